@@ -1,0 +1,159 @@
+"""The routes. Each request reads one moment of the database and cannot write."""
+
+import logging
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import Depends, FastAPI, Query
+from pydantic import BeforeValidator
+from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
+
+from porteye_core import __version__, filters
+from porteye_core.api import errors, shapes
+from porteye_core.api.docs import docs_page
+from porteye_core.config import Config
+from porteye_core.errors import StoreMissing
+from porteye_core.model import Filters
+from porteye_core.store import lock, queries
+from porteye_core.store.export import history_csv
+from porteye_core.store.reader import open_reader
+from porteye_core.store.status import State, Status, status
+
+log = logging.getLogger("porteye.api")
+
+_PORT = Query(description="ports and ranges: 80, 443, 8000-8999")
+_PROCESS = Query(description="part of a process's name or command line, whatever its case")
+_PROTOCOL = Query(description="tcp or udp")
+_SINCE = Query(description="not before this time, ISO 8601 with offset")
+_UNTIL = Query(description="not after this time, ISO 8601 with offset")
+# A form that was left empty sends limit= and means the default.
+_Limit = Annotated[
+    int,
+    BeforeValidator(lambda value: 100 if value == "" else value),
+    Query(description="how many records", ge=1, le=filters.MOST_RECORDS),
+]
+_ERRORS: dict[int | str, dict[str, Any]] = {
+    422: {"model": shapes.Error, "description": "A parameter has a value that cannot be used"},
+    503: {"model": shapes.Error, "description": "No monitor is running, or there is no database"},
+}
+
+
+def _which(
+    port: Annotated[str, _PORT] = "",
+    process: Annotated[str, _PROCESS] = "",
+    protocol: Annotated[str, _PROTOCOL] = "",
+    since: Annotated[str, _SINCE] = "",
+    until: Annotated[str, _UNTIL] = "",
+    limit: _Limit = 100,
+) -> Filters:
+    return Filters(
+        ports=filters.ports(port),
+        process=filters.process(process),
+        protocol=filters.protocol(protocol),
+        limit=limit,
+        since=filters.time("since", since),
+        until=filters.time("until", until),
+    )
+
+
+_Which = Annotated[Filters, Depends(_which)]
+
+
+def create_api(config: Config) -> FastAPI:
+    """The application to mount at /api."""
+    api = FastAPI(title="PortEye", version=__version__, docs_url=None, redoc_url=None)
+    errors.install(api)
+    if config.cors_origin:
+        api.add_middleware(
+            CORSMiddleware, allow_origins=[config.cors_origin], allow_methods=["GET"]
+        )
+    _add_routes(api, config.db)
+    return api
+
+
+def _add_routes(api: FastAPI, db: Path) -> None:
+    @api.get("/ports", responses={200: {"model": list[shapes.Port]}, **_ERRORS})
+    def ports(
+        port: Annotated[str, _PORT] = "",
+        process: Annotated[str, _PROCESS] = "",
+        protocol: Annotated[str, _PROTOCOL] = "",
+    ) -> Response:
+        """What listens now, by port."""
+        which = _which(port, process, protocol)
+        now = _now()
+        with open_reader(db) as connection:
+            current = status(connection, db, now)
+            if not current.is_current:
+                return _not_watching(current)
+            found = queries.rows(connection, queries.listening(which, now))
+            return JSONResponse([shapes.port(row) for row in found])
+
+    @api.get("/history", responses={200: {"model": list[shapes.Event]}, **_ERRORS})
+    def history(which: _Which) -> Response:
+        """What opened and closed, the newest first."""
+        with open_reader(db) as connection:
+            found = queries.rows(connection, queries.history(which))
+            return JSONResponse([shapes.event(row) for row in found])
+
+    @api.get(
+        "/history.csv",
+        responses={200: {"content": {"text/csv": {}}, "description": "CSV"}, **_ERRORS},
+        response_class=Response,
+    )
+    def history_as_csv(which: _Which) -> Response:
+        """The whole history that the filters let through; `limit` does not count."""
+        pieces = _pieces(db, which)
+        return StreamingResponse(
+            _after(next(pieces), pieces),
+            media_type="text/csv; charset=utf-8",
+            headers={"Content-Disposition": 'attachment; filename="porteye-history.csv"'},
+        )
+
+    @api.get("/health", responses={200: {"model": shapes.Health}, 503: _ERRORS[503]})
+    def health() -> Response:
+        """What the monitor is doing, and what it cannot see."""
+        try:
+            with open_reader(db) as connection:
+                current = status(connection, db, _now())
+        except StoreMissing:
+            holder = lock.holder(db)
+            state = State.STARTING if holder else State.NEVER
+            current = Status(state, holder.pid if holder else None, None)
+        return JSONResponse(shapes.health(current, __version__))
+
+    @api.get("/docs", include_in_schema=False)
+    def docs() -> Response:
+        return HTMLResponse(docs_page(api.openapi()))
+
+
+def _pieces(db: Path, which: Filters) -> Iterator[str]:
+    with open_reader(db) as connection:
+        yield from history_csv(connection, which)
+
+
+def _after(first: str, rest: Iterator[str]) -> Iterator[str]:
+    """The pieces, of which the first was read while an error could still become a status."""
+    yield first
+    yield from rest
+
+
+def _not_watching(current: Status) -> Response:
+    messages = {
+        State.STARTING: "The monitor is starting and has not looked yet.",
+        State.STALLED: "The monitor runs, but has not been able to look for a while.",
+    }
+    return errors.error_response(
+        503,
+        f"monitor_{current.state}",
+        messages.get(current.state, "The monitor is not running: what listens now is not known."),
+        "Try again in a moment."
+        if current.state is State.STARTING
+        else "Start it: python monitor_service.py; /api/history still answers.",
+    )
+
+
+def _now() -> int:
+    return time.time_ns() // 1000

@@ -1,0 +1,172 @@
+"""What the API answers with; the field names of the first PortEye are kept."""
+
+import sqlite3
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from porteye_core.model import Hidden
+from porteye_core.services import service
+from porteye_core.store.export import timestamp
+from porteye_core.store.status import Status
+
+REASONS = {
+    Hidden.PRIVILEGE: "owner hidden: run the monitor with administrative rights",
+    Hidden.GONE: "owner unknown: the process had ended before it could be read",
+    Hidden.KERNEL: "no owner: the kernel or another pid namespace holds the socket",
+}
+
+
+class Port(BaseModel):
+    """A listener that is open now."""
+
+    id: int
+    port: int
+    service: str = Field(description="well-known name of the port, empty if none")
+    protocol: str
+    family: str
+    address: str
+    process: str = Field(description="name of the owner, empty if `hidden` says why")
+    pid: int | None
+    user: str
+    cmdline: str = Field(description="secrets are masked")
+    exe: str
+    unit: str = Field(description="systemd unit, empty if none")
+    container: str = Field(description="runtime:id, empty if none")
+    cpu_percent: float | None = Field(description="share of one core since the sample before")
+    memory_percent: float | None = Field(description="resident memory, share of the machine's")
+    memory_bytes: int | None
+    clients: int | None = Field(description="established connections; null for UDP")
+    since: str = Field(description="when it opened, ISO 8601")
+    since_seen: str = Field(description="kernel, poll, or gap: then it opened before `since`")
+    hidden: str = Field(description="why the owner is not known, empty if it is")
+
+
+class Event(BaseModel):
+    """A listener opened or closed."""
+
+    id: int
+    timestamp: str = Field(description="ISO 8601")
+    status: str = Field(description="opened or closed")
+    seen: str = Field(description="how exact: kernel, poll (within an interval), gap")
+    port: int
+    protocol: str
+    family: str
+    address: str
+    process: str
+    pid: int | None
+    user: str
+    cmdline: str
+    hidden: str
+    listener: int = Field(description="the same number in both events of one life")
+
+
+class LimitShape(BaseModel):
+    """A way in which the watch sees less than everything."""
+
+    name: str
+    text: str
+    hint: str
+
+
+class Health(BaseModel):
+    """What the monitor is doing."""
+
+    status: str = Field(description="watching, starting, stalled, stopped or never")
+    pid: int | None
+    source: str | None
+    interval_seconds: float | None
+    since: str | None = Field(description="when the latest watch began")
+    seen: str | None = Field(description="when it last stored something")
+    stopped: str | None
+    limits: list[LimitShape]
+    scan_ms: float | None = Field(description="duration of the latest full look")
+    hidden: int | None = Field(description="listeners whose owner is not known")
+    lost: int | None = Field(description="kernel records lost")
+    version: str
+
+
+class ErrorDetail(BaseModel):
+    """What happened and what to do."""
+
+    code: str
+    message: str
+    hint: str
+
+
+class Error(BaseModel):
+    """Every error."""
+
+    error: ErrorDetail
+
+
+def port(row: sqlite3.Row) -> dict[str, Any]:
+    """A Port from a row of queries.listening."""
+    return {
+        "id": row["id"],
+        "port": row["port"],
+        "service": service(row["port"], row["protocol"]),
+        **_place(row),
+        "exe": row["exe"] or "",
+        "unit": row["unit"] or "",
+        "container": row["container"] or "",
+        "cpu_percent": None if row["cpu"] is None else row["cpu"] / 100,
+        "memory_percent": _share(row["rss"], row["memory"]),
+        "memory_bytes": row["rss"],
+        "clients": row["clients"],
+        "since": timestamp(row["opened_at"]),
+        "since_seen": row["opened_seen"],
+    }
+
+
+def event(row: sqlite3.Row) -> dict[str, Any]:
+    """An Event from a row of queries.history."""
+    return {
+        "id": row["id"],
+        "timestamp": timestamp(row["at"]),
+        "status": row["kind"],
+        "seen": row["seen"],
+        "port": row["port"],
+        **_place(row),
+        "listener": row["listener"],
+    }
+
+
+def health(status: Status, version: str) -> dict[str, Any]:
+    """A Health."""
+    watch = status.watch
+    plan = watch.plan if watch else None
+    return {
+        "status": status.state,
+        "pid": status.pid,
+        "source": plan and plan.source,
+        "interval_seconds": plan and plan.interval_us / 1e6,
+        "since": watch and timestamp(watch.started_at),
+        "seen": watch and timestamp(watch.seen_at),
+        "stopped": timestamp(watch.stopped_at) if watch and watch.stopped_at else None,
+        "limits": [
+            {"name": limit.name, "text": limit.text, "hint": limit.hint}
+            for limit in (plan.limits if plan else ())
+        ],
+        "scan_ms": None if status.scan_us is None else status.scan_us / 1000,
+        "hidden": status.hidden,
+        "lost": status.lost,
+        "version": version,
+    }
+
+
+def _place(row: sqlite3.Row) -> dict[str, Any]:
+    return {
+        "protocol": row["protocol"],
+        "family": row["family"],
+        "address": row["address"],
+        "process": row["process"] or "",
+        "pid": row["pid"],
+        "user": row["user"] or "",
+        "cmdline": row["cmdline"] or "",
+        "hidden": REASONS[Hidden(row["hidden"])] if row["hidden"] else "",
+    }
+
+
+def _share(part: int | None, whole: int) -> float | None:
+    return None if part is None or not whole else round(100 * part / whole, 2)

@@ -1,0 +1,113 @@
+"""One frozen configuration: flags over environment over default, read once and checked once."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from porteye_core.errors import ConfigError
+
+PROJECT = Path(__file__).resolve().parent.parent
+SOURCES = ("auto", "tracepoint", "sock_diag", "portable")
+LOG_LEVELS = ("debug", "info", "warning", "error")
+
+# Below 100 ms a psutil look on a busy host takes longer than the interval itself; above an hour a
+# poll says nothing that a user would call monitoring.
+SHORTEST_INTERVAL, LONGEST_INTERVAL = 0.1, 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Everything that can be set, for the monitor and the dashboard alike; times in seconds."""
+
+    db: Path = PROJECT / "porteye.db"
+    interval: float = 2.0
+    sample_interval: float = 10.0
+    source: str = "auto"
+    once: bool = False
+    require_admin: bool = False
+    elevate: bool = False
+    exit_with_parent: bool = False
+    log_level: str = "info"
+    start_monitor: bool = True
+    allowed_hosts: tuple[str, ...] = ()
+    cors_origin: str = ""
+
+
+def load(flags: Mapping[str, object], environ: Mapping[str, str]) -> Config:
+    """The configuration of these flags (None means not given) and this environment.
+
+    Raises ConfigError, which names the flag or variable and what it takes.
+    """
+
+    def given(flag: str, variable: str) -> tuple[str, object]:
+        if flags.get(flag) is not None:
+            return "--" + flag.replace("_", "-"), flags[flag]
+        return variable, environ.get(variable) or None
+
+    default = Config()
+    interval = _seconds(*given("interval", "PORTEYE_INTERVAL"), default.interval)
+    return Config(
+        db=_database(*given("db", "PORTEYE_DB"), default.db),
+        interval=interval,
+        sample_interval=max(
+            interval,
+            _seconds("--sample-interval", flags.get("sample_interval"), default.sample_interval),
+        ),
+        source=_choice(*given("source", "PORTEYE_SOURCE"), SOURCES, default.source),
+        once=bool(flags.get("once")),
+        require_admin=bool(flags.get("require_admin")),
+        elevate=bool(flags.get("elevate")),
+        exit_with_parent=bool(flags.get("exit_with_parent")),
+        log_level=_choice("--log-level", flags.get("log_level"), LOG_LEVELS, default.log_level),
+        start_monitor=_choice(
+            "PORTEYE_MONITOR", environ.get("PORTEYE_MONITOR") or None, ("auto", "off"), "auto"
+        )
+        == "auto",
+        allowed_hosts=_words(environ.get("PORTEYE_ALLOWED_HOSTS", "")),
+        cors_origin=_origin(environ.get("PORTEYE_CORS_ORIGIN", "")),
+    )
+
+
+def _database(name: str, value: object, default: Path) -> Path:
+    if value is None:
+        return default
+    text = str(value)
+    if "\0" in text:
+        raise ConfigError(f"{name} has a NUL character in it.", "Give the path of a file.")
+    path = Path(text).expanduser().absolute()
+    if path.is_dir():
+        raise ConfigError(f"{name} {path} is a folder.", "Give the path of a file in it.")
+    return path
+
+
+def _seconds(name: str, value: object, default: float) -> float:
+    if value is None:
+        return default
+    hint = f"Give a number of seconds from {SHORTEST_INTERVAL:g} to {LONGEST_INTERVAL:g}."
+    try:
+        seconds = float(str(value))
+    except ValueError:
+        raise ConfigError(f"{name} {value!s} is not a number.", hint) from None
+    if not SHORTEST_INTERVAL <= seconds <= LONGEST_INTERVAL:
+        raise ConfigError(f"{name} {value!s} is out of range.", hint)
+    return seconds
+
+
+def _choice(name: str, value: object, choices: tuple[str, ...], default: str) -> str:
+    if value is None:
+        return default
+    if str(value).lower() not in choices:
+        raise ConfigError(f"{name} {value!s} is not known.", f"Choose from {', '.join(choices)}.")
+    return str(value).lower()
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word.strip().lower() for word in text.split(",") if word.strip())
+
+
+def _origin(text: str) -> str:
+    if text and not text.startswith(("http://", "https://")):
+        raise ConfigError(
+            f"PORTEYE_CORS_ORIGIN {text} is not an origin.", "Give one like https://host.example."
+        )
+    return text.rstrip("/")

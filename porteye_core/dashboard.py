@@ -1,0 +1,50 @@
+"""What stands around the page in its process: configuration, API, guard and monitor."""
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import cache
+
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import RedirectResponse
+from starlette.routing import BaseRoute, Mount, Route
+
+from porteye_core import config as configuration
+from porteye_core.api import HostGuard, create_api
+from porteye_core.config import Config
+from porteye_core.errors import ConfigError
+from porteye_core.launcher import monitor_beside
+
+
+@cache
+def config() -> Config:
+    """The dashboard's configuration, from the environment; ends the process with a sentence if a
+    variable is wrong."""
+    try:
+        return configuration.load({}, os.environ)
+    except ConfigError as err:
+        raise SystemExit(f"PortEye: {err}") from None
+
+
+@cache
+def routes() -> tuple[BaseRoute, ...]:
+    """The API, under one mount: Streamlit answers any other unknown path with its page."""
+    return (Route("/api", _to_docs), Mount("/api", create_api(config())))
+
+
+@cache
+def middleware() -> tuple[Middleware, ...]:
+    """The guard, in front of page, WebSocket and API alike."""
+    return (Middleware(HostGuard, allowed=config().allowed_hosts),)
+
+
+@asynccontextmanager
+async def lifespan(_app: object) -> AsyncIterator[None]:
+    """While the server runs, a monitor does."""
+    async with monitor_beside(config()):
+        yield
+
+
+async def _to_docs(_request: Request) -> RedirectResponse:
+    return RedirectResponse("/api/docs")

@@ -1,0 +1,75 @@
+"""Every error that PortEye raises on purpose.
+
+PortEyeError
+├── ConfigError        a flag or a variable has a value that cannot be used
+├── FilterError        the text of a filter cannot be understood
+├── PrivilegeError     administrative rights were required and are missing
+├── SourceError        the system could not be read this time; the next look may succeed
+└── StoreError         the database cannot be used
+    ├── StoreMissing   there is no database yet
+    ├── StoreHeld      another monitor writes to it
+    ├── StoreOlder     its schema is older than this program; a monitor migrates it at start
+    └── StoreNewer     its schema is newer than this program
+"""
+
+
+class PortEyeError(Exception):
+    """What happened, in one sentence, and what the reader can do about it."""
+
+    exit_status = 1
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.hint}".rstrip()
+
+
+class ConfigError(PortEyeError):
+    """A flag or a variable has a value that cannot be used."""
+
+    exit_status = 2
+
+
+class FilterError(PortEyeError):
+    """The text of a filter cannot be understood; `field` names the filter."""
+
+    exit_status = 2
+
+    def __init__(self, field: str, message: str, hint: str = "") -> None:
+        super().__init__(message, hint)
+        self.field = field
+
+
+class PrivilegeError(PortEyeError):
+    """Administrative rights were required and are missing."""
+
+    exit_status = 4
+
+
+class SourceError(PortEyeError):
+    """The system could not be read this time; the next look may succeed."""
+
+
+class StoreError(PortEyeError):
+    """The database cannot be used."""
+
+
+class StoreMissing(StoreError):
+    """There is no database yet."""
+
+
+class StoreHeld(StoreError):
+    """Another monitor writes to this database."""
+
+    exit_status = 3
+
+
+class StoreOlder(StoreError):
+    """The schema is older than this program; a monitor migrates it at start."""
+
+
+class StoreNewer(StoreError):
+    """The schema is newer than this program."""

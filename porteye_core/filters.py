@@ -1,0 +1,93 @@
+"""The text of a filter, from sidebar, URL or API, turned into the value that it stands for."""
+
+from datetime import datetime
+
+from porteye_core.errors import FilterError
+from porteye_core.model import Protocol
+
+HIGHEST_PORT = 65535
+MOST_RECORDS = 10_000
+# A longer text finds nothing that a shorter one does not, and SQLite refuses patterns of 50 kB.
+LONGEST_PROCESS = 256
+MOST_RANGES = 100
+
+
+def ports(text: str) -> tuple[tuple[int, int], ...]:
+    """The inclusive ranges of a port filter; raises FilterError.
+
+    >>> ports("80, 443, 8000-8999")
+    ((80, 80), (443, 443), (8000, 8999))
+    """
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    if len(parts) > MOST_RANGES:
+        raise FilterError("port", f"More than {MOST_RANGES} ports and ranges.", "Use wider ranges.")
+    return tuple(_port_range(part) for part in parts)
+
+
+def _port_range(part: str) -> tuple[int, int]:
+    first, dash, last = part.partition("-")
+    low = _port(first, part)
+    high = _port(last, part) if dash else low
+    if high < low:
+        raise FilterError("port", f"The range {part} ends before it begins.", f"{high}-{low}?")
+    return low, high
+
+
+def _port(text: str, part: str) -> int:
+    text = text.strip()
+    # isdecimal alone admits digits of other scripts, which nobody means as a port.
+    if not (text.isascii() and text.isdecimal() and len(text) <= len("065535")):
+        raise FilterError(
+            "port", f"“{part[:40]}” is not a port.", "Write ports like 80, 443, 8000-8999."
+        )
+    if int(text) > HIGHEST_PORT:
+        raise FilterError("port", f"{text} is not a port.", f"Ports end at {HIGHEST_PORT}.")
+    return int(text)
+
+
+def process(text: str) -> str:
+    """The substring to look for; raises FilterError for what no process name can contain."""
+    if "\0" in text:  # SQLite's LIKE stops at a NUL, so that such a pattern would match everything
+        raise FilterError("process", "The process filter has a NUL character in it.", "Remove it.")
+    if len(text) > LONGEST_PROCESS:
+        raise FilterError(
+            "process",
+            f"The process filter has {len(text)} characters.",
+            f"Use at most {LONGEST_PROCESS}.",
+        )
+    return text.strip()
+
+
+def protocol(text: str) -> Protocol | None:
+    """The protocol, None for an empty text; raises FilterError."""
+    if not text.strip():
+        return None
+    try:
+        return Protocol(text.strip().lower())
+    except ValueError:
+        raise FilterError(
+            "protocol", f"“{text[:40]}” is not a protocol.", "Use tcp or udp."
+        ) from None
+
+
+def time(field: str, text: str) -> int | None:
+    """Microseconds since the epoch of an ISO 8601 time with offset; raises FilterError.
+
+    >>> time("since", "1970-01-01T00:00:01Z")
+    1000000
+    """
+    if not text.strip():
+        return None
+    # A plus sign that a client did not escape arrives as a space.
+    candidate = text.strip().replace(" ", "+") if "T" in text else text.strip()
+    hint = "Use ISO 8601 with an offset, like 2026-01-31T03:10:00Z."
+    try:
+        moment = datetime.fromisoformat(candidate)
+    except ValueError:
+        raise FilterError(field, f"“{text[:40]}” is not a time.", hint) from None
+    if moment.tzinfo is None:
+        raise FilterError(field, f"“{text[:40]}” does not say its offset from UTC.", hint)
+    try:
+        return round(moment.timestamp() * 1_000_000)
+    except (OverflowError, ValueError):
+        raise FilterError(field, f"“{text[:40]}” is out of range.", hint) from None

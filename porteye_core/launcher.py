@@ -1,0 +1,45 @@
+"""Starts the monitor service beside the dashboard, and ends the one it started."""
+
+import asyncio
+import contextlib
+import logging
+import sys
+from collections.abc import AsyncIterator
+
+from porteye_core.config import PROJECT, Config
+from porteye_core.store import lock
+
+log = logging.getLogger("porteye.launcher")
+
+_PATIENCE = 5.0  # seconds; the monitor ends within one
+
+
+@contextlib.asynccontextmanager
+async def monitor_beside(config: Config) -> AsyncIterator[None]:
+    """While the context is open a monitor watches into this database: ours if nobody's did."""
+    if not config.start_monitor or lock.holder(config.db) is not None:
+        yield
+        return
+    monitor = await asyncio.create_subprocess_exec(
+        sys.executable,
+        str(PROJECT / "monitor_service.py"),
+        "--db",
+        str(config.db),
+        "--exit-with-parent",
+        stdin=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        yield
+    finally:
+        await _end(monitor)
+
+
+async def _end(monitor: asyncio.subprocess.Process) -> None:
+    with contextlib.suppress(ProcessLookupError):  # it has ended already
+        monitor.terminate()
+    try:
+        await asyncio.wait_for(monitor.wait(), _PATIENCE)
+    except TimeoutError:
+        log.warning("the monitor, pid %d, did not end in %g s: killed", monitor.pid, _PATIENCE)
+        monitor.kill()
+        await monitor.wait()

@@ -1,0 +1,220 @@
+"""The values that every room shares; nothing here touches the machine.
+
+All times are integer microseconds since the epoch, UTC, unless a name says otherwise.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Protocol(StrEnum):
+    """Transport protocol of an endpoint."""
+
+    TCP = "tcp"
+    UDP = "udp"
+
+
+class Family(StrEnum):
+    """Address family of an endpoint."""
+
+    IPV4 = "ipv4"
+    IPV6 = "ipv6"
+
+
+class Kind(StrEnum):
+    """What happened to a listener."""
+
+    OPENED = "opened"
+    CLOSED = "closed"
+
+
+class Seen(StrEnum):
+    """How exact an event's time is."""
+
+    KERNEL = "kernel"  # to the microsecond
+    POLL = "poll"  # within one interval before it
+    GAP = "gap"  # some time while nobody watched
+
+
+class Hidden(StrEnum):
+    """Why a listener's owner is not known."""
+
+    PRIVILEGE = "privilege"  # the process belongs to somebody else: administrative rights show it
+    GONE = "gone"  # the process had ended before it could be read
+    KERNEL = "kernel"  # no process has the socket open: it belongs to the kernel itself
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Endpoint:
+    """Where a socket is bound; `netns` is the inode of the network namespace, None if unknown."""
+
+    protocol: Protocol
+    family: Family
+    address: str
+    port: int
+    netns: int | None = None
+
+    def __str__(self) -> str:
+        address = f"[{self.address}]" if self.family is Family.IPV6 else self.address
+        return f"{self.protocol} {address}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ProcessKey:
+    """A process for as long as it lives: a bare pid is reused, so its start time belongs to it."""
+
+    pid: int
+    started_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """What of a process survives its restart; secrets in `cmdline` are masked already."""
+
+    name: str
+    exe: str = ""
+    user: str = ""
+    cmdline: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ancestor:
+    """One step of a parent chain."""
+
+    pid: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A process as it was when it was read; a unit or container that it lacks is empty."""
+
+    key: ProcessKey
+    program: Program
+    parents: tuple[Ancestor, ...] = ()  # nearest first
+    unit: str = ""
+    container: str = ""
+    cwd: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Socket:
+    """One listening socket in one look.
+
+    `inode`, `pid` and `fd` are None where the source cannot tell; `clients` is None in a look that
+    did not count connections, and for UDP, which has none.
+    """
+
+    endpoint: Endpoint
+    inode: int | None = None
+    pid: int | None = None
+    fd: int | None = None
+    clients: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Owned:
+    """A socket and the processes that hold it: the owner is the oldest holder."""
+
+    socket: Socket
+    owner: Process | None = None
+    holders: tuple[Process, ...] = ()
+    hidden: Hidden | None = None
+
+    @property
+    def key(self) -> ProcessKey | None:
+        """The owner's identity, None if the owner is hidden."""
+        return self.owner.key if self.owner else None
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """One life of one listening socket that is open as far as is known."""
+
+    id: int
+    endpoint: Endpoint
+    opened_at: int
+    inode: int | None = None
+    fd: int | None = None
+    owner: ProcessKey | None = None
+    holders: frozenset[ProcessKey] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What a listener used at one sampling beat; None where it could not be read.
+
+    cpu: hundredths of a percent of one core since the sample before; rss: bytes.
+    """
+
+    listener_id: int
+    cpu: int | None = None
+    rss: int | None = None
+    clients: int | None = None
+    queue: int | None = None
+    backlog: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A named way in which a watch sees less than everything, and what would lift it."""
+
+    name: str
+    text: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """One sampling beat: proof that somebody watched at `at`.
+
+    monotonic: microseconds of a clock that never steps; gap: microseconds before `at` in which the
+    system was not read; jump: microseconds by which the wall clock was set since the tick before.
+    """
+
+    at: int
+    monotonic: int
+    listeners: int
+    clients: int
+    scan_us: int
+    hidden: int
+    lost: int = 0
+    gap: int = 0
+    jump: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class WatchPlan:
+    """How a monitor means to watch; intervals in microseconds."""
+
+    source: str
+    interval_us: int
+    sample_interval_us: int
+    limits: tuple[Limit, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """An interval in which a monitor was watching; `stopped_at` is None until it ends cleanly."""
+
+    id: int
+    started_at: int
+    seen_at: int
+    stopped_at: int | None
+    plan: WatchPlan
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Which listeners and events a reader asks for; the page, its URL and the API share it.
+
+    ports: inclusive ranges, empty for all; process: part of a name or command line, whatever its
+    case; limit: how many records; since, until: times, None for no bound.
+    """
+
+    ports: tuple[tuple[int, int], ...] = ()
+    process: str = ""
+    protocol: Protocol | None = None
+    limit: int = 100
+    since: int | None = None
+    until: int | None = None

@@ -1,0 +1,69 @@
+"""Rows of processes and programs: each stored once, found again by what identifies it."""
+
+import hashlib
+import json
+import sqlite3
+from collections import OrderedDict
+from dataclasses import astuple
+
+from porteye_core.model import Process, ProcessKey, Program
+
+_MOST_REMEMBERED = 4096
+
+
+class Identities:
+    """Finds or writes rows, and remembers the latest; forget() after a rollback."""
+
+    def __init__(self, connection: sqlite3.Connection, host: int) -> None:
+        self._connection = connection
+        self._host = host
+        self._processes: OrderedDict[ProcessKey, tuple[int, int]] = OrderedDict()
+
+    def forget(self) -> None:
+        """Drop what is remembered: rows of a transaction that failed are not there."""
+        self._processes.clear()
+
+    def process(self, process: Process) -> tuple[int, int]:
+        """The ids of this process's row and of its program's."""
+        known = self._processes.get(process.key)
+        if known is None:
+            known = self._process_row(process)
+            self._processes[process.key] = known
+            if len(self._processes) > _MOST_REMEMBERED:
+                self._processes.popitem(last=False)
+        return known
+
+    def _process_row(self, process: Process) -> tuple[int, int]:
+        program = self._program_row(process.program)
+        found = self._connection.execute(
+            "INSERT INTO process (host_id, pid, started_at, program_id, ppid, parents, unit,"
+            " container, cwd) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+            # A process that calls execve becomes another program under the same identity.
+            " ON CONFLICT DO UPDATE SET program_id = excluded.program_id RETURNING id",
+            (
+                self._host,
+                process.key.pid,
+                process.key.started_at,
+                program,
+                process.parents[0].pid if process.parents else None,
+                json.dumps([{"pid": up.pid, "name": up.name} for up in process.parents]),
+                process.unit,
+                process.container,
+                process.cwd,
+            ),
+        ).fetchone()
+        return int(found[0]), program
+
+    def _program_row(self, program: Program) -> int:
+        digest = _digest(program)
+        found = self._connection.execute(
+            "INSERT INTO program (digest, name, exe, user, cmdline) VALUES (?, ?, ?, ?, ?)"
+            " ON CONFLICT DO UPDATE SET digest = digest RETURNING id",
+            (digest, program.name, program.exe, program.user, program.cmdline),
+        ).fetchone()
+        return int(found[0])
+
+
+def _digest(program: Program) -> bytes:
+    text = "\0".join(astuple(program))
+    return hashlib.blake2b(text.encode(), digest_size=16).digest()

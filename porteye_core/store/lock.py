@@ -1,0 +1,141 @@
+"""One writer per database: a lock beside it that the kernel drops when its holder dies."""
+
+import json
+import os
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from porteye_core.errors import StoreError, StoreHeld
+
+# A reader that asks who holds the lock takes it for an instant; a monitor that starts in that
+# instant tries again.
+_PATIENCE = 0.5
+_PAUSE = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """The process that writes to a database, and since when in microseconds; 0: it has not said."""
+
+    pid: int
+    since: int
+
+
+def path_of(db: Path) -> Path:
+    """Where the lock of this database is."""
+    return db.with_name(db.name + ".lock")
+
+
+class WriterLock:
+    """The right to write to a database, held while the context is open.
+
+    Raises StoreHeld if another process has it, StoreError if the folder cannot be written to.
+    """
+
+    def __init__(self, db: Path, now: int) -> None:
+        self._path = path_of(db)
+        self._now = now
+        self._fd = -1
+
+    def __enter__(self) -> Self:
+        try:
+            self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | _CLOEXEC, 0o600)
+        except OSError as err:
+            raise StoreError(
+                f"The folder of the database {self._path.parent} cannot be written to:"
+                f" {err.strerror}.",
+                "Choose another place with --db, or change the folder's permissions.",
+            ) from err
+        patience = time.monotonic() + _PATIENCE
+        while not _take(self._fd, shared=False):
+            if time.monotonic() > patience:
+                os.close(self._fd)
+                raise _held(self._path)
+            time.sleep(_PAUSE)
+        os.ftruncate(self._fd, 0)
+        os.write(self._fd, json.dumps({"pid": os.getpid(), "since": self._now}).encode())
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        os.ftruncate(self._fd, 0)
+        os.close(self._fd)
+
+    @property
+    def fd(self) -> int:
+        """The descriptor of the lock file, for setting whom it belongs to."""
+        return self._fd
+
+
+def holder(db: Path) -> Holder | None:
+    """Who writes to this database now, None if nobody does."""
+    try:
+        fd = os.open(path_of(db), os.O_RDONLY | _CLOEXEC)
+    except OSError:
+        return None
+    try:
+        if _take(fd, shared=True):
+            return None
+        return _read(fd)
+    finally:
+        os.close(fd)
+
+
+def _held(path: Path) -> StoreHeld:
+    fd = os.open(path, os.O_RDONLY | _CLOEXEC)
+    try:
+        who = _read(fd)
+    finally:
+        os.close(fd)
+    since = time.strftime("%Y-%m-%d %H:%M:%S %z", time.localtime(who.since / 1e6))
+    return StoreHeld(
+        f"Another monitor already writes to {path.with_suffix('')}: pid {who.pid}, since {since}.",
+        "Stop it first, or choose another database with --db.",
+    )
+
+
+def _read(fd: int) -> Holder:
+    try:
+        said = json.loads(os.read(fd, 4096))
+        return Holder(int(said["pid"]), int(said["since"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return Holder(0, 0)
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    _CLOEXEC = os.O_NOINHERIT | os.O_BINARY
+    # Windows refuses to read a locked range, and who holds the lock must stay readable.
+    _BEYOND = 1 << 20
+
+    def _take(fd: int, *, shared: bool) -> bool:  # noqa: ARG001 - Windows locks are exclusive
+        os.lseek(fd, _BEYOND, os.SEEK_SET)
+        try:
+            msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        else:
+            return True
+        finally:
+            os.lseek(fd, 0, os.SEEK_SET)
+
+else:
+    import fcntl
+
+    _CLOEXEC = os.O_CLOEXEC
+
+    def _take(fd: int, *, shared: bool) -> bool:
+        try:
+            fcntl.flock(fd, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+        except OSError:
+            return False
+        return True

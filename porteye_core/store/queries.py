@@ -1,0 +1,158 @@
+"""Filters as SQL: every reader's question, with bound parameters only."""
+
+import sqlite3
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from porteye_core.model import Filters
+
+# A sample older than this says nothing about now: the monitor writes at least one in that time.
+FRESH_US = 5 * 60 * 1_000_000
+
+
+class Question(NamedTuple):
+    """A statement and its parameters."""
+
+    sql: str
+    parameters: tuple[Any, ...]
+
+
+def listening(filters: Filters, now: int) -> Question:
+    """What is open, by port, with each listener's newest sample; `limit` and times do not count."""
+    where, parameters = _matching(filters, "l.port", "l.program_id", "l.protocol")
+    return Question(
+        f"""
+        WITH fresh AS (
+            SELECT listener_id, max(tick_id) AS tick_id FROM sample
+            WHERE tick_id >= (SELECT coalesce(min(id), 0) FROM tick WHERE at >= ?)
+            GROUP BY listener_id
+        )
+        SELECT l.id, l.protocol, l.family, l.address, l.port, l.opened_at, l.opened_seen, l.hidden,
+            p.pid, p.started_at, p.parents, p.unit, p.container, p.cwd,
+            g.name AS process, g.exe, g.user, g.cmdline,
+            s.cpu, s.rss, s.clients, h.memory, h.name AS host
+        FROM listener l
+        JOIN host h ON h.id = l.host_id
+        LEFT JOIN process p ON p.id = l.process_id
+        LEFT JOIN program g ON g.id = l.program_id
+        LEFT JOIN fresh ON fresh.listener_id = l.id
+        LEFT JOIN sample s ON s.tick_id = fresh.tick_id AND s.listener_id = l.id
+        WHERE l.closed_at IS NULL AND {where}
+        ORDER BY l.port, l.protocol, l.family, l.address, l.id
+        """,
+        (now - FRESH_US, *parameters),
+    )
+
+
+def history(filters: Filters, *, whole: bool = False) -> Question:
+    """The events, newest first: `limit` of them, or the whole of what the filters let through."""
+    where, parameters = _events(filters)
+    limit = "" if whole else "LIMIT ?"
+    return Question(
+        f"""
+        SELECT e.id, e.at, e.kind, e.seen, e.port, l.protocol, l.family, l.address, l.hidden,
+            l.id AS listener, p.pid, g.name AS process, g.user, g.cmdline
+        FROM event e
+        JOIN listener l ON l.id = e.listener_id
+        LEFT JOIN process p ON p.id = l.process_id
+        LEFT JOIN program g ON g.id = e.program_id
+        WHERE {where}
+        ORDER BY e.id DESC {limit}
+        """,
+        (*parameters, *(() if whole else (filters.limit,))),
+    )
+
+
+def event_count(filters: Filters) -> Question:
+    """How many events the filters let through."""
+    where, parameters = _events(filters)
+    return Question(
+        f"SELECT count(*) FROM event e JOIN listener l ON l.id = e.listener_id WHERE {where}",
+        parameters,
+    )
+
+
+def turnover(filters: Filters, bucket_us: int) -> Question:
+    """Opens and closes in each bucket that has any; a bucket is named by its first microsecond."""
+    where, parameters = _events(filters)
+    return Question(
+        f"""
+        SELECT e.at / ?1 * ?1 AS bucket, sum(e.kind = 'opened') AS opened,
+            sum(e.kind = 'closed') AS closed
+        FROM event e JOIN listener l ON l.id = e.listener_id
+        WHERE {where} GROUP BY bucket ORDER BY bucket
+        """.replace("?1", str(int(bucket_us))),
+        parameters,
+    )
+
+
+def open_at(filters: Filters, moment: int) -> Question:
+    """How many listeners were open at a moment."""
+    where, parameters = _matching(filters, "l.port", "l.program_id", "l.protocol")
+    return Question(
+        f"""
+        SELECT count(*) FROM listener l
+        WHERE l.opened_at <= ? AND (l.closed_at IS NULL OR l.closed_at > ?) AND {where}
+        """,
+        (moment, moment, *parameters),
+    )
+
+
+def lives(filters: Filters, since: int, until: int) -> Question:
+    """The lives that overlap a range, the latest first, and in `total` how many there are."""
+    where, parameters = _matching(filters, "l.port", "l.program_id", "l.protocol")
+    return Question(
+        f"""
+        SELECT l.id, l.protocol, l.address, l.port, l.opened_at, l.closed_at, l.opened_seen,
+            l.closed_seen, l.hidden, p.pid, g.name AS process, g.cmdline,
+            count(*) OVER () AS total
+        FROM listener l
+        LEFT JOIN process p ON p.id = l.process_id
+        LEFT JOIN program g ON g.id = l.program_id
+        WHERE l.opened_at <= ? AND (l.closed_at IS NULL OR l.closed_at >= ?) AND {where}
+        ORDER BY l.opened_at DESC, l.id DESC LIMIT ?
+        """,
+        (until, since, *parameters, filters.limit),
+    )
+
+
+def rows(connection: sqlite3.Connection, question: Question) -> Iterator[sqlite3.Row]:
+    """The answer, row by row."""
+    return iter(connection.execute(*question))
+
+
+def _events(filters: Filters) -> tuple[str, tuple[Any, ...]]:
+    where, parameters = _matching(filters, "e.port", "e.program_id", "l.protocol")
+    if filters.since is not None:
+        where += " AND e.at >= ?"
+        parameters += (filters.since,)
+    if filters.until is not None:
+        where += " AND e.at <= ?"
+        parameters += (filters.until,)
+    return where, parameters
+
+
+def _matching(
+    filters: Filters, port: str, program: str, protocol: str
+) -> tuple[str, tuple[Any, ...]]:
+    clauses: list[str] = ["1"]
+    parameters: list[Any] = []
+    if filters.ports:
+        clauses.append("(" + " OR ".join([f"{port} BETWEEN ? AND ?"] * len(filters.ports)) + ")")
+        parameters += [bound for pair in filters.ports for bound in pair]
+    if filters.process:
+        clauses.append(
+            f"{program} IN (SELECT id FROM program"
+            r" WHERE name LIKE ? ESCAPE '\' OR cmdline LIKE ? ESCAPE '\')"
+        )
+        parameters += [_like(filters.process)] * 2
+    if filters.protocol:
+        clauses.append(f"{protocol} = ?")
+        parameters.append(filters.protocol)
+    return " AND ".join(clauses), tuple(parameters)
+
+
+def _like(text: str) -> str:
+    for special in ("\\", "%", "_"):
+        text = text.replace(special, "\\" + special)
+    return f"%{text}%"

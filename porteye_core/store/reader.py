@@ -1,0 +1,68 @@
+"""Read-only connections to the database, for pages and requests."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from porteye_core.errors import StoreError, StoreMissing
+from porteye_core.store import lock, migrations
+
+
+@contextmanager
+def open_reader(db: Path) -> Iterator[sqlite3.Connection]:
+    """A connection that cannot write, for one page or request; rows have names.
+
+    Everything read through it is one moment of the database. Raises StoreMissing, StoreOlder,
+    StoreNewer, or StoreError.
+    """
+    if not db.exists():
+        raise StoreMissing(
+            f"Nothing is recorded yet: there is no database at {db}.",
+            "Start the monitor: python monitor_service.py",
+        )
+    try:
+        connection = _connect(db)
+    except sqlite3.Error as err:
+        raise _unreadable(db, err) from err
+    try:
+        connection.execute("BEGIN")
+        migrations.check_current(migrations.version(connection))
+        yield connection
+    except sqlite3.Error as err:
+        raise _unreadable(db, err) from err
+    finally:
+        connection.close()
+
+
+def _connect(db: Path) -> sqlite3.Connection:
+    # as_uri escapes what would otherwise be read as a query or a fragment of the URI.
+    try:
+        return _opened(f"{db.absolute().as_uri()}?mode=ro")
+    except sqlite3.OperationalError:
+        # A reader that may not write into the folder cannot make the -shm file of a WAL database.
+        # While nobody writes the file does not change, and may be read as it is.
+        if lock.holder(db) is not None:
+            raise
+        return _opened(f"{db.absolute().as_uri()}?mode=ro&immutable=1")
+
+
+def _opened(uri: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
+    try:
+        connection.row_factory = sqlite3.Row
+        connection.execute("PRAGMA query_only = ON")
+        connection.execute("PRAGMA busy_timeout = 2000")
+        connection.execute("PRAGMA user_version").fetchone()
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
+
+
+def _unreadable(db: Path, err: sqlite3.Error) -> StoreError:
+    return StoreError(
+        f"The database {db} cannot be read: {err}.",
+        "It must be a PortEye database that this user may read; a monitor started through sudo"
+        " gives it to the user who called sudo.",
+    )

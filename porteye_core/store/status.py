@@ -1,0 +1,98 @@
+"""Who watches, since when, and with which limits."""
+
+import json
+import sqlite3
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from porteye_core.model import Limit, Watch, WatchPlan
+from porteye_core.store import lock
+
+# A watch shows that it is alive at every sampling beat; a busy machine may delay one or two.
+_MISSED_BEATS = 3
+
+
+class State(StrEnum):
+    """What the monitor of a database is doing."""
+
+    WATCHING = "watching"
+    STARTING = "starting"  # it has the database, and has not looked yet
+    STALLED = "stalled"  # it runs, and has not been able to look for several beats
+    STOPPED = "stopped"
+    NEVER = "never"  # no monitor ever looked
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The monitor's state; `watch` is the latest one, None if there never was any.
+
+    scan_us, hidden and lost are those of its latest sampling beat, None before the first.
+    """
+
+    state: State
+    pid: int | None
+    watch: Watch | None
+    scan_us: int | None = None
+    hidden: int | None = None
+    lost: int | None = None
+
+    @property
+    def is_current(self) -> bool:
+        """Whether what is stored as open is what is open now."""
+        return self.state is State.WATCHING
+
+
+def status(connection: sqlite3.Connection, db: Path, now: int) -> Status:
+    """The state of the monitor that writes to this database."""
+    holder = lock.holder(db)
+    pid = holder.pid if holder else None
+    row = connection.execute("SELECT * FROM watch ORDER BY id DESC LIMIT 1").fetchone()
+    if row is None:
+        return Status(State.STARTING if holder else State.NEVER, pid, None)
+    watch = _watch(row)
+    tick = connection.execute(
+        "SELECT scan_us, hidden, lost FROM tick WHERE watch_id = ? ORDER BY id DESC LIMIT 1",
+        (watch.id,),
+    ).fetchone()
+    return Status(_state(watch, holder, now), pid, watch, *(tick or ()))
+
+
+def _state(watch: Watch, holder: lock.Holder | None, now: int) -> State:
+    if holder is None:
+        return State.STOPPED
+    if watch.stopped_at is not None or watch.started_at < holder.since:
+        return State.STARTING
+    late = now - watch.seen_at > _MISSED_BEATS * watch.plan.sample_interval_us
+    return State.STALLED if late else State.WATCHING
+
+
+def _watch(row: sqlite3.Row) -> Watch:
+    limits = tuple(Limit(**limit) for limit in json.loads(row["limits"]))
+    plan = WatchPlan(row["source"], row["interval"], row["sample_interval"], limits)
+    return Watch(row["id"], row["started_at"], row["seen_at"], row["stopped_at"], plan)
+
+
+def gaps(
+    connection: sqlite3.Connection, since: int, until: int, *, watching: bool
+) -> list[tuple[int, int]]:
+    """The intervals between these times in which nobody looked, in order; the time before the
+    first watch is one. `watching` says that the latest watch goes on."""
+    watched = connection.execute(
+        "SELECT started_at, iif(?1 AND id = (SELECT max(id) FROM watch), ?3,"
+        " coalesce(stopped_at, seen_at)) AS ended FROM watch"
+        " WHERE started_at <= ?3 AND ended >= ?2 ORDER BY started_at",
+        (watching, since, until),
+    ).fetchall()
+    found, covered = [], since
+    for started, ended in watched:
+        if started > covered:
+            found.append((covered, started))
+        covered = max(covered, ended)
+    if covered < until:
+        found.append((covered, until))
+    within = connection.execute(
+        "SELECT max(at - gap, ?1), at FROM tick WHERE gap > 0 AND at > ?1 AND at - gap < ?2",
+        (since, until),
+    ).fetchall()
+    return sorted([*found, *((start, end) for start, end in within)])

@@ -1,0 +1,44 @@
+"""What a view works from, kept in the session: views are files, and files take no arguments."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import pandas as pd
+import streamlit as st
+
+from porteye_core.model import Filters
+
+_KEY = "view"
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """The database and the filters of the page."""
+
+    db: Path
+    filters: Filters
+
+    def keep(self) -> None:
+        """Make this the session's."""
+        st.session_state[_KEY] = self
+
+    @staticmethod
+    def current() -> "View":
+        """The session's; ui.main has kept one before any view runs."""
+        view: View = st.session_state[_KEY]
+        return view
+
+
+def viewers_zone() -> ZoneInfo:
+    """The time zone of the viewer's browser, UTC where it does not say."""
+    try:
+        return ZoneInfo(st.context.timezone or "UTC")
+    except (ZoneInfoNotFoundError, ValueError):
+        return ZoneInfo("UTC")
+
+
+def local(micros: int) -> str:
+    """A time as the viewer reads it, with its zone."""
+    moment = pd.Timestamp(micros, unit="us", tz="UTC").tz_convert(viewers_zone())
+    return f"{moment:%Y-%m-%d %H:%M:%S %Z}"

@@ -1,0 +1,100 @@
+"""Is anybody watching? The sidebar's panel, and sentences for a view that has nothing to show."""
+
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import streamlit as st
+
+from porteye_core.errors import StoreError, StoreMissing, StoreNewer, StoreOlder
+from porteye_core.store import lock
+from porteye_core.store.reader import open_reader
+from porteye_core.store.status import State, Status, status
+from porteye_core.ui.context import local
+
+_START = "Start it with `python monitor_service.py`."
+
+
+def now() -> int:
+    """Microseconds since the epoch."""
+    return time.time_ns() // 1000
+
+
+@contextmanager
+def reading(db: Path) -> Iterator[sqlite3.Connection]:
+    """A connection for one view; where there can be none the view ends with a sentence."""
+    try:
+        with open_reader(db) as connection:
+            yield connection
+    except StoreMissing:
+        if lock.holder(db):
+            st.info("The monitor is starting: the first look is a moment away.")
+        else:
+            st.info(f"Nothing is recorded yet, and no monitor is running. {_START}")
+    except (StoreOlder, StoreNewer, StoreError) as err:
+        st.warning(str(err), icon=":material/database:")
+
+
+@st.fragment(run_every=2)
+def panel(db: Path) -> None:
+    """The state of the monitor, kept up to date by itself."""
+    st.subheader("Monitor", anchor=False)
+    try:
+        with open_reader(db) as connection:
+            current = status(connection, db, now())
+    except StoreError:
+        current = Status(State.STARTING if lock.holder(db) else State.NEVER, None, None)
+    _BADGES[current.state]()
+    _details(current)
+
+
+def _details(current: Status) -> None:
+    if current.watch is None:
+        if current.state is State.NEVER:
+            st.caption(f"Nobody has watched yet. {_START}")
+        return
+    watch = current.watch
+    if current.state is State.STOPPED:
+        ended = watch.stopped_at or watch.seen_at
+        how = "stopped" if watch.stopped_at else "was last seen"
+        st.caption(f"It {how} {local(ended)}. {_START}")
+        return
+    if current.state is State.STALLED:
+        st.caption(f"It has not been able to look since {local(watch.seen_at)}. See its log.")
+    plan = watch.plan
+    st.caption(
+        f"Since {local(watch.started_at)}, pid {current.pid}, by **{plan.source}** every"
+        f" {plan.interval_us / 1e6:g} s."
+    )
+    if current.hidden:
+        st.caption(f"{current.hidden} listeners have no known owner.")
+    if current.lost:
+        st.caption(f":orange[{current.lost} kernel records were lost.]")
+    for limit in plan.limits:
+        st.caption(f":material/info: {limit.text}" + (f" `{limit.hint}`" if limit.hint else ""))
+
+
+_BADGES = {
+    State.WATCHING: lambda: st.badge("Watching", icon=":material/visibility:", color="green"),
+    State.STARTING: lambda: st.badge("Starting", icon=":material/hourglass_empty:", color="blue"),
+    State.STALLED: lambda: st.badge("Cannot look", icon=":material/warning:", color="orange"),
+    State.STOPPED: lambda: st.badge("Not running", icon=":material/visibility_off:", color="red"),
+    State.NEVER: lambda: st.badge("Not running", icon=":material/visibility_off:", color="red"),
+}
+
+
+def notice_if_not_current(current: Status) -> None:
+    """Say above a view of now that it is not now."""
+    watch = current.watch
+    if current.state in (State.STOPPED, State.NEVER):
+        ended = f" What follows was last seen {local(watch.seen_at)}." if watch else ""
+        st.warning(f"The monitor is not running.{ended} {_START}", icon=":material/visibility_off:")
+    elif current.state is State.STALLED and watch:
+        st.warning(
+            f"The monitor runs, but has not been able to look since {local(watch.seen_at)}.",
+            icon=":material/warning:",
+        )
+    elif current.state is State.STARTING:
+        st.info("The monitor is starting: the first look is a moment away.")

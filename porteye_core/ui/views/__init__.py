@@ -1,0 +1,1 @@
+"""One file a view; Streamlit runs the one that was chosen."""

@@ -1,0 +1,61 @@
+"""Activity: how many listeners were open over time, what opened and closed, and every life."""
+
+import sqlite3
+from dataclasses import replace
+
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from porteye_core import charts
+from porteye_core.store import frames
+from porteye_core.store.status import gaps, status
+from porteye_core.ui.context import View, viewers_zone
+from porteye_core.ui.monitor_state import now, reading
+from porteye_core.ui.ranges import bucket
+
+_SHORTEST = 60 * 1_000_000  # a chart of less than a minute has no shape
+
+
+def activity() -> None:
+    """The charts of the chosen range."""
+    view = View.current()
+    with reading(view.db) as connection:
+        until = now() if view.filters.until is None else view.filters.until
+        begun = frames.first_event_at(connection)
+        # Before the first event there is nothing to draw, however long the range.
+        since = max(view.filters.since or 0, until if begun is None else begun)
+        _draw(connection, view, min(since, until - _SHORTEST), until)
+
+
+def _draw(connection: sqlite3.Connection, view: View, since: int, until: int) -> None:
+    filters = replace(view.filters, since=since, until=until)
+    lives, total = frames.lives(connection, filters, since, until)
+    if not total:
+        st.info("No listener that the filters let through was open in this time range.")
+        return
+    name, length = bucket(until - since)
+    buckets = frames.turnover(connection, filters, length)
+    watching = status(connection, view.db, now()).is_current
+    unwatched = frames.intervals(gaps(connection, since, until, watching=watching))
+    zone = viewers_zone()
+    for frame in (lives, buckets, unwatched):
+        for column in frame.select_dtypes("datetimetz"):
+            frame[column] = frame[column].dt.tz_convert(zone)
+    start, end = (
+        pd.Timestamp(edge, unit="us", tz="UTC").tz_convert(zone) for edge in (since, until)
+    )
+    st.caption(f"Times are in {zone.key}. Nobody watched where the background is grey.")
+    axis = (start, end)
+    _chart("Open over time", charts.open_listeners(buckets, unwatched, axis), "open")
+    _chart("Opened and closed", charts.turnover(buckets, unwatched, axis, name), "turnover")
+    shown = "" if len(lives) == total else f", the latest {len(lives):,} of {total:,}"
+    _chart(f"Lives{shown}", charts.timeline(lives, unwatched, axis), "timeline")
+
+
+def _chart(title: str, figure: go.Figure, key: str) -> None:
+    st.subheader(title, anchor=False)
+    st.plotly_chart(figure, key=key, config={"displaylogo": False})
+
+
+activity()

@@ -1,0 +1,91 @@
+"""Live: what listens now, refreshed by itself."""
+
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from porteye_core.store import frames
+from porteye_core.store.status import status
+from porteye_core.ui.context import View, viewers_zone
+from porteye_core.ui.layout import table_height
+from porteye_core.ui.monitor_state import notice_if_not_current, now, reading
+
+_JUST_OPENED = 60  # seconds
+
+_COLUMNS: dict[str, Any] = {
+    "mark": st.column_config.TextColumn("", width=56, help="Opened in the last minute"),
+    "port": st.column_config.NumberColumn("Port", format="%d", width=64),
+    "service": st.column_config.TextColumn("Service", width=84),
+    "process": st.column_config.TextColumn("Process", width=118),
+    "pid": st.column_config.NumberColumn("PID", format="%d", width=70),
+    "address": st.column_config.TextColumn("Address", width=104),
+    "protocol": st.column_config.TextColumn("Proto", width=52),
+    "user": st.column_config.TextColumn("User", width=72),
+    "cmdline": st.column_config.TextColumn("Command line", width=220),
+    "cpu": st.column_config.NumberColumn(
+        "CPU %", format="%.1f", width=64, help="Of one core, since the sample before"
+    ),
+    "rss": st.column_config.NumberColumn("Memory", format="bytes", width=82),
+    "clients": st.column_config.NumberColumn(
+        "Clients", format="%d", width=64, help="Established connections"
+    ),
+    "since": st.column_config.DatetimeColumn(
+        "Since", format="YYYY-MM-DD HH:mm:ss", width=150, help="In your time zone"
+    ),
+    "opened_seen": st.column_config.TextColumn(
+        "Seen",
+        width=60,
+        help="How exact “Since” is — kernel: to the microsecond; poll: opened within one interval"
+        " before it; gap: opened some time before it, while nobody watched",
+    ),
+    "unit": st.column_config.TextColumn("Unit", width=120),
+    "container": st.column_config.TextColumn("Container", width=120),
+    "parents": st.column_config.TextColumn("Started by", width=240),
+}
+
+
+@st.fragment(run_every=2)
+def live() -> None:
+    """The counts and the table; only these are drawn anew every two seconds."""
+    view = View.current()
+    with reading(view.db) as connection:
+        moment = now()
+        notice_if_not_current(status(connection, view.db, moment))
+        _show(frames.listening(connection, view.filters, moment))
+
+
+def _show(table: pd.DataFrame) -> None:
+    fresh = (table["age"] < _JUST_OPENED) & (table["opened_seen"] != "gap")
+    _counts(table, int(fresh.sum()))
+    if table.empty:
+        st.info("Nothing that the filters let through listens now.")
+        return
+    table["mark"] = fresh.map({True: "● new", False: ""})
+    table["since"] = table["since"].dt.tz_convert(viewers_zone())
+    st.dataframe(
+        table,
+        column_order=list(_COLUMNS),
+        column_config=_COLUMNS,
+        hide_index=True,
+        height=table_height(len(table)),
+        key="listeners",
+        placeholder="",
+    )
+
+
+def _counts(table: pd.DataFrame, fresh: int) -> None:
+    counts = {
+        "Listeners": len(table),
+        "TCP": int((table["protocol"] == "tcp").sum()),
+        "UDP": int((table["protocol"] == "udp").sum()),
+        "Processes": int(table["pid"].nunique()),
+        "Clients": int(table["clients"].sum()),
+        "New in the last minute": fresh,
+    }
+    with st.container(horizontal=True):
+        for label, value in counts.items():
+            st.metric(label, value, border=True)
+
+
+live()

@@ -1,0 +1,17 @@
+"""PortEye's dashboard and JSON API: `streamlit run streamlit_app.py`."""
+
+import streamlit as st
+
+from porteye_core import dashboard, ui
+
+# `streamlit run` finds the application only as a literal call at module level, and runs this file
+# again for every session, in which alone there is a page to draw.
+app = st.App(
+    __file__,
+    routes=dashboard.routes(),
+    middleware=dashboard.middleware(),
+    lifespan=dashboard.lifespan,
+)
+
+if st.runtime.exists():
+    ui.main(dashboard.config())
