@@ -37,17 +37,20 @@ def open_listeners(turnover: pd.DataFrame, gaps: pd.DataFrame, span: Span) -> go
 
 def turnover(buckets: pd.DataFrame, gaps: pd.DataFrame, span: Span, bucket: str) -> go.Figure:
     """Opens above and closes below the line, per bucket; `bucket` says how long one is."""
+    # Plotly measures lengths on a time axis in milliseconds, and centres bars unless told.
+    width = (buckets["end"] - buckets["at"]).dt.total_seconds() * 1000
+    within = {"x": buckets["at"], "width": width, "offset": 0}
     figure = go.Figure(
         [
             go.Bar(
-                x=buckets["at"],
+                **within,
                 y=buckets["opened"],
                 name="opened",
                 marker={"color": _OPENED},
                 hovertemplate="%{y} opened<br>%{x}<extra></extra>",
             ),
             go.Bar(
-                x=buckets["at"],
+                **within,
                 y=-buckets["closed"],
                 customdata=buckets["closed"],
                 name="closed",
@@ -87,8 +90,7 @@ def timeline(lives: pd.DataFrame, gaps: pd.DataFrame, span: Span) -> go.Figure:
 def _bars(lives: pd.DataFrame, program: str, color: str) -> go.Bar:
     return go.Bar(
         base=lives["start"],
-        # Plotly measures lengths on a time axis in milliseconds; a life shorter than a pixel
-        # keeps its outline.
+        # In milliseconds, as in turnover(). A life shorter than a pixel keeps its outline.
         x=lives["milliseconds"],
         y=lives["row"],
         orientation="h",

@@ -54,7 +54,7 @@ def _draw(connection: sqlite3.Connection, view: View, since: int, until: int) ->
 
 
 def _chart(title: str, figure: go.Figure, key: str) -> None:
-    st.subheader(title, anchor=False)
+    st.markdown(f"##### {title}")
     st.plotly_chart(figure, key=key, config={"displaylogo": False})
 
 

@@ -1,0 +1,1 @@
+"""Helpers for tests: real processes that open real sockets, and databases with known contents."""

@@ -1,0 +1,54 @@
+"""A process that opens and closes sockets as it is told, one command a line on standard input.
+
+listen FAMILY KIND [PORT] [reuse]   -> the port        fork N   -> the children's pids
+close PORT                          -> closed          quit
+"""
+
+import os
+import socket
+import sys
+import time
+
+FAMILIES = {"ipv4": socket.AF_INET, "ipv6": socket.AF_INET6}
+KINDS = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}
+LOOPBACK = {"ipv4": "127.0.0.1", "ipv6": "::1"}
+
+
+def listen(family: str, kind: str, port: str = "0", *options: str) -> socket.socket:
+    opened = socket.socket(FAMILIES[family], KINDS[kind])
+    if "reuse" in options:
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    opened.bind((LOOPBACK[family], int(port)))
+    if kind == "tcp":
+        opened.listen(16)
+    return opened
+
+
+def fork() -> int:
+    pid = os.fork()
+    if pid == 0:
+        while os.getppid() != 1:  # an orphan ends: no test leaves one behind
+            time.sleep(0.05)
+        os._exit(0)
+    return pid
+
+
+def main() -> None:
+    open_sockets: list[socket.socket] = []
+    for line in sys.stdin:
+        command, *words = line.split()
+        if command == "listen":
+            open_sockets.append(listen(*words))
+            print(open_sockets[-1].getsockname()[1], flush=True)
+        elif command == "fork":
+            print(*(fork() for _ in range(int(words[0]))), flush=True)
+        elif command == "close":
+            found = next(s for s in open_sockets if s.getsockname()[1] == int(words[0]))
+            open_sockets.remove(found)
+            found.close()
+            print("closed", flush=True)
+        elif command == "quit":
+            return
+
+
+main()

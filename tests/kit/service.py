@@ -1,0 +1,79 @@
+"""The real monitor service and the real dashboard, as processes."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from porteye_core.store import lock
+from tests.kit.waiting import until
+
+PROJECT = Path(__file__).resolve().parent.parent.parent
+SERVICE = PROJECT / "monitor_service.py"
+
+
+def environment(**variables: str) -> dict[str, str]:
+    """This environment without PortEye's variables, and with these."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PORTEYE_")}
+    return {**kept, **variables}
+
+
+def run_service(
+    *flags: str, variables: Mapping[str, str] | None = None, timeout: float = 30
+) -> subprocess.CompletedProcess[str]:
+    """Run the service to its end."""
+    return subprocess.run(
+        [sys.executable, str(SERVICE), *flags],
+        env=environment(**(variables or {})),
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+
+
+@contextmanager
+def monitor(db: Path, *flags: str) -> Iterator[subprocess.Popen[str]]:
+    """A monitor that has begun to watch; ended at the end if the test has not done so."""
+    process = subprocess.Popen(
+        [sys.executable, str(SERVICE), "--db", str(db), "--interval", "0.2", *flags],
+        env=environment(),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        until(lambda: _has_begun(db, process), "the monitor watches")
+        yield process
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=20)
+
+
+def _has_begun(db: Path, process: subprocess.Popen[str]) -> bool:
+    assert process.poll() is None, process.stderr and process.stderr.read()
+    holder = lock.holder(db)
+    if holder is None or holder.pid != process.pid:
+        return False
+    return bool(rows(db, "SELECT 1 FROM watch WHERE started_at >= ?", holder.since))
+
+
+def rows(db: Path, statement: str, *parameters: object) -> list[tuple[object, ...]]:
+    """The answer of the database, empty while it has no such table yet."""
+    import sqlite3
+
+    try:
+        connection = sqlite3.connect(f"{db.as_uri()}?mode=ro", uri=True)
+    except sqlite3.OperationalError:
+        return []
+    try:
+        return connection.execute(statement, parameters).fetchall()
+    except sqlite3.OperationalError as err:
+        if "no such table" in str(err) or "unable to open" in str(err):
+            return []
+        raise
+    finally:
+        connection.close()
