@@ -1,5 +1,6 @@
 """One frozen configuration: flags over environment over default, read once and checked once."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,7 +76,7 @@ def _database(name: str, value: object, default: Path) -> Path:
     if "\0" in text:
         raise ConfigError(f"{name} has a NUL character in it.", "Give the path of a file.")
     path = Path(text).expanduser().absolute()
-    if path.is_dir():
+    if os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises where a folder may not be searched
         raise ConfigError(f"{name} {path} is a folder.", "Give the path of a file in it.")
     return path
 

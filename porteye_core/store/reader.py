@@ -16,14 +16,15 @@ def open_reader(db: Path) -> Iterator[sqlite3.Connection]:
     Everything read through it is one moment of the database. Raises StoreMissing, StoreOlder,
     StoreNewer, or StoreError.
     """
-    if not db.exists():
+    try:
+        db.stat()
+        connection = _connect(db)
+    except FileNotFoundError as err:
         raise StoreMissing(
             f"Nothing is recorded yet: there is no database at {db}.",
             "Start the monitor: python monitor_service.py",
-        )
-    try:
-        connection = _connect(db)
-    except sqlite3.Error as err:
+        ) from err
+    except (OSError, sqlite3.Error) as err:
         raise _unreadable(db, err) from err
     try:
         connection.execute("BEGIN")
@@ -60,7 +61,7 @@ def _opened(uri: str) -> sqlite3.Connection:
     return connection
 
 
-def _unreadable(db: Path, err: sqlite3.Error) -> StoreError:
+def _unreadable(db: Path, err: Exception) -> StoreError:
     return StoreError(
         f"The database {db} cannot be read: {err}.",
         "It must be a PortEye database that this user may read; a monitor started through sudo"

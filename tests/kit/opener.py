@@ -35,9 +35,7 @@ class Opener:
     def pid(self) -> int:
         return self._process.pid
 
-    def listen(
-        self, family: str = "ipv4", kind: str = "tcp", port: int = 0, *options: str
-    ) -> int:
+    def listen(self, family: str = "ipv4", kind: str = "tcp", port: int = 0, *options: str) -> int:
         """Open a listening socket and return its port."""
         return int(self._ask(f"listen {family} {kind} {port} {' '.join(options)}"))
 

@@ -51,4 +51,5 @@ def main() -> None:
             return
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,29 @@
+"""Fixtures that several modules share."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from porteye_core.model import Tick, WatchPlan
+from porteye_core.store.sqlite import Writer, open_writer
+from tests.kit.values import HOST, SECOND
+
+PLAN = WatchPlan("portable", 2 * SECOND, 10 * SECOND)
+
+
+@pytest.fixture
+def db(tmp_path: Path) -> Path:
+    return tmp_path / "porteye.db"
+
+
+@pytest.fixture
+def writer(db: Path) -> Iterator[Writer]:
+    with open_writer(db, HOST, 1) as opened:
+        opened.begin_watch(SECOND, PLAN)
+        yield opened
+
+
+@pytest.fixture
+def tick() -> Tick:
+    return Tick(2 * SECOND, SECOND, listeners=1, clients=0, scan_us=900, hidden=0)

@@ -1,0 +1,25 @@
+"""Runs the monitor's command line as the user nobody.
+
+The rights are dropped after the modules are loaded, because nobody may be unable to read the
+Python installation or the checkout that a test of root's runs from.
+"""
+
+import ctypes
+import os
+import platform
+import sys
+
+from porteye_core import cli
+
+_PR_SET_DUMPABLE = 4
+_NOBODY = 65534
+
+if __name__ == "__main__":
+    cli.parser().format_help()  # both load modules when they are first used
+    platform.platform()
+    os.setgroups([])
+    os.setgid(_NOBODY)
+    os.setuid(_NOBODY)
+    # A process that changed its user may not read its own /proc files until it is dumpable again.
+    ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0)
+    sys.exit(cli.main(sys.argv))

@@ -1,0 +1,59 @@
+"""Flags over environment over default."""
+
+from pathlib import Path
+
+import pytest
+
+from porteye_core import config
+from porteye_core.errors import ConfigError
+
+
+def test_a_flag_goes_before_a_variable_and_that_before_the_default(tmp_path: Path) -> None:
+    environ = {"PORTEYE_INTERVAL": "5", "PORTEYE_DB": str(tmp_path / "a.db")}
+    both = config.load({"interval": "3"}, environ)
+    assert both.interval == 3
+    assert both.db == tmp_path / "a.db"
+    assert config.load({}, {}).interval == 2
+
+
+def test_the_default_database_stands_beside_the_application(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    default = config.load({}, {}).db
+    assert default.name == "porteye.db"
+    assert (default.parent / "streamlit_app.py").exists()
+
+
+def test_samples_are_never_asked_for_more_often_than_looks() -> None:
+    assert config.load({"interval": "60"}, {}).sample_interval == 60
+
+
+@pytest.mark.parametrize(
+    ("flags", "environ", "named"),
+    [
+        ({"interval": "fast"}, {}, "--interval fast"),
+        ({"interval": "0"}, {}, "--interval 0"),
+        ({"interval": "nan"}, {}, "--interval nan"),
+        ({"sample_interval": "-1"}, {}, "--sample-interval -1"),
+        ({"source": "ebpf"}, {}, "--source ebpf"),
+        ({"log_level": "loud"}, {}, "--log-level loud"),
+        ({"db": "/"}, {}, "--db /"),
+        ({}, {"PORTEYE_INTERVAL": "1e9"}, "PORTEYE_INTERVAL 1e9"),
+        ({}, {"PORTEYE_SOURCE": "x"}, "PORTEYE_SOURCE x"),
+        ({}, {"PORTEYE_MONITOR": "maybe"}, "PORTEYE_MONITOR maybe"),
+        ({}, {"PORTEYE_CORS_ORIGIN": "*"}, "PORTEYE_CORS_ORIGIN *"),
+        ({}, {"PORTEYE_DB": "a\0b"}, "PORTEYE_DB"),
+    ],
+)
+def test_a_wrong_value_is_refused_with_its_name_and_what_to_give(
+    flags: dict[str, object], environ: dict[str, str], named: str
+) -> None:
+    with pytest.raises(ConfigError) as refused:
+        config.load(flags, environ)
+    assert refused.value.message.startswith(named)
+    assert refused.value.hint
+
+
+def test_an_empty_variable_counts_as_not_set() -> None:
+    assert config.load({}, {"PORTEYE_DB": "", "PORTEYE_MONITOR": ""}) == config.Config()

@@ -1,0 +1,77 @@
+"""What people type into filters."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from porteye_core import filters
+from porteye_core.errors import FilterError
+
+
+@pytest.mark.parametrize(
+    ("text", "ranges"),
+    [
+        ("", ()),
+        (" , ", ()),
+        ("80", ((80, 80),)),
+        ("80, 443, 8000-8999", ((80, 80), (443, 443), (8000, 8999))),
+        ("0-65535", ((0, 65535),)),
+        (" 22 - 23 ", ((22, 23),)),
+    ],
+)
+def test_ports_and_ranges_are_understood(text: str, ranges: object) -> None:
+    assert filters.ports(text) == ranges
+
+
+@pytest.mark.parametrize(
+    "text", ["x", "-1", "65536", "80-", "90-80", "1e3", "٣", "80 443", "80;443", "9" * 5000]
+)
+def test_what_is_no_port_is_refused_with_a_sentence(text: str) -> None:
+    with pytest.raises(FilterError) as refused:
+        filters.ports(text)
+    assert refused.value.field == "port"
+    assert refused.value.message.endswith(".")
+    assert len(refused.value.message) < 100
+
+
+@given(st.text())
+def test_any_text_is_a_port_filter_or_refused(text: str) -> None:
+    try:
+        ranges = filters.ports(text)
+    except FilterError:
+        return
+    assert all(0 <= low <= high <= 65535 for low, high in ranges)
+
+
+def test_a_nul_and_megabytes_are_refused_in_a_process_filter() -> None:
+    for text in ("a\0b", "x" * 1_000_000):
+        with pytest.raises(FilterError):
+            filters.process(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "micros"),
+    [
+        ("2026-01-31T03:10:00Z", 1769829000000000),
+        ("2026-01-31T04:10:00+01:00", 1769829000000000),
+        ("2026-01-31T04:10:00 01:00", 1769829000000000),  # a plus that nobody escaped
+        ("2026-01-31T03:10:00.000001+00:00", 1769829000000001),
+        ("", None),
+    ],
+)
+def test_times_with_an_offset_are_understood(text: str, micros: int | None) -> None:
+    assert filters.time("since", text) == micros
+
+
+@pytest.mark.parametrize("text", ["yesterday", "2026-01-31T03:10:00", "1769829000", "9" * 40])
+def test_times_that_could_mean_two_things_are_refused(text: str) -> None:
+    with pytest.raises(FilterError) as refused:
+        filters.time("since", text)
+    assert "ISO 8601" in refused.value.hint
+
+
+def test_a_protocol_is_tcp_or_udp() -> None:
+    assert filters.protocol("UDP") == "udp"
+    assert filters.protocol("") is None
+    with pytest.raises(FilterError):
+        filters.protocol("sctp")

@@ -1,0 +1,148 @@
+"""Who holds a socket, asked of real processes."""
+
+import os
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+
+import psutil
+import pytest
+
+from porteye_core.model import Hidden, Owned, ProcessKey, Socket
+from porteye_core.owner import OwnerFinder, process
+from porteye_core.owner.usage import UNKNOWN, UsageMeter
+from porteye_core.sources.portable import Portable
+from tests.kit.opener import Opener
+from tests.kit.values import endpoint
+
+needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+
+
+@pytest.fixture
+def opener() -> Iterator[Opener]:
+    with Opener("--password=hunter2", "a\x1bb") as started:
+        yield started
+
+
+def found(port: int, finder: OwnerFinder | None = None) -> list[Owned]:
+    sockets = Portable(lambda: None).read(count_clients=False)
+    owned = (finder or OwnerFinder(privileged=True)).own(sockets)
+    return [each for each in owned if each.socket.endpoint.port == port]
+
+
+def test_the_owner_is_described(opener: Opener) -> None:
+    (seen,) = found(opener.listen())
+    assert seen.owner is not None
+    assert seen.owner.key.pid == opener.pid
+    assert abs(seen.owner.key.started_at / 1e6 - time.time()) < 600
+    program = seen.owner.program
+    assert program.exe == os.path.realpath(sys.executable)
+    assert program.user == psutil.Process().username()
+    assert "opener_process.py" in program.cmdline
+    assert seen.owner.parents[0].pid == os.getpid()
+    assert seen.owner.cwd == os.getcwd()
+    assert seen.hidden is None
+
+
+def test_a_secret_and_an_escape_never_leave_the_reader(opener: Opener) -> None:
+    (seen,) = found(opener.listen())
+    assert seen.owner is not None
+    assert "hunter2" not in seen.owner.program.cmdline
+    assert "--password=***" in seen.owner.program.cmdline
+    assert "\x1b" not in seen.owner.program.cmdline
+
+
+def test_a_long_command_line_is_cut() -> None:
+    with Opener("x" * 120_000) as opener:
+        (seen,) = found(opener.listen())
+    assert seen.owner is not None
+    assert len(seen.owner.program.cmdline.encode()) == process.LONGEST_CMDLINE
+
+
+@needs_fork
+def test_a_prefork_server_is_one_listener_with_all_its_holders(opener: Opener) -> None:
+    port = opener.listen()
+    children = opener.fork(3)
+    (seen,) = found(port)
+    assert seen.key is not None
+    assert seen.key.pid == opener.pid
+    assert {holder.key.pid for holder in seen.holders} == {opener.pid, *children}
+
+
+def test_twins_of_different_processes_have_different_owners(opener: Opener) -> None:
+    port = opener.listen("ipv4", "tcp", 0, "reuse")
+    with Opener() as other:
+        other.listen("ipv4", "tcp", port, "reuse")
+        owners = {each.key and each.key.pid for each in found(port)}
+        assert owners == {opener.pid, other.pid}
+
+
+def test_a_known_socket_is_not_searched_again(
+    opener: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finder = OwnerFinder(privileged=True)
+    port = opener.listen()
+    before = found(port, finder)
+
+    def fail(key: ProcessKey) -> None:
+        raise AssertionError("a known process was read again")
+
+    monkeypatch.setattr(process, "read", fail)
+    assert found(port, finder) == before
+
+
+def test_a_process_that_has_gone_leaves_a_reason(opener: Opener) -> None:
+    opener.end()
+    (seen,) = OwnerFinder(privileged=True).own([Socket(endpoint(), pid=opener.pid)])
+    assert seen.hidden is Hidden.GONE
+
+
+def test_a_socket_without_a_process_says_what_would_show_it() -> None:
+    bare = Socket(endpoint())
+    assert OwnerFinder(privileged=False).own([bare])[0].hidden is Hidden.PRIVILEGE
+    assert OwnerFinder(privileged=True).own([bare])[0].hidden is Hidden.KERNEL
+
+
+def test_a_reused_pid_is_not_read_as_the_process_before() -> None:
+    started = process.started_at(os.getpid())
+    assert started is not None
+    me = ProcessKey(os.getpid(), started)
+    assert process.read(me) is not None
+    assert process.read(replace(me, started_at=started - 1)) is None
+
+
+class FakeTime:
+    def __init__(self) -> None:
+        self.seconds = 1000.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+def test_cpu_is_the_share_of_one_core_since_the_sample_before() -> None:
+    started = process.started_at(os.getpid())
+    assert started is not None
+    me = ProcessKey(os.getpid(), started)
+    clock = FakeTime()
+    meter = UsageMeter(clock)
+    assert meter.measure([me])[me].cpu is not None  # its share since it started
+    before = time.process_time()
+    while time.process_time() - before < 0.5:
+        pass
+    clock.seconds += 2
+    cpu, rss = meter.measure([me])[me]
+    assert cpu is not None
+    assert 2000 <= cpu <= 5000  # half a second of two is 25 %; clock ticks and pytest add a little
+    assert rss is not None
+    assert rss > 1_000_000
+
+
+def test_a_process_that_has_ended_used_nothing_that_is_known(opener: Opener) -> None:
+    started = process.started_at(opener.pid)
+    assert started is not None
+    key = ProcessKey(opener.pid, started)
+    meter = UsageMeter()
+    assert meter.measure([key])[key] != UNKNOWN
+    opener.end()
+    assert meter.measure([key])[key] == UNKNOWN

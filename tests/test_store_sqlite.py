@@ -1,0 +1,271 @@
+"""The writer, on real files."""
+
+import os
+import signal
+import sqlite3
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from porteye_core.errors import StoreError, StoreHeld, StoreMissing, StoreNewer, StoreOlder
+from porteye_core.model import Hidden, Kind, Limit, Sample, Seen, Tick
+from porteye_core.store import files, lock, migrations
+from porteye_core.store.reader import open_reader
+from porteye_core.store.sqlite import Closing, Opening, Writer, listener_of, open_writer
+from tests.conftest import PLAN
+from tests.kit.values import HOST, SECOND, endpoint, owned, process
+from tests.kit.waiting import until
+
+posix = pytest.mark.skipif(sys.platform == "win32", reason="modes and owners are POSIX")
+root = pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root may give files away"
+)
+
+
+def test_what_was_open_is_found_again_as_it_was(writer: Writer) -> None:
+    master, worker = process(10, name="master"), process(11, name="worker")
+    seen = [
+        owned(endpoint(80), master, inode=7, fd=3, holders=(master, worker)),
+        owned(endpoint(53, "udp", "::1")),
+    ]
+    born = writer.record_changes(
+        2 * SECOND, [Opening(each, 2 * SECOND, Seen.POLL) for each in seen]
+    )
+    assert writer.open_listeners() == {each.id: each for each in born}
+    assert born[0] == listener_of(born[0].id, seen[0], 2 * SECOND)
+
+
+def test_an_opening_and_a_closing_are_a_life_and_two_events(db: Path, writer: Writer) -> None:
+    (born,) = writer.record_changes(5, [Opening(owned(owner=process()), 5, Seen.POLL)])
+    writer.record_changes(9, closed=[Closing(born, 9, Seen.GAP)])
+    assert writer.open_listeners() == {}
+    with open_reader(db) as reader:
+        events = reader.execute("SELECT at, kind, seen, port FROM event ORDER BY id").fetchall()
+        life = reader.execute("SELECT opened_at, closed_at, closed_seen FROM listener").fetchone()
+    assert [tuple(e) for e in events] == [
+        (5, Kind.OPENED, Seen.POLL, 80),
+        (9, Kind.CLOSED, Seen.GAP, 80),
+    ]
+    assert tuple(life) == (5, 9, Seen.GAP)
+
+
+def test_a_life_never_ends_before_it_began(db: Path, writer: Writer) -> None:
+    (born,) = writer.record_changes(50, [Opening(owned(), 50, Seen.POLL)])
+    writer.record_changes(20, closed=[Closing(born, 20, Seen.POLL)])
+    with open_reader(db) as reader:
+        assert reader.execute("SELECT closed_at FROM listener").fetchone()[0] == 50
+
+
+def test_a_program_is_stored_once_and_a_process_once(db: Path, writer: Writer) -> None:
+    seen = [owned(endpoint(port), process(10 + port % 2)) for port in range(1, 7)]
+    writer.record_changes(5, [Opening(each, 5, Seen.POLL) for each in seen])
+    with open_reader(db) as reader:
+        assert reader.execute("SELECT count(*) FROM program").fetchone()[0] == 1
+        assert reader.execute("SELECT count(*) FROM process").fetchone()[0] == 2
+
+
+def test_an_owner_learnt_later_replaces_the_reason(db: Path, writer: Writer) -> None:
+    from dataclasses import replace
+
+    unknown = replace(owned(), hidden=Hidden.PRIVILEGE)
+    (born,) = writer.record_changes(5, [Opening(unknown, 5, Seen.POLL)])
+    writer.record_changes(6, reowned=[(born, owned(owner=process()))])
+    with open_reader(db) as reader:
+        row = reader.execute("SELECT hidden, process_id FROM listener").fetchone()
+    assert row["hidden"] is None
+    assert row["process_id"] is not None
+
+
+def test_a_tick_stores_its_samples(db: Path, writer: Writer, tick: Tick) -> None:
+    (born,) = writer.record_changes(5, [Opening(owned(), 5, Seen.POLL)])
+    writer.record_tick(tick, [Sample(born.id, cpu=2500, rss=1000, clients=3)])
+    with open_reader(db) as reader:
+        row = reader.execute("SELECT t.*, s.cpu, s.rss FROM tick t JOIN sample s").fetchone()
+        assert (row["at"], row["scan_us"], row["cpu"], row["rss"]) == (tick.at, 900, 2500, 1000)
+        assert reader.execute("SELECT seen_at FROM watch").fetchone()[0] == tick.at
+
+
+def test_a_write_that_fails_stores_nothing_of_itself(db: Path, writer: Writer) -> None:
+    good, bad = owned(endpoint(80), process()), owned(endpoint(99999), process())
+    with pytest.raises(StoreError):
+        writer.record_changes(5, [Opening(each, 5, Seen.POLL) for each in (good, bad)])
+    with open_reader(db) as reader:
+        for table in ("listener", "event", "process", "program"):
+            assert reader.execute(f"SELECT count(*) FROM {table}").fetchone()[0] == 0
+    assert writer.record_changes(6, [Opening(good, 6, Seen.POLL)])
+
+
+def test_a_new_database_gives_freed_space_back_and_knows_itself(db: Path, writer: Writer) -> None:
+    with open_reader(db) as reader:
+        pragmas = {
+            name: reader.execute(f"PRAGMA {name}").fetchone()[0]
+            for name in ("auto_vacuum", "application_id", "journal_mode")
+        }
+    assert pragmas == {
+        "auto_vacuum": 2,
+        "application_id": migrations.APPLICATION_ID,
+        "journal_mode": "wal",
+    }
+
+
+def test_readers_cannot_write(db: Path, writer: Writer) -> None:
+    with open_reader(db) as reader, pytest.raises(sqlite3.OperationalError):
+        reader.execute("DELETE FROM host")
+
+
+def test_a_reader_reads_after_the_writer_has_gone(db: Path) -> None:
+    with open_writer(db, HOST, 1):
+        pass
+    with open_reader(db) as reader:
+        assert reader.execute("SELECT name FROM host").fetchone()[0] == "here"
+
+
+def test_a_missing_an_older_and_a_newer_database_are_told_apart(tmp_path: Path) -> None:
+    with pytest.raises(StoreMissing), open_reader(tmp_path / "absent.db"):
+        pass
+    for version, error in ((0, StoreOlder), (len(migrations.STEPS) + 1, StoreNewer)):
+        path = tmp_path / f"{version}.db"
+        made = sqlite3.connect(path)
+        made.execute(f"PRAGMA user_version = {version}")
+        made.execute("CREATE TABLE something (x)")
+        made.close()
+        with pytest.raises(error), open_reader(path):
+            pass
+    with pytest.raises(StoreNewer), open_writer(path, HOST, 1):
+        pass
+
+
+def test_a_file_that_is_no_database_is_left_as_it_is(db: Path) -> None:
+    db.write_text("this is a diary, not a database\n" * 100)
+    before = db.read_bytes()
+    with pytest.raises(StoreError, match="cannot be used as a database"), open_writer(db, HOST, 1):
+        pass
+    with pytest.raises(StoreError), open_reader(db):
+        pass
+    assert db.read_bytes() == before
+
+
+def test_a_step_that_fails_changes_nothing(
+    db: Path, monkeypatch: pytest.MonkeyPatch, writer: Writer
+) -> None:
+    bad = "CREATE TABLE more (x); INSERT INTO absent VALUES (1);"
+    monkeypatch.setattr(migrations, "STEPS", (*migrations.STEPS, bad))
+    with sqlite3.connect(db, isolation_level=None) as connection:
+        with pytest.raises(StoreError, match="Step 2"):
+            migrations.migrate(connection)
+        assert migrations.version(connection) == 1
+        assert (
+            connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'more'").fetchall() == []
+        )
+    connection.close()
+
+
+def test_a_second_writer_is_told_who_the_first_is(db: Path, writer: Writer) -> None:
+    with pytest.raises(StoreHeld, match=f"pid {os.getpid()}, since"), open_writer(db, HOST, 2):
+        pass
+    holder = lock.holder(db)
+    assert holder == lock.Holder(os.getpid(), 1)
+
+
+def test_the_lock_is_free_again_after_the_writer(db: Path) -> None:
+    with open_writer(db, HOST, 1):
+        pass
+    assert lock.holder(db) is None
+
+
+@posix
+def test_only_the_owner_may_read_the_files(db: Path, writer: Writer) -> None:
+    writer.record_changes(5, [Opening(owned(), 5, Seen.POLL)])
+    kept = [path for path in db.parent.iterdir() if path.name.startswith(db.name)]
+    assert len(kept) >= 3
+    assert {stat.S_IMODE(path.stat().st_mode) for path in kept} == {0o600}
+
+
+@posix
+def test_a_database_that_others_could_read_is_closed_to_them(db: Path) -> None:
+    db.touch(0o644)
+    with open_writer(db, HOST, 1):
+        assert stat.S_IMODE(db.stat().st_mode) == 0o600
+
+
+@root
+def test_under_sudo_the_files_belong_to_the_caller(
+    db: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(files.os.environ, "SUDO_UID", "65534")
+    monkeypatch.setitem(files.os.environ, "SUDO_GID", "65534")
+    with open_writer(db, HOST, 1) as writer:
+        writer.record_changes(5, [Opening(owned(), 5, Seen.POLL)])
+        kept = [path for path in db.parent.iterdir() if path.name.startswith(db.name)]
+        assert {path.stat().st_uid for path in kept} == {65534}
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with (
+        pytest.raises(StoreError, match="absent"),
+        open_writer(tmp_path / "absent" / "x.db", HOST, 1),
+    ):
+        pass
+
+
+WRITES_FOR_EVER = """
+import sys
+from pathlib import Path
+from porteye_core.model import Seen
+from porteye_core.store.sqlite import Closing, Opening, open_writer
+from tests.conftest import PLAN
+from tests.kit.values import HOST, endpoint, owned, process
+with open_writer(Path(sys.argv[1]), HOST, 1) as writer:
+    writer.begin_watch(1, PLAN)
+    at = 1
+    while True:
+        at += 1
+        born = writer.record_changes(
+            at, [Opening(owned(endpoint(p), process()), at, Seen.POLL) for p in range(1, 20)])
+        writer.record_changes(at, closed=[Closing(each, at, Seen.POLL) for each in born])
+        print(at, flush=True)
+"""
+
+
+def test_a_killed_writer_loses_nothing_that_it_had_acknowledged(db: Path) -> None:
+    for _ in range(5):
+        process = subprocess.Popen(
+            [sys.executable, "-c", WRITES_FOR_EVER, str(db)], stdout=subprocess.PIPE, text=True
+        )
+        assert process.stdout is not None
+        for _ in range(20):
+            acknowledged = int(process.stdout.readline())
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        process.stdout.close()
+        until(lambda: lock.holder(db) is None, "the lock is free")
+        with open_reader(db) as reader:
+            assert reader.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
+            assert reader.execute("PRAGMA foreign_key_check").fetchall() == []
+            assert reader.execute("SELECT max(at) FROM event").fetchone()[0] >= acknowledged
+            broken = reader.execute(
+                "SELECT count(*) FROM listener l WHERE (closed_at IS NOT NULL) + 1 !="
+                " (SELECT count(*) FROM event e WHERE e.listener_id = l.id)"
+            ).fetchone()[0]
+            assert broken == 0
+        with open_writer(db, HOST, 1) as writer:
+            left = writer.open_listeners().values()
+            writer.record_changes(9, closed=[Closing(each, 10**9, Seen.GAP) for each in left])
+
+
+def test_the_limits_of_a_watch_are_kept(db: Path) -> None:
+    from dataclasses import replace
+
+    from porteye_core.store.status import State, status
+
+    limit = Limit("unprivileged", "Owners are hidden.", "Run: sudo x")
+    with open_writer(db, HOST, 1) as writer:
+        writer.begin_watch(SECOND, replace(PLAN, limits=(limit,)))
+        with open_reader(db) as reader:
+            current = status(reader, db, SECOND)
+        assert current.state is State.WATCHING
+        assert current.watch is not None
+        assert current.watch.plan.limits == (limit,)
