@@ -1,5 +1,6 @@
 """Fixtures that several modules share."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 from porteye_core.model import Tick, WatchPlan
 from porteye_core.store.sqlite import Writer, open_writer
+from tests.kit.seeding import MINUTE, Instant, seed
 from tests.kit.values import HOST, SECOND
 
 PLAN = WatchPlan("portable", 2 * SECOND, 10 * SECOND)
@@ -27,3 +29,21 @@ def writer(db: Path) -> Iterator[Writer]:
 @pytest.fixture
 def tick() -> Tick:
     return Tick(2 * SECOND, SECOND, listeners=1, clients=0, scan_us=900, hidden=0)
+
+
+@pytest.fixture
+def seeded(db: Path) -> Iterator[Instant]:
+    """A seeded database whose monitor, this process, goes on watching."""
+    now = time.time_ns() // 1000
+    with open_writer(db, HOST, now - 61 * MINUTE) as opened:
+        seed(opened, now)
+        yield Instant(db, now)
+
+
+@pytest.fixture
+def abandoned(db: Path) -> Instant:
+    """A seeded database whose monitor has gone without a word."""
+    now = time.time_ns() // 1000
+    with open_writer(db, HOST, now - 61 * MINUTE) as opened:
+        seed(opened, now)
+    return Instant(db, now)

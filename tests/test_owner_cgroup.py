@@ -24,8 +24,7 @@ ID = "0123456789abcdef" * 4
         (f"12:pids:/docker/{ID}\n0::/docker/{ID}", "", f"docker:{ID}"),
         (f"0::/machine.slice/libpod-{ID}.scope", "", f"podman:{ID}"),
         (
-            f"0::/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod12ab_34.slice"
-            f"/cri-containerd-{ID}.scope",
+            f"0::/kubepods.slice/kubepods-burstable-pod12ab_34.slice/cri-containerd-{ID}.scope",
             "",
             f"containerd:{ID}",
         ),

@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import psutil
 import pytest
@@ -41,7 +42,7 @@ def test_the_owner_is_described(opener: Opener) -> None:
     assert program.user == psutil.Process().username()
     assert "opener_process.py" in program.cmdline
     assert seen.owner.parents[0].pid == os.getpid()
-    assert seen.owner.cwd == os.getcwd()
+    assert seen.owner.cwd == str(Path.cwd())
     assert seen.hidden is None
 
 

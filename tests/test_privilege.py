@@ -20,7 +20,7 @@ def not_root(monkeypatch: pytest.MonkeyPatch) -> None:
     [("0000000000000000", False), ("0000000000080004", True), ("0000000000080000", False)],
 )
 def test_the_two_capabilities_are_as_good_as_root(
-    tmp_path: Path, capabilities: str, enough: bool
+    tmp_path: Path, capabilities: str, *, enough: bool
 ) -> None:
     status = tmp_path / "status"
     status.write_text(f"Name:\tpython\nCapEff:\t{capabilities}\n")

@@ -6,15 +6,17 @@ import sqlite3
 import stat
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from porteye_core.errors import StoreError, StoreHeld, StoreMissing, StoreNewer, StoreOlder
 from porteye_core.model import Hidden, Kind, Limit, Sample, Seen, Tick
-from porteye_core.store import files, lock, migrations
+from porteye_core.store import lock, migrations
 from porteye_core.store.reader import open_reader
 from porteye_core.store.sqlite import Closing, Opening, Writer, listener_of, open_writer
+from porteye_core.store.status import State, status
 from tests.conftest import PLAN
 from tests.kit.values import HOST, SECOND, endpoint, owned, process
 from tests.kit.waiting import until
@@ -68,8 +70,6 @@ def test_a_program_is_stored_once_and_a_process_once(db: Path, writer: Writer) -
 
 
 def test_an_owner_learnt_later_replaces_the_reason(db: Path, writer: Writer) -> None:
-    from dataclasses import replace
-
     unknown = replace(owned(), hidden=Hidden.PRIVILEGE)
     (born,) = writer.record_changes(5, [Opening(unknown, 5, Seen.POLL)])
     writer.record_changes(6, reowned=[(born, owned(owner=process()))])
@@ -195,8 +195,8 @@ def test_a_database_that_others_could_read_is_closed_to_them(db: Path) -> None:
 def test_under_sudo_the_files_belong_to_the_caller(
     db: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(files.os.environ, "SUDO_UID", "65534")
-    monkeypatch.setitem(files.os.environ, "SUDO_GID", "65534")
+    monkeypatch.setenv("SUDO_UID", "65534")
+    monkeypatch.setenv("SUDO_GID", "65534")
     with open_writer(db, HOST, 1) as writer:
         writer.record_changes(5, [Opening(owned(), 5, Seen.POLL)])
         kept = [path for path in db.parent.iterdir() if path.name.startswith(db.name)]
@@ -213,6 +213,7 @@ def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 WRITES_FOR_EVER = """
 import sys
+from dataclasses import replace
 from pathlib import Path
 from porteye_core.model import Seen
 from porteye_core.store.sqlite import Closing, Opening, open_writer
@@ -257,10 +258,6 @@ def test_a_killed_writer_loses_nothing_that_it_had_acknowledged(db: Path) -> Non
 
 
 def test_the_limits_of_a_watch_are_kept(db: Path) -> None:
-    from dataclasses import replace
-
-    from porteye_core.store.status import State, status
-
     limit = Limit("unprivileged", "Owners are hidden.", "Run: sudo x")
     with open_writer(db, HOST, 1) as writer:
         writer.begin_watch(SECOND, replace(PLAN, limits=(limit,)))

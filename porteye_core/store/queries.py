@@ -24,7 +24,7 @@ def listening(filters: Filters, now: int) -> Question:
         f"""
         WITH fresh AS (
             SELECT listener_id, max(tick_id) AS tick_id FROM sample
-            WHERE tick_id >= (SELECT coalesce(min(id), 0) FROM tick WHERE at >= ?)
+            WHERE tick_id >= (SELECT min(id) FROM tick WHERE at >= ?)
             GROUP BY listener_id
         )
         SELECT l.id, l.protocol, l.family, l.address, l.port, l.opened_at, l.opened_seen, l.hidden,

@@ -2,13 +2,12 @@
 
 import sqlite3
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import streamlit as st
 
-from porteye_core.errors import StoreError, StoreMissing, StoreNewer, StoreOlder
+from porteye_core.errors import StoreError, StoreMissing
 from porteye_core.store import lock
 from porteye_core.store.reader import open_reader
 from porteye_core.store.status import State, Status, status
@@ -22,18 +21,17 @@ def now() -> int:
     return time.time_ns() // 1000
 
 
-@contextmanager
-def reading(db: Path) -> Iterator[sqlite3.Connection]:
-    """A connection for one view; where there can be none the view ends with a sentence."""
+def read(db: Path, draw: Callable[[sqlite3.Connection], None]) -> None:
+    """Draw a view from one moment of the database, or the sentence that says why there is none."""
     try:
         with open_reader(db) as connection:
-            yield connection
+            draw(connection)
     except StoreMissing:
         if lock.holder(db):
             st.info("The monitor is starting: the first look is a moment away.")
         else:
             st.info(f"Nothing is recorded yet, and no monitor is running. {_START}")
-    except (StoreOlder, StoreNewer, StoreError) as err:
+    except StoreError as err:
         st.warning(str(err), icon=":material/database:")
 
 
@@ -69,7 +67,8 @@ def _details(current: Status) -> None:
         f" {plan.interval_us / 1e6:g} s."
     )
     if current.hidden:
-        st.caption(f"{current.hidden} listeners have no known owner.")
+        verb = "listener has" if current.hidden == 1 else "listeners have"
+        st.caption(f"{current.hidden} {verb} no known owner.")
     if current.lost:
         st.caption(f":orange[{current.lost} kernel records were lost.]")
     for limit in plan.limits:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -63,8 +64,6 @@ def _has_begun(db: Path, process: subprocess.Popen[str]) -> bool:
 
 def rows(db: Path, statement: str, *parameters: object) -> list[tuple[object, ...]]:
     """The answer of the database, empty while it has no such table yet."""
-    import sqlite3
-
     try:
         connection = sqlite3.connect(f"{db.as_uri()}?mode=ro", uri=True)
     except sqlite3.OperationalError:

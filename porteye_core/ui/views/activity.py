@@ -11,7 +11,7 @@ from porteye_core import charts
 from porteye_core.store import frames
 from porteye_core.store.status import gaps, status
 from porteye_core.ui.context import View, viewers_zone
-from porteye_core.ui.monitor_state import now, reading
+from porteye_core.ui.monitor_state import now, read
 from porteye_core.ui.ranges import bucket
 
 _SHORTEST = 60 * 1_000_000  # a chart of less than a minute has no shape
@@ -20,12 +20,15 @@ _SHORTEST = 60 * 1_000_000  # a chart of less than a minute has no shape
 def activity() -> None:
     """The charts of the chosen range."""
     view = View.current()
-    with reading(view.db) as connection:
-        until = now() if view.filters.until is None else view.filters.until
-        begun = frames.first_event_at(connection)
-        # Before the first event there is nothing to draw, however long the range.
-        since = max(view.filters.since or 0, until if begun is None else begun)
-        _draw(connection, view, min(since, until - _SHORTEST), until)
+    read(view.db, lambda connection: _in_range(connection, view))
+
+
+def _in_range(connection: sqlite3.Connection, view: View) -> None:
+    until = now() if view.filters.until is None else view.filters.until
+    begun = frames.first_event_at(connection)
+    # Before the first event there is nothing to draw, however long the range.
+    since = max(view.filters.since or 0, until if begun is None else begun)
+    _draw(connection, view, min(since, until - _SHORTEST), until)
 
 
 def _draw(connection: sqlite3.Connection, view: View, since: int, until: int) -> None:
@@ -41,9 +44,10 @@ def _draw(connection: sqlite3.Connection, view: View, since: int, until: int) ->
     zone = viewers_zone()
     for frame in (lives, buckets, unwatched):
         for column in frame.select_dtypes("datetimetz"):
-            frame[column] = frame[column].dt.tz_convert(zone)
+            frame[column] = frame[column].dt.tz_convert(zone).dt.tz_localize(None)
     start, end = (
-        pd.Timestamp(edge, unit="us", tz="UTC").tz_convert(zone) for edge in (since, until)
+        pd.Timestamp(edge, unit="us", tz="UTC").tz_convert(zone).tz_localize(None)
+        for edge in (since, until)
     )
     st.caption(f"Times are in {zone.key}. Nobody watched where the background is grey.")
     axis = (start, end)

@@ -1,5 +1,6 @@
 """History: what opened and closed, newest first, and all of it as CSV."""
 
+import sqlite3
 from typing import Any
 
 import streamlit as st
@@ -9,7 +10,7 @@ from porteye_core.store.export import history_csv
 from porteye_core.store.reader import open_reader
 from porteye_core.ui.context import View, viewers_zone
 from porteye_core.ui.layout import table_height
-from porteye_core.ui.monitor_state import reading
+from porteye_core.ui.monitor_state import read
 
 _COLUMNS: dict[str, Any] = {
     "at": st.column_config.DatetimeColumn(
@@ -37,23 +38,26 @@ _COLUMNS: dict[str, Any] = {
 def newest() -> None:
     """The newest events that the filters let through."""
     view = View.current()
-    with reading(view.db) as connection:
-        table = frames.history(connection, view.filters)
-        total = frames.event_count(connection, view.filters)
-        if table.empty:
-            st.info("No event that the filters let through is recorded in this time range.")
-            return
-        st.caption(f"Showing the newest {len(table):,} of {total:,} events.")
-        table["at"] = table["at"].dt.tz_convert(viewers_zone())
-        st.dataframe(
-            table,
-            column_order=list(_COLUMNS),
-            column_config=_COLUMNS,
-            hide_index=True,
-            height=table_height(len(table)),
-            key="events",
-            placeholder="",
-        )
+    read(view.db, lambda connection: _show(connection, view))
+
+
+def _show(connection: sqlite3.Connection, view: View) -> None:
+    table = frames.history(connection, view.filters)
+    total = frames.event_count(connection, view.filters)
+    if table.empty:
+        st.info("No event that the filters let through is recorded in this time range.")
+        return
+    st.caption(f"Showing the newest {len(table):,} of {total:,} events.")
+    table["at"] = table["at"].dt.tz_convert(viewers_zone())
+    st.dataframe(
+        table,
+        column_order=list(_COLUMNS),
+        column_config=_COLUMNS,
+        hide_index=True,
+        height=table_height(len(table)),
+        key="events",
+        placeholder="",
+    )
 
 
 def export() -> None:

@@ -1,5 +1,6 @@
 """Live: what listens now, refreshed by itself."""
 
+import sqlite3
 from typing import Any
 
 import pandas as pd
@@ -9,7 +10,7 @@ from porteye_core.store import frames
 from porteye_core.store.status import status
 from porteye_core.ui.context import View, viewers_zone
 from porteye_core.ui.layout import table_height
-from porteye_core.ui.monitor_state import notice_if_not_current, now, reading
+from porteye_core.ui.monitor_state import notice_if_not_current, now, read
 
 _JUST_OPENED = 60  # seconds
 
@@ -49,14 +50,20 @@ _COLUMNS: dict[str, Any] = {
 def live() -> None:
     """The counts and the table; only these are drawn anew every two seconds."""
     view = View.current()
-    with reading(view.db) as connection:
-        moment = now()
-        notice_if_not_current(status(connection, view.db, moment))
-        _show(frames.listening(connection, view.filters, moment))
+    read(view.db, lambda connection: _draw(connection, view))
 
 
-def _show(table: pd.DataFrame) -> None:
-    fresh = (table["age"] < _JUST_OPENED) & (table["opened_seen"] != "gap")
+def _draw(connection: sqlite3.Connection, view: View) -> None:
+    moment = now()
+    current = status(connection, view.db, moment)
+    notice_if_not_current(current)
+    table = frames.listening(connection, view.filters, moment)
+    # What opened while nobody watched, or before everybody stopped, is not known to be new.
+    fresh = (table["age"] < _JUST_OPENED) & (table["opened_seen"] != "gap") & current.is_current
+    _show(table, fresh)
+
+
+def _show(table: pd.DataFrame, fresh: "pd.Series[bool]") -> None:
     _counts(table, int(fresh.sum()))
     if table.empty:
         st.info("Nothing that the filters let through listens now.")

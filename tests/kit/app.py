@@ -1,0 +1,78 @@
+"""The real dashboard, started as README says, on a port that it found free."""
+
+import json
+import re
+import signal
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tests.kit.service import PROJECT, environment
+from tests.kit.waiting import until
+
+
+class App:
+    """A running dashboard."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]", url: str, log: Path) -> None:
+        self.process, self.url, self.log = process, url, log
+
+    def get(self, path: str, method: str = "GET", **headers: str) -> tuple[int, str]:
+        """Status and body of a request."""
+        request = urllib.request.Request(self.url + path, method=method, headers=headers)
+        try:
+            with urllib.request.urlopen(request, timeout=20) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as refused:
+            with refused:
+                return refused.code, refused.read().decode()
+
+    def json(self, path: str) -> Any:
+        status, body = self.get(path)
+        assert status == 200, body
+        return json.loads(body)
+
+
+@contextmanager
+def dashboard(db: Path, folder: Path, **variables: str) -> Iterator[App]:
+    """The dashboard over this database, run from a folder that is not the checkout."""
+    log = folder / "dashboard.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "streamlit", "run", str(PROJECT / "streamlit_app.py")),
+                *("--server.headless", "true", "--server.port", "0"),
+            ],
+            cwd=folder,
+            env=environment(PORTEYE_DB=str(db), **variables),
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        yield App(process, until(lambda: _url(process, log), "the dashboard is up", 60), log)
+    except BaseException:
+        print(log.read_text())
+        raise
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+        process.wait(30)
+
+
+def _url(process: "subprocess.Popen[bytes]", log: Path) -> str:
+    text = log.read_text()
+    assert process.poll() is None, text
+    found = re.search(r"URL: (http://\S+:(\d+))", text)
+    if not found or found[2] == "0":
+        return ""
+    url = f"http://127.0.0.1:{found[2]}"
+    try:
+        with urllib.request.urlopen(url + "/_stcore/health", timeout=5):
+            return url
+    except OSError:
+        return ""

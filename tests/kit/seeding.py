@@ -1,0 +1,45 @@
+"""A database with a known history, written by the real writer."""
+
+from pathlib import Path
+
+from porteye_core.model import Limit, Sample, Seen, Tick, WatchPlan
+from porteye_core.store.sqlite import Closing, Opening, Writer
+from tests.kit.values import SECOND, endpoint, owned, process
+
+LIMIT = Limit("polled", "Listeners are seen by polling.")
+PLAN = WatchPlan("portable", 2 * SECOND, 10 * SECOND, (LIMIT,))
+MINUTE = 60 * SECOND
+
+NGINX = owned(endpoint(80, address="0.0.0.0"), process(100, name="nginx"))
+POSTGRES = owned(endpoint(5432), process(200, name="postgres", cmdline="postgres -D /data"))
+PYTHON = owned(endpoint(8765), process(300, name="python3", cmdline="python3 -m http.server 8765"))
+DNS = owned(endpoint(53, "udp", "::1"))  # nobody knows whose
+
+
+def seed(writer: Writer, now: int) -> None:
+    """An hour that ends now: nginx, postgres and a DNS server open all along, with an http.server
+    that opened 30 minutes ago, closed 20 minutes ago, and opened again 10 seconds ago."""
+    begin = now - 60 * MINUTE
+    writer.begin_watch(begin, PLAN)
+    hidden = owned(DNS.socket.endpoint)
+    first = [NGINX, POSTGRES, hidden]
+    born = writer.record_changes(begin, [Opening(each, begin, Seen.GAP) for each in first])
+    opened, closed = now - 30 * MINUTE, now - 20 * MINUTE
+    (life,) = writer.record_changes(opened, [Opening(PYTHON, opened, Seen.POLL)])
+    writer.record_changes(closed, closed=[Closing(life, closed, Seen.POLL)])
+    again = now - 10 * SECOND
+    (second,) = writer.record_changes(again, [Opening(PYTHON, again, Seen.POLL)])
+    tick = Tick(now, now, listeners=4, clients=7, scan_us=1500, hidden=1)
+    samples = [
+        Sample(born[0].id, cpu=150, rss=400_000_000, clients=7),
+        Sample(born[1].id, cpu=1234, rss=80_000_000, clients=0),
+        Sample(second.id, cpu=0, rss=8_000_000, clients=0),
+    ]
+    writer.record_tick(tick, samples)
+
+
+class Instant:
+    """Where a seeded database is, and the moment that its history ends."""
+
+    def __init__(self, db: Path, now: int) -> None:
+        self.db, self.now = db, now

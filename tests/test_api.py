@@ -1,0 +1,195 @@
+"""The JSON API.
+
+Every success is an array of flat objects, or one object for /health. Every error is
+
+    {"error": {"code": <snake_case word>, "message": <sentence>, "hint": <sentence or empty>}}
+
+with 422 for a parameter, 404 for a path, 405 for a method, 503 where nothing current can be said.
+"""
+
+import csv
+import io
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.applications import Starlette
+from starlette.routing import Mount
+from starlette.testclient import TestClient
+
+from porteye_core.api import create_api, shapes
+from porteye_core.config import Config
+from tests.kit.seeding import Instant
+
+
+def client_of(config: Config) -> TestClient:
+    api = Starlette(routes=[Mount("/api", create_api(config))])
+    return TestClient(api, raise_server_exceptions=False)
+
+
+@pytest.fixture
+def client(seeded: Instant) -> Iterator[TestClient]:
+    with client_of(Config(db=seeded.db)) as opened:
+        yield opened
+
+
+def get(client: TestClient, path: str) -> Any:
+    response = client.get(path)
+    assert response.status_code == 200, response.text
+    return response.json()
+
+
+def error(client: TestClient, path: str, status: int, method: str = "GET") -> dict[str, str]:
+    response = client.request(method, path)
+    assert response.status_code == status, response.text
+    body: dict[str, dict[str, str]] = response.json()
+    assert list(body) == ["error"]
+    assert list(body["error"]) == ["code", "message", "hint"]
+    return body["error"]
+
+
+def test_ports_have_the_fields_of_the_first_porteye(client: TestClient) -> None:
+    (nginx,) = get(client, "/api/ports?port=80")
+    assert nginx["port"] == 80
+    assert nginx["process"] == "nginx"
+    assert nginx["cmdline"] == "nginx -g daemon"
+    assert nginx["cpu_percent"] == 1.5
+    assert nginx["memory_percent"] == 5.0
+    assert nginx["clients"] == 7
+    assert nginx["since_seen"] == "gap"
+
+
+def test_history_has_the_fields_of_the_first_porteye(client: TestClient) -> None:
+    newest, before = get(client, "/api/history?process=PYTHON&limit=2")
+    assert (newest["status"], before["status"]) == ("opened", "closed")
+    assert newest["id"] > before["id"]
+    assert newest["port"] == 8765
+    assert newest["process"] == "python3"
+    assert newest["timestamp"].endswith("+00:00")
+    assert newest["listener"] != before["listener"]
+
+
+def test_a_form_that_was_left_empty_asks_for_everything(client: TestClient) -> None:
+    assert len(get(client, "/api/ports?port=&process=")) == 4
+    assert len(get(client, "/api/history?limit=&port=&process=&since=&protocol=")) == 6
+
+
+def test_filters_work_together(client: TestClient, seeded: Instant) -> None:
+    assert get(client, "/api/ports?port=50-60,80&protocol=udp")[0]["port"] == 53
+    assert get(client, "/api/history?port=8765&until=2001-01-01T00:00:00Z") == []
+    assert len(get(client, "/api/history?since=2001-01-01T00:00:00%2B02:00")) == 6
+
+
+def test_an_owner_that_is_not_known_is_empty_and_null(client: TestClient) -> None:
+    (dns,) = get(client, "/api/ports?port=53")
+    assert dns["process"] == ""
+    assert dns["pid"] is None
+    assert dns["cpu_percent"] is None
+
+
+def test_the_csv_has_what_the_history_has(client: TestClient) -> None:
+    response = client.get("/api/history.csv?process=python&limit=1")
+    assert response.headers["content-type"].startswith("text/csv")
+    assert "porteye-history.csv" in response.headers["content-disposition"]
+    lines = list(csv.DictReader(io.StringIO(response.text)))
+    events = get(client, "/api/history?process=python")
+    assert [int(line["id"]) for line in lines] == [each["id"] for each in events]
+    assert [line["timestamp"] for line in lines] == [each["timestamp"] for each in events]
+
+
+def test_health_says_who_watches_and_with_which_limits(client: TestClient) -> None:
+    health = get(client, "/api/health")
+    assert health["status"] == "watching"
+    assert health["source"] == "portable"
+    assert health["limits"][0]["name"] == "polled"
+    assert health["hidden"] == 1
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        *("limit=abc", "limit=0", "limit=10001", "limit=1e99", "limit=-1"),
+        *("port=70000", "port=x", "port=90-80", "protocol=sctp", "process=%00"),
+        *("since=yesterday", "until=2026-01-31T03:10:00", f"process={'x' * 300}"),
+    ],
+)
+def test_a_value_that_cannot_be_used_is_422_and_names_its_parameter(
+    client: TestClient, query: str
+) -> None:
+    found = error(client, f"/api/history?{query}", 422)
+    assert found["code"] == "invalid_parameter"
+    assert found["message"].startswith(query.split("=", maxsplit=1)[0] + ":")
+
+
+def test_an_unknown_path_is_404_and_a_wrong_method_405(client: TestClient) -> None:
+    assert error(client, "/api/nope", 404)["code"] == "not_found"
+    for method in ("POST", "PUT", "DELETE", "PATCH"):
+        assert error(client, "/api/ports", 405, method)["code"] == "method_not_allowed"
+
+
+def test_without_a_monitor_nothing_old_is_passed_off_as_current(abandoned: Instant) -> None:
+    with client_of(Config(db=abandoned.db)) as client:
+        found = error(client, "/api/ports", 503)
+        assert found["code"] == "monitor_stopped"
+        assert "monitor_service.py" in found["hint"]
+        assert len(get(client, "/api/history")) == 6
+        assert get(client, "/api/health")["status"] == "stopped"
+
+
+def test_without_a_database_there_is_a_hint(tmp_path: Path) -> None:
+    with client_of(Config(db=tmp_path / "absent.db")) as client:
+        for path in ("/api/ports", "/api/history", "/api/history.csv"):
+            assert error(client, path, 503)["code"] == "no_database"
+        assert get(client, "/api/health")["status"] == "never"
+
+
+def test_a_database_that_is_older_or_none_is_503(tmp_path: Path) -> None:
+    sqlite3.connect(tmp_path / "old.db").execute("CREATE TABLE something (x)").close()
+    (tmp_path / "diary.db").write_text("dear diary\n" * 1000)
+    for name, code in (("old.db", "older_schema"), ("diary.db", "database_unreadable")):
+        with client_of(Config(db=tmp_path / name)) as client:
+            assert error(client, "/api/ports", 503)["code"] == code
+            assert error(client, "/api/health", 503)["code"] == code
+
+
+def test_what_fails_inside_says_nothing_of_the_inside(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("porteye_core.api.shapes.event", lambda row: 1 / 0)
+    found = error(client, "/api/history", 500)
+    assert found["code"] == "internal_error"
+    assert "zero" not in str(found)
+
+
+def test_no_origin_may_read_unless_one_is_configured(seeded: Instant, client: TestClient) -> None:
+    asked = {"Origin": "https://other.example"}
+    assert "access-control-allow-origin" not in client.get("/api/ports", headers=asked).headers
+    config = Config(db=seeded.db, cors_origin="https://other.example")
+    with client_of(config) as open_client:
+        headers = open_client.get("/api/ports", headers=asked).headers
+        assert headers["access-control-allow-origin"] == "https://other.example"
+
+
+def test_the_description_names_every_path_and_the_page_needs_no_network(
+    client: TestClient,
+) -> None:
+    paths = set(get(client, "/api/openapi.json")["paths"])
+    assert paths == {"/ports", "/history", "/history.csv", "/health"}
+    page = client.get("/api/docs")
+    assert page.status_code == 200
+    for path in paths:
+        assert f"GET /api{path}" in page.text
+    assert "cpu_percent" in page.text
+    assert "<script" not in page.text
+    assert "https://" not in page.text
+
+
+def test_the_answers_have_the_shape_that_is_described(client: TestClient) -> None:
+    for row in get(client, "/api/ports"):
+        assert shapes.Port(**row).model_dump() == row
+    for row in get(client, "/api/history"):
+        assert shapes.Event(**row).model_dump() == row
+    health = get(client, "/api/health")
+    assert shapes.Health(**health).model_dump() == health

@@ -1,0 +1,150 @@
+"""What only a browser shows: the real page, in a real Chromium."""
+
+import csv
+import io
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Download, Page, expect, sync_playwright
+
+from tests.kit.app import App, dashboard
+from tests.kit.opener import Opener
+from tests.kit.service import PROJECT
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("chrome")
+# Chromium asks its maker for updates and names at every start unless it is told not to.
+QUIET = [
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+OUTPUT = PROJECT / "test-output"
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed"),
+]
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    folder = tmp_path_factory.mktemp("app")
+    with dashboard(folder / "porteye.db", folder) as running:
+        yield running
+
+
+@pytest.fixture
+def page(app: App) -> Iterator[Page]:
+    # A sandbox needs namespaces that root in a container does not have.
+    rootless = not hasattr(os, "geteuid") or os.geteuid() != 0
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=[*QUIET, *([] if rootless else ["--no-sandbox"])]
+        )
+        opened = browser.new_page(
+            viewport={"width": 1280, "height": 900}, timezone_id="Europe/Berlin"
+        )
+        opened.set_default_timeout(30_000)
+        yield opened
+        browser.close()
+
+
+def show(page: Page, url: str) -> None:
+    page.goto(url)
+    expect(page.get_by_text("every 2 s.")).to_be_visible(timeout=30_000)
+
+
+def wait_for_cells(page: Page, *wanted: str) -> None:
+    """Streamlit draws a table on a canvas, with one for screen readers inside that is read here."""
+    page.wait_for_function(
+        """wanted => {
+            const cells = [...document.querySelectorAll("[data-testid=stDataFrame] canvas td")];
+            const texts = cells.map(cell => cell.textContent);
+            return wanted.every(text => texts.includes(text));
+        }""",
+        arg=list(wanted),
+        timeout=30_000,
+    )
+
+
+def save(page: Page, name: str) -> None:
+    OUTPUT.mkdir(exist_ok=True)
+    page.screenshot(path=OUTPUT / f"{name}.png")
+
+
+def text_of(download: Download) -> str:
+    return Path(download.path()).read_text()
+
+
+def test_a_listener_is_seen_opening_and_closing_and_is_exported(app: App, page: Page) -> None:
+    with Opener() as opener:
+        port = opener.listen()
+        show(page, app.url)
+        page.get_by_label("Port", exact=True).fill(str(port))
+        page.get_by_label("Port", exact=True).press("Enter")
+        page.wait_for_url(f"**port={port}*")
+        wait_for_cells(page, str(port), str(opener.pid), "● new")
+        save(page, "live")
+        opener.close(port)
+        expect(page.get_by_text("Nothing that the filters let through")).to_be_visible()
+    page.get_by_role("link", name="History").click()
+    wait_for_cells(page, "opened", "closed", str(port))
+    save(page, "history")
+    with page.expect_download() as downloading:
+        page.get_by_role("button", name="Export the whole filtered history as CSV").click()
+    exported = list(csv.DictReader(io.StringIO(text_of(downloading.value))))
+    events = app.json(f"/api/history?port={port}")
+    assert [each["status"] for each in events] == ["closed", "opened"]
+    assert [(int(line["id"]), line["status"], line["timestamp"]) for line in exported] == [
+        (each["id"], each["status"], each["timestamp"]) for each in events
+    ]
+
+
+def test_a_shared_address_shows_the_same_view(app: App, page: Page) -> None:
+    own = int(app.url.rsplit(":", 1)[1])
+    show(page, f"{app.url}/history?port={own}&limit=7&range=7d&protocol=tcp")
+    expect(page.get_by_label("Port", exact=True)).to_have_value(str(own))
+    expect(page.get_by_role("spinbutton")).to_have_value("7")
+    wait_for_cells(page, str(own), "opened")
+    page.reload()
+    expect(page.get_by_label("Port", exact=True)).to_have_value(str(own))
+    page.get_by_role("link", name="Activity").click()
+    expect(page.get_by_text("Lives")).to_be_visible()
+    expect(page.get_by_label("Port", exact=True)).to_have_value(str(own))
+    assert f"port={own}" in page.url
+
+
+def test_a_wrong_filter_is_said_beside_its_field(app: App, page: Page) -> None:
+    show(page, app.url)
+    page.get_by_label("Port", exact=True).fill("eighty")
+    page.get_by_label("Port", exact=True).press("Enter")
+    expect(page.get_by_text("“eighty” is not a port.")).to_be_visible()
+    wait_for_cells(page, str(app.url.rsplit(":", 1)[1]))
+
+
+def test_the_page_asks_nothing_of_any_other_host(app: App, page: Page) -> None:
+    asked: set[str] = set()
+    page.on("request", lambda request: asked.add(request.url))
+    for view in ("", "/history", "/activity"):
+        show(page, app.url + view)
+    others = {url for url in asked if not url.startswith((app.url, "data:", "blob:"))}
+    assert not {url for url in others if not url.startswith(app.url.replace("http", "ws"))}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_no_view_is_wider_than_its_window(app: App, page: Page, width: int, scheme: str) -> None:
+    page.set_viewport_size({"width": width, "height": 844})
+    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    for view in ("", "history", "activity"):
+        page.goto(f"{app.url}/{view}")
+        page.wait_for_selector("[data-testid=stDataFrame], [data-testid=stPlotlyChart]")
+        save(page, f"{view or 'live'}-{width}-{scheme}")
+        overflow = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+        assert overflow <= 0

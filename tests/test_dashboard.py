@@ -1,0 +1,104 @@
+"""The real server: page, API, guard and the monitor beside it, in one process tree."""
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from porteye_core.store import lock
+from tests.kit.app import App, dashboard
+from tests.kit.opener import Opener
+from tests.kit.seeding import Instant
+from tests.kit.service import PROJECT, environment, monitor
+from tests.kit.waiting import until
+
+
+def listening(app: App, port: int) -> list[dict[str, object]]:
+    status, body = app.get(f"/api/ports?port={port}")
+    found: list[dict[str, object]] = json.loads(body) if status == 200 else []
+    return found
+
+
+def test_one_command_starts_page_api_and_monitor_and_ends_them_all(db: Path) -> None:
+    with Opener() as opener:
+        port = opener.listen()
+        with dashboard(db, db.parent) as app:
+            (found,) = until(lambda: listening(app, port), "the listener is in the API")
+            assert found["pid"] == opener.pid
+            holder = lock.holder(db)
+            assert holder is not None
+            assert app.json("/api/health")["pid"] == holder.pid
+            assert "<title>" in app.get("/")[1]
+    assert lock.holder(db) is None
+    assert "Traceback" not in app.log.read_text()
+
+
+def test_a_killed_dashboard_leaves_no_monitor_behind(db: Path) -> None:
+    with dashboard(db, db.parent) as app:
+        until(lambda: lock.holder(db), "the monitor runs")
+        app.process.send_signal(signal.SIGKILL)
+        app.process.wait()
+        until(lambda: lock.holder(db) is None, "the monitor has ended")
+
+
+def test_a_monitor_that_runs_already_is_left_alone(db: Path) -> None:
+    with monitor(db) as own:
+        with dashboard(db, db.parent) as app:
+            assert app.json("/api/health")["pid"] == own.pid
+        assert own.poll() is None
+
+
+def test_the_monitor_can_be_switched_off(abandoned: Instant) -> None:
+    with dashboard(abandoned.db, abandoned.db.parent, PORTEYE_MONITOR="off") as app:
+        assert app.get("/api/ports")[0] == 503
+        assert app.json("/api/health")["status"] == "stopped"
+        assert lock.holder(abandoned.db) is None
+
+
+def test_every_route_answers_beside_the_page_in_its_own_shape(abandoned: Instant) -> None:
+    with dashboard(abandoned.db, abandoned.db.parent, PORTEYE_MONITOR="off") as app:
+        for path, method, status, code in (
+            ("/api/nope", "GET", 404, "not_found"),
+            ("/api/", "GET", 404, "not_found"),
+            ("/api/ports", "POST", 405, "method_not_allowed"),
+            ("/api/history?limit=abc", "GET", 422, "invalid_parameter"),
+            ("/api/ports?port=70000", "GET", 422, "invalid_parameter"),
+        ):
+            answered, body = app.get(path, method)
+            assert (answered, json.loads(body)["error"]["code"]) == (status, code)
+        assert app.get("/api")[0] == 200  # it leads to /api/docs
+        assert app.get("/_stcore/health") == (200, "ok")
+        for path in ("/", "/api/history", "/_stcore/health", "/_stcore/stream"):
+            refused, body = app.get(path, Host="evil.example")
+            assert (refused, json.loads(body)["error"]["code"]) == (400, "host_refused")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads Linux's socket table")
+def test_the_server_listens_on_loopback_alone(abandoned: Instant) -> None:
+    with dashboard(abandoned.db, abandoned.db.parent, PORTEYE_MONITOR="off") as app:
+        port = int(app.url.rsplit(":", 1)[1])
+        table = Path("/proc/net/tcp").read_text() + Path("/proc/net/tcp6").read_text()
+        local = [line.split()[1] for line in table.splitlines() if f":{port:04X} " in line]
+        assert local
+        assert {each.split(":")[0] for each in local} == {"0100007F"}
+
+
+def test_a_wrong_variable_ends_the_start_with_a_sentence(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "streamlit", "run", str(PROJECT / "streamlit_app.py")),
+            *("--server.headless", "true", "--server.port", "0"),
+        ],
+        cwd=tmp_path,
+        env=environment(PORTEYE_DB=str(tmp_path)),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode != 0
+    assert "is a folder" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,82 @@
+"""README says what the code does: every flag, variable and path, no more and no fewer."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from porteye_core import cli, errors
+from porteye_core.api import create_api
+from porteye_core.config import Config
+from porteye_core.store import migrations
+from porteye_core.store.reader import open_reader
+from porteye_core.store.sqlite import Writer
+from tests.kit.service import PROJECT
+
+README = (PROJECT / "README.md").read_text()
+
+
+def first_cells(heading: str) -> set[str]:
+    """The code in the first column of the table under a heading."""
+    section = README.split(f"## {heading}\n", 1)[1].split("\n#", 1)[0]
+    return {
+        name
+        for line in section.splitlines()
+        if line.startswith("| `")
+        for name in re.findall(r"`([^` ]+)", line.split(" | ")[0])
+    }
+
+
+def test_every_flag_is_in_the_table() -> None:
+    flags = {
+        flag
+        for action in cli.parser()._actions
+        for flag in action.option_strings
+        if flag.startswith("--")
+    }
+    assert first_cells("Flags of the monitor") == flags
+
+
+def test_every_variable_is_in_the_table() -> None:
+    code = "".join(path.read_text() for path in PROJECT.glob("porteye_core/**/*.py"))
+    assert first_cells("Variables") == set(re.findall(r"\bPORTEYE_[A-Z_]+", code))
+
+
+def test_every_path_of_the_api_is_in_the_table() -> None:
+    paths = {f"/api{path}" for path in create_api(Config()).openapi()["paths"]}
+    assert first_cells("API") == {*paths, "/api/docs"}
+
+
+def test_every_exit_status_is_in_the_table() -> None:
+    used = {
+        each.exit_status
+        for each in vars(errors).values()
+        if isinstance(each, type) and issubclass(each, errors.PortEyeError)
+    }
+    assert first_cells("Exit statuses") == {str(status) for status in used | {0}}
+
+
+def test_every_table_and_column_of_the_database_is_described(db: Path, writer: Writer) -> None:
+    described = (PROJECT / "docs" / "database.md").read_text()
+    with open_reader(db) as reader:
+        tables = [
+            name
+            for (name,) in reader.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+            if not name.startswith("sqlite_")
+        ]
+        for table in tables:
+            section = described.split(f"## {table}\n", 1)[1].split("\n## ", 1)[0]
+            for column in reader.execute(f"PRAGMA table_info({table})"):
+                assert f"`{column['name']}`" in section, f"{table}.{column['name']}"
+    assert f"schema {len(migrations.STEPS)}" in described
+
+
+def test_the_pictures_are_there() -> None:
+    for name in re.findall(r"!\[[^]]*\]\(([^)]+)\)", README):
+        assert (PROJECT / name).stat().st_size > 10_000
+
+
+@pytest.mark.parametrize("command", re.findall(r"```(?:sh|bash)\n(.*?)```", README, re.DOTALL))
+def test_commands_name_files_that_are_there(command: str) -> None:
+    for name in re.findall(r"[\w/.-]+\.(?:py|txt)\b", command):
+        assert (PROJECT / name).exists()

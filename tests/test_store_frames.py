@@ -1,0 +1,137 @@
+"""Filters to DataFrames, on a history that is known."""
+
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from porteye_core.model import Filters, Protocol, Seen
+from porteye_core.store import frames, queries
+from porteye_core.store.reader import open_reader
+from porteye_core.store.sqlite import Opening, Writer
+from tests.kit.seeding import MINUTE, Instant
+from tests.kit.values import SECOND, endpoint, owned, process
+
+ALL = Filters()
+
+
+def ports(instant: Instant, filters: Filters) -> list[int]:
+    with open_reader(instant.db) as reader:
+        return list(frames.listening(reader, filters, instant.now)["port"])
+
+
+def test_what_is_open_is_listed_by_port_with_its_owner_and_sample(seeded: Instant) -> None:
+    with open_reader(seeded.db) as reader:
+        table = frames.listening(reader, ALL, seeded.now)
+    assert list(table["port"]) == [53, 80, 5432, 8765]
+    postgres = table.iloc[2]
+    assert postgres["process"] == "postgres"
+    assert postgres["cmdline"] == "postgres -D /data"
+    assert postgres["cpu"] == 12.34
+    assert postgres["rss"] == 80_000_000
+    assert postgres["service"] == "postgresql"
+    assert postgres["since"] == pd.Timestamp(seeded.now - 60 * MINUTE, unit="us", tz="UTC")
+    assert table.iloc[3]["age"] == 10
+    assert table.iloc[1]["clients"] == 7
+
+
+def test_an_unknown_owner_is_a_reason_and_its_numbers_are_missing(seeded: Instant) -> None:
+    with open_reader(seeded.db) as reader:
+        dns = frames.listening(reader, ALL, seeded.now).iloc[0]
+    assert dns["process"] == ""
+    assert pd.isna(dns["cpu"])
+    assert pd.isna(dns["pid"])
+
+
+@pytest.mark.parametrize(
+    ("filters", "expected"),
+    [
+        (Filters(ports=((80, 80), (5000, 6000))), [80, 5432]),
+        (Filters(process="NGINX"), [80]),
+        (Filters(process="http.server"), [8765]),
+        (Filters(protocol=Protocol.UDP), [53]),
+        (Filters(process="%"), []),
+        (Filters(process="_ttp"), []),
+        (Filters(process="' OR 1=1 --"), []),
+    ],
+)
+def test_filters_let_through_what_they_say(
+    seeded: Instant, filters: Filters, expected: list[int]
+) -> None:
+    assert ports(seeded, filters) == expected
+
+
+def test_the_history_is_newest_first_and_limited(seeded: Instant) -> None:
+    with open_reader(seeded.db) as reader:
+        table = frames.history(reader, replace(ALL, limit=2))
+        assert frames.event_count(reader, replace(ALL, limit=2)) == 6
+    assert list(table["kind"]) == ["opened", "closed"]
+    assert list(table["port"]) == [8765, 8765]
+    assert table["at"].dtype == "datetime64[us, UTC]"
+
+
+def test_times_bound_the_history(seeded: Instant) -> None:
+    since, until = seeded.now - 35 * MINUTE, seeded.now - 15 * MINUTE
+    with open_reader(seeded.db) as reader:
+        table = frames.history(reader, replace(ALL, since=since, until=until))
+    assert list(table["kind"]) == ["closed", "opened"]
+
+
+def test_a_turnover_has_every_bucket_and_the_open_count_at_its_end(seeded: Instant) -> None:
+    hour = replace(ALL, since=seeded.now - 60 * MINUTE, until=seeded.now)
+    with open_reader(seeded.db) as reader:
+        buckets = frames.turnover(reader, hour, MINUTE)
+    assert len(buckets) in (61, 62)
+    assert buckets["opened"].sum() == 5
+    assert buckets["closed"].sum() == 1
+    assert buckets["open"].iloc[-1] == 4
+    assert (buckets["end"] - buckets["at"]).unique() == [pd.Timedelta(minutes=1)]
+    late = replace(hour, since=seeded.now - 25 * MINUTE)
+    with open_reader(seeded.db) as reader:
+        assert frames.turnover(reader, late, MINUTE)["open"].iloc[0] == 4
+
+
+def test_lives_that_overlap_the_range_are_counted_and_cut(seeded: Instant) -> None:
+    since, until = seeded.now - 25 * MINUTE, seeded.now - 15 * MINUTE
+    with open_reader(seeded.db) as reader:
+        lives, total = frames.lives(reader, replace(ALL, limit=2), since, until)
+    assert total == 4
+    assert lives["port"].iloc[0] == 8765
+    assert len(lives) == 2
+    assert not pd.isna(lives["closed_at"].iloc[0])
+
+
+def test_an_empty_answer_has_its_columns(seeded: Instant) -> None:
+    nothing = Filters(ports=((1, 1),), since=seeded.now - MINUTE, until=seeded.now)
+    with open_reader(seeded.db) as reader:
+        assert "cmdline" in frames.listening(reader, nothing, seeded.now)
+        assert "at" in frames.history(reader, nothing)
+        assert frames.lives(reader, nothing, 0, seeded.now)[1] == 0
+        assert frames.turnover(reader, nothing, SECOND)["open"].max() == 0
+        assert frames.intervals([]).empty
+
+
+def test_a_stale_sample_is_not_shown_as_current(seeded: Instant) -> None:
+    with open_reader(seeded.db) as reader:
+        later = frames.listening(reader, ALL, seeded.now + queries.FRESH_US + SECOND)
+    assert later["cpu"].isna().all()
+
+
+NAMES = ["nginx", "Na%me", "a_b", "back\\slash", "quo'te", "x" * 50]
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(needle=st.text(alphabet="naGX%_\\'\" bk", min_size=1, max_size=4))
+def test_a_process_filter_finds_what_python_finds(writer: Writer, needle: str) -> None:
+    if not writer.open_listeners():
+        seen = [
+            owned(endpoint(port), process(port, name=name, cmdline="-"))
+            for port, name in enumerate(NAMES, 1)
+        ]
+        writer.record_changes(1, [Opening(each, 1, Seen.POLL) for each in seen])
+    wanted = {i for i, name in enumerate(NAMES, 1) if needle.lower() in name.lower()}
+    found = writer._connection.execute(*queries.listening(Filters(process=needle), 1))
+    ports_found = {row[4] for row in found}
+    assert ports_found == wanted
