@@ -101,8 +101,9 @@ class Process:
 class Socket:
     """One listening socket in one look.
 
-    `inode`, `pid` and `fd` are None where the source cannot tell; `clients` is None in a look that
-    did not count connections, and for UDP, which has none.
+    Whatever the source cannot tell is None; `clients` is None, too, in a look that did not count
+    connections, and for UDP, which has none. queue: connections that wait to be accepted, backlog:
+    their most; cookie: the kernel's own number of the socket, never used again until a reboot.
     """
 
     endpoint: Endpoint
@@ -110,6 +111,10 @@ class Socket:
     pid: int | None = None
     fd: int | None = None
     clients: int | None = None
+    uid: int | None = None
+    queue: int | None = None
+    backlog: int | None = None
+    cookie: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

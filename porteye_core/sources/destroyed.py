@@ -1,0 +1,155 @@
+"""The kernel's announcements of destroyed sockets: the exact end of a listener, for any user.
+
+A socket filter in the kernel passes what was bound and never connected, so that a busy host's
+connections wake nobody: one that was reset, or that nobody accepted, has lost its remote port by
+then, but not the address. A socket that was bound and closed without listening passes too, under
+a cookie that no look has seen; one that listened after an earlier connection does not.
+"""
+
+import errno
+import socket
+import struct
+from array import array
+from pathlib import Path
+from types import TracebackType
+from typing import NamedTuple, Self
+
+from porteye_core.errors import SourceError
+from porteye_core.sources.inet_diag import SOCK_DIAG_BY_FAMILY, DiagSocket, decode
+from porteye_core.sources.namespace import inside
+from porteye_core.sources.netlink import open_socket
+
+_SOL_NETLINK, _ADD_MEMBERSHIP = 270, 1
+_GROUPS = (1, 2, 3, 4)  # SKNLGRP_INET_TCP_DESTROY, _UDP_, INET6_TCP_, INET6_UDP_
+_SO_ATTACH_FILTER, _SO_RCVBUFFORCE, _SO_MEMINFO = 26, 33, 55
+_MEMINFO = struct.Struct("=9I")
+_DROPS = 8  # SK_MEMINFO_DROPS
+_RECEIVE = 1 << 13  # one announcement is 400 bytes
+_ROOM = 4 << 20  # bytes of kernel memory while nobody reads
+_MOST = 10_000  # announcements in one go; the descriptor stays readable
+
+_LOAD_HALF, _JUMP_IF_EQUAL, _RETURN = 0x28, 0x15, 0x06  # classic BPF
+_LOAD_WORD = 0x20
+_TYPE, _LOCAL_PORT, _REMOTE = 4, 20, (40, 44, 48, 52)  # from the start of the message
+_PASS, _DROP = 0xFFFFFFFF, 0
+
+
+class Drained(NamedTuple):
+    """Destroyed sockets in the order of their end, and how many more were lost before this."""
+
+    sockets: tuple[DiagSocket, ...]
+    lost: int
+
+
+class DestroyFeed:
+    """The announcements since it was made; select on `fileno()`, then `drain()`."""
+
+    def __init__(self, opened: socket.socket) -> None:
+        self._socket = opened
+        self._drops = _drops(opened)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def fileno(self) -> int:
+        """The descriptor that is readable when there is something to drain."""
+        return self._socket.fileno()
+
+    def close(self) -> None:
+        """Close the socket; a second time does nothing."""
+        self._socket.close()
+
+    def drain(self) -> Drained:
+        """What has come since the last time, without waiting. Raises SourceError.
+
+        An announcement that cannot be read counts as lost.
+        """
+        found: list[DiagSocket] = []
+        lost = 0
+        for _ in range(_MOST):
+            try:
+                decoded = decode(self._socket.recv(_RECEIVE))
+            except BlockingIOError:
+                break
+            except OSError as err:
+                if err.errno != errno.ENOBUFS:  # which says that some were dropped, not how many
+                    raise SourceError(f"Closing sockets cannot be followed: {err}.") from err
+                continue
+            found += decoded.sockets
+            lost += decoded.malformed
+        drops = _drops(self._socket)
+        lost += (drops - self._drops) & 0xFFFFFFFF
+        self._drops = drops
+        return Drained(tuple(found), lost)
+
+
+def open_destroy_feed(namespace: Path | None = None, *, room: int = _ROOM) -> DestroyFeed:
+    """The feed of this network namespace, or of one at a path like /proc/PID/ns/net.
+
+    room: bytes of kernel memory for what was not drained yet; without administrative rights the
+    system's net.core.rmem_max is the most. Raises SourceError.
+    """
+    return inside(namespace, lambda: _opened(room))
+
+
+def _opened(room: int) -> DestroyFeed:
+    opened = open_socket()
+    try:
+        opened.settimeout(0)
+        _make_room(opened, room)
+        _attach(opened, _unconnected_only())
+        # An unbound socket has the kernel's own number, 0, and nobody hears what he says himself.
+        opened.bind((0, 0))
+        for group in _GROUPS:
+            opened.setsockopt(_SOL_NETLINK, _ADD_MEMBERSHIP, group)
+        return DestroyFeed(opened)
+    except OSError as err:
+        opened.close()
+        raise SourceError(f"Closing sockets cannot be followed: {err}.") from err
+
+
+def _make_room(opened: socket.socket, room: int) -> None:
+    try:
+        opened.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, room)
+    except PermissionError:
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, room)
+
+
+def _unconnected_only() -> bytes:
+    """A filter that passes sockets with a local port and no remote address, and other types."""
+    kind = socket.htons(SOCK_DIAG_BY_FAMILY)  # a load is big-endian, a type in the machine's order
+    verdicts = ((_RETURN, 0, 0, _PASS), (_RETURN, 0, 0, _DROP))
+    address = [  # each word but the last one goes on to the next, the last one to the verdicts
+        step
+        for left, word in zip(range(len(_REMOTE) - 1, -1, -1), _REMOTE, strict=True)
+        for step in ((_LOAD_WORD, 0, 0, word), (_JUMP_IF_EQUAL, 0, 2 * left + 1, 0))
+    ]
+    program = (
+        (_LOAD_HALF, 0, 0, _TYPE),
+        (_JUMP_IF_EQUAL, 0, len(address) + 2, kind),
+        (_LOAD_HALF, 0, 0, _LOCAL_PORT),
+        (_JUMP_IF_EQUAL, len(address) + 1, 0, 0),
+        *address,
+        *verdicts,
+    )
+    return b"".join(struct.pack("=HBBI", *instruction) for instruction in program)
+
+
+def _attach(opened: socket.socket, program: bytes) -> None:
+    code = array("B", program)
+    address, size = code.buffer_info()
+    fprog = struct.pack("@HP", size // 8, address)
+    opened.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, fprog)
+
+
+def _drops(opened: socket.socket) -> int:
+    answer = opened.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, _MEMINFO.size)
+    return int(_MEMINFO.unpack(answer)[_DROPS])

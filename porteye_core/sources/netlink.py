@@ -1,0 +1,128 @@
+"""Netlink sockets for sock_diag: opened here or in another network namespace, and read to the end.
+
+Needs no privilege in one's own namespace. Numbers: include/uapi/linux/netlink.h.
+"""
+
+import contextlib
+import errno
+import os
+import socket
+import struct
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TypeVar
+
+from porteye_core.errors import SourceError
+from porteye_core.sources.inet_diag import SMALLEST, SOCK_DIAG_BY_FAMILY, request
+from porteye_core.sources.namespace import inside
+from porteye_core.sources.nlmsg import NLMSG_DONE, NLMSG_ERROR, messages, status, uniform
+
+_T = TypeVar("_T")
+
+_NETLINK_SOCK_DIAG = 4
+_RECEIVE = 1 << 16  # the kernel fills at most 32 KiB at a time
+_PATIENCE = struct.pack("@ll", 5, 0)  # seconds, microseconds; an answer takes milliseconds
+_ATTEMPTS = 5
+_HINTS = {
+    errno.ENOENT: "Its modules tcp_diag and udp_diag are missing: use --source portable.",
+}
+
+
+class Dumper:
+    """Lists the kernel's sockets, one dump at a time.
+
+    After a SourceError it must be closed: what it still holds belongs to the dump that failed.
+    """
+
+    def __init__(self, opened: socket.socket) -> None:
+        self._socket = opened
+        self._buffer = bytearray(_RECEIVE)
+        self._interrupted = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the socket; a second time does nothing."""
+        self._socket.close()
+
+    def dump(
+        self,
+        family: int,
+        protocol: int,
+        states: int,
+        fold: Callable[[Iterable[bytes]], _T],
+        *,
+        ports: tuple[int, int] | None = None,
+    ) -> _T:
+        """What `fold` makes of a complete dump's buffers, which it must read to their end.
+
+        The same request gets the same bytes while nothing changes. A dump under which the table
+        changed is asked for again, and `fold` starts anew. Raises SourceError.
+        """
+        for _ in range(_ATTEMPTS):
+            self._interrupted = False
+            with _explained("list its sockets"):
+                # The sequence is constant: one dump at a time, so that answers cannot be mixed up.
+                self._socket.send(request(family, protocol, states, 1, ports))
+                folded = fold(self._buffers())
+            if not self._interrupted:
+                return folded
+        raise SourceError(f"The kernel's sockets changed under each of {_ATTEMPTS} looks.")
+
+    def _buffers(self) -> Iterator[bytes]:
+        done = False
+        while not done:
+            size = self._socket.recv_into(self._buffer, 0, socket.MSG_TRUNC)  # the true size
+            if size > len(self._buffer) or not size:
+                raise OSError(errno.EMSGSIZE, os.strerror(errno.EMSGSIZE))
+            buffer = bytes(memoryview(self._buffer)[:size])
+            done = self._is_last(buffer)
+            yield buffer
+
+    def _is_last(self, buffer: bytes) -> bool:
+        for message in messages(buffer, uniform(buffer, SOCK_DIAG_BY_FAMILY, SMALLEST).end):
+            self._interrupted |= message.interrupted
+            if message.type in (NLMSG_DONE, NLMSG_ERROR):
+                number = status(buffer, message)
+                if number:
+                    raise OSError(number, os.strerror(number))
+                return True
+        return False
+
+
+def open_dumper(namespace: Path | None = None) -> Dumper:
+    """A dumper of this network namespace, or of one at a path like /proc/PID/ns/net.
+
+    Raises SourceError.
+    """
+    return inside(namespace, lambda: Dumper(open_socket()))
+
+
+def open_socket() -> socket.socket:
+    """A sock_diag socket that gives up after seconds without an answer. Raises SourceError."""
+    with _explained("open a sock_diag socket"):
+        opened = socket.socket(
+            socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, _NETLINK_SOCK_DIAG
+        )
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _PATIENCE)
+        return opened
+
+
+@contextlib.contextmanager
+def _explained(what: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as err:
+        reason = err.strerror or str(err)
+        hint = _HINTS.get(err.errno or 0, "")
+        raise SourceError(f"The kernel did not let PortEye {what}: {reason}.", hint) from err

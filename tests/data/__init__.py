@@ -1,0 +1,1 @@
+"""Answers of a real kernel, and the script that captured them."""
