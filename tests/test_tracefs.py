@@ -27,6 +27,17 @@ with Tracepoint():
     sys.stdin.read()
 """
 
+_WITHOUT_ROOT = """
+import os
+from porteye_core.errors import SourceError
+from porteye_core.sources.tracepoint import Tracepoint
+os.setuid(65534)
+try:
+    Tracepoint().open()
+except SourceError as err:
+    print(err.hint)
+"""
+
 
 @contextmanager
 def monitor() -> Iterator[subprocess.Popen[str]]:
@@ -129,7 +140,19 @@ def test_an_event_that_the_kernel_lacks_is_named() -> None:
         assert "4.16" in raised.value.hint
 
 
-def test_without_root_the_hint_says_so() -> None:
+@needs_tracing
+@pytest.mark.parametrize("mounted", [False, True])
+def test_without_root_opening_says_so(*, mounted: bool) -> None:
+    place = "/sys/kernel/tracing"
+    mount = f"mountpoint -q {place} || mount -t tracefs none {place}; " if mounted else ""
+    command = ["unshare", "-m", "sh", "-c", f'{mount}exec "$0" "$@"', sys.executable]
+    done = subprocess.run(
+        [*command, "-c", _WITHOUT_ROOT], capture_output=True, text=True, timeout=30, check=False
+    )
+    assert "root" in done.stdout, done.stderr
+
+
+def test_a_refusal_to_a_user_asks_for_root() -> None:
     error = refused(PermissionError(errno.EPERM, "Operation not permitted"), "No instance")
     assert error.message == "No instance: Operation not permitted."
     assert "root" in error.hint

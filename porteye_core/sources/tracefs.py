@@ -27,13 +27,13 @@ def tracefs() -> Iterator[Path]:
     The debugfs path comes last: to look there can make the kernel mount it for everybody.
     Raises SourceError.
     """
-    if (_PLACES[0] / "instances").is_dir():
+    if _is_mounted(_PLACES[0]):
         yield _PLACES[0]
         return
     try:
         mount = detached_mount("tracefs")
     except OSError as err:
-        if not (_PLACES[1] / "instances").is_dir():
+        if not _is_mounted(_PLACES[1]):
             raise refused(err, "The kernel's trace file system cannot be mounted") from err
         yield _PLACES[1]
         return
@@ -119,6 +119,12 @@ def remove_stale(root: Path) -> None:
             if owner and _started(int(owner[1])) != int(owner[2]):
                 with suppress(OSError):  # in use: its owner lives in another pid namespace
                     path.rmdir()
+
+
+def _is_mounted(place: Path) -> bool:
+    with suppress(OSError):  # only root may look into it
+        return (place / "instances").is_dir()
+    return False
 
 
 def _started(pid: int) -> int | None:
