@@ -17,11 +17,11 @@ import pytest
 
 from porteye_core.errors import SourceError
 from porteye_core.model import Endpoint, Family, Protocol, Socket
-from porteye_core.sources.destroyed import DestroyFeed, Drained, open_destroy_feed
-from porteye_core.sources.inet_diag import AF_INET, LISTEN, DiagSocket
-from porteye_core.sources.netlink import Dumper, open_dumper
+from porteye_core.sources.diag.destroyed import DestroyFeed, Drained, open_destroy_feed
+from porteye_core.sources.diag.inet_diag import AF_INET, LISTEN, DiagSocket
+from porteye_core.sources.diag.netlink import Dumper, open_dumper
+from porteye_core.sources.diag.sock_diag import SockDiag
 from porteye_core.sources.portable import Portable
-from porteye_core.sources.sock_diag import SockDiag
 
 if sys.platform != "linux":
     pytest.skip("sock_diag is Linux's", allow_module_level=True)
@@ -243,8 +243,8 @@ def test_nobody_in_particular_sees_it_all_the_same() -> None:
         pytest.skip("needs root to become somebody else; the other tests ran without it")
     script = """
 import encodings.idna, json, os, select, socket
-from porteye_core.sources.destroyed import open_destroy_feed
-from porteye_core.sources.sock_diag import SockDiag
+from porteye_core.sources.diag.destroyed import open_destroy_feed
+from porteye_core.sources.diag.sock_diag import SockDiag
 os.setgroups([]); os.setgid(65534); os.setuid(65534)
 made = socket.create_server(("127.0.0.1", 0)); port = made.getsockname()[1]
 source, feed = SockDiag(), open_destroy_feed()

@@ -9,7 +9,7 @@ import struct
 from functools import lru_cache
 from typing import NamedTuple
 
-from porteye_core.sources.nlmsg import (
+from porteye_core.sources.diag.nlmsg import (
     HEADER,
     NLM_F_REQUEST_DUMP,
     NLMSG_DONE,

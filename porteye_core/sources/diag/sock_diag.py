@@ -12,10 +12,10 @@ from pathlib import Path
 
 from porteye_core.errors import SourceError
 from porteye_core.model import Endpoint, Family, Limit, Protocol, Socket
-from porteye_core.sources import inet_diag
-from porteye_core.sources.connections import count_by_local
-from porteye_core.sources.inet_diag import DiagSocket
-from porteye_core.sources.netlink import Dumper, open_dumper
+from porteye_core.sources.diag import inet_diag
+from porteye_core.sources.diag.connections import count_by_local
+from porteye_core.sources.diag.inet_diag import DiagSocket
+from porteye_core.sources.diag.netlink import Dumper, open_dumper
 
 _FAMILIES = {inet_diag.AF_INET: Family.IPV4, inet_diag.AF_INET6: Family.IPV6}
 _PROTOCOLS = {socket.IPPROTO_TCP: Protocol.TCP, socket.IPPROTO_UDP: Protocol.UDP}

@@ -13,8 +13,8 @@ from collections import Counter
 from collections.abc import Iterable
 from functools import lru_cache
 
-from porteye_core.sources.inet_diag import SMALLEST, SOCK_DIAG_BY_FAMILY
-from porteye_core.sources.nlmsg import HEADER, messages, uniform
+from porteye_core.sources.diag.inet_diag import SMALLEST, SOCK_DIAG_BY_FAMILY
+from porteye_core.sources.diag.nlmsg import HEADER, messages, uniform
 
 # Family, local port and local address of a socket, from the start of its message.
 _LOCAL = ">16xB3xH2x16s"

@@ -14,9 +14,9 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from porteye_core.errors import SourceError
-from porteye_core.sources.inet_diag import SMALLEST, SOCK_DIAG_BY_FAMILY, request
-from porteye_core.sources.namespace import inside
-from porteye_core.sources.nlmsg import NLMSG_DONE, NLMSG_ERROR, messages, status, uniform
+from porteye_core.sources.diag.inet_diag import SMALLEST, SOCK_DIAG_BY_FAMILY, request
+from porteye_core.sources.diag.namespace import inside
+from porteye_core.sources.diag.nlmsg import NLMSG_DONE, NLMSG_ERROR, messages, status, uniform
 
 _T = TypeVar("_T")
 

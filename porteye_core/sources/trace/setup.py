@@ -5,10 +5,10 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from porteye_core.errors import SourceError
-from porteye_core.sources.departed import BIRTH, BIRTHS_OF_THREADS, EXIT, Departed
-from porteye_core.sources.ring_buffer import PageLayout
-from porteye_core.sources.trace_format import page_layout
-from porteye_core.sources.tracefs import Instance, refused
+from porteye_core.sources.trace.departed import BIRTH, BIRTHS_OF_THREADS, EXIT, Departed
+from porteye_core.sources.trace.format import page_layout
+from porteye_core.sources.trace.ring_buffer import PageLayout
+from porteye_core.sources.trace.tracefs import Instance, refused
 
 # 4,900 exits or births for each CPU, between a transition and the read that follows it.
 _DEPARTED_KIB = 256

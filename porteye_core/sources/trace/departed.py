@@ -9,11 +9,11 @@ the settings of others, and they are caches that forget.)
 
 from typing import NamedTuple
 
-from porteye_core.sources.cpu_buffers import CpuBuffers
-from porteye_core.sources.proc_thread import process_of, stat, text_of
-from porteye_core.sources.ring_buffer import PageLayout, Record
-from porteye_core.sources.trace_format import event_format
-from porteye_core.sources.tracefs import Instance
+from porteye_core.sources.trace.cpu_buffers import CpuBuffers
+from porteye_core.sources.trace.format import event_format
+from porteye_core.sources.trace.proc_thread import process_of, stat, text_of
+from porteye_core.sources.trace.ring_buffer import PageLayout, Record
+from porteye_core.sources.trace.tracefs import Instance
 
 EXIT = "sched/sched_process_exit"
 BIRTH = "task/task_newtask"

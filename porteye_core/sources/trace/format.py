@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from porteye_core.errors import SourceError
-from porteye_core.sources.ring_buffer import PageLayout
+from porteye_core.sources.trace.ring_buffer import PageLayout
 
 _FIELD = re.compile(r"field:(?P<what>[^;]+);\s*offset:(\d+);\s*size:(\d+);(?:\s*signed:(\d);)?")
 _BITS = re.compile(r"(type_len|time_delta)\s*:\s*(\d+) bits")

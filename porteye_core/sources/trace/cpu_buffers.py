@@ -5,8 +5,8 @@ import re
 from contextlib import suppress
 from typing import NamedTuple
 
-from porteye_core.sources.ring_buffer import Decoder, PageLayout, Record
-from porteye_core.sources.tracefs import Instance, refused
+from porteye_core.sources.trace.ring_buffer import Decoder, PageLayout, Record
+from porteye_core.sources.trace.tracefs import Instance, refused
 
 # Every counter of per_cpu/cpuN/stats that stands for records that nobody will read.
 _LOST = re.compile(rb"^(?:overrun|commit overrun|dropped events): (\d+)$", re.MULTILINE)

@@ -6,17 +6,17 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import NamedTuple, Self
 
-from porteye_core.sources.cpu_buffers import CpuBuffers
-from porteye_core.sources.ring_buffer import Record
-from porteye_core.sources.trace_format import event_format
-from porteye_core.sources.trace_setup import (
+from porteye_core.sources.trace.cpu_buffers import CpuBuffers
+from porteye_core.sources.trace.format import event_format
+from porteye_core.sources.trace.ring_buffer import Record
+from porteye_core.sources.trace.setup import (
     buffer_layout,
     check_pid_namespace,
     new_departed,
     new_instance,
 )
-from porteye_core.sources.tracefs import remove_stale, tracefs
-from porteye_core.sources.transitions import CONDITION, EVENT, FIELDS, Transition, transitions
+from porteye_core.sources.trace.tracefs import remove_stale, tracefs
+from porteye_core.sources.trace.transitions import CONDITION, EVENT, FIELDS, Transition, transitions
 
 # A record takes 76 bytes and a page holds 53: 1 MiB holds 13,500, so a burst of 10,000 on one CPU
 # fits while nobody reads. Machines of many CPUs spread a burst: there the sum is kept to 64 MiB.

@@ -15,9 +15,9 @@ from types import TracebackType
 from typing import NamedTuple, Self
 
 from porteye_core.errors import SourceError
-from porteye_core.sources.inet_diag import SOCK_DIAG_BY_FAMILY, DiagSocket, decode
-from porteye_core.sources.namespace import inside
-from porteye_core.sources.netlink import open_socket
+from porteye_core.sources.diag.inet_diag import SOCK_DIAG_BY_FAMILY, DiagSocket, decode
+from porteye_core.sources.diag.namespace import inside
+from porteye_core.sources.diag.netlink import open_socket
 
 _SOL_NETLINK, _ADD_MEMBERSHIP = 270, 1
 _GROUPS = (1, 2, 3, 4)  # SKNLGRP_INET_TCP_DESTROY, _UDP_, INET6_TCP_, INET6_UDP_

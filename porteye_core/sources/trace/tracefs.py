@@ -11,8 +11,8 @@ from types import TracebackType
 from typing import Self
 
 from porteye_core.errors import SourceError
-from porteye_core.sources.detached_mount import detached_mount
-from porteye_core.sources.proc_thread import stat
+from porteye_core.sources.trace.detached_mount import detached_mount
+from porteye_core.sources.trace.proc_thread import stat
 
 _PLACES = (Path("/sys/kernel/tracing"), Path("/sys/kernel/debug/tracing"))
 _LOCKDOWN = Path("/sys/kernel/security/lockdown")

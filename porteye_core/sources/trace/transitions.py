@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from porteye_core.model import Family
-from porteye_core.sources.departed import Who
+from porteye_core.sources.trace.departed import Who
 
 EVENT = "sock/inet_sock_set_state"
 # States: 10 is TCP_LISTEN, 7 TCP_CLOSE (net/tcp_states.h). An accepted connection starts as a copy

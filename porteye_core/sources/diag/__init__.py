@@ -1,0 +1,1 @@
+"""Linux netlink sock_diag: dumps of sockets, and announcements of their end."""

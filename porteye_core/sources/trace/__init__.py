@@ -1,0 +1,1 @@
+"""Linux tracefs: the kernel's records of listeners that open and close."""
