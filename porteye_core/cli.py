@@ -3,10 +3,9 @@
 import argparse
 import logging
 import os
-import signal
 import sys
-import threading
 from collections.abc import Sequence
+from contextlib import ExitStack
 
 import psutil
 
@@ -16,10 +15,11 @@ from porteye_core.config import Config
 from porteye_core.errors import PortEyeError, PrivilegeError
 from porteye_core.model import Limit, WatchPlan
 from porteye_core.monitor import Monitor
-from porteye_core.owner import OwnerFinder, UsageMeter
-from porteye_core.sources import Source, pick
+from porteye_core.owner import OwnerFinder, UsageMeter, processes
+from porteye_core.sources import Picked, pick
 from porteye_core.store.host import Host
 from porteye_core.store.sqlite import open_writer
+from porteye_core.waiting import Waiter
 
 log = logging.getLogger("porteye")
 
@@ -35,7 +35,11 @@ def parser() -> argparse.ArgumentParser:
     )
     add = flags.add_argument
     add("--db", metavar="PATH", help="the database (default: porteye.db beside this program)")
-    add("--interval", metavar="SECONDS", help="how often to look (default: 2)")
+    add(
+        "--interval",
+        metavar="SECONDS",
+        help="how often to look at everything (default: by the source, 0.25 to 2)",
+    )
     add(
         "--sample-interval",
         metavar="SECONDS",
@@ -79,49 +83,58 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _watch(settings: Config, argv: Sequence[str]) -> None:
-    stop = threading.Event()
-    for name in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(name, lambda *_: stop.set())
-    source = pick(settings.source)
-    plan = _plan(settings, source, argv)
-    clock = SystemClock()
-    with open_writer(settings.db, _this_host(), clock.now()) as writer:
+    with ExitStack() as stack:
+        waiter = stack.enter_context(Waiter())
+        limits = _privilege_limits(settings, argv)
+        # The database first: a second monitor must not disturb the first one's tracing.
+        writer = stack.enter_context(open_writer(settings.db, _this_host(), SystemClock().now()))
+        picked = pick(settings.source, privileged=privilege.is_admin())
+        stack.callback(picked.source.close)
+        plan = _plan(settings, picked, limits)
+        reader = processes(writer.booted_at)
         monitor = Monitor(
-            source=source,
-            finder=OwnerFinder(privileged=privilege.is_admin()),
-            meter=UsageMeter(),
+            source=picked.source,
+            finder=OwnerFinder(reader, privileged=privilege.is_admin()),
+            meter=UsageMeter(reader),
             writer=writer,
-            clock=clock,
+            clock=SystemClock(),
             plan=plan,
         )
-        log.info("watching by %s every %g s, into %s", plan.source, settings.interval, settings.db)
+        log.info(
+            "watching by %s every %g s, into %s", plan.source, plan.interval_us / 1e6, settings.db
+        )
         monitor.run(
-            wait=lambda seconds: settings.once or stop.wait(seconds),
+            wait=(lambda *_: True) if settings.once else waiter.wait,
             orphaned=_orphaned if settings.exit_with_parent else lambda: False,
         )
 
 
-def _plan(settings: Config, source: Source, argv: Sequence[str]) -> WatchPlan:
-    """How to watch; says once what is hidden. Raises PrivilegeError if rights are required."""
-    limits = source.limits()
-    if not privilege.is_admin():
-        command = privilege.how_to_elevate(argv)
-        if settings.require_admin:
-            raise PrivilegeError(
-                "--require-admin: this user has no administrative rights.", f"Run: {command}"
-            )
-        hidden = Limit(
-            "unprivileged",
-            "Without administrative rights the owners of other users' sockets are hidden.",
-            f"Run: {command}",
+def _privilege_limits(settings: Config, argv: Sequence[str]) -> tuple[Limit, ...]:
+    """What is hidden without rights, said once. Raises PrivilegeError if they are required."""
+    if privilege.is_admin():
+        return ()
+    command = privilege.how_to_elevate(argv)
+    if settings.require_admin:
+        raise PrivilegeError(
+            "--require-admin: this user has no administrative rights.", f"Run: {command}"
         )
-        log.warning("%s %s", hidden.text, hidden.hint)
-        limits = (hidden, *limits)
+    hidden = Limit(
+        "unprivileged",
+        "Without administrative rights the owners of other users' sockets are hidden.",
+        f"Run: {command}",
+    )
+    log.warning("%s %s", hidden.text, hidden.hint)
+    return (hidden,)
+
+
+def _plan(settings: Config, picked: Picked, limits: tuple[Limit, ...]) -> WatchPlan:
+    interval = settings.interval or picked.source.interval
     return WatchPlan(
-        source.name,
-        round(settings.interval * 1e6),
-        round(settings.sample_interval * 1e6),
-        limits,
+        picked.source.name,
+        round(interval * 1e6),
+        round(max(interval, settings.sample_interval) * 1e6),
+        (*limits, *picked.source.limits()),
+        picked.why,
     )
 
 

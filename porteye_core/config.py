@@ -21,7 +21,7 @@ class Config:
     """Everything that can be set, for the monitor and the dashboard alike; times in seconds."""
 
     db: Path = PROJECT / "porteye.db"
-    interval: float = 2.0
+    interval: float | None = None  # as often as the source recommends
     sample_interval: float = 10.0
     source: str = "auto"
     once: bool = False
@@ -46,14 +46,12 @@ def load(flags: Mapping[str, object], environ: Mapping[str, str]) -> Config:
         return variable, environ.get(variable) or None
 
     default = Config()
-    interval = _seconds(*given("interval", "PORTEYE_INTERVAL"), default.interval)
+    interval = _seconds(*given("interval", "PORTEYE_INTERVAL"))
+    samples = _seconds("--sample-interval", flags.get("sample_interval"))
     return Config(
         db=_database(*given("db", "PORTEYE_DB"), default.db),
         interval=interval,
-        sample_interval=max(
-            interval,
-            _seconds("--sample-interval", flags.get("sample_interval"), default.sample_interval),
-        ),
+        sample_interval=max(interval or 0, default.sample_interval if samples is None else samples),
         source=_choice(*given("source", "PORTEYE_SOURCE"), SOURCES, default.source),
         once=bool(flags.get("once")),
         require_admin=bool(flags.get("require_admin")),
@@ -81,9 +79,9 @@ def _database(name: str, value: object, default: Path) -> Path:
     return path
 
 
-def _seconds(name: str, value: object, default: float) -> float:
+def _seconds(name: str, value: object) -> float | None:
     if value is None:
-        return default
+        return None
     hint = f"Give a number of seconds from {SHORTEST_INTERVAL:g} to {LONGEST_INTERVAL:g}."
     try:
         seconds = float(str(value))

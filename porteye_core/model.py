@@ -4,7 +4,7 @@ All times are integer microseconds since the epoch, UTC, unless a name says othe
 """
 
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 
 
 class Protocol(StrEnum):
@@ -42,6 +42,14 @@ class Hidden(StrEnum):
     PRIVILEGE = "privilege"  # the process belongs to somebody else: administrative rights show it
     GONE = "gone"  # the process had ended before it could be read
     KERNEL = "kernel"  # no process has the socket open: it belongs to the kernel itself
+
+
+class Depth(IntEnum):
+    """How much one look reads; each depth includes the ones before."""
+
+    NOTICES = 1  # what the kernel announced
+    SOCKETS = 2  # every listening socket
+    CLIENTS = 3  # and its connections, counted
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -118,6 +126,37 @@ class Socket:
 
 
 @dataclass(frozen=True, slots=True)
+class Notice:
+    """The kernel's word, at a time of its own, that a listener opened or closed.
+
+    skaddr: the kernel's address of the socket, the same in open and close, 0 if not told; cookie:
+    the kernel's number of the socket, None if not told; pid and name: who did it, None and empty
+    if not told. The endpoint's netns is None: no record names it.
+    """
+
+    at: int
+    kind: Kind
+    endpoint: Endpoint
+    skaddr: int = 0
+    cookie: int | None = None
+    pid: int | None = None
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What one look gave: `sockets` is None unless it read them all.
+
+    The notices reach beyond the moment at which it read them. `lost` counts the kernel's records
+    that were lost since the reading before.
+    """
+
+    sockets: tuple[Socket, ...] | None
+    notices: tuple[Notice, ...] = ()
+    lost: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Owned:
     """A socket and the processes that hold it: the owner is the oldest holder."""
 
@@ -125,6 +164,7 @@ class Owned:
     owner: Process | None = None
     holders: tuple[Process, ...] = ()
     hidden: Hidden | None = None
+    user: str = ""  # whose the socket is, where the source tells its uid
 
     @property
     def key(self) -> ProcessKey | None:
@@ -143,6 +183,8 @@ class Listener:
     fd: int | None = None
     owner: ProcessKey | None = None
     holders: frozenset[ProcessKey] = frozenset()
+    skaddr: int = 0
+    cookie: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +238,7 @@ class WatchPlan:
     interval_us: int
     sample_interval_us: int
     limits: tuple[Limit, ...] = ()
+    why: str = ""  # why this source and no better one
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,15 +1,27 @@
 """The loop that watches: look, find owners, compare, store. It runs for months and stays small."""
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from porteye_core import tracker
 from porteye_core.clock import Clock
 from porteye_core.errors import SourceError
-from porteye_core.model import Listener, Owned, ProcessKey, Sample, Seen, Socket, Tick, WatchPlan
+from porteye_core.model import (
+    Depth,
+    Endpoint,
+    Listener,
+    Notice,
+    Owned,
+    Reading,
+    Seen,
+    Socket,
+    Tick,
+    WatchPlan,
+)
 from porteye_core.owner import OwnerFinder, UsageMeter
-from porteye_core.owner.usage import UNKNOWN, Usage
+from porteye_core.sampling import samples_of
 from porteye_core.sources import Source
 from porteye_core.store.sqlite import Closing, Opening, Writer
 
@@ -19,13 +31,16 @@ log = logging.getLogger("porteye")
 _LATE_INTERVALS, _LATE_US = 2, 1_000_000
 # The wall clock and the steady one drift apart by less than this between two beats.
 _JUMP_US = 500_000
+# Between looks that the kernel's notices ask for: the first one is heard at once, and of a storm
+# twenty looks a second hear as much as a thousand would.
+_REST = 0.05
 _MOST_LINES = 20
 
 
 class Wait(Protocol):
-    """Waits so many seconds, or less if the monitor is to stop, and says whether it is."""
+    """Waits until the monitor has to stop, a descriptor is readable, or the time is over."""
 
-    def __call__(self, seconds: float) -> bool:
+    def __call__(self, seconds: float, filenos: Sequence[int]) -> bool:
         """Whether to stop."""
         ...
 
@@ -52,18 +67,25 @@ class Monitor:
         self._listeners = writer.open_listeners()
         self._owned: dict[int, Owned] = {}
         self._sockets: tuple[Socket, ...] | None = None
+        self._portless: tuple[Notice, ...] = ()
+        self._unplaced: dict[Endpoint, list[int]] = {}
+        self._unsampled: set[int] = set()
         self._clients = 0
-        self._looked: int | None = None  # when the last look that succeeded began, elapsed
-        self._sampled: tuple[int, int] | None = None  # when the last tick was: wall, elapsed
+        self._lost = 0
+        self._due = 0  # when the next look at all sockets is, elapsed
+        self._looked: int | None = None  # when the last one that succeeded began, elapsed
+        self._sampled: tuple[int, int] | None = None  # when the last full tick was: wall, elapsed
         self._failing = False
 
     def run(self, wait: Wait, orphaned: Callable[[], bool] = lambda: False) -> None:
-        """Look once an interval until `wait` says stop or the parent has gone; end the watch."""
-        due = self._clock.elapsed()
+        """Look at every interval and whenever the kernel announces something, until `wait` says
+        stop or the parent has gone; then end the watch."""
         while True:
             self.look()
-            due = max(due + self._plan.interval_us, self._clock.elapsed())
-            if wait((due - self._clock.elapsed()) / 1e6) or orphaned():
+            filenos = () if self._failing else self._source.filenos()
+            if orphaned() or (filenos and wait(min(_REST, self._left()), ())):
+                break
+            if wait(self._left(), filenos):
                 break
         self.stop()
 
@@ -76,10 +98,14 @@ class Monitor:
     def look(self) -> None:
         """One look at the system; a look that fails is a gap, and closes nothing."""
         at, began = self._clock.now(), self._clock.elapsed()
-        gap = self._gap(began)
-        sampling = self._sampling_is_due(began) or gap > 0
+        gap = self._gap(began) if began >= self._due else 0
+        depth = self._depth(began, gap)
+        if depth > Depth.NOTICES:
+            self._due = self._next_due(began)
+        if depth is Depth.CLIENTS:
+            self._finder.refresh()
         try:
-            sockets = self._source.read(count_clients=sampling)
+            reading = self._source.read(depth)
         except SourceError as err:
             if not self._failing:
                 log.warning("%s Nothing is recorded until it can be read again.", err)
@@ -87,18 +113,27 @@ class Monitor:
             return
         if self._looked is None:
             self._writer.begin_watch(at, self._plan)
-        seen = Seen.GAP if gap or self._looked is None else Seen.POLL
-        opened: tuple[Listener, ...] = ()
-        if sockets is not self._sockets:
-            opened = self._follow(sockets, at, seen)
-            self._sockets = sockets
-        if sampling:
-            self._clients = sum(found.clients or 0 for found in sockets)
-        if sampling or opened:
-            self._sample(self._listeners.values() if sampling else opened, at, began, gap)
-        if sampling:
-            self._sampled = at, began
-        self._looked, self._failing = began, False
+        self._count_lost(reading)
+        newborn = self._hear(reading.notices)
+        if reading.sockets is not None:
+            self._see(reading, newborn, at, began, gap, sampling=depth is Depth.CLIENTS)
+
+    def _next_due(self, began: int) -> int:
+        """An interval after this look was due, unless that is past or it was wanted out of turn."""
+        if not self._due:
+            return began + self._plan.interval_us
+        return max(self._due + self._plan.interval_us, began + self._plan.interval_us // 2)
+
+    def _left(self) -> float:
+        return max(0, self._due - self._clock.elapsed()) / 1e6
+
+    def _depth(self, began: int, gap: int) -> Depth:
+        if began < self._due:
+            return Depth.NOTICES
+        # Half an interval early is nearer to the beat than half an interval late.
+        beat = self._plan.sample_interval_us - self._plan.interval_us // 2
+        sampling = self._sampled is None or began - self._sampled[1] >= beat or gap
+        return Depth.CLIENTS if sampling else Depth.SOCKETS
 
     def _gap(self, began: int) -> int:
         """How long nobody looked, if it was longer than the intervals promise."""
@@ -108,40 +143,132 @@ class Monitor:
         late = since > _LATE_INTERVALS * self._plan.interval_us + _LATE_US
         return since if late or self._failing else 0
 
-    def _sampling_is_due(self, began: int) -> bool:
-        # Half an interval early is nearer to the beat than half an interval late.
-        beat = self._plan.sample_interval_us - self._plan.interval_us // 2
-        return self._sampled is None or began - self._sampled[1] >= beat
+    def _count_lost(self, reading: Reading) -> None:
+        if reading.lost:
+            self._lost += reading.lost
+            self._due = 0  # a look at everything reconciles
+            log.warning("%d kernel records were lost: the next look reconciles", reading.lost)
 
-    def _follow(self, sockets: tuple[Socket, ...], at: int, seen: Seen) -> tuple[Listener, ...]:
-        owned = self._finder.own(sockets)
-        changes = tracker.compare(self._listeners.values(), owned)
-        reowned = [(was, now) for was, now in changes.kept if _tells_more(was, now)]
-        opened: tuple[Listener, ...] = ()
-        if changes.anything or reowned:
-            opened = self._writer.record_changes(
-                at,
-                [Opening(each, at, seen) for each in changes.opened],
-                [Closing(each, at, seen) for each in changes.closed],
-                reowned,
+    def _hear(self, notices: tuple[Notice, ...]) -> set[int]:
+        """Store what the kernel announced, at its own times; returns the listeners it opened."""
+        newborn: set[int] = set()
+        if not notices:
+            return newborn
+        heard = tracker.announced(self._listeners.values(), (*self._portless, *notices))
+        openings = self._openings(heard.born)
+        closings = [Closing(each, notice.at, Seen.KERNEL) for each, notice in heard.closed]
+        if openings or closings:
+            born = self._writer.record_changes(self._clock.now(), openings, closings)
+            _log(openings, closings)
+            for each in closings:
+                self._drop(each.listener)
+            for (notice, _), opening, listener in zip(heard.born, openings, born, strict=True):
+                if opening.closed is None:
+                    self._keep(replace(listener, skaddr=notice.skaddr), opening.owned)
+                    newborn.add(listener.id)
+        self._unsampled |= newborn
+        self._portless = heard.portless
+        for notice in heard.unplaced:
+            self._unplaced.setdefault(notice.endpoint, []).append(notice.at)
+        if heard.portless or heard.unplaced:
+            self._due = 0
+        return newborn
+
+    def _openings(self, born: Sequence[tuple[Notice, Notice | None]]) -> list[Opening]:
+        named = self._finder.naming()
+        return [
+            Opening(
+                named.owned(notice),
+                notice.at,
+                Seen.KERNEL,
+                None if closed is None else (max(closed.at, notice.at), Seen.KERNEL),
             )
-            _log_changes(changes, first=self._looked is None)
-        self._listeners, self._owned = {}, {}
+            for notice, closed in born
+        ]
+
+    def _see(
+        self, reading: Reading, newborn: set[int], at: int, began: int, gap: int, *, sampling: bool
+    ) -> None:
+        """Reconcile with what is there, and sample at the beat."""
+        sockets = reading.sockets or ()
+        seen = Seen.GAP if gap or self._looked is None else Seen.POLL
+        if sockets is not self._sockets or self._unsampled:
+            self._reconcile(sockets, newborn, reading.notices, at, seen)
+            self._sockets = sockets
+        if sampling:
+            self._clients = sum(found.clients or 0 for found in sockets)
+            self._unsampled = set(self._listeners)
+        if sampling or self._unsampled:
+            self._sample(at, began, gap)
+        if sampling:
+            self._sampled = at, began
+        self._looked, self._failing = began, False
+
+    def _reconcile(
+        self,
+        sockets: tuple[Socket, ...],
+        newborn: set[int],
+        notices: tuple[Notice, ...],
+        at: int,
+        seen: Seen,
+    ) -> None:
+        owned = self._finder.own(sockets, self._hints())
+        changes = tracker.compare(self._listeners.values(), owned)
+        changes = tracker.settled(changes, newborn, notices)
+        reowned = [(was, now) for was, now in changes.kept if tracker.merged(was, now) != was]
+        openings = [self._found(each, at, seen) for each in changes.opened]
+        closings = [self._missed(each, at, seen) for each in changes.closed]
+        born: tuple[Listener, ...] = ()
+        if openings or closings or reowned:
+            born = self._writer.record_changes(at, openings, closings, reowned)
+            _log(openings, closings, first=self._looked is None)
+        for each in closings:
+            self._drop(each.listener)
         for listener, now in changes.kept:
             self._keep(tracker.merged(listener, now), now)
-        for listener, now in zip(opened, changes.opened, strict=True):
-            self._keep(listener, now)
-        return opened
+        for listener, opening in zip(born, openings, strict=True):
+            self._keep(listener, opening.owned)
+            self._unsampled.add(listener.id)
+        self._unplaced.clear()
+        self._portless = ()
+
+    def _hints(self) -> dict[Endpoint, int]:
+        """By place, the process that the kernel named for a socket that no look has shown yet."""
+        return {
+            tracker.place(each.endpoint): each.owner.pid
+            for each in self._listeners.values()
+            if each.inode is None and each.owner
+        }
+
+    def _found(self, owned: Owned, at: int, seen: Seen) -> Opening:
+        """The opening of a socket that a look found, at a portless notice's time if one fits."""
+        endpoint = tracker.place(owned.socket.endpoint)
+        for notice in self._portless:
+            pid = owned.owner.key.pid if owned.owner else None
+            if replace(endpoint, port=0) == notice.endpoint and pid == notice.pid:
+                return Opening(owned, notice.at, Seen.KERNEL)
+        return Opening(owned, at, seen)
+
+    def _missed(self, listener: Listener, at: int, seen: Seen) -> Closing:
+        """The closing of a listener that a look missed, at an unplaced notice's time if any."""
+        times = self._unplaced.get(tracker.place(listener.endpoint))
+        return (
+            Closing(listener, times.pop(0), Seen.KERNEL) if times else Closing(listener, at, seen)
+        )
 
     def _keep(self, listener: Listener, owned: Owned) -> None:
         self._listeners[listener.id] = listener
         self._owned[listener.id] = owned
 
-    def _sample(self, listeners: Iterable[Listener], at: int, began: int, gap: int) -> None:
-        owned = {listener.id: self._owned[listener.id] for listener in listeners}
-        usage = self._meter.measure(each.key for each in owned.values() if each.key)
+    def _drop(self, listener: Listener) -> None:
+        del self._listeners[listener.id]
+        self._owned.pop(listener.id, None)
+        self._unsampled.discard(listener.id)
+
+    def _sample(self, at: int, began: int, gap: int) -> None:
+        owned = {number: self._owned[number] for number in self._unsampled}
+        self._unsampled = set()
         self._meter.forget(each.key for each in self._owned.values() if each.key)
-        samples = [_sample_of(number, each, usage) for number, each in owned.items()]
         tick = Tick(
             at,
             began,
@@ -149,10 +276,11 @@ class Monitor:
             clients=self._clients,
             scan_us=self._clock.elapsed() - began,
             hidden=sum(each.hidden is not None for each in self._owned.values()),
+            lost=self._lost,
             gap=gap,
             jump=self._jump(at, began),
         )
-        self._writer.record_tick(tick, samples)
+        self._writer.record_tick(tick, samples_of(owned, self._meter))
 
     def _jump(self, at: int, began: int) -> int:
         if self._sampled is None:
@@ -161,22 +289,15 @@ class Monitor:
         return jump if abs(jump) >= _JUMP_US else 0
 
 
-def _sample_of(number: int, owned: Owned, usage: Mapping[ProcessKey, Usage]) -> Sample:
-    used = usage[owned.key] if owned.key else UNKNOWN
-    return Sample(number, used.cpu, used.rss, owned.socket.clients)
-
-
-def _tells_more(listener: Listener, owned: Owned) -> bool:
-    """Whether this look knows something of the listener's holders that is not stored."""
-    return tracker.merged(listener, owned) != listener
-
-
-def _log_changes(changes: tracker.Changes, *, first: bool) -> None:
-    if first or len(changes.opened) + len(changes.closed) > _MOST_LINES:
-        log.info("%d listeners opened, %d closed", len(changes.opened), len(changes.closed))
+def _log(openings: Sequence[Opening], closings: Iterable[Closing], *, first: bool = False) -> None:
+    closed = list(closings)
+    if first or len(openings) + len(closed) > _MOST_LINES:
+        log.info("%d listeners opened, %d closed", len(openings), len(closed))
         return
-    for owned in changes.opened:
-        who = f" by {owned.owner.program.name}, pid {owned.owner.key.pid}" if owned.owner else ""
-        log.info("opened %s%s", owned.socket.endpoint, who)
-    for listener in changes.closed:
-        log.info("closed %s", listener.endpoint)
+    for opening in openings:
+        owner = opening.owned.owner
+        who = f" by {owner.program.name}, pid {owner.key.pid}" if owner else ""
+        until = ", closed again" if opening.closed else ""
+        log.info("opened %s%s%s", opening.owned.socket.endpoint, who, until)
+    for closing in closed:
+        log.info("closed %s", closing.listener.endpoint)

@@ -57,7 +57,7 @@ def page(app: App) -> Iterator[Page]:
 
 def show(page: Page, url: str) -> None:
     page.goto(url)
-    expect(page.get_by_text("every 2 s.")).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("Watching")).to_be_visible(timeout=30_000)
 
 
 def wait_for_cells(page: Page, *wanted: str) -> None:

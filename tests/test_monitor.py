@@ -1,20 +1,23 @@
 """The loop, with a clock and a source that do as they are told, on a real database."""
 
 import logging
-from collections.abc import Iterator
+import os
+import socket
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from porteye_core.errors import SourceError
-from porteye_core.model import Limit, Socket, WatchPlan
+from porteye_core.model import Depth, Kind, Limit, Notice, Reading, Socket, WatchPlan
 from porteye_core.monitor import Monitor
-from porteye_core.owner import OwnerFinder, UsageMeter
+from porteye_core.owner import OwnerFinder, UsageMeter, processes
 from porteye_core.store.reader import open_reader
 from porteye_core.store.sqlite import Writer, open_writer
 from tests.kit.values import HOST, SECOND, endpoint
 
 PLAN = WatchPlan("scripted", 1 * SECOND, 10 * SECOND)
+READER = processes(0)
 A, B = Socket(endpoint(1001)), Socket(endpoint(1002))
 
 
@@ -36,31 +39,45 @@ class ScriptedClock:
 
 class ScriptedSource:
     name = "scripted"
+    interval = 1.0
 
-    def __init__(self) -> None:
+    def __init__(self, clock: ScriptedClock) -> None:
+        self.clock = clock
         self.sockets: tuple[Socket, ...] = ()
+        self.notices: tuple[Notice, ...] = ()
+        self.lost = 0
         self.failing = False
-        self.counted: list[bool] = []
+        self.announces = False
+        self.depths: list[Depth] = []
 
-    def read(self, *, count_clients: bool) -> tuple[Socket, ...]:
+    def read(self, depth: Depth) -> Reading:
         if self.failing:
             raise SourceError("The table could not be read.")
-        self.counted.append(count_clients)
-        return tuple(self.sockets)
+        self.depths.append(depth)
+        notices, self.notices = self.notices, ()
+        lost, self.lost = self.lost, 0
+        sockets = tuple(self.sockets) if depth > Depth.NOTICES else None
+        return Reading(sockets, notices, lost)
 
     def limits(self) -> tuple[Limit, ...]:
         return ()
+
+    def filenos(self) -> tuple[int, ...]:
+        return (0,) if self.announces else ()
+
+    def close(self) -> None:
+        pass
 
 
 class Rig:
     """A monitor whose every look is one call."""
 
     def __init__(self, db: Path, writer: Writer, clock: ScriptedClock) -> None:
-        self.db, self.clock, self.source = db, clock, ScriptedSource()
+        self.db, self.clock, self.source = db, clock, ScriptedSource(clock)
         self.monitor = Monitor(
             source=self.source,
-            finder=OwnerFinder(privileged=True),
-            meter=UsageMeter(),
+            finder=OwnerFinder(READER, privileged=True),
+            meter=UsageMeter(READER),
             writer=writer,
             clock=clock,
             plan=PLAN,
@@ -150,7 +167,8 @@ def test_a_clock_that_is_set_is_recorded_and_ends_no_life_too_early(rig: Rig) ->
 def test_samples_come_at_their_own_beat_and_for_what_has_just_opened(rig: Rig) -> None:
     for _ in range(12):
         rig.look(A)
-    assert rig.source.counted == [True] + [False] * 9 + [True, False]
+    deep = [Depth.CLIENTS] + [Depth.SOCKETS] * 9
+    assert rig.source.depths == [*deep, Depth.CLIENTS, Depth.SOCKETS]
     rig.look(A, B)
     assert rig.rows("SELECT tick_id, port FROM sample JOIN listener l ON l.id = listener_id") == [
         (1, 1001),
@@ -187,7 +205,8 @@ def test_a_failed_first_look_after_a_restart_closes_nothing(db: Path) -> None:
 def test_the_loop_looks_until_it_is_told_to_stop(rig: Rig) -> None:
     waits: list[float] = []
 
-    def wait(seconds: float) -> bool:
+    def wait(seconds: float, filenos: Sequence[int]) -> bool:
+        assert filenos == ()
         waits.append(seconds)
         rig.clock.pass_(round(seconds * SECOND))
         return len(waits) == 3
@@ -198,7 +217,7 @@ def test_the_loop_looks_until_it_is_told_to_stop(rig: Rig) -> None:
 
 
 def test_a_monitor_whose_parent_has_gone_ends(rig: Rig) -> None:
-    rig.monitor.run(lambda seconds: False, orphaned=lambda: True)
+    rig.monitor.run(lambda seconds, filenos: False, orphaned=lambda: True)
     assert rig.rows("SELECT stopped_at IS NOT NULL FROM watch") == [(1,)]
 
 
@@ -206,3 +225,110 @@ def test_a_hidden_owner_is_counted_with_the_tick(rig: Rig) -> None:
     rig.look(A, B)
     assert rig.rows("SELECT hidden, listeners FROM tick") == [(2, 2)]
     assert rig.rows("SELECT DISTINCT hidden FROM listener") == [("kernel",)]
+
+
+OURS = os.getpid()
+
+
+def opened(at: int, port: int = 1001, skaddr: int = 7) -> Notice:
+    return Notice(at, Kind.OPENED, endpoint(port), skaddr, pid=OURS, name="me")
+
+
+def closed(at: int, port: int = 1001, skaddr: int = 7, cookie: int | None = None) -> Notice:
+    return Notice(at, Kind.CLOSED, endpoint(port), skaddr, cookie)
+
+
+def announce(rig: Rig, *notices: Notice, sockets: tuple[Socket, ...] = (), lost: int = 0) -> None:
+    rig.source.notices, rig.source.lost = notices, lost
+    rig.look(*sockets, after=SECOND // 10)
+
+
+def test_what_the_kernel_announced_has_the_kernels_time(rig: Rig) -> None:
+    rig.look()
+    at = rig.clock.now()
+    announce(rig, opened(at + 1))
+    announce(rig, closed(at + 5))
+    assert rig.rows("SELECT at, kind, seen FROM event ORDER BY id") == [
+        (at + 1, "opened", "kernel"),
+        (at + 5, "closed", "kernel"),
+    ]
+
+
+def test_a_life_shorter_than_any_look_is_stored_whole(rig: Rig) -> None:
+    rig.look()
+    at = rig.clock.now()
+    announce(rig, opened(at + 1), closed(at + 3), opened(at + 4, 1002), closed(at + 6, 1002))
+    assert rig.rows("SELECT port, closed_at - opened_at, closed_seen FROM listener") == [
+        (1001, 2, "kernel"),
+        (1002, 2, "kernel"),
+    ]
+    assert rig.rows("SELECT DISTINCT pid FROM process") == [(OURS,)]
+    assert rig.source.depths[1:] == [Depth.NOTICES]
+
+
+def test_a_look_learns_the_inode_of_what_was_announced(rig: Rig) -> None:
+    rig.look()
+    announce(rig, opened(rig.clock.now()))
+    rig.look(Socket(endpoint(1001), inode=99, pid=OURS, cookie=5))
+    assert len(rig.events) == 1
+    assert rig.rows("SELECT inode FROM listener") == [(99,)]
+
+
+def test_a_socket_that_closed_while_it_was_listed_is_not_opened_again(rig: Rig) -> None:
+    rig.look(Socket(endpoint(1001), inode=99, cookie=5))
+    rig.source.notices = (closed(rig.clock.now() + SECOND, cookie=5),)
+    rig.look(Socket(endpoint(1001), inode=99, cookie=5))
+    rig.look()
+    assert rig.events == [("opened", 1001, "gap"), ("closed", 1001, "kernel")]
+
+
+def test_a_socket_that_opened_while_others_were_listed_is_not_closed(rig: Rig) -> None:
+    rig.look()
+    rig.source.notices = (opened(rig.clock.now() + SECOND),)
+    rig.look()
+    assert rig.events == [("opened", 1001, "kernel")]
+
+
+def test_after_a_loss_the_next_look_reconciles(rig: Rig) -> None:
+    rig.look(A)
+    announce(rig, lost=3)
+    announce(rig, sockets=())
+    assert rig.events[1:] == [("closed", 1001, "poll")]
+    assert rig.source.depths[1:] == [Depth.NOTICES, Depth.SOCKETS]
+    rig.look(after=10 * SECOND)
+    assert rig.rows("SELECT max(lost) FROM tick") == [(3,)]
+
+
+def test_a_socket_that_was_not_bound_gets_its_port_from_the_next_look(rig: Rig) -> None:
+    rig.look()
+    at = rig.clock.now()
+    announce(rig, opened(at, port=0))
+    assert rig.events == []
+    with socket.socket() as real:  # whose holder can be found
+        inode = os.fstat(real.fileno()).st_ino
+        announce(rig, sockets=(Socket(endpoint(4242), inode=inode),))
+    assert rig.rows("SELECT at, port, seen FROM event") == [(at, 4242, "kernel")]
+
+
+def test_a_closing_that_fits_several_takes_the_one_that_the_next_look_misses(rig: Rig) -> None:
+    one, two = (Socket(endpoint(1001), inode=inode, cookie=inode) for inode in (1, 2))
+    rig.look(one, two)
+    at = rig.clock.now() + 3
+    announce(rig, closed(at))
+    announce(rig, sockets=(two,))
+    assert rig.rows("SELECT inode, closed_at FROM listener WHERE closed_at IS NOT NULL") == [
+        (1, at)
+    ]
+
+
+def test_a_source_that_announces_is_listened_to_and_rests_between(rig: Rig) -> None:
+    rig.source.announces = True
+    waits: list[tuple[float, int]] = []
+
+    def wait(seconds: float, filenos: Sequence[int]) -> bool:
+        waits.append((round(seconds, 2), len(filenos)))
+        rig.clock.pass_(round(seconds * SECOND))
+        return len(waits) == 4
+
+    rig.monitor.run(wait)
+    assert waits == [(0.05, 0), (0.95, 1), (0.05, 0), (0.95, 1)]

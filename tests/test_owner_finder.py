@@ -10,13 +10,16 @@ from pathlib import Path
 import psutil
 import pytest
 
-from porteye_core.model import Hidden, Owned, ProcessKey, Socket
-from porteye_core.owner import OwnerFinder, process
+from porteye_core.model import Depth, Hidden, Owned, ProcessKey, Socket
+from porteye_core.owner import OwnerFinder
+from porteye_core.owner.processes import LONGEST_CMDLINE, processes
 from porteye_core.owner.usage import UNKNOWN, UsageMeter
 from porteye_core.sources.portable import Portable
 from tests.kit.opener import Opener
 from tests.kit.values import endpoint
 
+BOOTED = round(psutil.boot_time() * 1e6)
+READER = processes(BOOTED)
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 
 
@@ -27,8 +30,9 @@ def opener() -> Iterator[Opener]:
 
 
 def found(port: int, finder: OwnerFinder | None = None) -> list[Owned]:
-    sockets = Portable(lambda: None).read(count_clients=False)
-    owned = (finder or OwnerFinder(privileged=True)).own(sockets)
+    sockets = Portable(lambda: None).read(Depth.SOCKETS).sockets
+    assert sockets is not None
+    owned = (finder or OwnerFinder(READER, privileged=True)).own(sockets)
     return [each for each in owned if each.socket.endpoint.port == port]
 
 
@@ -58,7 +62,7 @@ def test_a_long_command_line_is_cut() -> None:
     with Opener("x" * 120_000) as opener:
         (seen,) = found(opener.listen())
     assert seen.owner is not None
-    assert len(seen.owner.program.cmdline.encode()) == process.LONGEST_CMDLINE
+    assert len(seen.owner.program.cmdline.encode()) == LONGEST_CMDLINE
 
 
 @needs_fork
@@ -82,35 +86,35 @@ def test_twins_of_different_processes_have_different_owners(opener: Opener) -> N
 def test_a_known_socket_is_not_searched_again(
     opener: Opener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    finder = OwnerFinder(privileged=True)
+    finder = OwnerFinder(READER, privileged=True)
     port = opener.listen()
     before = found(port, finder)
 
     def fail(key: ProcessKey) -> None:
         raise AssertionError("a known process was read again")
 
-    monkeypatch.setattr(process, "read", fail)
+    monkeypatch.setattr(READER, "read", fail)
     assert found(port, finder) == before
 
 
 def test_a_process_that_has_gone_leaves_a_reason(opener: Opener) -> None:
     opener.end()
-    (seen,) = OwnerFinder(privileged=True).own([Socket(endpoint(), pid=opener.pid)])
+    (seen,) = OwnerFinder(READER, privileged=True).own([Socket(endpoint(), pid=opener.pid)])
     assert seen.hidden is Hidden.GONE
 
 
 def test_a_socket_without_a_process_says_what_would_show_it() -> None:
     bare = Socket(endpoint())
-    assert OwnerFinder(privileged=False).own([bare])[0].hidden is Hidden.PRIVILEGE
-    assert OwnerFinder(privileged=True).own([bare])[0].hidden is Hidden.KERNEL
+    assert OwnerFinder(READER, privileged=False).own([bare])[0].hidden is Hidden.PRIVILEGE
+    assert OwnerFinder(READER, privileged=True).own([bare])[0].hidden is Hidden.KERNEL
 
 
 def test_a_reused_pid_is_not_read_as_the_process_before() -> None:
-    started = process.started_at(os.getpid())
+    started = READER.started_at(os.getpid())
     assert started is not None
     me = ProcessKey(os.getpid(), started)
-    assert process.read(me) is not None
-    assert process.read(replace(me, started_at=started - 1)) is None
+    assert READER.read(me) is not None
+    assert READER.read(replace(me, started_at=started - 1)) is None
 
 
 class FakeTime:
@@ -122,11 +126,11 @@ class FakeTime:
 
 
 def test_cpu_is_the_share_of_one_core_since_the_sample_before() -> None:
-    started = process.started_at(os.getpid())
+    started = READER.started_at(os.getpid())
     assert started is not None
     me = ProcessKey(os.getpid(), started)
     clock = FakeTime()
-    meter = UsageMeter(clock)
+    meter = UsageMeter(READER, clock)
     assert meter.measure([me])[me].cpu is not None  # its share since it started
     before = time.process_time()
     while time.process_time() - before < 0.5:
@@ -140,10 +144,10 @@ def test_cpu_is_the_share_of_one_core_since_the_sample_before() -> None:
 
 
 def test_a_process_that_has_ended_used_nothing_that_is_known(opener: Opener) -> None:
-    started = process.started_at(opener.pid)
+    started = READER.started_at(opener.pid)
     assert started is not None
     key = ProcessKey(opener.pid, started)
-    meter = UsageMeter()
+    meter = UsageMeter(READER)
     assert meter.measure([key])[key] != UNKNOWN
     opener.end()
     assert meter.measure([key])[key] == UNKNOWN

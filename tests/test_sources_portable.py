@@ -7,9 +7,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from porteye_core.errors import ConfigError, SourceError
-from porteye_core.model import Endpoint, Family, Protocol, Socket
-from porteye_core.sources import pick, proc_net
+from porteye_core.errors import SourceError
+from porteye_core.model import Depth, Endpoint, Family, Protocol, Socket
+from porteye_core.sources import proc_net
 from porteye_core.sources.portable import Portable
 from tests.kit.opener import Opener
 
@@ -24,7 +24,8 @@ def opener() -> Iterator[Opener]:
 
 def at(port: int, source: Portable | None = None) -> list[Socket]:
     """What a fresh source, or this one, sees at a port."""
-    seen = (source or Portable()).read(count_clients=source is None)
+    seen = (source or Portable()).read(Depth.SOCKETS if source else Depth.CLIENTS).sockets
+    assert seen is not None
     return [found for found in seen if found.endpoint.port == port]
 
 
@@ -33,7 +34,7 @@ def test_a_socket_is_absent_present_and_absent_again(
     opener: Opener, family: str, kind: str
 ) -> None:
     source = Portable()
-    source.read(count_clients=False)
+    source.read(Depth.SOCKETS)
     port = opener.listen(family, kind)
     (found,) = at(port, source)
     assert found.endpoint == Endpoint(
@@ -54,15 +55,15 @@ def test_sockets_that_share_a_port_are_two(opener: Opener) -> None:
 
 def test_the_very_same_look_is_returned_while_nothing_changes(opener: Opener) -> None:
     source = Portable(fingerprint=lambda: frozenset({b"the same"}))
-    first = source.read(count_clients=False)
+    first = source.read(Depth.SOCKETS).sockets
     opener.listen()
-    assert source.read(count_clients=False) is first
-    assert source.read(count_clients=True) is not first
+    assert source.read(Depth.SOCKETS).sockets is first
+    assert source.read(Depth.CLIENTS).sockets is not first
 
 
 def test_without_a_fingerprint_every_look_is_a_full_one(opener: Opener) -> None:
     source = Portable(fingerprint=lambda: None)
-    source.read(count_clients=False)
+    source.read(Depth.SOCKETS)
     port = opener.listen()
     assert at(port, source)
 
@@ -105,7 +106,7 @@ def test_a_failed_read_is_an_error_and_not_an_empty_host(monkeypatch: pytest.Mon
 
     monkeypatch.setattr(psutil, "net_connections", fail)
     with pytest.raises(SourceError, match="Too many open files"):
-        Portable().read(count_clients=True)
+        Portable().read(Depth.CLIENTS)
 
 
 def test_where_the_whole_table_is_forbidden_each_process_is_asked(
@@ -141,8 +142,3 @@ def test_a_closed_and_opened_again_socket_changes_the_fingerprint(opener: Opener
 
 def test_without_proc_net_there_is_no_fingerprint(tmp_path: Path) -> None:
     assert proc_net.fingerprint(tmp_path) is None
-
-
-def test_a_source_that_does_not_exist_is_refused() -> None:
-    with pytest.raises(ConfigError):
-        pick("magic")

@@ -37,6 +37,10 @@ class Port(BaseModel):
     memory_percent: float | None = Field(description="resident memory, share of the machine's")
     memory_bytes: int | None
     clients: int | None = Field(description="established connections; null for UDP")
+    queue: int | None = Field(description="connections that wait to be accepted")
+    backlog: int | None = Field(description="how many may wait")
+    netns: int | None = Field(description="network namespace, by inode")
+    own_netns: bool = Field(description="whether that is the monitor's own, or not known")
     since: str = Field(description="when it opened, ISO 8601")
     since_seen: str = Field(description="kernel, poll, or gap: then it opened before `since`")
     hidden: str = Field(description="why the owner is not known, empty if it is")
@@ -75,6 +79,7 @@ class Health(BaseModel):
     status: str = Field(description="watching, starting, stalled, stopped or never")
     pid: int | None
     source: str | None
+    why: str | None = Field(description="why this source and no better one")
     interval_seconds: float | None
     since: str | None = Field(description="when the latest watch began")
     seen: str | None = Field(description="when it last stored something")
@@ -114,6 +119,10 @@ def port(row: sqlite3.Row) -> dict[str, Any]:
         "memory_percent": _share(row["rss"], row["memory"]),
         "memory_bytes": row["rss"],
         "clients": row["clients"],
+        "queue": row["queue"],
+        "backlog": row["backlog"],
+        "netns": row["netns"],
+        "own_netns": not row["elsewhere"],
         "since": timestamp(row["opened_at"]),
         "since_seen": row["opened_seen"],
     }
@@ -140,6 +149,7 @@ def health(status: Status, version: str) -> dict[str, Any]:
         "status": status.state,
         "pid": status.pid,
         "source": plan and plan.source,
+        "why": plan and plan.why,
         "interval_seconds": plan and plan.interval_us / 1e6,
         "since": watch and timestamp(watch.started_at),
         "seen": watch and timestamp(watch.seen_at),

@@ -1,12 +1,15 @@
 """From sockets to their owners; only a socket that the look before did not have is searched."""
 
+import os
+import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from porteye_core.model import Endpoint, Hidden, Owned, Process, ProcessKey, Socket
-from porteye_core.owner import process
+from porteye_core.model import Endpoint, Hidden, Notice, Owned, Process, ProcessKey, Program, Socket
+from porteye_core.owner.descriptors import DescriptorSearch, pids
 from porteye_core.owner.holders import HolderSearch
+from porteye_core.owner.processes import Processes, field
 
 _Known = tuple[Socket, int | None]
 
@@ -14,54 +17,139 @@ _Known = tuple[Socket, int | None]
 class OwnerFinder:
     """Finds owners, and remembers those of the sockets in the latest look."""
 
-    def __init__(self, *, privileged: bool) -> None:
+    def __init__(self, reader: Processes, *, privileged: bool) -> None:
+        self._reader = reader
         self._privileged = privileged
         self._found: dict[_Known, Owned] = {}
         self._processes: dict[ProcessKey, Process] = {}
+        self._living: set[int] = set()
 
-    def own(self, sockets: Sequence[Socket]) -> tuple[Owned, ...]:
+    def own(
+        self, sockets: Sequence[Socket], hints: Mapping[Endpoint, int] | None = None
+    ) -> tuple[Owned, ...]:
         """The sockets with their owners and holders, in the same order.
 
+        hints: by endpoint, the process that the kernel named when a socket was opened there.
         A process that ends while it is read leaves its socket with a reason in `hidden`.
         """
-        search = HolderSearch()
-        twins = Counter(found.endpoint for found in sockets)
-        started = {pid: process.started_at(pid) for pid in {s.pid for s in sockets} if pid}
+        search = _Search(sockets, hints or {})
+        started = {pid: self._reader.started_at(pid) for pid in {s.pid for s in sockets} if pid}
         found: dict[_Known, Owned] = {}
         owned = []
         for socket in sockets:
             at = (_identity(socket), started.get(socket.pid) if socket.pid else None)
-            known = self._found.get(at) or self._search(socket, at[1], twins, search)
+            known = self._found.get(at) or self._search(socket, at[1], search)
             found[at] = known
-            owned.append(Owned(_of_owner(socket, known), known.owner, known.holders, known.hidden))
+            owned.append(replace(known, socket=_of_owner(socket, known)))
         self._found = found
-        held = {holder.key: holder for each in owned for holder in each.holders}
-        self._processes = held
+        self._processes = {holder.key: holder for each in owned for holder in each.holders}
         return tuple(owned)
 
-    def _search(
-        self, socket: Socket, started: int | None, twins: Counter[Endpoint], search: HolderSearch
-    ) -> Owned:
-        if socket.pid is None:
-            return Owned(socket, hidden=Hidden.KERNEL if self._privileged else Hidden.PRIVILEGE)
-        if started is None:
+    def naming(self) -> "Naming":
+        """A way to find the processes that the kernel's notices name; one for each reading."""
+        return Naming(self._reader, self._processes)
+
+    def refresh(self) -> None:
+        """Forget what newer or ended processes may have changed: the next look searches it anew.
+
+        A child inherits what its parent holds, and a socket may outlive its owner in another.
+        """
+        if sys.platform != "linux":
+            return
+        living = set(pids())
+        born, self._living = living - (self._living or living), living
+        holders = {holder.key.pid for each in self._found.values() for holder in each.holders}
+        search = DescriptorSearch()
+        inherited = {inode for pid in born - holders for inode in search.sockets(pid)}
+        self._found = {
+            at: owned
+            for at, owned in self._found.items()
+            if at[0].inode not in inherited
+            and all(holder.key.pid in living for holder in owned.holders)
+        }
+
+    def _search(self, socket: Socket, started: int | None, search: "_Search") -> Owned:
+        if socket.inode is None and socket.pid is None:
+            return Owned(socket, hidden=self._nobody())
+        if socket.inode is None and started is None:
             return Owned(socket, hidden=Hidden.GONE)
-        pids = [socket.pid]
-        if twins[socket.endpoint] == 1:
-            pids = search.holders(socket.endpoint, socket.pid)
-        holders = tuple(filter(None, map(self._process, pids)))
+        found = search.holders(socket)
+        holders = tuple(filter(None, map(self._process, found)))
+        user = "" if socket.uid is None else self._reader.user_name(socket.uid)
         if not holders:
-            return Owned(socket, hidden=Hidden.GONE)
-        return Owned(socket, holders[0], holders)
+            return Owned(socket, hidden=Hidden.GONE if found else self._nobody(), user=user)
+        return Owned(socket, holders[0], holders, user=user)
+
+    def _nobody(self) -> Hidden:
+        return Hidden.KERNEL if self._privileged else Hidden.PRIVILEGE
 
     def _process(self, pid: int) -> Process | None:
-        started = process.started_at(pid)
+        started = self._reader.started_at(pid)
         if started is None:
             return None
         key = ProcessKey(pid, started)
-        if key not in self._processes and (read := process.read(key)):
+        if key not in self._processes and (read := self._reader.read(key)):
             self._processes[key] = read
         return self._processes.get(key)
+
+
+class Naming:
+    """Turns notices into owned sockets, reading each process once."""
+
+    def __init__(self, reader: Processes, known: dict[ProcessKey, Process]) -> None:
+        self._reader = reader
+        self._known = known
+        self._gone: dict[tuple[int, str], Process] = {}
+
+    def owned(self, notice: Notice) -> Owned:
+        """The socket that was opened; of a process that has gone only pid and name are left."""
+        pid = notice.pid
+        assert pid is not None  # the kernel names who opens
+        process = self._read(pid, notice.at)
+        if process:
+            endpoint = replace(notice.endpoint, netns=_netns(pid))
+            return Owned(Socket(endpoint, pid=pid), process, (process,))
+        gone = self._gone.setdefault(
+            (pid, notice.name), Process(ProcessKey(pid, notice.at), Program(field(notice.name)))
+        )
+        return Owned(Socket(notice.endpoint, pid=pid), gone, (gone,), Hidden.GONE)
+
+    def _read(self, pid: int, at: int) -> Process | None:
+        started = self._reader.started_at(pid)
+        # A start time counts in hundredths of a second: a process may seem to start when it acts.
+        if started is None or started > at + 10_000:
+            return None
+        key = ProcessKey(pid, started)
+        process = self._known.get(key) or self._reader.read(key)
+        if process:
+            self._known[key] = process
+        return process
+
+
+class _Search:
+    """Holders by inode where the source knows it, else by what psutil said."""
+
+    def __init__(self, sockets: Iterable[Socket], hints: Mapping[Endpoint, int]) -> None:
+        self._twins = Counter(found.endpoint for found in sockets)
+        self._hints = hints
+        self._by_inode = DescriptorSearch()
+        self._by_endpoint = HolderSearch()
+
+    def holders(self, socket: Socket) -> list[int]:
+        if socket.inode is not None:
+            hint = self._hints.get(replace(socket.endpoint, netns=None))
+            return self._by_inode.holders(socket.inode, hint)
+        assert socket.pid is not None  # without either nobody is searched
+        if self._twins[socket.endpoint] == 1:
+            return self._by_endpoint.holders(socket.endpoint, socket.pid)
+        return [socket.pid]
+
+
+def _netns(pid: int) -> int | None:
+    try:
+        return os.stat(f"/proc/{pid}/ns/net").st_ino  # noqa: PTH116 - no Path for one number
+    except OSError:
+        return None
 
 
 def _identity(socket: Socket) -> Socket:

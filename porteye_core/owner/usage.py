@@ -4,9 +4,8 @@ from collections.abc import Callable, Iterable
 from time import monotonic, time
 from typing import NamedTuple
 
-import psutil
-
 from porteye_core.model import ProcessKey
+from porteye_core.owner.processes import Processes
 
 
 class Usage(NamedTuple):
@@ -19,21 +18,19 @@ class Usage(NamedTuple):
 UNKNOWN = Usage(None, None)
 
 
-class _Reading(NamedTuple):
-    process: psutil.Process
-    at: float
-    cpu_seconds: float
-
-
 class UsageMeter:
     """Measures processes, and remembers each one's CPU time from the beat before."""
 
     def __init__(
-        self, clock: Callable[[], float] = monotonic, wall: Callable[[], float] = time
+        self,
+        reader: Processes,
+        clock: Callable[[], float] = monotonic,
+        wall: Callable[[], float] = time,
     ) -> None:
+        self._reader = reader
         self._clock = clock
         self._wall = wall
-        self._last: dict[ProcessKey, _Reading] = {}
+        self._last: dict[ProcessKey, tuple[float, float]] = {}
 
     def measure(self, keys: Iterable[ProcessKey]) -> dict[ProcessKey, Usage]:
         """What each process used since it was measured last, or since its start the first time."""
@@ -45,23 +42,15 @@ class UsageMeter:
         self._last = {key: last for key, last in self._last.items() if key in kept}
 
     def _measured(self, key: ProcessKey) -> Usage:
-        last = self._last.get(key)
-        try:
-            process = last.process if last else psutil.Process(key.pid)
-            with process.oneshot():
-                if round(process.create_time() * 1_000_000) != key.started_at:
-                    return UNKNOWN
-                times = process.cpu_times()
-                rss = process.memory_info().rss
-                if process.status() == psutil.STATUS_ZOMBIE:  # its memory reads as 0, not unknown
-                    return UNKNOWN
-        except (psutil.Error, OSError):
+        spent = self._reader.spent(key)
+        if spent is None:
             return UNKNOWN
-        now, spent = self._clock(), times.user + times.system
-        self._last[key] = _Reading(process, now, spent)
+        now = self._clock()
+        last = self._last.get(key)
+        self._last[key] = now, spent.cpu
         if last:
-            return Usage(_share(spent - last.cpu_seconds, now - last.at), rss)
-        return Usage(_share(spent, self._wall() - key.started_at / 1_000_000), rss)
+            return Usage(_share(spent.cpu - last[1], now - last[0]), spent.rss)
+        return Usage(_share(spent.cpu, self._wall() - key.started_at / 1_000_000), spent.rss)
 
 
 def _share(spent: float, elapsed: float) -> int | None:

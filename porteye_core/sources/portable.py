@@ -14,7 +14,7 @@ from typing import NamedTuple
 import psutil
 
 from porteye_core.errors import SourceError
-from porteye_core.model import Endpoint, Family, Limit, Protocol, Socket
+from porteye_core.model import Depth, Endpoint, Family, Limit, Protocol, Reading, Socket
 from porteye_core.sources import proc_net
 
 _FAMILIES = {socket.AF_INET: Family.IPV4, socket.AF_INET6: Family.IPV6}
@@ -40,22 +40,33 @@ class Portable:
     """The psutil source; `fingerprint` says cheaply whether a full look could find anything new."""
 
     name = "portable"
+    interval = 2.0
 
     def __init__(self, fingerprint: Fingerprint = proc_net.fingerprint) -> None:
         self._fingerprint = fingerprint
         self._print: frozenset[bytes] | None = None
         self._sockets: tuple[Socket, ...] = ()
 
-    def read(self, *, count_clients: bool) -> tuple[Socket, ...]:
+    def read(self, depth: Depth) -> Reading:
         """See Source.read; the fingerprint comes first, so that a later change shows next time."""
+        if depth is Depth.NOTICES:
+            return Reading(None)
         print_now = self._fingerprint()
+        count_clients = depth is Depth.CLIENTS
         if not count_clients and print_now is not None and print_now == self._print:
-            return self._sockets
+            return Reading(self._sockets)
         rows = [row for row in _rows() if row.laddr]
         sockets = sorted(_sockets(rows), key=_order)
         self._sockets = tuple(_with_clients(sockets, rows) if count_clients else sockets)
         self._print = print_now
-        return self._sockets
+        return Reading(self._sockets)
+
+    def filenos(self) -> tuple[int, ...]:
+        """See Source.filenos: nothing is announced."""
+        return ()
+
+    def close(self) -> None:
+        """See Source.close: there is nothing to undo."""
 
     def limits(self) -> tuple[Limit, ...]:
         """See Source.limits."""

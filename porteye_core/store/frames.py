@@ -26,7 +26,7 @@ def listening(connection: sqlite3.Connection, filters: Filters, now: int) -> pd.
     """
     frame = _frame(connection, queries.listening(filters, now))
     frame["cpu"] = frame["cpu"].astype("Float64") / 100
-    for column in ("pid", "rss", "clients"):
+    for column in ("pid", "rss", "clients", "queue", "backlog"):
         frame[column] = frame[column].astype("Int64")
     frame["since"] = _times(frame.pop("opened_at"))
     frame["age"] = (pd.Timestamp(now, unit="us", tz="UTC") - frame["since"]).dt.total_seconds()

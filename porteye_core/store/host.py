@@ -1,8 +1,10 @@
 """Which machine a row is about."""
 
+import os
 import platform
 import socket
 import sqlite3
+import time
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,34 +13,75 @@ from typing import Self
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """A machine: `machine_id` tells it from others of its name; `memory` is in bytes."""
+    """A machine: `machine_id` tells it from others of its name; `memory` is in bytes.
+
+    netns: the inode of its own network namespace, None where there is no such thing; boot_id: which
+    boot this is, empty if the system does not say; booted_at: when that was.
+    """
 
     name: str
     machine_id: str
     platform: str
     memory: int
+    netns: int | None = None
+    boot_id: str = ""
+    booted_at: int = 0
 
     @classmethod
     def this(cls, memory: int) -> Self:
         """The machine that this runs on."""
-        return cls(socket.gethostname(), _machine_id(), platform.platform(), memory)
+        return cls(
+            socket.gethostname(),
+            _text("/etc/machine-id") or f"{uuid.getnode():012x}",
+            platform.platform(),
+            memory,
+            _own_netns(),
+            _text("/proc/sys/kernel/random/boot_id"),
+            _booted_at(),
+        )
 
     def row(self, connection: sqlite3.Connection) -> int:
-        """The id of this machine's row, which is written or brought up to date."""
+        """The id of this machine's row, which is written or brought up to date.
+
+        The moment of the boot is measured against a clock that may be set; what was stored first
+        stays for as long as the boot is the same, and so do the start times counted from it.
+        """
         return int(
             connection.execute(
-                "INSERT INTO host (name, machine_id, platform, memory) VALUES (?, ?, ?, ?)"
+                "INSERT INTO host (name, machine_id, platform, memory, netns, boot_id, booted_at)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?)"
                 " ON CONFLICT (machine_id) DO UPDATE SET name = excluded.name,"
-                " platform = excluded.platform, memory = excluded.memory RETURNING id",
-                (self.name, self.machine_id, self.platform, self.memory),
+                " platform = excluded.platform, memory = excluded.memory, netns = excluded.netns,"
+                " booted_at = iif(boot_id = excluded.boot_id AND boot_id != '', booted_at,"
+                " excluded.booted_at), boot_id = excluded.boot_id RETURNING id",
+                (
+                    self.name,
+                    self.machine_id,
+                    self.platform,
+                    self.memory,
+                    self.netns,
+                    self.boot_id,
+                    self.booted_at,
+                ),
             ).fetchone()[0]
         )
 
 
-def _machine_id(etc: Path = Path("/etc/machine-id")) -> str:
-    """machine-id(5) where the system has one, else what Python knows of the network hardware."""
+def _text(path: str) -> str:
     try:
-        found = etc.read_text().strip()
+        return Path(path).read_text().strip()
     except OSError:
-        found = ""
-    return found or f"{uuid.getnode():012x}"
+        return ""
+
+
+def _own_netns() -> int | None:
+    try:
+        return os.stat("/proc/self/ns/net").st_ino  # noqa: PTH116 - beside the readers of /proc
+    except OSError:
+        return None
+
+
+def _booted_at() -> int:
+    """Microseconds since the epoch; 0 where the system has no clock that began at the boot."""
+    clock = getattr(time, "CLOCK_BOOTTIME", None)
+    return 0 if clock is None else (time.time_ns() - time.clock_gettime_ns(clock)) // 1000

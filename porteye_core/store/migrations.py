@@ -16,7 +16,10 @@ CREATE TABLE host (
     name TEXT NOT NULL,
     machine_id TEXT NOT NULL UNIQUE,
     platform TEXT NOT NULL,
-    memory INTEGER NOT NULL
+    memory INTEGER NOT NULL,
+    netns INTEGER,
+    boot_id TEXT NOT NULL,
+    booted_at INTEGER NOT NULL
 ) STRICT;
 CREATE TABLE program (
     id INTEGER PRIMARY KEY,
@@ -50,7 +53,8 @@ CREATE TABLE watch (
     interval INTEGER NOT NULL,
     sample_interval INTEGER NOT NULL,
     pid INTEGER NOT NULL,
-    version TEXT NOT NULL
+    version TEXT NOT NULL,
+    why TEXT NOT NULL
 ) STRICT;
 CREATE TABLE listener (
     id INTEGER PRIMARY KEY,
@@ -62,6 +66,8 @@ CREATE TABLE listener (
     netns INTEGER,
     inode INTEGER,
     fd INTEGER,
+    uid INTEGER,
+    user TEXT NOT NULL,
     process_id INTEGER REFERENCES process,
     program_id INTEGER REFERENCES program,
     hidden TEXT CHECK (hidden IN ('privilege', 'gone', 'kernel')),

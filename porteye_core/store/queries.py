@@ -29,8 +29,9 @@ def listening(filters: Filters, now: int) -> Question:
         )
         SELECT l.id, l.protocol, l.family, l.address, l.port, l.opened_at, l.opened_seen, l.hidden,
             p.pid, p.started_at, p.parents, p.unit, p.container, p.cwd,
-            g.name AS process, g.exe, g.user, g.cmdline,
-            s.cpu, s.rss, s.clients, h.memory, h.name AS host
+            g.name AS process, g.exe, coalesce(g.user, l.user) AS user, g.cmdline,
+            s.cpu, s.rss, s.clients, s.queue, s.backlog, h.memory, h.name AS host,
+            l.netns, coalesce(l.netns != h.netns, 0) AS elsewhere
         FROM listener l
         JOIN host h ON h.id = l.host_id
         LEFT JOIN process p ON p.id = l.process_id
@@ -51,7 +52,8 @@ def history(filters: Filters, *, whole: bool = False) -> Question:
     return Question(
         f"""
         SELECT e.id, e.at, e.kind, e.seen, e.port, l.protocol, l.family, l.address, l.hidden,
-            l.id AS listener, p.pid, g.name AS process, g.user, g.cmdline
+            l.id AS listener, p.pid, g.name AS process,
+            coalesce(g.user, l.user) AS user, g.cmdline
         FROM event e
         JOIN listener l ON l.id = e.listener_id
         LEFT JOIN process p ON p.id = l.process_id

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from porteye_core import __version__
 from porteye_core.errors import StoreError
@@ -54,6 +55,7 @@ class Opening:
     owned: Owned
     at: int
     seen: Seen
+    closed: tuple[int, Seen] | None = None  # when it has closed again already
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,25 @@ class Closing:
     listener: Listener
     at: int
     seen: Seen
+
+
+class _Event(NamedTuple):
+    """A row of the event table, from `at` to `program_id`."""
+
+    at: int
+    kind: Kind
+    seen: Seen
+    listener: int
+    port: int
+    program: int | None
+
+
+def _events(opening: Opening, listener: Listener, program: int | None) -> Iterator[_Event]:
+    port = listener.endpoint.port
+    yield _Event(opening.at, Kind.OPENED, opening.seen, listener.id, port, program)
+    if opening.closed:
+        at, seen = opening.closed
+        yield _Event(at, Kind.CLOSED, seen, listener.id, port, program)
 
 
 @contextmanager
@@ -114,6 +135,9 @@ class Writer:
     def __init__(self, connection: sqlite3.Connection, host_id: int) -> None:
         self._connection = connection
         self._host = host_id
+        self.booted_at: int = connection.execute(
+            "SELECT booted_at FROM host WHERE id = ?", (host_id,)
+        ).fetchone()[0]
         self._identities = Identities(connection, host_id)
         self._watch = 0
 
@@ -161,7 +185,7 @@ class Writer:
         with self._transaction():
             cursor = self._connection.execute(
                 "INSERT INTO watch (host_id, started_at, seen_at, source, limits, interval,"
-                " sample_interval, pid, version) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                " sample_interval, pid, version, why) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     self._host,
                     at,
@@ -172,6 +196,7 @@ class Writer:
                     plan.sample_interval_us,
                     os.getpid(),
                     __version__,
+                    plan.why,
                 ),
             )
             self._watch = cursor.lastrowid or 0
@@ -193,13 +218,22 @@ class Writer:
     ) -> tuple[Listener, ...]:
         """Store what one look changed, with an event for each; returns the opened listeners."""
         with self._transaction():
-            for closing in closed:
-                self._close(closing)
+            events = [self._close(closing) for closing in closed]
             for listener, owned in reowned:
                 self._reown(listener.id, owned)
-            born = tuple(self._open(opening) for opening in opened)
+            born = []
+            for opening in opened:
+                listener, program = self._open(opening)
+                born.append(listener)
+                events += _events(opening, listener, program)
+            events.sort(key=lambda event: event.at)
+            self._connection.executemany(
+                "INSERT INTO event (host_id, at, kind, seen, listener_id, port, program_id)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                [(self._host, *event) for event in events],
+            )
             self._seen(at)
-        return born
+        return tuple(born)
 
     def record_tick(self, tick: Tick, samples: Sequence[Sample]) -> None:
         """Store one sampling beat."""
@@ -234,13 +268,13 @@ class Writer:
             "UPDATE watch SET seen_at = max(seen_at, ?) WHERE id = ?", (at, self._watch)
         )
 
-    def _open(self, opening: Opening) -> Listener:
+    def _open(self, opening: Opening) -> tuple[Listener, int | None]:
         owned, endpoint = opening.owned, opening.owned.socket.endpoint
         process, program = self._owner(owned)
         number = self._connection.execute(
             "INSERT INTO listener (host_id, protocol, family, address, port, netns, inode, fd,"
-            " process_id, program_id, hidden, opened_at, opened_seen)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " uid, user, process_id, program_id, hidden, opened_at, opened_seen, closed_at,"
+            " closed_seen) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 self._host,
                 endpoint.protocol,
@@ -250,38 +284,47 @@ class Writer:
                 endpoint.netns,
                 owned.socket.inode,
                 owned.socket.fd,
+                owned.socket.uid,
+                owned.user,
                 process,
                 program,
                 owned.hidden,
                 opening.at,
                 opening.seen,
+                *(opening.closed or (None, None)),
             ),
         ).lastrowid
         assert number is not None  # an INSERT that succeeded has a rowid
         self._hold(number, owned)
-        self._event(opening.at, Kind.OPENED, opening.seen, number, endpoint.port, program)
-        return listener_of(number, owned, opening.at)
+        return listener_of(number, owned, opening.at), program
 
-    def _close(self, closing: Closing) -> None:
+    def _close(self, closing: Closing) -> _Event:
         listener = closing.listener
         # A clock that was set back must not make a life end before it began.
         at = max(closing.at, listener.opened_at)
-        self._connection.execute(
-            "UPDATE listener SET closed_at = ?, closed_seen = ? WHERE id = ?",
-            (at, closing.seen, listener.id),
-        )
         program = self._connection.execute(
-            "SELECT program_id FROM listener WHERE id = ?", (listener.id,)
+            "UPDATE listener SET closed_at = ?, closed_seen = ? WHERE id = ? RETURNING program_id",
+            (at, closing.seen, listener.id),
         ).fetchone()[0]
-        self._event(at, Kind.CLOSED, closing.seen, listener.id, listener.endpoint.port, program)
+        return _Event(at, Kind.CLOSED, closing.seen, listener.id, listener.endpoint.port, program)
 
     def _reown(self, number: int, owned: Owned) -> None:
         process, program = self._owner(owned)
         self._connection.execute(
             "UPDATE listener SET process_id = coalesce(?1, process_id),"
             " program_id = coalesce(?2, program_id), hidden = iif(?1 IS NULL, hidden, NULL),"
-            " fd = coalesce(?3, fd), inode = coalesce(?4, inode) WHERE id = ?5",
-            (process, program, owned.socket.fd, owned.socket.inode, number),
+            " fd = coalesce(?3, fd), inode = coalesce(?4, inode), netns = coalesce(?5, netns),"
+            " uid = coalesce(?6, uid), user = iif(?7 = '', user, ?7) WHERE id = ?8",
+            (
+                process,
+                program,
+                owned.socket.fd,
+                owned.socket.inode,
+                owned.socket.endpoint.netns,
+                owned.socket.uid,
+                owned.user,
+                number,
+            ),
         )
         self._hold(number, owned)
 
@@ -292,15 +335,6 @@ class Writer:
         self._connection.executemany(
             "INSERT OR IGNORE INTO holder VALUES (?, ?)",
             [(number, self._identities.process(each)[0]) for each in owned.holders],
-        )
-
-    def _event(
-        self, at: int, kind: Kind, seen: Seen, listener: int, port: int, program: int | None
-    ) -> None:
-        self._connection.execute(
-            "INSERT INTO event (host_id, at, kind, seen, listener_id, port, program_id)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (self._host, at, kind, seen, listener, port, program),
         )
 
     @contextmanager
@@ -332,4 +366,5 @@ def listener_of(number: int, owned: Owned, opened_at: int) -> Listener:
         fd=owned.socket.fd,
         owner=owned.key,
         holders=frozenset(holder.key for holder in owned.holders),
+        cookie=owned.socket.cookie,
     )

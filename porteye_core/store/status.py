@@ -69,7 +69,7 @@ def _state(watch: Watch, holder: lock.Holder | None, now: int) -> State:
 
 def _watch(row: sqlite3.Row) -> Watch:
     limits = tuple(Limit(**limit) for limit in json.loads(row["limits"]))
-    plan = WatchPlan(row["source"], row["interval"], row["sample_interval"], limits)
+    plan = WatchPlan(row["source"], row["interval"], row["sample_interval"], limits, row["why"])
     return Watch(row["id"], row["started_at"], row["seen_at"], row["stopped_at"], plan)
 
 

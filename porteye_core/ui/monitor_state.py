@@ -66,6 +66,8 @@ def _details(current: Status) -> None:
         f"Since {local(watch.started_at)}, pid {current.pid}, by **{plan.source}** every"
         f" {plan.interval_us / 1e6:g} s."
     )
+    if plan.why:
+        st.caption(f":material/help: {plan.why}")
     if current.hidden:
         verb = "listener has" if current.hidden == 1 else "listeners have"
         st.caption(f"{current.hidden} {verb} no known owner.")

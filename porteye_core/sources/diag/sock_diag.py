@@ -22,6 +22,8 @@ _PROTOCOLS = {socket.IPPROTO_TCP: Protocol.TCP, socket.IPPROTO_UDP: Protocol.UDP
 _STATES = {socket.IPPROTO_TCP: inet_diag.LISTEN, socket.IPPROTO_UDP: inet_diag.CLOSE}
 _EVERY = {Family.IPV4: "0.0.0.0", Family.IPV6: "::"}  # noqa: S104 - compared, not bound
 
+_OWN = Path("/proc/self/ns/net")
+
 Tables = dict[tuple[int, int], tuple[bytes, ...]]
 """The buffers of each dump, by family and protocol."""
 
@@ -29,7 +31,7 @@ Tables = dict[tuple[int, int], tuple[bytes, ...]]
 class SockDiag:
     """The sock_diag source, in the network namespace of its first look.
 
-    namespace: a path like /proc/PID/ns/net, to look there; its inode is then in every endpoint.
+    namespace: a path like /proc/PID/ns/net, to look there. Its inode is in every endpoint.
     """
 
     name = "sock_diag"
@@ -81,11 +83,10 @@ class SockDiag:
         )
 
     def _open(self) -> Dumper:
-        if self._namespace:
-            try:
-                self._netns = self._namespace.stat().st_ino
-            except OSError as err:
-                raise SourceError(f"There is no network namespace {self._namespace}.") from err
+        try:
+            self._netns = (self._namespace or _OWN).stat().st_ino
+        except OSError as err:
+            raise SourceError(f"There is no network namespace {self._namespace}.") from err
         return open_dumper(self._namespace)
 
     def _decoded(self, tables: Tables) -> Iterator[Socket]:

@@ -31,6 +31,10 @@ _COLUMNS: dict[str, Any] = {
     "clients": st.column_config.NumberColumn(
         "Clients", format="%d", width=64, help="Established connections"
     ),
+    "queue": st.column_config.NumberColumn(
+        "Queue", format="%d", width=60, help="Connections that wait to be accepted"
+    ),
+    "backlog": st.column_config.NumberColumn("Backlog", format="%d", width=68),
     "since": st.column_config.DatetimeColumn(
         "Since", format="YYYY-MM-DD HH:mm:ss", width=150, help="In your time zone"
     ),

@@ -1,0 +1,79 @@
+"""Processes through psutil."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import psutil
+
+from porteye_core.model import Ancestor, Process, ProcessKey, Program
+from porteye_core.owner.processes import DEEPEST_CHAIN, Spent, field, program
+
+_T = TypeVar("_T")
+
+
+class PsutilProcesses:
+    """See Processes."""
+
+    def started_at(self, pid: int) -> int | None:
+        """See Processes.started_at."""
+        try:
+            return round(psutil.Process(pid).create_time() * 1_000_000)
+        except (psutil.Error, OSError):
+            return None
+
+    def read(self, key: ProcessKey) -> Process | None:
+        """See Processes.read."""
+        try:
+            process = psutil.Process(key.pid)
+            with process.oneshot():
+                if round(process.create_time() * 1_000_000) != key.started_at:
+                    return None
+                return Process(
+                    key, _program(process), _parents(process), cwd=field(_allowed(process.cwd))
+                )
+        except (psutil.NoSuchProcess, OSError):
+            return None
+
+    def user_name(self, uid: int) -> str:
+        """See Processes.user_name: where psutil is needed no source tells a uid."""
+        return str(uid)
+
+    def spent(self, key: ProcessKey) -> Spent | None:
+        """See Processes.spent."""
+        try:
+            process = psutil.Process(key.pid)
+            with process.oneshot():
+                times, memory = process.cpu_times(), process.memory_info()
+                started = round(process.create_time() * 1_000_000)
+                if started != key.started_at or process.status() == psutil.STATUS_ZOMBIE:
+                    return None
+                return Spent(times.user + times.system, memory.rss)
+        except (psutil.Error, OSError):
+            return None
+
+
+def _program(process: psutil.Process) -> Program:
+    return program(
+        process.name(),
+        _allowed(process.exe) or "",
+        _allowed(process.username) or "",
+        _allowed(process.cmdline) or [],
+    )
+
+
+def _allowed(read_field: Callable[[], _T]) -> _T | None:
+    """What the call returns, None where this user may not know or a zombie has lost it."""
+    try:
+        return read_field()
+    except (psutil.AccessDenied, psutil.ZombieProcess, KeyError):  # KeyError: a uid without a name
+        return None
+
+
+def _parents(process: psutil.Process) -> tuple[Ancestor, ...]:
+    chain = []
+    for parent in process.parents()[:DEEPEST_CHAIN]:
+        try:
+            chain.append(Ancestor(parent.pid, field(parent.name())))
+        except (psutil.Error, OSError):
+            break
+    return tuple(chain)

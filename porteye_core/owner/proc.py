@@ -1,0 +1,134 @@
+"""Processes through Linux's /proc; formats: proc_pid_stat(5) and its neighbours."""
+
+import os
+import pwd
+from contextlib import suppress
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+from porteye_core.model import Ancestor, Process, ProcessKey, Program
+from porteye_core.owner.cgroup import belonging
+from porteye_core.owner.processes import DEEPEST_CHAIN, Spent, field, program
+
+_TICKS = os.sysconf("SC_CLK_TCK")
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+_LONGEST_COMM = 15  # the kernel keeps no more of a name
+_MOST_ARGUMENTS = 1 << 14  # bytes; only 4 KiB of the command line are kept
+
+
+class Stat(NamedTuple):
+    """What is used of /proc/<pid>/stat: started and cpu in clock ticks, rss in pages."""
+
+    name: str
+    state: str
+    ppid: int
+    cpu: int
+    started: int
+    rss: int
+
+
+def stat(pid: int, proc: str = "/proc") -> Stat | None:
+    """The state of a process now, None if there is none."""
+    try:
+        with open(f"{proc}/{pid}/stat", "rb") as file:  # noqa: PTH123 - half the time of Path's
+            text = file.read()
+        # The name may have brackets and blanks in it: it ends at the last bracket.
+        before, _, after = text.rpartition(b") ")
+        fields = after.split()
+        return Stat(
+            before.partition(b"(")[2].decode("utf-8", "surrogateescape"),
+            fields[0].decode("ascii"),
+            int(fields[1]),
+            int(fields[11]) + int(fields[12]),
+            int(fields[19]),
+            int(fields[21]),
+        )
+    except (OSError, IndexError, ValueError):  # ended, perhaps while it was read
+        return None
+
+
+class LinuxProcesses:
+    """See Processes; `booted_at` makes a start time of ticks, and is the same for one boot."""
+
+    def __init__(self, booted_at: int, proc: str = "/proc") -> None:
+        self._booted_at = booted_at
+        self._proc = proc
+
+    def started_at(self, pid: int) -> int | None:
+        """See Processes.started_at."""
+        found = stat(pid, self._proc)
+        return self._epoch(found) if found else None
+
+    def read(self, key: ProcessKey) -> Process | None:
+        """See Processes.read."""
+        found = stat(key.pid, self._proc)
+        if found is None or self._epoch(found) != key.started_at:
+            return None
+        unit, container = belonging(key.pid, Path(self._proc))
+        return Process(
+            key,
+            self._program(key.pid, found),
+            self._parents(found.ppid),
+            field(unit),
+            field(container),
+            field(self._link(key.pid, "cwd")),
+        )
+
+    def user_name(self, uid: int) -> str:
+        """See Processes.user_name."""
+        return user_name(uid)
+
+    def spent(self, key: ProcessKey) -> Spent | None:
+        """See Processes.spent."""
+        found = stat(key.pid, self._proc)
+        if found is None or self._epoch(found) != key.started_at or found.state == "Z":
+            return None
+        return Spent(found.cpu / _TICKS, found.rss * _PAGE)
+
+    def _epoch(self, found: Stat) -> int:
+        return self._booted_at + found.started * 1_000_000 // _TICKS
+
+    def _program(self, pid: int, found: Stat) -> Program:
+        argv = self._argv(pid)
+        name = found.name
+        if len(name) >= _LONGEST_COMM and argv:
+            longer = os.path.basename(argv[0])  # noqa: PTH119 - argv[0] need not be a path
+            name = longer if longer.startswith(name) else name
+        return program(name, self._link(pid, "exe"), self._user(pid), argv)
+
+    def _argv(self, pid: int) -> list[str]:
+        text = self._file(pid, "cmdline", _MOST_ARGUMENTS)
+        # A process that rewrote its title leaves one string, padded with NULs or blanks.
+        words = text.decode("utf-8", "surrogateescape").rstrip("\0").split("\0")
+        return words[0].split() if len(words) == 1 else words
+
+    def _user(self, pid: int) -> str:
+        _, found, rest = self._file(pid, "status").partition(b"\nUid:\t")
+        return user_name(int(rest.split(maxsplit=1)[0])) if found else ""
+
+    def _parents(self, pid: int) -> tuple[Ancestor, ...]:
+        chain: list[Ancestor] = []
+        while pid and len(chain) < DEEPEST_CHAIN and (found := stat(pid, self._proc)):
+            chain.append(Ancestor(pid, field(found.name)))
+            pid = found.ppid
+        return tuple(chain)
+
+    def _file(self, pid: int, name: str, size: int = -1) -> bytes:
+        with suppress(OSError), open(f"{self._proc}/{pid}/{name}", "rb") as file:  # noqa: PTH123
+            return file.read(size)
+        return b""
+
+    def _link(self, pid: int, name: str) -> str:
+        with suppress(OSError):
+            return os.readlink(f"{self._proc}/{pid}/{name}")  # noqa: PTH115 - as open above
+        return ""
+
+
+@lru_cache(maxsize=1024)
+def user_name(uid: int) -> str:
+    """The name of a user, or the number where the system knows none."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)

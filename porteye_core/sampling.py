@@ -1,0 +1,21 @@
+"""What listeners use, as samples."""
+
+from collections.abc import Mapping
+
+from porteye_core.model import Owned, Sample
+from porteye_core.owner.usage import UNKNOWN, UsageMeter
+
+
+def samples_of(owned: Mapping[int, Owned], meter: UsageMeter) -> list[Sample]:
+    """A sample for each listener, by its number; its process is measured once."""
+    usage = meter.measure(each.key for each in owned.values() if each.key)
+    return [
+        Sample(
+            number,
+            *usage.get(each.key, UNKNOWN) if each.key else UNKNOWN,
+            each.socket.clients,
+            each.socket.queue,
+            each.socket.backlog,
+        )
+        for number, each in owned.items()
+    ]

@@ -1,0 +1,151 @@
+"""The Linux source: netlink dumps, announcements of closes, and as root the kernel's own records.
+
+A record alone drifts and a dump alone misses, so a reading has both: the dump first and what was
+announced after it, which therefore covers everything that the dump may have caught half-way.
+"""
+
+import time
+from contextlib import ExitStack
+
+from porteye_core.errors import SourceError
+from porteye_core.model import (
+    Depth,
+    Endpoint,
+    Family,
+    Kind,
+    Limit,
+    Notice,
+    Protocol,
+    Reading,
+    Socket,
+)
+from porteye_core.sources.diag.destroyed import DestroyFeed, open_destroy_feed
+from porteye_core.sources.diag.inet_diag import AF_INET6, DiagSocket
+from porteye_core.sources.diag.namespaces import Namespaces
+from porteye_core.sources.diag.sock_diag import SockDiag
+from porteye_core.sources.trace.tracepoint import Tracepoint
+from porteye_core.sources.trace.transitions import Transition
+
+_IPPROTO_TCP = 6
+# Every 30 s is often enough to find out that another tracing tool switched ours off.
+_CHECK_US = 30_000_000
+
+
+class Linux:
+    """Looks through netlink at one namespace or all, and through the tracepoint if there is one."""
+
+    def __init__(
+        self,
+        diag: SockDiag,
+        feed: DestroyFeed,
+        others: Namespaces | None,
+        trace: Tracepoint | None,
+    ) -> None:
+        self.name = "tracepoint" if trace else "sock_diag"
+        self.interval = 1.0 if trace else 0.25
+        self._diag, self._feed, self._others, self._trace = diag, feed, others, trace
+        self._own: tuple[Socket, ...] = ()
+        self._all: tuple[Socket, ...] = ()
+        self._foreign: tuple[Socket, ...] = ()
+        self._checked = 0
+
+    def read(self, depth: Depth) -> Reading:
+        """See Source.read."""
+        sockets = self._sockets(depth) if depth > Depth.NOTICES else None
+        notices, lost = self._announced()
+        return Reading(sockets, notices, lost)
+
+    def limits(self) -> tuple[Limit, ...]:
+        """See Source.limits."""
+        found = [limit for limit in self._diag.limits() if limit.name != "polled"]
+        if self._trace is None:
+            found.insert(0, _POLLED)
+        if self._others is None:
+            found.append(_ONE_NAMESPACE)
+        return tuple(found)
+
+    def filenos(self) -> tuple[int, ...]:
+        """See Source.filenos."""
+        return (self._feed.fileno(), *(self._trace.filenos() if self._trace else ()))
+
+    def close(self) -> None:
+        """See Source.close."""
+        with ExitStack() as stack:
+            for part in (self._diag, self._feed, self._others, self._trace):
+                if part:
+                    stack.callback(part.close)
+
+    def _sockets(self, depth: Depth) -> tuple[Socket, ...]:
+        counting = depth is Depth.CLIENTS
+        own = self._diag.read(count_clients=counting)
+        # Other namespaces have a slower beat: each costs as much as the own one.
+        foreign = self._others.read() if self._others and counting else self._foreign
+        if own is not self._own or foreign != self._foreign:
+            self._own, self._foreign = own, foreign
+            self._all = (*own, *foreign)
+        return self._all
+
+    def _announced(self) -> tuple[tuple[Notice, ...], int]:
+        destroyed = self._feed.drain()
+        now = _now()
+        closed = [_closed(each, now) for each in destroyed.sockets]
+        if self._trace is None:
+            return tuple(closed), destroyed.lost
+        self._check(now)
+        drained = self._trace.drain()
+        traced = [_traced(each) for each in drained.transitions]
+        # The records come first: they have the exact time of what the feed only confirms.
+        return (*traced, *closed), drained.lost + drained.malformed + destroyed.lost
+
+    def _check(self, now: int) -> None:
+        if self._trace and now - self._checked > _CHECK_US:
+            self._checked = now
+            if not self._trace.is_watching():
+                raise SourceError(
+                    "Another tool has switched the kernel's records off.",
+                    "Start the monitor again once it has ended.",
+                )
+
+
+_POLLED = Limit(
+    "polled", "Openings are seen by polling: what opens and closes between two looks is missed."
+)
+_ONE_NAMESPACE = Limit(
+    "one_namespace",
+    "Only the monitor's own network namespace is seen: listeners of containers are not.",
+)
+
+
+def open_source(*, traced: bool, privileged: bool) -> Linux:
+    """The source, with every namespace if privileged. Raises SourceError and leaves nothing."""
+    with ExitStack() as stack:
+        trace = stack.enter_context(Tracepoint()) if traced else None
+        feed = stack.enter_context(open_destroy_feed())
+        diag = SockDiag()
+        stack.callback(diag.close)
+        diag.read(count_clients=False)
+        others = Namespaces() if privileged else None
+        stack.pop_all()
+        return Linux(diag, feed, others, trace)
+
+
+def _closed(gone: DiagSocket, now: int) -> Notice:
+    family = Family.IPV6 if gone.family == AF_INET6 else Family.IPV4
+    protocol = Protocol.TCP if gone.protocol == _IPPROTO_TCP else Protocol.UDP
+    endpoint = Endpoint(protocol, family, gone.address, gone.port)
+    return Notice(now, Kind.CLOSED, endpoint, cookie=gone.cookie)
+
+
+def _traced(transition: Transition) -> Notice:
+    return Notice(
+        transition.at,
+        Kind.OPENED if transition.opened else Kind.CLOSED,
+        Endpoint(Protocol.TCP, transition.family, transition.address, transition.port),
+        skaddr=transition.skaddr,
+        pid=transition.pid,
+        name=transition.name,
+    )
+
+
+def _now() -> int:
+    return time.time_ns() // 1000

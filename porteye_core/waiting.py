@@ -1,0 +1,47 @@
+"""Waiting for a signal, for the kernel, or for the next beat, whichever comes first."""
+
+import selectors
+import signal
+import socket
+from collections.abc import Sequence
+from types import FrameType, TracebackType
+from typing import Self
+
+
+class Waiter:
+    """SIGINT and SIGTERM end every wait from now on, at once and for good."""
+
+    def __init__(self) -> None:
+        self._stopping = False
+        self._woken, self._wake = socket.socketpair()
+        for end in (self._woken, self._wake):
+            end.settimeout(0)
+
+    def __enter__(self) -> Self:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._stop)
+        # A signal that arrives just before the wait begins is not missed: it leaves a byte.
+        signal.set_wakeup_fd(self._wake.fileno())
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        signal.set_wakeup_fd(-1)
+        self._woken.close()
+        self._wake.close()
+
+    def wait(self, seconds: float, filenos: Sequence[int]) -> bool:
+        """Wait so long, or until one of the descriptors is readable; returns whether to stop."""
+        if not self._stopping:
+            with selectors.DefaultSelector() as selector:
+                for fileno in (self._woken.fileno(), *filenos):
+                    selector.register(fileno, selectors.EVENT_READ)
+                selector.select(seconds)
+        return self._stopping
+
+    def _stop(self, _number: int, _frame: FrameType | None) -> None:
+        self._stopping = True
