@@ -112,8 +112,9 @@ def _table(title: str, noted: list[Noted], outcomes: dict[str, Outcome]) -> Tabl
     lives = [(each.closed - each.before) / 1e6 for each in noted]
     span = f"{quantile(lives, 0.5):.3f} ms at the median, {quantile(lives, 1):.3f} at most"
     measures = [_measures(each) for each in outcomes.values()]
-    rows = tuple((what, *(each[what] for each in measures)) for what in measures[0])
-    return Table(f"{title}; they live {span}", ("", *outcomes), rows)
+    rows = [(what, *(each[what] for each in measures)) for what in measures[0]]
+    known = tuple(row for row in rows if any(cell is not None for cell in row[1:]))
+    return Table(f"{title}; they live {span}", ("", *outcomes), known)
 
 
 def _measures(found: Outcome) -> dict[str, Cell]:

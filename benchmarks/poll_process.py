@@ -39,7 +39,7 @@ def _name(pid: int | None) -> str:
 
 def by_ss(_known: set[Key]) -> dict[Key, str]:
     """Who listens, as ss says it."""
-    out = subprocess.run(SS, capture_output=True, text=True, check=False).stdout
+    out = subprocess.run(SS, capture_output=True, check=False).stdout.decode(errors="replace")
     found: dict[Key, str] = {}
     for line in out.splitlines():
         if row := _LINE.match(line):
@@ -49,12 +49,12 @@ def by_ss(_known: set[Key]) -> dict[Key, str]:
 
 
 def main() -> None:
-    """Poll until the standard input ends."""
+    """Poll until the standard input ends, and once more then."""
     look = {"psutil": by_psutil, "ss": by_ss}[sys.argv[1]]
     interval = float(sys.argv[2])
     known: set[Key] = set()
     appeared: list[tuple[int, int, int | None, str]] = []
-    looks, due = 0, time.monotonic()
+    looks, due, told = 0, time.monotonic(), False
     while True:
         at = time.time_ns()
         now = look(known)
@@ -63,9 +63,10 @@ def main() -> None:
         else:
             forking.say("ready")
         known, looks = set(now), looks + 1
-        due = max(due + interval, time.monotonic())
-        if select.select([sys.stdin], [], [], due - time.monotonic())[0]:
+        if told:
             break
+        due = max(due + interval, time.monotonic())
+        told = bool(select.select([sys.stdin], [], [], max(0, due - time.monotonic()))[0])
     forking.say({"looks": looks, "appeared": appeared})
 
 
