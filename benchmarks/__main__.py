@@ -1,6 +1,7 @@
 """python -m benchmarks NAME [--json]: run one benchmark."""
 
 import argparse
+import signal
 import sys
 from collections.abc import Sequence
 from typing import Protocol
@@ -42,6 +43,11 @@ def main(argv: Sequence[str]) -> int:
     if name not in REGISTRY:
         print(f"There is no benchmark {name}; there are {', '.join(REGISTRY)}.", file=sys.stderr)
         return 2
+    if sys.platform != "linux":
+        print("The loads are made of Linux processes, and run on no other system.", file=sys.stderr)
+        return 1
+    # Ended by a signal, too, everything that was started must end.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     chosen = REGISTRY[name]
     flags = argparse.ArgumentParser(f"python -m benchmarks {name}", description=_summary(chosen))
     flags.add_argument("--json", action="store_true", help="print one JSON object")

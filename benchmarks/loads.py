@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from benchmarks.load.openers_process import FIELDS
+from benchmarks.load import OPENER_FIELDS
 from benchmarks.load.worker import worker
 
 
@@ -44,7 +44,7 @@ def short_lives(name: str, processes: int, total: int, seconds: float = 0) -> li
     return [
         Noted(port, each["pid"], each["name"], before, after, closed)
         for each in openers
-        for port, before, after, closed in zip(*[iter(each["notes"])] * FIELDS, strict=True)
+        for port, before, after, closed in zip(*[iter(each["notes"])] * OPENER_FIELDS, strict=True)
     ]
 
 

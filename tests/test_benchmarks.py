@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from benchmarks import __main__ as command
-from benchmarks import idle, loads, machine, snapshot, watchers
+from benchmarks import capture, idle, loads, machine, service, snapshot, watchers
 from benchmarks.load.worker import worker
 from benchmarks.loads import Noted
 from benchmarks.matching import compare, pair
@@ -112,6 +112,22 @@ def test_a_poller_sees_what_stays_open() -> None:
             (pid,) = outlives.enter_context(loads.standing(2, 1, 10))
         assert seen.looks == 2
         assert len([each for each in seen.found if each.pid == pid]) == 2
+
+
+def test_what_the_service_stored_is_read_with_its_owner() -> None:
+    with service.watching() as running:
+        assert running.source
+        with loads.standing(2, 1, 10) as (pid,):
+
+            def ours() -> list[Stored]:
+                return [each for each in capture.stored_by(running, 0) if each.pid == pid]
+
+            until(lambda: len(ours()) == 2, "both are stored")
+        until(lambda: all(each.closed for each in ours()), "both are closed")
+        assert all(each.in_order and each.name for each in ours())
+        folder = running.db.parent
+    assert not psutil.pid_exists(running.pid)
+    assert not folder.exists()
 
 
 NOTED = Noted(port=80, pid=7, name="web", before=5_000_400, after=5_009_000, closed=5_020_000)

@@ -14,7 +14,6 @@ from functools import partial
 from benchmarks.load import forking
 from benchmarks.load.standing_process import share
 
-FIELDS = 4  # port, time before listen(), time after it, time after close()
 _PAUSE = 0.01  # between two processes, so that a poller has a chance
 
 
