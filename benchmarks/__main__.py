@@ -1,0 +1,63 @@
+"""python -m benchmarks NAME [--json]: run one benchmark."""
+
+import argparse
+import signal
+import sys
+from collections.abc import Sequence
+from typing import Protocol
+
+from benchmarks import capture, idle, machine, report, snapshot
+
+
+class Benchmark(Protocol):
+    """What the module of a benchmark has, beside a docstring whose first line is listed."""
+
+    def add_flags(self, flags: argparse.ArgumentParser) -> None:
+        """Add its own flags."""
+
+    def run(self, options: argparse.Namespace) -> report.Report:
+        """Build the load, measure, and end all that was started."""
+        ...
+
+
+REGISTRY: dict[str, Benchmark] = {"capture": capture, "snapshot": snapshot, "idle": idle}
+
+
+def listing() -> str:
+    """The names, and what each benchmark does."""
+    width = max(map(len, REGISTRY))
+    lines = [f"  {name:{width}}  {_summary(each)}" for name, each in REGISTRY.items()]
+    return "\n".join(["python -m benchmarks NAME [--json]", "", *lines])
+
+
+def _summary(benchmark: Benchmark) -> str:
+    return (benchmark.__doc__ or "").splitlines()[0]
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the benchmark that is named; returns the exit status."""
+    if not argv or argv[0] in ("-h", "--help"):
+        print(listing())
+        return 0
+    name, *rest = argv
+    if name not in REGISTRY:
+        print(f"There is no benchmark {name}; there are {', '.join(REGISTRY)}.", file=sys.stderr)
+        return 2
+    if sys.platform != "linux":
+        print("The loads are made of Linux processes, and run on no other system.", file=sys.stderr)
+        return 1
+    # Ended by a signal, too, everything that was started must end.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    chosen = REGISTRY[name]
+    flags = argparse.ArgumentParser(f"python -m benchmarks {name}", description=_summary(chosen))
+    flags.add_argument("--json", action="store_true", help="print one JSON object")
+    chosen.add_flags(flags)
+    options = flags.parse_args(rest)
+    found = chosen.run(options)
+    show = report.as_json if options.json else report.as_text
+    print(show(name, machine.facts(), found).rstrip("\n"))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

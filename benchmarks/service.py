@@ -1,0 +1,93 @@
+"""PortEye's real service over a database that is gone after the block."""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from benchmarks.load.worker import PROJECT
+from porteye_core.errors import StoreError
+from porteye_core.store.reader import open_reader
+
+_FLAGS = ("--interval", "1", "--sample-interval", "10", "--source", "auto", "--exit-with-parent")
+
+
+class Service:
+    """A service that watches, and what it has stored."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]", db: Path) -> None:
+        self.pid, self.db = process.pid, db
+
+    def rows(self, statement: str, *parameters: object) -> list[tuple[Any, ...]]:
+        """The answer of its database."""
+        with open_reader(self.db) as reader:
+            return [tuple(row) for row in reader.execute(statement, parameters)]
+
+    def number(self, statement: str, *parameters: object) -> int:
+        """The answer of its database, where that is one number."""
+        ((value,),) = self.rows(statement, *parameters)
+        assert isinstance(value, int)
+        return value
+
+    @property
+    def source(self) -> str:
+        """The name of the source that it watches by."""
+        ((name,),) = self.rows("SELECT source FROM watch ORDER BY id DESC LIMIT 1")
+        return str(name)
+
+
+@contextmanager
+def watching() -> Iterator[Service]:
+    """A service whose first look is stored."""
+    with tempfile.TemporaryDirectory(prefix="porteye-benchmark-") as folder:
+        db, log = Path(folder) / "x.db", Path(folder) / "log"
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                [sys.executable, str(PROJECT / "monitor_service.py"), "--db", str(db), *_FLAGS],
+                cwd=PROJECT,
+                env={k: v for k, v in os.environ.items() if not k.startswith("PORTEYE_")},
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+        try:
+            running = Service(process, db)
+            if not until(lambda: process.poll() is not None or _has_looked(running), 60):
+                raise RuntimeError("PortEye did not begin to watch within a minute")
+            if process.poll() is not None:
+                raise RuntimeError(f"PortEye ended: {log.read_text()}")
+            yield running
+        finally:
+            _end(process)
+
+
+def _has_looked(service: Service) -> bool:
+    try:
+        return bool(service.rows("SELECT 1 FROM tick LIMIT 1"))
+    except StoreError:
+        return False
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(30)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait(10)
+
+
+def until(condition: Callable[[], object], timeout: float, every: float = 0.1) -> bool:
+    """Whether the condition came true in time."""
+    end = time.monotonic() + timeout
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        time.sleep(every)
+    return True
