@@ -1,23 +1,28 @@
 """The one place that knows which code a steady look of the monitor runs."""
 
+import atexit
+import time
 from collections.abc import Callable
 
 from porteye_core import privilege
-from porteye_core.model import Owned, Socket
-from porteye_core.owner import OwnerFinder
+from porteye_core.model import Depth, Owned, Socket
+from porteye_core.owner import OwnerFinder, processes
 from porteye_core.sources import pick
 
 
 def porteye_look() -> Callable[[], object]:
     """A look with owners, as the monitor takes it once an interval between two samples."""
-    source = pick("auto")
-    finder = OwnerFinder(privileged=privilege.is_admin())
+    privileged = privilege.is_admin()
+    source = pick("auto", privileged=privileged).source
+    atexit.register(source.close)
+    booted_at = (time.time_ns() - time.clock_gettime_ns(time.CLOCK_BOOTTIME)) // 1000
+    finder = OwnerFinder(processes(booted_at), privileged=privileged)
     before: tuple[Socket, ...] | None = None
     owned: tuple[Owned, ...] = ()
 
     def look() -> object:
         nonlocal before, owned
-        sockets = source.read(count_clients=False)
+        sockets = source.read(Depth.SOCKETS).sockets or ()
         if sockets is not before:
             owned, before = finder.own(sockets), sockets
         return owned

@@ -12,7 +12,7 @@ import psutil
 from porteye_core import __version__, config, privilege
 from porteye_core.clock import SystemClock
 from porteye_core.config import Config
-from porteye_core.errors import PortEyeError, PrivilegeError
+from porteye_core.errors import PortEyeError, PrivilegeError, SourceError
 from porteye_core.model import Limit, WatchPlan
 from porteye_core.monitor import Monitor
 from porteye_core.owner import OwnerFinder, UsageMeter, processes
@@ -107,13 +107,15 @@ def _watch(settings: Config, argv: Sequence[str]) -> None:
             wait=(lambda *_: True) if settings.once else waiter.wait,
             orphaned=_orphaned if settings.exit_with_parent else lambda: False,
         )
+        if settings.once and not monitor.has_looked:
+            raise SourceError("The only look failed: nothing is stored.", "Try it again.")
 
 
 def _privilege_limits(settings: Config, argv: Sequence[str]) -> tuple[Limit, ...]:
     """What is hidden without rights, said once. Raises PrivilegeError if they are required."""
     if privilege.is_admin():
         return ()
-    command = privilege.how_to_elevate(argv)
+    command = privilege.how_to_elevate(_again(settings, argv))
     if settings.require_admin:
         raise PrivilegeError(
             "--require-admin: this user has no administrative rights.", f"Run: {command}"
@@ -125,6 +127,20 @@ def _privilege_limits(settings: Config, argv: Sequence[str]) -> tuple[Limit, ...
     )
     log.warning("%s %s", hidden.text, hidden.hint)
     return (hidden,)
+
+
+def _again(settings: Config, argv: Sequence[str]) -> list[str]:
+    """The same command line, with what variables said: sudo passes none of them on."""
+    kept = [word for word in argv if word not in ("--exit-with-parent", "--require-admin")]
+    given = {word.partition("=")[0] for word in kept}
+    for flag, value in (
+        ("--db", str(settings.db)),
+        ("--interval", settings.interval),
+        ("--source", None if settings.source == "auto" else settings.source),
+    ):
+        if value is not None and flag not in given:
+            kept += [flag, f"{value:g}" if isinstance(value, float) else value]
+    return kept
 
 
 def _plan(settings: Config, picked: Picked, limits: tuple[Limit, ...]) -> WatchPlan:

@@ -73,7 +73,10 @@ def _database(name: str, value: object, default: Path) -> Path:
     text = str(value)
     if "\0" in text:
         raise ConfigError(f"{name} has a NUL character in it.", "Give the path of a file.")
-    path = Path(text).expanduser().absolute()
+    try:
+        path = Path(text).expanduser().absolute()
+    except RuntimeError as err:  # ~ of a user that does not exist
+        raise ConfigError(f"{name} {text}: {err}", "Give the path of a file.") from err
     if os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises where a folder may not be searched
         raise ConfigError(f"{name} {path} is a folder.", "Give the path of a file in it.")
     return path

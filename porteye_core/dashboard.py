@@ -30,7 +30,8 @@ def config() -> Config:
 @cache
 def routes() -> tuple[BaseRoute, ...]:
     """The API, under one mount: Streamlit answers any other unknown path with its page."""
-    return (Route("/api", _to_docs), Mount("/api", create_api(config())))
+    api = create_api(config())
+    return (Route("/api", _to_docs, methods=["GET"]), Mount("/api", api))
 
 
 @cache

@@ -89,6 +89,11 @@ class Monitor:
                 break
         self.stop()
 
+    @property
+    def has_looked(self) -> bool:
+        """Whether a look has succeeded yet."""
+        return self._looked is not None
+
     def stop(self) -> None:
         """End the watch: what was seen is stored already."""
         if self._looked is not None:

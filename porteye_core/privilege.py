@@ -17,18 +17,24 @@ _NEEDED = _CAP_DAC_READ_SEARCH | _CAP_SYS_PTRACE
 
 
 def is_admin(status: Path = Path("/proc/self/status")) -> bool:
-    """Whether every process's sockets can be read: root, capabilities, or an elevated token."""
+    """Whether every process's sockets can be read: capabilities, root, or an elevated token.
+
+    On Linux the capabilities decide: root in a container often lacks them.
+    """
     if sys.platform == "win32":
         return bool(ctypes.windll.shell32.IsUserAnAdmin())
-    return os.geteuid() == 0 or _effective_capabilities(status) & _NEEDED == _NEEDED
+    capabilities = _effective_capabilities(status)
+    if capabilities is None:  # no procfs: macOS and the BSDs have no capabilities either
+        return os.geteuid() == 0
+    return capabilities & _NEEDED == _NEEDED
 
 
-def _effective_capabilities(status: Path) -> int:
+def _effective_capabilities(status: Path) -> int | None:
     try:
         lines = status.read_text().splitlines()
-    except OSError:  # no procfs: macOS and the BSDs have no capabilities either
-        return 0
-    return next((int(line.split()[1], 16) for line in lines if line.startswith("CapEff:")), 0)
+    except OSError:
+        return None
+    return next((int(line.split()[1], 16) for line in lines if line.startswith("CapEff:")), None)
 
 
 def how_to_elevate(argv: Sequence[str]) -> str:

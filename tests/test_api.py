@@ -21,6 +21,7 @@ from starlette.testclient import TestClient
 
 from porteye_core.api import create_api, shapes
 from porteye_core.config import Config
+from porteye_core.store.export import timestamp
 from tests.kit.seeding import Instant
 
 
@@ -69,6 +70,20 @@ def test_history_has_the_fields_of_the_first_porteye(client: TestClient) -> None
     assert newest["process"] == "python3"
     assert newest["timestamp"].endswith("+00:00")
     assert newest["listener"] != before["listener"]
+
+
+def test_ports_are_bounded_by_the_time_at_which_they_opened(
+    client: TestClient, seeded: Instant
+) -> None:
+    minute_ago = timestamp(seeded.now - 60_000_000).replace("+", "%2B")
+    assert [each["port"] for each in get(client, f"/api/ports?since={minute_ago}")] == [8765]
+    assert len(get(client, f"/api/ports?until={minute_ago}")) == 3
+    assert error(client, "/api/ports?since=garbage", 422)["message"].startswith("since:")
+
+
+def test_head_is_answered_wherever_get_is(client: TestClient) -> None:
+    assert client.head("/api/ports").status_code == 200
+    assert client.head("/api/nope").status_code == 404
 
 
 def test_a_form_that_was_left_empty_asks_for_everything(client: TestClient) -> None:

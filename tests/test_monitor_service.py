@@ -108,7 +108,7 @@ def test_a_monitor_ends_with_the_parent_that_it_was_bound_to(db: Path) -> None:
     ("flags", "variables", "status", "sentence"),
     [
         (["--interval", "fast"], {}, 2, "--interval fast is not a number."),
-        (["--db", "/absent/x.db"], {}, 1, "/absent cannot be written to"),
+        (["--db", "/absent/x.db"], {}, 1, "cannot be opened for writing"),
         ([], {"PORTEYE_SOURCE": "magic"}, 2, "PORTEYE_SOURCE magic is not known."),
         (["--frequency", "2"], {}, 2, "unrecognized arguments"),
     ],

@@ -1,6 +1,7 @@
 """Filters to DataFrames, on a history that is known."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from porteye_core.model import Filters, Protocol, Seen
 from porteye_core.store import frames, queries
 from porteye_core.store.reader import open_reader
-from porteye_core.store.sqlite import Opening, Writer
+from porteye_core.store.sqlite import Closing, Opening, Writer
 from tests.kit.seeding import MINUTE, Instant
 from tests.kit.values import SECOND, endpoint, owned, process
 
@@ -103,6 +104,16 @@ def test_lives_that_overlap_the_range_are_counted_and_cut(seeded: Instant) -> No
     assert not pd.isna(lives["closed_at"].iloc[0])
 
 
+def test_an_owner_learnt_later_is_found_in_the_whole_history(db: Path, writer: Writer) -> None:
+    (born,) = writer.record_changes(5, [Opening(owned(), 5, Seen.POLL)])
+    writer.record_changes(6, reowned=[(born, owned(owner=process()))])
+    writer.record_changes(7, closed=[Closing(born, 7, Seen.POLL)])
+    range_ = Filters(process="nginx", since=1, until=9)
+    with open_reader(db) as reader:
+        assert list(frames.history(reader, range_)["process"]) == ["nginx", "nginx"]
+        assert frames.turnover(reader, range_, 10)["open"].min() == 0
+
+
 def test_an_empty_answer_has_its_columns(seeded: Instant) -> None:
     nothing = Filters(ports=((1, 1),), since=seeded.now - MINUTE, until=seeded.now)
     with open_reader(seeded.db) as reader:
@@ -115,7 +126,7 @@ def test_an_empty_answer_has_its_columns(seeded: Instant) -> None:
 
 def test_a_stale_sample_is_not_shown_as_current(seeded: Instant) -> None:
     with open_reader(seeded.db) as reader:
-        later = frames.listening(reader, ALL, seeded.now + queries.FRESH_US + SECOND)
+        later = frames.listening(reader, ALL, seeded.now + queries.FRESH_US + 11 * SECOND)
     assert later["cpu"].isna().all()
 
 

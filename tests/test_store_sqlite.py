@@ -134,6 +134,9 @@ def test_a_missing_an_older_and_a_newer_database_are_told_apart(tmp_path: Path) 
         made.close()
         with pytest.raises(error), open_reader(path):
             pass
+    made = sqlite3.connect(path)
+    made.execute(f"PRAGMA application_id = {migrations.APPLICATION_ID}")
+    made.close()
     with pytest.raises(StoreNewer), open_writer(path, HOST, 1):
         pass
 
@@ -146,6 +149,54 @@ def test_a_file_that_is_no_database_is_left_as_it_is(db: Path) -> None:
     with pytest.raises(StoreError), open_reader(db):
         pass
     assert db.read_bytes() == before
+
+
+def test_a_database_of_something_else_is_not_taken_over(db: Path) -> None:
+    other = sqlite3.connect(db)
+    other.execute("CREATE TABLE contacts (name)")
+    other.close()
+    before = db.read_bytes()
+    with pytest.raises(StoreError, match="something else"), open_writer(db, HOST, 1):
+        pass
+    assert db.read_bytes() == before
+
+
+@posix
+def test_a_link_is_never_followed(db: Path, tmp_path: Path) -> None:
+    precious = tmp_path / "precious"
+    for link in (db, lock.path_of(db)):
+        precious.write_text("do not touch")
+        link.symlink_to(precious)
+        with pytest.raises(StoreError), open_writer(db, HOST, 1):
+            pass
+        assert precious.read_text() == "do not touch"
+        link.unlink()
+
+
+@posix
+def test_a_lock_that_is_no_lock_is_left_as_it_is(db: Path) -> None:
+    lock.path_of(db).write_text("a letter")
+    with pytest.raises(StoreError, match="is not the lock"), open_writer(db, HOST, 1):
+        pass
+    assert lock.path_of(db).read_text() == "a letter"
+
+
+@root
+def test_under_sudo_no_other_file_is_given_away(db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SUDO_UID", "65534")
+    db.write_text("127.0.0.1 localhost\n")
+    db.chmod(0o644)
+    with pytest.raises(StoreError), open_writer(db, HOST, 1):
+        pass
+    assert (db.stat().st_uid, stat.S_IMODE(db.stat().st_mode)) == (0, 0o644)
+
+
+def test_a_database_that_was_deleted_meanwhile_is_noticed(
+    db: Path, writer: Writer, tick: Tick
+) -> None:
+    db.rename(db.with_name("elsewhere"))
+    with pytest.raises(StoreError, match="deleted or replaced"):
+        writer.record_tick(tick, [])
 
 
 def test_a_step_that_fails_changes_nothing(

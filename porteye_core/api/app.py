@@ -14,6 +14,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingR
 from porteye_core import __version__, filters
 from porteye_core.api import errors, shapes
 from porteye_core.api.docs import docs_page
+from porteye_core.api.head import HeadAsGet
 from porteye_core.config import Config
 from porteye_core.errors import StoreMissing
 from porteye_core.model import Filters
@@ -66,6 +67,7 @@ def create_api(config: Config) -> FastAPI:
     """The application to mount at /api."""
     api = FastAPI(title="PortEye", version=__version__, docs_url=None, redoc_url=None)
     errors.install(api)
+    api.add_middleware(HeadAsGet)
     if config.cors_origin:
         api.add_middleware(
             CORSMiddleware, allow_origins=[config.cors_origin], allow_methods=["GET"]
@@ -80,16 +82,21 @@ def _add_routes(api: FastAPI, db: Path) -> None:
         port: Annotated[str, _PORT] = "",
         process: Annotated[str, _PROCESS] = "",
         protocol: Annotated[str, _PROTOCOL] = "",
+        since: Annotated[str, _SINCE] = "",
+        until: Annotated[str, _UNTIL] = "",
     ) -> Response:
-        """What listens now, by port."""
-        which = _which(port, process, protocol)
+        """What listens now, by port; `since` and `until` bound the time at which it opened."""
+        which = _which(port, process, protocol, since, until)
         now = _now()
         with open_reader(db) as connection:
             current = status(connection, db, now)
             if not current.is_current:
                 return _not_watching(current)
             found = queries.rows(connection, queries.listening(which, now))
-            return JSONResponse([shapes.port(row) for row in found])
+            first, last = which.since or 0, which.until or now
+            return JSONResponse(
+                [shapes.port(row) for row in found if first <= row["opened_at"] <= last]
+            )
 
     @api.get("/history", responses={200: {"model": list[shapes.Event]}, **_ERRORS})
     def history(which: _Which) -> Response:

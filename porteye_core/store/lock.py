@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from porteye_core.errors import StoreError, StoreHeld
+from porteye_core.store.files import give_to_caller, open_private
 
 # A reader that asks who holds the lock takes it for an instant; a monitor that starts in that
 # instant tries again.
@@ -42,23 +43,29 @@ class WriterLock:
         self._fd = -1
 
     def __enter__(self) -> Self:
+        self._fd, is_new = open_private(self._path)
         try:
-            self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | _CLOEXEC, 0o600)
-        except OSError as err:
-            raise StoreError(
-                f"The folder of the database {self._path.parent} cannot be written to:"
-                f" {err.strerror}.",
-                "Choose another place with --db, or change the folder's permissions.",
-            ) from err
-        patience = time.monotonic() + _PATIENCE
-        while not _take(self._fd, shared=False):
-            if time.monotonic() > patience:
-                os.close(self._fd)
-                raise _held(self._path)
-            time.sleep(_PAUSE)
+            self._take()
+            if is_new:
+                give_to_caller(self._fd)
+        except BaseException:
+            os.close(self._fd)
+            raise
         os.ftruncate(self._fd, 0)
         os.write(self._fd, json.dumps({"pid": os.getpid(), "since": self._now}).encode())
         return self
+
+    def _take(self) -> None:
+        patience = time.monotonic() + _PATIENCE
+        while not _take(self._fd, shared=False):
+            if time.monotonic() > patience:
+                raise _held(self._path)
+            time.sleep(_PAUSE)
+        if os.fstat(self._fd).st_size and _read(self._fd) is None:
+            raise StoreError(
+                f"{self._path} is not the lock of a PortEye database.",
+                "Choose another place with --db, or move this file away.",
+            )
 
     def __exit__(
         self,
@@ -68,11 +75,6 @@ class WriterLock:
     ) -> None:
         os.ftruncate(self._fd, 0)
         os.close(self._fd)
-
-    @property
-    def fd(self) -> int:
-        """The descriptor of the lock file, for setting whom it belongs to."""
-        return self._fd
 
 
 def holder(db: Path) -> Holder | None:
@@ -84,7 +86,7 @@ def holder(db: Path) -> Holder | None:
     try:
         if _take(fd, shared=True):
             return None
-        return _read(fd)
+        return _read(fd) or Holder(0, 0)
     finally:
         os.close(fd)
 
@@ -92,7 +94,7 @@ def holder(db: Path) -> Holder | None:
 def _held(path: Path) -> StoreHeld:
     fd = os.open(path, os.O_RDONLY | _CLOEXEC)
     try:
-        who = _read(fd)
+        who = _read(fd) or Holder(0, 0)
     finally:
         os.close(fd)
     since = time.strftime("%Y-%m-%d %H:%M:%S %z", time.localtime(who.since / 1e6))
@@ -102,12 +104,13 @@ def _held(path: Path) -> StoreHeld:
     )
 
 
-def _read(fd: int) -> Holder:
+def _read(fd: int) -> Holder | None:
+    """What the lock says; None if that is not what a monitor writes."""
     try:
-        said = json.loads(os.read(fd, 4096))
+        said = json.loads(os.pread(fd, 4096, 0) if hasattr(os, "pread") else os.read(fd, 4096))
         return Holder(int(said["pid"]), int(said["since"]))
     except (OSError, ValueError, KeyError, TypeError):
-        return Holder(0, 0)
+        return None
 
 
 if sys.platform == "win32":

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from porteye_core.model import Filters
 
-# A sample older than this says nothing about now: the monitor writes at least one in that time.
+# A sample older than this and an interval between samples says nothing about now.
 FRESH_US = 5 * 60 * 1_000_000
 
 
@@ -24,7 +24,8 @@ def listening(filters: Filters, now: int) -> Question:
         f"""
         WITH fresh AS (
             SELECT listener_id, max(tick_id) AS tick_id FROM sample
-            WHERE tick_id >= (SELECT min(id) FROM tick WHERE at >= ?)
+            WHERE tick_id >= (SELECT min(id) FROM tick WHERE at >= ? -
+                (SELECT coalesce(max(sample_interval), 0) FROM watch))
             GROUP BY listener_id
         )
         SELECT l.id, l.protocol, l.family, l.address, l.port, l.opened_at, l.opened_seen, l.hidden,
@@ -57,7 +58,7 @@ def history(filters: Filters, *, whole: bool = False) -> Question:
         FROM event e
         JOIN listener l ON l.id = e.listener_id
         LEFT JOIN process p ON p.id = l.process_id
-        LEFT JOIN program g ON g.id = e.program_id
+        LEFT JOIN program g ON g.id = coalesce(e.program_id, l.program_id)
         WHERE {where}
         ORDER BY e.id DESC {limit}
         """,
@@ -124,7 +125,9 @@ def rows(connection: sqlite3.Connection, question: Question) -> Iterator[sqlite3
 
 
 def _events(filters: Filters) -> tuple[str, tuple[Any, ...]]:
-    where, parameters = _matching(filters, "e.port", "e.program_id", "l.protocol")
+    # An owner may have been learnt after the opening was written.
+    program = "coalesce(e.program_id, l.program_id)"
+    where, parameters = _matching(filters, "e.port", program, "l.protocol")
     if filters.since is not None:
         where += " AND e.at >= ?"
         parameters += (filters.since,)

@@ -25,7 +25,7 @@ from porteye_core.model import (
     WatchPlan,
 )
 from porteye_core.store import migrations
-from porteye_core.store.files import create_private, give_to_caller
+from porteye_core.store.files import create_private
 from porteye_core.store.host import Host
 from porteye_core.store.identities import Identities
 from porteye_core.store.lock import WriterLock
@@ -96,12 +96,11 @@ def open_writer(db: Path, host: Host, now: int) -> Iterator["Writer"]:
         raise StoreError(
             f"SQLite {sqlite3.sqlite_version} is too old.", "PortEye needs 3.37 or later."
         )
-    with WriterLock(db, now) as lock:
-        give_to_caller(lock.fd)
+    with WriterLock(db, now):
         create_private(db)
         connection, host_id = _connect(db, host)
         try:
-            yield Writer(connection, host_id)
+            yield Writer(connection, host_id, db)
         finally:
             connection.close()
 
@@ -132,8 +131,9 @@ class Writer:
     Raises StoreError when the database does not take it, and then nothing of it is stored.
     """
 
-    def __init__(self, connection: sqlite3.Connection, host_id: int) -> None:
+    def __init__(self, connection: sqlite3.Connection, host_id: int, db: Path) -> None:
         self._connection = connection
+        self._db, self._file = db, _file(db)
         self._host = host_id
         self.booted_at: int = connection.execute(
             "SELECT booted_at FROM host WHERE id = ?", (host_id,)
@@ -237,6 +237,11 @@ class Writer:
 
     def record_tick(self, tick: Tick, samples: Sequence[Sample]) -> None:
         """Store one sampling beat."""
+        if _file(self._db) != self._file:
+            raise StoreError(
+                f"The database {self._db} was deleted or replaced while it was in use.",
+                "Start the monitor again: it makes a new one.",
+            )
         with self._transaction():
             number = self._connection.execute(
                 "INSERT INTO tick (at, monotonic, watch_id, listeners, clients, scan_us, hidden,"
@@ -354,6 +359,15 @@ class Writer:
         if self._connection.in_transaction:
             self._connection.execute("ROLLBACK")
         self._identities.forget()
+
+
+def _file(path: Path) -> tuple[int, int] | None:
+    """What tells a file from another of its name; None if there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def listener_of(number: int, owned: Owned, opened_at: int) -> Listener:
