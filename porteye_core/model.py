@@ -13,12 +13,16 @@ class Protocol(StrEnum):
     TCP = "tcp"
     UDP = "udp"
 
+    __hash__ = str.__hash__  # Enum's own is Python code, and every endpoint's hash calls it
+
 
 class Family(StrEnum):
     """Address family of an endpoint."""
 
     IPV4 = "ipv4"
     IPV6 = "ipv6"
+
+    __hash__ = str.__hash__  # as above
 
 
 class Kind(StrEnum):
@@ -52,6 +56,9 @@ class Depth(IntEnum):
     CLIENTS = 3  # and its connections, counted
 
 
+Place = tuple[Protocol, Family, str, int]
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Endpoint:
     """Where a socket is bound; `netns` is the inode of the network namespace, None if unknown."""
@@ -61,6 +68,11 @@ class Endpoint:
     address: str
     port: int
     netns: int | None = None
+
+    @property
+    def place(self) -> Place:
+        """The endpoint without its namespace, which not every source can tell."""
+        return self.protocol, self.family, self.address, self.port
 
     def __str__(self) -> str:
         address = f"[{self.address}]" if self.family is Family.IPV6 else self.address

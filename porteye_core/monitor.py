@@ -10,10 +10,10 @@ from porteye_core.clock import Clock
 from porteye_core.errors import SourceError
 from porteye_core.model import (
     Depth,
-    Endpoint,
     Listener,
     Notice,
     Owned,
+    Place,
     Reading,
     Seen,
     Socket,
@@ -64,11 +64,11 @@ class Monitor:
         self._writer = writer
         self._clock = clock
         self._plan = plan
-        self._listeners = writer.open_listeners()
+        self._listeners = tracker.OpenListeners(writer.open_listeners().values())
         self._owned: dict[int, Owned] = {}
         self._sockets: tuple[Socket, ...] | None = None
         self._portless: tuple[Notice, ...] = ()
-        self._unplaced: dict[Endpoint, list[int]] = {}
+        self._unplaced: dict[Place, list[int]] = {}
         self._unsampled: set[int] = set()
         self._clients = 0
         self._lost = 0
@@ -159,7 +159,7 @@ class Monitor:
         newborn: set[int] = set()
         if not notices:
             return newborn
-        heard = tracker.announced(self._listeners.values(), (*self._portless, *notices))
+        heard = tracker.announced(self._listeners, (*self._portless, *notices))
         openings = self._openings(heard.born)
         closings = [Closing(each, notice.at, Seen.KERNEL) for each, notice in heard.closed]
         if openings or closings:
@@ -174,7 +174,7 @@ class Monitor:
         self._unsampled |= newborn
         self._portless = heard.portless
         for notice in heard.unplaced:
-            self._unplaced.setdefault(notice.endpoint, []).append(notice.at)
+            self._unplaced.setdefault(notice.endpoint.place, []).append(notice.at)
         if heard.portless or heard.unplaced:
             self._due = 0
         return newborn
@@ -202,7 +202,7 @@ class Monitor:
             self._sockets = sockets
         if sampling:
             self._clients = sum(found.clients or 0 for found in sockets)
-            self._unsampled = set(self._listeners)
+            self._unsampled = set(self._owned)
         if sampling or self._unsampled:
             self._sample(at, began, gap)
         if sampling:
@@ -218,9 +218,10 @@ class Monitor:
         seen: Seen,
     ) -> None:
         owned = self._finder.own(sockets, self._hints())
-        changes = tracker.compare(self._listeners.values(), owned)
+        changes = tracker.compare(self._listeners, owned)
         changes = tracker.settled(changes, newborn, notices)
-        reowned = [(was, now) for was, now in changes.kept if tracker.merged(was, now) != was]
+        kept = [(was, tracker.merged(was, now), now) for was, now in changes.kept]
+        reowned = [(listener, now) for was, listener, now in kept if listener is not was]
         openings = [self._found(each, at, seen) for each in changes.opened]
         closings = [self._missed(each, at, seen) for each in changes.closed]
         born: tuple[Listener, ...] = ()
@@ -229,44 +230,44 @@ class Monitor:
             _log(openings, closings, first=self._looked is None)
         for each in closings:
             self._drop(each.listener)
-        for listener, now in changes.kept:
-            self._keep(tracker.merged(listener, now), now)
+        for _, listener, now in kept:
+            self._keep(listener, now)
         for listener, opening in zip(born, openings, strict=True):
             self._keep(listener, opening.owned)
             self._unsampled.add(listener.id)
         self._unplaced.clear()
         self._portless = ()
 
-    def _hints(self) -> dict[Endpoint, int]:
+    def _hints(self) -> dict[Place, int]:
         """By place, the process that the kernel named for a socket that no look has shown yet."""
         return {
-            tracker.place(each.endpoint): each.owner.pid
-            for each in self._listeners.values()
+            each.endpoint.place: each.owner.pid
+            for each in self._listeners
             if each.inode is None and each.owner
         }
 
     def _found(self, owned: Owned, at: int, seen: Seen) -> Opening:
         """The opening of a socket that a look found, at a portless notice's time if one fits."""
-        endpoint = tracker.place(owned.socket.endpoint)
+        unbound = replace(owned.socket.endpoint, port=0, netns=None)
         for notice in self._portless:
             pid = owned.owner.key.pid if owned.owner else None
-            if replace(endpoint, port=0) == notice.endpoint and pid == notice.pid:
+            if unbound == notice.endpoint and pid == notice.pid:
                 return Opening(owned, notice.at, Seen.KERNEL)
         return Opening(owned, at, seen)
 
     def _missed(self, listener: Listener, at: int, seen: Seen) -> Closing:
         """The closing of a listener that a look missed, at an unplaced notice's time if any."""
-        times = self._unplaced.get(tracker.place(listener.endpoint))
+        times = self._unplaced.get(listener.endpoint.place)
         return (
             Closing(listener, times.pop(0), Seen.KERNEL) if times else Closing(listener, at, seen)
         )
 
     def _keep(self, listener: Listener, owned: Owned) -> None:
-        self._listeners[listener.id] = listener
+        self._listeners.put(listener)
         self._owned[listener.id] = owned
 
     def _drop(self, listener: Listener) -> None:
-        del self._listeners[listener.id]
+        self._listeners.remove(listener)
         self._owned.pop(listener.id, None)
         self._unsampled.discard(listener.id)
 

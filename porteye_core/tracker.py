@@ -1,11 +1,11 @@
 """Pure: what was open, what the kernel announced and what one look saw, make what changed."""
 
 from collections import defaultdict
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from porteye_core.model import Endpoint, Kind, Listener, Notice, Owned, ProcessKey
+from porteye_core.model import Kind, Listener, Notice, Owned, Place, ProcessKey
 
 
 class Same(Enum):
@@ -45,12 +45,66 @@ class Announced:
     unplaced: tuple[Notice, ...]
 
 
-def place(endpoint: Endpoint) -> Endpoint:
-    """The endpoint without its namespace, which not every source can tell."""
-    return endpoint if endpoint.netns is None else replace(endpoint, netns=None)
+class OpenListeners:
+    """The listeners that are open as far as is known, found by whatever a notice tells."""
+
+    def __init__(self, listeners: Iterable[Listener] = ()) -> None:
+        self._by_id: dict[int, Listener] = {}
+        self._by_skaddr: dict[int, Listener] = {}
+        self._by_cookie: dict[int, Listener] = {}
+        self._unnamed: dict[Place, set[int]] = defaultdict(set)
+        for listener in listeners:
+            self.put(listener)
+
+    def __len__(self) -> int:
+        return len(self._by_id)
+
+    def __iter__(self) -> Iterator[Listener]:
+        return iter(self._by_id.values())
+
+    def put(self, listener: Listener) -> None:
+        """Add a listener, or what was learnt of it."""
+        before = self._by_id.get(listener.id)
+        if before is listener:
+            return
+        if before is not None:
+            self.remove(before)
+        self._by_id[listener.id] = listener
+        if listener.skaddr:
+            self._by_skaddr[listener.skaddr] = listener
+        else:
+            self._unnamed[listener.endpoint.place].add(listener.id)
+        if listener.cookie is not None:
+            self._by_cookie[listener.cookie] = listener
+
+    def remove(self, listener: Listener) -> None:
+        """Take a listener out; nothing happens if it is not there."""
+        known = self._by_id.pop(listener.id, None)
+        if known is None:
+            return
+        if self._by_skaddr.get(known.skaddr) is known:
+            del self._by_skaddr[known.skaddr]
+        if known.cookie is not None and self._by_cookie.get(known.cookie) is known:
+            del self._by_cookie[known.cookie]
+        place = known.endpoint.place
+        self._unnamed[place].discard(known.id)
+        if not self._unnamed[place]:
+            del self._unnamed[place]
+
+    def at_address(self, skaddr: int) -> Listener | None:
+        """The listener whose socket has this address in the kernel."""
+        return self._by_skaddr.get(skaddr)
+
+    def numbered(self, cookie: int) -> Listener | None:
+        """The listener whose socket has this number."""
+        return self._by_cookie.get(cookie)
+
+    def unnamed(self, place: Place) -> list[Listener]:
+        """The listeners at a place whose address in the kernel is not known."""
+        return [self._by_id[number] for number in sorted(self._unnamed.get(place, ()))]
 
 
-def announced(listeners: Iterable[Listener], notices: Sequence[Notice]) -> Announced:
+def announced(listeners: OpenListeners, notices: Sequence[Notice]) -> Announced:
     """Match notices, in the order of time, with listeners and with one another."""
     hearing = _Hearing(listeners)
     for notice in notices:
@@ -64,17 +118,9 @@ def announced(listeners: Iterable[Listener], notices: Sequence[Notice]) -> Annou
 class _Hearing:
     """The state of one pass over notices."""
 
-    def __init__(self, listeners: Iterable[Listener]) -> None:
-        self._by_skaddr: dict[int, Listener] = {}
-        self._by_cookie: dict[int, Listener] = {}
-        self._by_place: dict[Endpoint, list[Listener]] = defaultdict(list)
-        for listener in listeners:
-            if listener.skaddr:
-                self._by_skaddr[listener.skaddr] = listener
-            else:
-                self._by_place[place(listener.endpoint)].append(listener)
-            if listener.cookie is not None:
-                self._by_cookie[listener.cookie] = listener
+    def __init__(self, listeners: OpenListeners) -> None:
+        self._listeners = listeners
+        self._reused: set[int] = set()
         self._closed: dict[int, tuple[Listener, Notice]] = {}
         self._open: dict[int, Notice] = {}
         self._born: list[tuple[Notice, Notice | None]] = []
@@ -82,20 +128,22 @@ class _Hearing:
 
     def open(self, notice: Notice) -> None:
         # Whoever had this address before has gone, and its closing was lost: a look will tell.
-        self._by_skaddr.pop(notice.skaddr, None)
+        self._reused.add(notice.skaddr)
         if before := self._open.pop(notice.skaddr, None):
             self._born.append((before, None))
         self._open[notice.skaddr] = notice
 
     def close(self, notice: Notice) -> None:
+        known = self._listeners.at_address(notice.skaddr)
         if notice.cookie is not None:
-            self._end(self._by_cookie.get(notice.cookie), notice)
+            self._end(self._listeners.numbered(notice.cookie), notice)
         elif opening := self._open.pop(notice.skaddr, None):
             self._born.append((replace(opening, endpoint=notice.endpoint), notice))
-        elif notice.skaddr in self._by_skaddr:
-            self._end(self._by_skaddr[notice.skaddr], notice)
+        elif known and notice.skaddr not in self._reused:
+            self._end(known, notice)
         else:
-            here = [each for each in self._by_place[notice.endpoint] if each.id not in self._closed]
+            unnamed = self._listeners.unnamed(notice.endpoint.place)
+            here = [each for each in unnamed if each.id not in self._closed]
             if len(here) == 1:
                 self._end(here[0], notice)
             elif here:
@@ -117,15 +165,15 @@ def compare(listeners: Iterable[Listener], seen: Sequence[Owned]) -> Changes:
 
     What cannot be told apart counts as the same, for only evidence may close a listener.
     """
-    left: dict[Endpoint, list[Listener]] = defaultdict(list)
+    left: dict[Place, list[Listener]] = defaultdict(list)
     for listener in listeners:
-        left[place(listener.endpoint)].append(listener)
+        left[listener.endpoint.place].append(listener)
     unmatched = list(seen)
     kept: list[tuple[Listener, Owned]] = []
     for wanted in (Same.YES, Same.UNKNOWN):
         pending, unmatched = unmatched, []
         for owned in pending:
-            candidates = left[place(owned.socket.endpoint)]
+            candidates = left[owned.socket.endpoint.place]
             match = next((each for each in candidates if same(each, owned) is wanted), None)
             if match is None:
                 unmatched.append(owned)
@@ -172,11 +220,11 @@ def settled(changes: Changes, newborn: Container[int], notices: Sequence[Notice]
     """
     closings = [notice for notice in notices if notice.kind is Kind.CLOSED]
     cookies = {notice.cookie for notice in closings if notice.cookie is not None}
-    places = {notice.endpoint for notice in closings if notice.cookie is None}
+    places = {notice.endpoint.place for notice in closings if notice.cookie is None}
 
     def is_news(owned: Owned) -> bool:
         socket = owned.socket
-        return socket.cookie not in cookies and place(socket.endpoint) not in places
+        return socket.cookie not in cookies and socket.endpoint.place not in places
 
     return replace(
         changes,
@@ -186,16 +234,29 @@ def settled(changes: Changes, newborn: Container[int], notices: Sequence[Notice]
 
 
 def merged(listener: Listener, owned: Owned) -> Listener:
-    """The listener with what this look knows of it; what a look cannot tell stays as it was."""
+    """The listener with what this look knows of it, itself if that is nothing new; what a look
+    cannot tell stays as it was."""
     socket = owned.socket
+    known = (
+        listener.endpoint if socket.endpoint.netns is None else socket.endpoint,
+        listener.inode if socket.inode is None else socket.inode,
+        listener.cookie if socket.cookie is None else socket.cookie,
+        listener.fd if socket.fd is None else socket.fd,
+        owned.key or listener.owner,
+    )
+    before = (listener.endpoint, listener.inode, listener.cookie, listener.fd, listener.owner)
+    holders = _keys(owned)
+    if known == before and holders <= listener.holders:
+        return listener
+    endpoint, inode, cookie, fd, owner = known
     return replace(
         listener,
-        endpoint=listener.endpoint if socket.endpoint.netns is None else socket.endpoint,
-        inode=listener.inode if socket.inode is None else socket.inode,
-        cookie=listener.cookie if socket.cookie is None else socket.cookie,
-        fd=listener.fd if socket.fd is None else socket.fd,
-        owner=owned.key or listener.owner,
-        holders=listener.holders | _keys(owned),
+        endpoint=endpoint,
+        inode=inode,
+        cookie=cookie,
+        fd=fd,
+        owner=owner,
+        holders=listener.holders | holders,
     )
 
 

@@ -27,13 +27,13 @@ def test_the_two_capabilities_are_as_good_as_root(
     assert privilege.is_admin(status) is enough
 
 
-@pytest.mark.usefixtures("not_root")
 def test_root_without_the_capabilities_is_no_admin(tmp_path: Path) -> None:
     status = tmp_path / "status"
     status.write_text("CapEff:\t0000000000000000\n")
     assert not privilege.is_admin(status)
 
 
+@pytest.mark.usefixtures("not_root")
 def test_without_a_procfs_only_root_is_admin(tmp_path: Path) -> None:
     assert not privilege.is_admin(tmp_path / "absent")
 

@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from porteye_core.model import Endpoint, Hidden, Notice, Owned, Process, ProcessKey, Program, Socket
+from porteye_core.model import Hidden, Notice, Owned, Place, Process, ProcessKey, Program, Socket
 from porteye_core.owner.descriptors import DescriptorSearch, pids
 from porteye_core.owner.holders import HolderSearch
 from porteye_core.owner.processes import Processes, field
 
-_Known = tuple[Socket, int | None]
+_Known = tuple[object, ...]
 
 
 class OwnerFinder:
@@ -25,7 +25,7 @@ class OwnerFinder:
         self._living: set[int] = set()
 
     def own(
-        self, sockets: Sequence[Socket], hints: Mapping[Endpoint, int] | None = None
+        self, sockets: Sequence[Socket], hints: Mapping[Place, int] | None = None
     ) -> tuple[Owned, ...]:
         """The sockets with their owners and holders, in the same order.
 
@@ -37,10 +37,13 @@ class OwnerFinder:
         found: dict[_Known, Owned] = {}
         owned = []
         for socket in sockets:
-            at = (_identity(socket), started.get(socket.pid) if socket.pid else None)
-            known = self._found.get(at) or self._search(socket, at[1], search)
+            since = started.get(socket.pid) if socket.pid else None
+            at = _identity(socket, since)
+            known = self._found.get(at) or self._search(socket, since, search)
+            if known.socket != socket:
+                known = replace(known, socket=_of_owner(socket, known))
             found[at] = known
-            owned.append(replace(known, socket=_of_owner(socket, known)))
+            owned.append(known)
         self._found = found
         self._processes = {holder.key: holder for each in owned for holder in each.holders}
         return tuple(owned)
@@ -64,7 +67,7 @@ class OwnerFinder:
         self._found = {
             at: owned
             for at, owned in self._found.items()
-            if at[0].inode not in inherited
+            if owned.socket.inode not in inherited
             and all(holder.key.pid in living for holder in owned.holders)
         }
 
@@ -129,7 +132,7 @@ class Naming:
 class _Search:
     """Holders by inode where the source knows it, else by what psutil said."""
 
-    def __init__(self, sockets: Iterable[Socket], hints: Mapping[Endpoint, int]) -> None:
+    def __init__(self, sockets: Iterable[Socket], hints: Mapping[Place, int]) -> None:
         self._twins = Counter(found.endpoint for found in sockets)
         self._hints = hints
         self._by_inode = DescriptorSearch()
@@ -137,7 +140,7 @@ class _Search:
 
     def holders(self, socket: Socket) -> list[int]:
         if socket.inode is not None:
-            hint = self._hints.get(replace(socket.endpoint, netns=None))
+            hint = self._hints.get(socket.endpoint.place)
             return self._by_inode.holders(socket.inode, hint)
         assert socket.pid is not None  # without either nobody is searched
         if self._twins[socket.endpoint] == 1:
@@ -152,8 +155,11 @@ def _netns(pid: int) -> int | None:
         return None
 
 
-def _identity(socket: Socket) -> Socket:
-    return Socket(socket.endpoint, socket.inode, socket.pid, socket.fd)
+def _identity(socket: Socket, started: int | None) -> _Known:
+    """What tells a socket from every other: the inode if the source knows it."""
+    if socket.inode is not None:
+        return (socket.inode,)
+    return (socket.endpoint, socket.pid, socket.fd, started)
 
 
 def _of_owner(socket: Socket, known: Owned) -> Socket:
