@@ -160,12 +160,13 @@ class Reading:
     """What one look gave: `sockets` is None unless it read them all.
 
     The notices reach beyond the moment at which it read them. `lost` counts the kernel's records
-    that were lost since the reading before.
+    that were lost since the reading before, `left_out` network namespaces that were too many.
     """
 
     sockets: tuple[Socket, ...] | None
     notices: tuple[Notice, ...] = ()
     lost: int = 0
+    left_out: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +229,8 @@ class Tick:
     """One sampling beat: proof that somebody watched at `at`.
 
     monotonic: microseconds of a clock that never steps; gap: microseconds before `at` in which the
-    system was not read; jump: microseconds by which the wall clock was set since the tick before.
+    system was not read; jump: microseconds by which the wall clock was set since the tick before;
+    left_out: network namespaces that were too many to look into.
     """
 
     at: int
@@ -240,6 +242,7 @@ class Tick:
     lost: int = 0
     gap: int = 0
     jump: int = 0
+    left_out: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,6 +72,7 @@ class Monitor:
         self._unsampled: set[int] = set()
         self._clients = 0
         self._lost = 0
+        self._left_out = 0
         self._due = 0  # when the next look at all sockets is, elapsed
         self._looked: int | None = None  # when the last one that succeeded began, elapsed
         self._sampled: tuple[int, int] | None = None  # when the last full tick was: wall, elapsed
@@ -119,6 +120,7 @@ class Monitor:
         if self._looked is None:
             self._writer.begin_watch(at, self._plan)
         self._count_lost(reading)
+        self._left_out = reading.left_out
         newborn = self._hear(reading.notices)
         if reading.sockets is not None:
             self._see(reading, newborn, at, began, gap, sampling=depth is Depth.CLIENTS)
@@ -285,6 +287,7 @@ class Monitor:
             lost=self._lost,
             gap=gap,
             jump=self._jump(at, began),
+            left_out=self._left_out,
         )
         self._writer.record_tick(tick, samples_of(owned, self._meter))
 

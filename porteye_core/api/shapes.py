@@ -87,7 +87,8 @@ class Health(BaseModel):
     limits: list[LimitShape]
     scan_ms: float | None = Field(description="duration of the latest full look")
     hidden: int | None = Field(description="listeners whose owner is not known")
-    lost: int | None = Field(description="kernel records lost")
+    lost: int | None = Field(description="kernel records lost during the watch")
+    left_out: int | None = Field(description="network namespaces too many to look into")
     version: str
 
 
@@ -161,6 +162,7 @@ def health(status: Status, version: str) -> dict[str, Any]:
         "scan_ms": None if status.scan_us is None else status.scan_us / 1000,
         "hidden": status.hidden,
         "lost": status.lost,
+        "left_out": status.left_out,
         "version": version,
     }
 

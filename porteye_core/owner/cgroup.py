@@ -18,12 +18,13 @@ _SCOPE = re.compile(
 _POD = re.compile(
     r"/kubepods[^ ]*?/(?:kubepods-)?[^/]*pod[0-9a-f_-]+[^/]*/(?P<id>[0-9a-f]{64})(?:/|$)"
 )
+_POD_UID = re.compile(r"/(?:kubepods-)?(?:[a-z]+-)?pod([0-9a-f]{8}[0-9a-f_-]+)(?:\.slice)?/")
 _LXC = re.compile(r"/lxc(?:\.payload[./]|/)(?P<id>[^/]+)")
 _UNIT = re.compile(r"/([^/]+\.(?:service|scope))(?=/|$)")
 
 
 class Belonging(NamedTuple):
-    """A unit's name and a container as `runtime:id`; empty where there is none."""
+    """A unit's name, and a container as `runtime:id` with its pod; empty where there is none."""
 
     unit: str
     container: str
@@ -46,6 +47,8 @@ def parse(text: str) -> Belonging:
     """
     paths = [line.split(":", 2)[2] for line in text.splitlines() if line.count(":") >= 2]
     container = next(filter(None, map(_container, paths)), "")
+    if container and (pod := next(filter(None, map(_POD_UID.search, paths)), None)):
+        container += f" pod:{pod[1].replace('_', '-')}"
     units = [
         unit for path in paths for unit in _UNIT.findall(path) if not _SCOPE.search("/" + unit)
     ]

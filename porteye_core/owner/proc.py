@@ -31,8 +31,12 @@ class Stat(NamedTuple):
 def stat(pid: int, proc: str = "/proc") -> Stat | None:
     """The state of a process now, None if there is none."""
     try:
-        with open(f"{proc}/{pid}/stat", "rb") as file:  # noqa: PTH123 - half the time of Path's
-            text = file.read()
+        # Three system calls where a file object makes six: this is read for every process.
+        fd = os.open(f"{proc}/{pid}/stat", os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            text = os.read(fd, 4096)
+        finally:
+            os.close(fd)
         # The name may have brackets and blanks in it: it ends at the last bracket.
         before, _, after = text.rpartition(b") ")
         fields = after.split()

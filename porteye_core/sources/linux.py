@@ -53,7 +53,7 @@ class Linux:
         """See Source.read."""
         sockets = self._sockets(depth) if depth > Depth.NOTICES else None
         notices, lost = self._announced()
-        return Reading(sockets, notices, lost)
+        return Reading(sockets, notices, lost, self._others.left_out if self._others else 0)
 
     def limits(self) -> tuple[Limit, ...]:
         """See Source.limits."""
@@ -99,12 +99,12 @@ class Linux:
 
     def _check(self, now: int) -> None:
         if self._trace and now - self._checked > _CHECK_US:
-            self._checked = now
             if not self._trace.is_watching():
                 raise SourceError(
                     "Another tool has switched the kernel's records off.",
                     "Start the monitor again once it has ended.",
                 )
+            self._checked = now
 
 
 _POLLED = Limit(

@@ -109,7 +109,8 @@ CREATE TABLE tick (
     hidden INTEGER NOT NULL,
     lost INTEGER NOT NULL,
     gap INTEGER NOT NULL,
-    jump INTEGER NOT NULL
+    jump INTEGER NOT NULL,
+    left_out INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX tick_at ON tick (at);
 CREATE TABLE sample (

@@ -245,7 +245,7 @@ class Writer:
         with self._transaction():
             number = self._connection.execute(
                 "INSERT INTO tick (at, monotonic, watch_id, listeners, clients, scan_us, hidden,"
-                " lost, gap, jump) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                " lost, gap, jump, left_out) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     tick.at,
                     tick.monotonic,
@@ -257,6 +257,7 @@ class Writer:
                     tick.lost,
                     tick.gap,
                     tick.jump,
+                    tick.left_out,
                 ),
             ).lastrowid
             self._connection.executemany(

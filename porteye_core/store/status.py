@@ -27,7 +27,7 @@ class State(StrEnum):
 class Status:
     """The monitor's state; `watch` is the latest one, None if there never was any.
 
-    scan_us, hidden and lost are those of its latest sampling beat, None before the first.
+    The rest is of its latest sampling beat, see model.Tick; None before the first.
     """
 
     state: State
@@ -36,6 +36,7 @@ class Status:
     scan_us: int | None = None
     hidden: int | None = None
     lost: int | None = None
+    left_out: int | None = None
 
     @property
     def is_current(self) -> bool:
@@ -52,7 +53,8 @@ def status(connection: sqlite3.Connection, db: Path, now: int) -> Status:
         return Status(State.STARTING if holder else State.NEVER, pid, None)
     watch = _watch(row)
     tick = connection.execute(
-        "SELECT scan_us, hidden, lost FROM tick WHERE watch_id = ? ORDER BY id DESC LIMIT 1",
+        "SELECT scan_us, hidden, lost, left_out FROM tick WHERE watch_id = ?"
+        " ORDER BY id DESC LIMIT 1",
         (watch.id,),
     ).fetchone()
     return Status(_state(watch, holder, now), pid, watch, *(tick or ()))
