@@ -201,7 +201,6 @@ class Monitor:
         seen = Seen.GAP if gap or self._looked is None else Seen.POLL
         if sockets is not self._sockets or self._unsampled:
             self._reconcile(sockets, newborn, reading.notices, at, seen)
-            self._sockets = sockets
         if sampling:
             self._clients = sum(found.clients or 0 for found in sockets)
             self._unsampled = set(self._owned)
@@ -220,8 +219,10 @@ class Monitor:
         seen: Seen,
     ) -> None:
         owned = self._finder.own(sockets, self._hints())
-        changes = tracker.compare(self._listeners, owned)
-        changes = tracker.settled(changes, newborn, notices)
+        raw = tracker.compare(self._listeners, owned)
+        changes = tracker.settled(raw, newborn, notices)
+        # What a notice explains is looked at again next time, when it should explain nothing.
+        self._sockets = sockets if changes == raw else None
         kept = [(was, tracker.merged(was, now), now) for was, now in changes.kept]
         reowned = [(listener, now) for was, listener, now in kept if listener is not was]
         openings = [self._found(each, at, seen) for each in changes.opened]

@@ -1,5 +1,6 @@
 """Fixtures that several modules share."""
 
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,14 @@ PLAN = WatchPlan("portable", 2 * SECOND, 10 * SECOND)
 @pytest.fixture
 def db(tmp_path: Path) -> Path:
     return tmp_path / "porteye.db"
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that every user may write to; pytest's own are for one user alone."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o777)
+        yield Path(name)
 
 
 @pytest.fixture

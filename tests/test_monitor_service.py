@@ -124,11 +124,8 @@ def test_a_wrong_start_gets_one_sentence_and_a_status(
 
 @posix
 @root
-def test_an_ordinary_user_is_told_once_what_is_hidden(tmp_path: Path) -> None:
-    db = tmp_path / "x.db"
-    tmp_path.chmod(0o777)
-    for folder in tmp_path.parents[:2]:  # those that pytest made for this user alone
-        folder.chmod(0o711)
+def test_an_ordinary_user_is_told_once_what_is_hidden(open_folder: Path) -> None:
+    db = open_folder / "x.db"
     with socket.create_server(("127.0.0.1", 0)) as server:
         done = as_nobody("--db", str(db), "--once")
         assert done.returncode == 0, done.stderr

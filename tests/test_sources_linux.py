@@ -180,11 +180,10 @@ def _of_ss(ports: set[int]) -> set[tuple[object, ...]]:
 
 
 @pytest.mark.skipif(not ROOT, reason="only root may become another user")
-def test_without_root_every_endpoint_has_its_user_and_the_exact_closing(tmp_path: Path) -> None:
-    db = tmp_path / "x.db"
-    tmp_path.chmod(0o777)
-    for folder in tmp_path.parents[:2]:  # those that pytest made for this user alone
-        folder.chmod(0o711)
+def test_without_root_every_endpoint_has_its_user_and_the_exact_closing(
+    open_folder: Path,
+) -> None:
+    db = open_folder / "x.db"
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.kit.as_nobody", "--db", str(db)],
         cwd=SERVICE.parent,
