@@ -1,12 +1,13 @@
 """The comparison is pure, so it is tested by the thousand."""
 
 from collections import Counter
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from porteye_core.model import Listener, Owned
-from porteye_core.tracker import Same, compare, same
+from porteye_core.model import Kind, Listener, Notice, Owned
+from porteye_core.tracker import OpenListeners, Same, announced, compare, same
 from tests.kit.values import endpoint, listener, owned, process
 
 # Few of everything, so that ports are shared, pids are reused and sockets have twins.
@@ -125,3 +126,120 @@ def test_a_certain_match_goes_before_a_possible_one() -> None:
     unknown, known = owned(), owned(owner=process())
     changes = compare([listener(1, unknown), listener(2, known)], [known])
     assert [was.id for was, _ in changes.kept] == [2]
+
+
+# --- what the kernel announces ---------------------------------------------------------------
+
+STEPS = st.lists(
+    st.tuples(st.sampled_from([Kind.OPENED, Kind.CLOSED]), st.integers(1, 3), st.integers(80, 81)),
+    max_size=30,
+)
+
+
+def notices_of(steps: list[tuple[Kind, int, int]]) -> list[Notice]:
+    """Steps as a kernel would announce them: a socket opens at one place, and closes there."""
+    told: list[Notice] = []
+    open_at: dict[int, int] = {}
+    for at, (kind, skaddr, wanted) in enumerate(steps, 1):
+        if (kind is Kind.OPENED) == (skaddr in open_at):
+            continue  # twice the same: no kernel says so
+        if kind is Kind.OPENED:
+            port = open_at[skaddr] = wanted
+        else:
+            port = open_at.pop(skaddr)
+        told.append(Notice(at, kind, endpoint(port), skaddr, pid=10, name="x"))
+    return told
+
+
+@given(STEPS, st.integers(0, 30))
+def test_however_notices_are_cut_into_readings_the_same_lives_come_out(
+    steps: list[tuple[Kind, int, int]], cut: int
+) -> None:
+    notices = notices_of(steps)
+    whole = lives(notices)
+    assert lives(notices[:cut], notices[cut:]) == whole
+    assert len(whole) == sum(notice.kind is Kind.OPENED for notice in notices)
+
+
+def lives(*readings: list[Notice]) -> set[tuple[int, int | None, int]]:
+    """When each life began and ended, and where, told in these readings."""
+    listeners = OpenListeners()
+    found: dict[int, tuple[int, int | None, int]] = {}
+    for reading in readings:
+        heard = announced(listeners, reading)
+        assert not heard.portless
+        assert not heard.unplaced
+        for known, notice in heard.closed:
+            listeners.remove(known)
+            found[known.id] = (known.opened_at, notice.at, known.endpoint.port)
+        for opening, closing in heard.born:
+            number = len(found) + 1
+            end = closing.at if closing else None
+            found[number] = (opening.at, end, opening.endpoint.port)
+            if closing is None:
+                listeners.put(Listener(number, opening.endpoint, opening.at, skaddr=opening.skaddr))
+    return set(found.values())
+
+
+def closing(port: int = 80, skaddr: int = 0, cookie: int | None = None) -> Notice:
+    return Notice(9, Kind.CLOSED, endpoint(port), skaddr, cookie)
+
+
+def test_a_number_tells_which_of_two_twins_closed() -> None:
+    twins = [replace(listener(n, owned(inode=n)), cookie=n) for n in (1, 2)]
+    heard = announced(OpenListeners(twins), [closing(cookie=2)])
+    assert [known.id for known, _ in heard.closed] == [2]
+
+
+def test_an_address_in_the_kernel_that_is_not_known_closes_the_only_one_at_its_place() -> None:
+    alone = listener(1, owned())
+    assert announced(OpenListeners([alone]), [closing(skaddr=7)]).closed
+    twins = OpenListeners([alone, listener(2, owned())])
+    heard = announced(twins, [closing(skaddr=7)])
+    assert not heard.closed
+    assert len(heard.unplaced) == 1
+
+
+def test_what_is_told_twice_closes_once() -> None:
+    known = replace(listener(1, owned()), cookie=5)
+    heard = announced(OpenListeners([known]), [closing(skaddr=7), closing(cookie=5)])
+    assert len(heard.closed) == 1
+
+
+def test_an_opening_whose_port_is_not_chosen_yet_waits_for_it() -> None:
+    unbound = Notice(1, Kind.OPENED, endpoint(0), 7, pid=10)
+    heard = announced(OpenListeners(), [unbound])
+    assert heard.portless == (unbound,)
+    later = announced(OpenListeners(), [*heard.portless, closing(4242, 7)])
+    assert [opening.endpoint.port for opening, _ in later.born] == [4242]
+
+
+def test_notices_of_nobody_we_know_change_nothing() -> None:
+    heard = announced(OpenListeners(), [closing(skaddr=3), closing(cookie=4)])
+    assert (heard.born, heard.closed, heard.portless, heard.unplaced) == ((), (), (), ())
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(1, 4), st.integers(0, 2)), max_size=20))
+def test_the_open_listeners_are_found_by_all_that_is_known_of_them(
+    steps: list[tuple[bool, int, int]],
+) -> None:
+    kept = OpenListeners()
+    model: dict[int, Listener] = {}
+    for adding, number, named in steps:
+        each = replace(
+            listener(number, owned()),
+            skaddr=number if named == 1 else 0,
+            cookie=number if named == 2 else None,
+        )
+        if adding:
+            kept.put(each)
+            model[number] = each
+        else:
+            kept.remove(each)
+            model.pop(number, None)
+    assert {each.id: each for each in kept} == model
+    unnamed = {each.id for each in model.values() if not each.skaddr}
+    assert {each.id for each in kept.unnamed(endpoint().place)} == unnamed
+    for each in model.values():
+        assert not each.skaddr or kept.at_address(each.skaddr) == each
+        assert each.cookie is None or kept.numbered(each.cookie) == each
