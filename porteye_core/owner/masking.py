@@ -8,81 +8,26 @@ missed one shows a password to everybody who may read the history, so doubt mask
 import re
 import shlex
 from collections.abc import Iterator, Sequence
-from pathlib import PurePath
-from typing import NamedTuple
 
-MASK = "***"
+from porteye_core.owner.mask_clients import Flags
+from porteye_core.owner.mask_names import is_secret, may_stand_alone
+from porteye_core.owner.mask_text import MASK, mask_assignment, mask_text
 
-_NAME = (
-    r"(?:[\w.-]*[_.-])?(?:\w*(?:password|passwd|passphrase|secret|token)|pass(?:wrd|code)?|\w*pwd"
-    r"|secrets|api[_-]?key"
-    r"|access[_-]?key(?:[_-]?id)?|secret[_-]?key|private[_-]?key|credentials?|auth|authorization"
-    r"|client[_-]?secret|encryption[_-]?key|signing[_-]?key|account[_-]?key|sas|pat|bearer"
-    r"|requirepass|masterauth|userpass|passin|passout|cookie|connection[_-]?string)"
-)
-_CAMEL = r"[\w.-]*(?:Password|Passwd|Secret|Token|ApiKey|AccessKey|PrivateKey)"
-_ASSIGNED = re.compile(
-    rf"(?P<head>(?<![\w])(?:(?i:--?{_NAME}|{_NAME})|--?{_CAMEL}|{_CAMEL})\s*=\s*)"
-    r"(?P<value>\"[^\"]*\"|'[^']*'|[^\s;&,]+)"
-)
-_TAKES_NEXT = re.compile(rf"(?:(?i:--?{_NAME})|--?{_CAMEL})")
-_URL = re.compile(r"(?P<head>[a-zA-Z][\w+.-]*://[^\s/@:]*:)(?P<value>[^\s/]+)(?=@)")
-_URL_TOKEN = re.compile(r"(?P<head>https?://)(?P<value>[^\s/@:]{16,})(?=@)")
-_HEADER = re.compile(
-    r"(?i)(?P<head>(?:proxy-)?authorization\s*:\s*(?:(?:bearer|basic|token|digest|apikey)\s+)?"
-    r"|\b(?:bearer|basic)\s+|(?:x-[\w-]*(?:key|token|secret|auth)|cookie|private-token)\s*:\s*)"
-    r"(?P<value>(?!\*\*\*)[^\s\"']{4,}[^\"']*)"
-)
-_JSON = re.compile(rf"(?i)(?P<head>[\"']{_NAME}[\"']\s*:\s*[\"'])(?P<value>[^\"']+)")
-_TOKENS = re.compile(
-    r"(?P<head>)(?P<value>\b(?:gh[pousr]_\w{20,}|github_pat_\w{20,}|glpat-[\w-]{16,}|xox[abprs]-[\w-]{10,}"
-    r"|sk-[\w-]{16,}|AKIA[0-9A-Z]{16}|AIza[\w-]{30,}|npm_\w{20,}|eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*))"
-)
-_IN_TEXT = (_HEADER, _JSON, _URL, _URL_TOKEN, _ASSIGNED, _TOKENS)
+__all__ = ["MASK", "mask"]
 
-# Flags that carry a secret for one client only: -p is a port to many others.
-_WHOLE = {
-    ("mysql", "mariadb", "mysqldump", "mysqladmin", "mariadb-dump", "mariadb-admin"): ("-p",),
-    ("mongo", "mongosh", "mongodump", "mongorestore", "mongoexport", "mongoimport"): ("-p",),
-    ("sshpass", "7z", "7za", "7zr", "unrar", "rar"): ("-p",),
-    ("docker", "podman", "nerdctl", "helm", "oc", "az"): ("-p",),
-    ("redis-cli", "redis-benchmark"): ("-a",),
-    ("ldapsearch", "ldapadd", "ldapmodify", "ldapwhoami", "ldapdelete"): ("-w",),
-    ("sqlcmd", "bcp", "osql", "isql", "mosquitto_pub", "mosquitto_sub", "zip", "unzip"): ("-P",),
-    ("ipmitool", "xfreerdp", "rdesktop"): ("-P", "-p"),
-    ("influx", "cqlsh", "clickhouse-client"): ("-p", "-password"),
-}
-# Flags whose value is user:password or user%password: the user stays readable.
-_SECOND_PART = {
-    ("curl", "wget", "http", "https"): ("-u", "--user", "-a", "--auth", "-U", "--proxy-user"),
-    ("smbclient", "rpcclient", "net"): ("-U", "--user"),
-}
-# The -p of these is a port or a project unless this subcommand stands behind the client's name.
-_SUBCOMMAND = dict.fromkeys(("docker", "podman", "nerdctl", "helm", "oc", "az"), "login")
-
-
-def _by_client(flags: dict[tuple[str, ...], tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
-    return {client: each for clients, each in flags.items() for client in clients}
-
-
-_WHOLE_OF = _by_client(_WHOLE)
-_SECOND_PART_OF = _by_client(_SECOND_PART)
-
-
-class _Flags(NamedTuple):
-    """The flags of the client whose words are being read."""
-
-    whole: tuple[str, ...] = ()
-    second_part: tuple[str, ...] = ()
-
-    def of(self, word: str, rest: Sequence[str]) -> "_Flags":
-        """The flags that hold from this word on: others if the word names a client."""
-        client = PurePath(word.replace("\\", "/")).name.removesuffix(".exe")
-        if word.startswith("-") or client not in {*_WHOLE_OF, *_SECOND_PART_OF}:
-            return self
-        if client in _SUBCOMMAND and _SUBCOMMAND[client] not in rest:
-            return _Flags()
-        return _Flags(_WHOLE_OF.get(client, ()), _SECOND_PART_OF.get(client, ()))
+_DEEPEST_SCRIPT = 3  # sh -c "sh -c '…'": beyond that only the text is searched
+_FLAG = re.compile(r"-{1,2}[\w.-]++")
+_LABEL = re.compile(r"[\w.-]++:")
+_SCHEME = re.compile(r"(?i:bearer)|Basic")
+_RUNS = re.compile(r"-[a-z]{0,8}c")
+# Where openssl may read a password: only behind pass: is it the password itself.
+_SOURCE = re.compile(r"(?:file|env|fd):.*+|stdin", re.DOTALL)
+_SOURCE_FLAGS = ("-passin", "-passout")
+# A word as a shell takes it; an open quotation mark reaches to the end, so that nothing is tried
+# twice.
+_SHELL_WORD = re.compile(r"(?s)(?:[^\s'\"\\;&|()]++|\\.?|'[^']*+'?|\"(?:[^\"\\]++|\\.?)*+\"?)++")
+_PIECE = re.compile(r"(?s)'([^']*+)'?|\"((?:[^\"\\]++|\\.?)*+)\"?|\\(.?)")
+_ESCAPED = re.compile(r"(?s)\\([\"\\$`])")
 
 
 def mask(argv: Sequence[str]) -> list[str]:
@@ -91,57 +36,98 @@ def mask(argv: Sequence[str]) -> list[str]:
     >>> mask(["mysql", "-uroot", "-phunter2"])
     ['mysql', '-uroot', '-p***']
     """
-    return list(_masked(argv))
+    return list(_masked(argv, 0))
 
 
-def _masked(argv: Sequence[str]) -> Iterator[str]:
-    flags = _Flags()
+def _masked(argv: Sequence[str], depth: int) -> Iterator[str]:
+    flags = Flags()
     before = ""
     for position, word in enumerate(argv):
-        flags = flags.of(word, argv[position:])
+        flags = flags.at(argv, position)
         if before in flags.second_part:
-            yield _second_part(word)
-        elif _takes_secret(before, flags) and not word.startswith("--"):
-            yield MASK
+            yield _second_part(word) or _word(word, flags, depth)
+        elif before in _SOURCE_FLAGS and _SOURCE.fullmatch(word):
+            yield word
+        elif _takes_secret(before, word, flags):
+            yield "pass:" + MASK if word.startswith("pass:") else MASK
+        elif flags.runs_text and _RUNS.fullmatch(before):
+            yield _program(word, flags, depth)
         else:
-            yield _word(word, flags)
+            yield _word(word, flags, depth)
         before = word
 
 
-def _takes_secret(flag: str, flags: _Flags) -> bool:
-    return flag in flags.whole or bool(_TAKES_NEXT.fullmatch(flag))
+def _takes_secret(before: str, word: str, flags: Flags) -> bool:
+    """Whether this word is the secret that the word before it announces."""
+    is_flag = word.startswith("-")
+    if before in flags.whole:
+        return not (flags.prompts and is_flag)
+    if _FLAG.fullmatch(before):
+        # A password may begin with a dash, but behind a switch stands the next flag.
+        return is_secret(before) and not (is_flag and may_stand_alone(before))
+    if _LABEL.fullmatch(before):  # a title that was split at its blanks
+        return is_secret(before[:-1]) and not _SCHEME.fullmatch(word)
+    return bool(_SCHEME.fullmatch(before)) and not is_flag
 
 
-def _second_part(word: str) -> str:
+def _second_part(word: str) -> str | None:
     """Of `user:password` and `user%password` the second part masked."""
-    match = re.fullmatch(r"([^:%]*[:%]).+", word)
-    return match[1] + MASK if match else word
+    match = re.fullmatch(r"(?s)([^:%]*+[:%]).+", word)
+    return match[1] + MASK if match else None
 
 
-def _word(word: str, flags: _Flags) -> str:
+def _word(word: str, flags: Flags, depth: int) -> str:
+    masked = _joined(word, flags) or mask_assignment(word)
+    if masked is not None:
+        return masked
+    masked = mask_text(word)
+    return _script(masked, depth) if any(map(str.isspace, masked)) else masked
+
+
+def _joined(word: str, flags: Flags) -> str | None:
+    """A flag and its secret in one word, as in -phunter2 and --user=bob:hunter2."""
     for flag in (*flags.whole, *flags.second_part):
-        if word.startswith(flag) and word != flag and not word.startswith("--"):
-            rest = word[len(flag) :]
-            return flag + (MASK if flag in flags.whole else _second_part(rest))
-    if any(character.isspace() for character in word):
-        word = _shell_text(word)
-    for pattern in _IN_TEXT:
-        word = pattern.sub(rf"\g<head>{MASK}", word)
-    return word
+        head = flag + "=" if flag.startswith("--") else flag
+        if word.startswith(head) and word != head and (head != flag or word[1] != "-"):
+            rest = word[len(head) :]
+            secret = MASK if flag in flags.whole else _second_part(rest)
+            return None if secret is None else head + secret
+    return None
 
 
-def _shell_text(text: str) -> str:
+def _program(text: str, flags: Flags, depth: int) -> str:
+    """The program behind -c; a shell's is unquoted first, lest a mask end within a quotation."""
+    if flags.is_shell:
+        return mask_text(_script(text, depth), is_script=True)
+    return _script(mask_text(text, is_script=True), depth)
+
+
+def _script(text: str, depth: int) -> str:
     """A word that is a command line itself, as `sh -c` takes it."""
-    try:
-        words = shlex.split(text)
-    except ValueError:  # an open quotation mark: only the patterns can help
+    if depth >= _DEEPEST_SCRIPT:
         return text
-    if len(words) < 2:
-        return text
-    for word, masked in zip(words, mask(words), strict=True):
+    found = list(_SHELL_WORD.finditer(text))
+    words = [_unquoted(each[0]) for each in found]
+    parts = []
+    end = 0
+    for each, word, masked in zip(found, words, _masked(words, depth + 1), strict=True):
         if word != masked:
-            # A word that was quoted in pieces is not in the text as it is: join it all anew.
-            if word not in text:
-                return shlex.join(mask(words))
-            text = text.replace(word, masked)
-    return text
+            parts += [text[end : each.start()], _quoted(masked)]
+            end = each.end()
+    return "".join((*parts, text[end:]))
+
+
+def _unquoted(word: str) -> str:
+    return _PIECE.sub(_inner, word)
+
+
+def _inner(piece: re.Match[str]) -> str:
+    if piece[2] is not None:
+        return _ESCAPED.sub(r"\1", piece[2])
+    return piece[1] if piece[1] is not None else piece[3]
+
+
+def _quoted(word: str) -> str:
+    """The word as a shell would take it; the stars of a mask need no quotes to be read."""
+    plain = word.replace(MASK, "")
+    return word if not plain or shlex.quote(plain) == plain else shlex.quote(word)
