@@ -1,6 +1,9 @@
 """One frozen configuration: flags over environment over default, read once and checked once."""
 
 import os
+import shlex
+import subprocess
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,6 +68,23 @@ def load(flags: Mapping[str, object], environ: Mapping[str, str]) -> Config:
         allowed_hosts=_words(environ.get("PORTEYE_ALLOWED_HOSTS", "")),
         cors_origin=_origin(environ.get("PORTEYE_CORS_ORIGIN", "")),
     )
+
+
+def monitor_command(db: Path) -> str:
+    """The command that starts a monitor for this database with this interpreter, from the folder
+    that this process works in."""
+    words = [_from_here(Path(sys.executable)), _from_here(PROJECT / "monitor_service.py")]
+    if db != Config().db:
+        words += ["--db", str(db)]
+    return subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)
+
+
+def _from_here(path: Path) -> str:
+    try:
+        here = Path.cwd()
+    except FileNotFoundError:  # the folder was removed under a process that goes on
+        return str(path)
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
 def _database(name: str, value: object, default: Path) -> Path:

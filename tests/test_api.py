@@ -20,7 +20,7 @@ from starlette.routing import Mount
 from starlette.testclient import TestClient
 
 from porteye_core.api import create_api, shapes
-from porteye_core.config import Config
+from porteye_core.config import Config, monitor_command
 from porteye_core.store.export import timestamp
 from tests.kit.seeding import Instant
 
@@ -148,7 +148,7 @@ def test_without_a_monitor_nothing_old_is_passed_off_as_current(abandoned: Insta
     with client_of(Config(db=abandoned.db)) as client:
         found = error(client, "/api/ports", 503)
         assert found["code"] == "monitor_stopped"
-        assert "monitor_service.py" in found["hint"]
+        assert monitor_command(abandoned.db) in found["hint"]
         assert len(get(client, "/api/history")) == 6
         assert get(client, "/api/health")["status"] == "stopped"
 

@@ -1,5 +1,6 @@
 """Flags over environment over default."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -57,3 +58,18 @@ def test_a_wrong_value_is_refused_with_its_name_and_what_to_give(
 
 def test_an_empty_variable_counts_as_not_set() -> None:
     assert config.load({}, {"PORTEYE_DB": "", "PORTEYE_MONITOR": ""}) == config.Config()
+
+
+def test_the_command_for_a_monitor_is_that_of_this_interpreter_and_database(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(config, "PROJECT", tmp_path)
+    monkeypatch.setattr(sys, "executable", str(tmp_path / ".venv" / "bin" / "python"))
+    monkeypatch.chdir(tmp_path)
+    started = f"{Path('.venv/bin/python')} monitor_service.py"
+    assert config.monitor_command(config.Config().db) == started
+    assert config.monitor_command(tmp_path / "other.db") == f"{started} --db {tmp_path}/other.db"
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    absolute = f"{tmp_path}/.venv/bin/python {tmp_path}/monitor_service.py"
+    assert config.monitor_command(config.Config().db) == absolute

@@ -15,7 +15,7 @@ from porteye_core import __version__, filters
 from porteye_core.api import errors, shapes
 from porteye_core.api.docs import docs_page
 from porteye_core.api.head import HeadAsGet
-from porteye_core.config import Config
+from porteye_core.config import Config, monitor_command
 from porteye_core.errors import StoreMissing
 from porteye_core.model import Filters
 from porteye_core.store import lock, queries
@@ -91,7 +91,7 @@ def _add_routes(api: FastAPI, db: Path) -> None:
         with open_reader(db) as connection:
             current = status(connection, db, now)
             if not current.is_current:
-                return _not_watching(current)
+                return _not_watching(current, db)
             found = queries.rows(connection, queries.listening(which, now))
             first, last = which.since or 0, which.until or now
             return JSONResponse(
@@ -147,7 +147,7 @@ def _after(first: str, rest: Iterator[str]) -> Iterator[str]:
     yield from rest
 
 
-def _not_watching(current: Status) -> Response:
+def _not_watching(current: Status, db: Path) -> Response:
     messages = {
         State.STARTING: "The monitor is starting and has not looked yet.",
         State.STALLED: "The monitor runs, but has not been able to look for a while.",
@@ -158,7 +158,7 @@ def _not_watching(current: Status) -> Response:
         messages.get(current.state, "The monitor is not running: what listens now is not known."),
         "Try again in a moment."
         if current.state is State.STARTING
-        else "Start it: python monitor_service.py; /api/history still answers.",
+        else f"Start it: {monitor_command(db)} (/api/history still answers).",
     )
 
 

@@ -5,7 +5,9 @@ Times are microseconds since the epoch. Column by column: docs/database.md.
 """
 
 import sqlite3
+from pathlib import Path
 
+from porteye_core.config import monitor_command
 from porteye_core.errors import StoreError, StoreNewer, StoreOlder
 
 APPLICATION_ID = 0x50457965  # "PEye"
@@ -159,11 +161,11 @@ def check_not_newer(found: int) -> None:
         )
 
 
-def check_current(found: int) -> None:
+def check_current(found: int, db: Path) -> None:
     """Raises StoreNewer or StoreOlder unless a reader of this program understands the schema."""
     check_not_newer(found)
     if found < len(STEPS):
         raise StoreOlder(
             f"The database has schema {found}, and this program needs {len(STEPS)}.",
-            "Start the monitor once, it brings the database up to date: python monitor_service.py",
+            f"Start the monitor once, it brings the database up to date: {monitor_command(db)}",
         )

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from porteye_core.config import monitor_command
 from porteye_core.errors import StoreError, StoreMissing
 from porteye_core.store import lock, migrations
 
@@ -22,13 +23,13 @@ def open_reader(db: Path) -> Iterator[sqlite3.Connection]:
     except FileNotFoundError as err:
         raise StoreMissing(
             f"Nothing is recorded yet: there is no database at {db}.",
-            "Start the monitor: python monitor_service.py",
+            f"Start the monitor: {monitor_command(db)}",
         ) from err
     except (OSError, sqlite3.Error) as err:
         raise _unreadable(db, err) from err
     try:
         connection.execute("BEGIN")
-        migrations.check_current(migrations.version(connection))
+        migrations.check_current(migrations.version(connection), db)
         yield connection
     except sqlite3.Error as err:
         raise _unreadable(db, err) from err
