@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from porteye_core.model import Filters, Protocol, Seen
+from porteye_core.model import Filters, Hidden, Program, Protocol, Seen
 from porteye_core.store import frames, queries
 from porteye_core.store.reader import open_reader
 from porteye_core.store.sqlite import Closing, Opening, Writer
@@ -146,3 +146,21 @@ def test_a_process_filter_finds_what_python_finds(writer: Writer, needle: str) -
     found = writer._connection.execute(*queries.listening(Filters(process=needle), 1))
     ports_found = {row[4] for row in found}
     assert ports_found == wanted
+
+
+def test_an_owner_that_ended_at_once_is_named_and_its_command_line_says_why(
+    writer: Writer, db: Path
+) -> None:
+    brief = process(4711, name="brief")
+    brief = replace(brief, program=Program("brief"))
+    gone = replace(owned(endpoint(99), brief), hidden=Hidden.GONE)
+    unseen = replace(owned(endpoint(98)), hidden=Hidden.KERNEL)
+    writer.record_changes(1, [Opening(each, 1, Seen.KERNEL) for each in (gone, unseen)])
+    with open_reader(db) as reader:
+        for table in (frames.listening(reader, ALL, 2), frames.history(reader, ALL)):
+            rows = table.set_index("port")
+            assert rows.loc[99, "process"] == "brief"
+            assert rows.loc[99, "pid"] == 4711
+            assert rows.loc[99, "cmdline"] == "(ended before it could be read)"
+            assert rows.loc[98, "process"] == "not visible (kernel or other pid namespace)"
+            assert rows["cmdline"].isna()[98]

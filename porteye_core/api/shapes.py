@@ -6,15 +6,10 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from porteye_core.model import Hidden
+from porteye_core.reasons import REASONS
 from porteye_core.services import service
 from porteye_core.store.export import timestamp
 from porteye_core.store.status import Status
-
-REASONS = {
-    Hidden.PRIVILEGE: "owner hidden: run the monitor with administrative rights",
-    Hidden.GONE: "owner unknown: the process had ended before it could be read",
-    Hidden.KERNEL: "no owner: the kernel or another pid namespace holds the socket",
-}
 
 
 class Port(BaseModel):
@@ -176,7 +171,7 @@ def _place(row: sqlite3.Row) -> dict[str, Any]:
         "pid": row["pid"],
         "user": row["user"] or "",
         "cmdline": row["cmdline"] or "",
-        "hidden": REASONS[Hidden(row["hidden"])] if row["hidden"] else "",
+        "hidden": REASONS[Hidden(row["hidden"])].long if row["hidden"] else "",
     }
 
 

@@ -7,15 +7,10 @@ from typing import Any
 import pandas as pd
 
 from porteye_core.model import Filters, Hidden
+from porteye_core.reasons import REASONS
 from porteye_core.services import service
 from porteye_core.store import queries
 from porteye_core.store.queries import Question
-
-_OWNERS = {
-    Hidden.PRIVILEGE: "hidden (run as root)",
-    Hidden.GONE: "gone before it was read",
-    Hidden.KERNEL: "no process (kernel)",
-}
 
 
 def listening(connection: sqlite3.Connection, filters: Filters, now: int) -> pd.DataFrame:
@@ -31,6 +26,7 @@ def listening(connection: sqlite3.Connection, filters: Filters, now: int) -> pd.
     frame["since"] = _times(frame.pop("opened_at"))
     frame["age"] = (pd.Timestamp(now, unit="us", tz="UTC") - frame["since"]).dt.total_seconds()
     frame["service"] = _services(frame)
+    frame["cmdline"] = _command_lines(frame)
     frame["process"] = _owners(frame)
     frame["parents"] = [_chain(text) for text in frame["parents"]]
     return frame
@@ -42,6 +38,7 @@ def history(connection: sqlite3.Connection, filters: Filters) -> pd.DataFrame:
     frame["at"] = _times(frame["at"])
     frame["pid"] = frame["pid"].astype("Int64")
     frame["service"] = _services(frame)
+    frame["cmdline"] = _command_lines(frame)
     frame["process"] = _owners(frame)
     return frame
 
@@ -122,6 +119,20 @@ def _services(frame: pd.DataFrame) -> list[str]:
 
 def _owners(frame: pd.DataFrame) -> list[str]:
     return [
-        name if isinstance(name, str) else _OWNERS.get(hidden, "")
+        name if isinstance(name, str) else _reason(hidden)
         for name, hidden in zip(frame["process"], frame["hidden"], strict=True)
     ]
+
+
+def _command_lines(frame: pd.DataFrame) -> list[str | None]:
+    """Of an owner that ended at once only name and pid are known: the cell says why."""
+    return [
+        f"({_reason(hidden)})" if isinstance(name, str) and not line and hidden else line
+        for name, line, hidden in zip(
+            frame["process"], frame["cmdline"], frame["hidden"], strict=True
+        )
+    ]
+
+
+def _reason(hidden: object) -> str:
+    return REASONS[Hidden(str(hidden))].short if hidden else ""

@@ -1,0 +1,27 @@
+"""Why an owner is not known, in the words that page and API share."""
+
+from typing import NamedTuple
+
+from porteye_core.model import Hidden
+
+
+class Reason(NamedTuple):
+    """The reason in a table's cell, and as a sentence."""
+
+    short: str
+    long: str
+
+
+REASONS = {
+    Hidden.PRIVILEGE: Reason(
+        "hidden (run as root)", "owner hidden: run the monitor with administrative rights"
+    ),
+    Hidden.GONE: Reason(
+        "ended before it could be read",
+        "owner unknown: the process had ended before it could be read",
+    ),
+    Hidden.KERNEL: Reason(
+        "not visible (kernel or other pid namespace)",
+        "no owner: the kernel or another pid namespace holds the socket",
+    ),
+}
