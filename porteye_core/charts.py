@@ -3,7 +3,7 @@
 Times come without a zone, as the reader's clock shows them: Plotly draws what it is given.
 """
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from typing import Any
 
 import pandas as pd
@@ -14,10 +14,12 @@ import plotly.graph_objects as go
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8A7C00", "#7B61C4")
 _OTHERS = "#8A8F98"
 _OPENED, _CLOSED = "#009E73", "#D55E00"
-_UNWATCHED = "rgba(128, 128, 128, 0.22)"
+_UNWATCHED = "rgba(128, 128, 128, 0.35)"
 
 Span = tuple[pd.Timestamp, pd.Timestamp]  # the range that every chart of a page shows
-_BAR_HEIGHT, _FRAME_HEIGHT = 22, 130
+_ROW_HEIGHT, _BAR_SHARE, _FRAME_HEIGHT, _FEWEST_ROWS = 22, 0.65, 130, 4
+_LEFT = 76  # pixels: charts that stand below each other share one time axis
+_LONGEST_NAME = 40
 
 
 def open_listeners(turnover: pd.DataFrame, gaps: pd.DataFrame, span: Span) -> go.Figure:
@@ -80,24 +82,26 @@ def timeline(lives: pd.DataFrame, gaps: pd.DataFrame, span: Span) -> go.Figure:
     drawn = lives.assign(
         row=rows, start=start, milliseconds=(end - start).dt.total_seconds() * 1000
     )
-    for program, color in _colors(drawn["process"]).items():
-        own = drawn[drawn["process"] == program]
-        figure.add_trace(_bars(own, str(program), color))
-    figure.update_layout(barmode="overlay", bargap=0.35)
     order = sorted(set(rows), key=lambda row: (int(row.split("/")[0]), row), reverse=True)
-    figure.update_yaxes(type="category", categoryorder="array", categoryarray=order)
-    height = _FRAME_HEIGHT + _BAR_HEIGHT * max(4, len(order))
+    figure.update_yaxes(type="category", dtick=1, categoryorder="array", categoryarray=order)
+    drawn_rows = max(_FEWEST_ROWS, len(order))
+    thickness = _BAR_SHARE * len(order) / drawn_rows  # in rows, which are taller where few
+    for name, color, own in _by_color(drawn):
+        figure.add_trace(_bars(own, name, color, thickness))
+    figure.update_layout(barmode="overlay")
+    height = _FRAME_HEIGHT + _ROW_HEIGHT * drawn_rows
     return _finished(figure, gaps, span, "", height=height)
 
 
-def _bars(lives: pd.DataFrame, program: str, color: str) -> go.Bar:
+def _bars(lives: pd.DataFrame, name: str, color: str, thickness: float) -> go.Bar:
     return go.Bar(
         base=lives["start"],
         # In milliseconds, as in turnover(). A life shorter than a pixel keeps its outline.
         x=lives["milliseconds"],
         y=lives["row"],
+        width=thickness,
         orientation="h",
-        name=program,
+        name=name,
         marker={"color": color, "line": {"color": color, "width": 2}},
         customdata=[_story(life) for life in lives.to_dict("records")],
         hovertemplate="%{customdata}<extra></extra>",
@@ -115,14 +119,23 @@ def _story(life: Mapping[Hashable, Any]) -> str:
 
 
 def _text(value: object) -> str:
-    """A name as Plotly shows it literally: it reads a subset of HTML in hover labels."""
+    """A name as Plotly shows it literally: it reads a subset of HTML in labels and legends."""
     return str(value).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def _colors(programs: Iterable[str]) -> dict[str, str]:
-    """The most frequent programs have a colour each; the others share grey."""
-    names = [str(name) for name in pd.Series(list(programs), dtype="str").value_counts().index]
-    return {name: PALETTE[i] if i < len(PALETTE) else _OTHERS for i, name in enumerate(names)}
+def _by_color(lives: pd.DataFrame) -> Iterator[tuple[str, str, pd.DataFrame]]:
+    """The most frequent programs, with a colour each; the others share grey and one name."""
+    programs = lives["process"].astype("str")
+    names = list(programs.value_counts().index)
+    for name, color in zip(names, PALETTE, strict=False):
+        yield _legend(name), color, lives[programs == name]
+    if others := names[len(PALETTE) :]:
+        yield f"{len(others)} more", _OTHERS, lives[programs.isin(others)]
+
+
+def _legend(name: str) -> str:
+    cut = name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
+    return _text(cut) or "unknown"
 
 
 def _whole_numbers(highest: int) -> dict[str, object]:
@@ -134,16 +147,17 @@ def _finished(
     figure: go.Figure, gaps: pd.DataFrame, span: Span, y_title: str, height: int
 ) -> go.Figure:
     for start, end in zip(gaps["start"], gaps["end"], strict=True):
+        # Above the bars: a life that goes on under it was not watched there.
         figure.add_vrect(
-            x0=start, x1=end, fillcolor=_UNWATCHED, line_width=0, layer="below", name="not watched"
+            x0=start, x1=end, fillcolor=_UNWATCHED, line_width=0, layer="above", name="not watched"
         )
     figure.update_layout(
         height=height,
-        margin={"l": 8, "r": 8, "t": 24, "b": 8},
+        margin={"l": _LEFT, "r": 8, "t": 24, "b": 8},
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
         showlegend=True,
         hoverlabel={"align": "left"},
     )
     figure.update_xaxes(type="date", range=list(span))
-    figure.update_yaxes(title_text=y_title, automargin=True, rangemode="tozero")
+    figure.update_yaxes(title_text=y_title, automargin=False, rangemode="tozero")
     return figure

@@ -1,6 +1,7 @@
 """Figures: what is in them, never their pixels."""
 
 import pandas as pd
+import plotly.graph_objects as go
 import pytest
 
 from porteye_core import charts
@@ -72,7 +73,8 @@ def test_a_story_says_what_is_known_and_is_never_markup(lives: pd.DataFrame) -> 
     first = bars["nginx"].customdata[0]
     assert "opened before 2025-12-31 23:00:00" in first
     assert "still open" in first
-    assert "&lt;b&gt;httpd" in bars["<b>httpd</b>"].customdata[0]
+    escaped = "&lt;b&gt;httpd&lt;/b&gt;"
+    assert escaped in bars[escaped].customdata[0]
 
 
 def test_times_without_a_watch_are_marked_in_every_chart(
@@ -96,3 +98,30 @@ def test_more_programs_than_colours_share_grey(lives: pd.DataFrame) -> None:
 
 def test_counts_below_six_are_labelled_with_whole_numbers(buckets: pd.DataFrame) -> None:
     assert charts.open_listeners(buckets, NO_GAPS, SPAN).layout.yaxis.dtick == 1
+
+
+def test_a_long_name_is_cut_in_the_legend(lives: pd.DataFrame) -> None:
+    (bar,) = charts.timeline(lives.assign(process="<" * 99), NO_GAPS, SPAN).data
+    assert bar.name == "&lt;" * 39 + "…"
+
+
+def test_charts_share_their_left_edge_and_their_bars_stay_thin(
+    buckets: pd.DataFrame, lives: pd.DataFrame
+) -> None:
+    timeline = charts.timeline(lives, GAPS, SPAN)
+    figures = (
+        charts.open_listeners(buckets, GAPS, SPAN),
+        charts.turnover(buckets, GAPS, SPAN, "hour"),
+        timeline,
+    )
+    assert len({figure.layout.margin.l for figure in figures}) == 1
+    assert not any(figure.layout.yaxis.automargin for figure in figures)
+    assert {figure.layout.shapes[0].layer for figure in figures} == {"above"}
+    one = charts.timeline(lives.iloc[:1], NO_GAPS, SPAN)
+    many = charts.timeline(pd.concat([lives.assign(port=i) for i in range(9)]), NO_GAPS, SPAN)
+    assert pixels(one, rows=1) == pytest.approx(pixels(many, rows=9))
+
+
+def pixels(figure: go.Figure, rows: int) -> float:
+    height = float(figure.layout.height) - charts._FRAME_HEIGHT
+    return float(figure.data[0].width) * height / rows
