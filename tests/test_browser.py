@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 from playwright.sync_api import Download, Page, expect, sync_playwright
@@ -89,7 +90,7 @@ def test_a_listener_is_seen_opening_and_closing_and_is_exported(app: App, page: 
         page.get_by_label("Port", exact=True).fill(str(port))
         page.get_by_label("Port", exact=True).press("Enter")
         page.wait_for_url(f"**port={port}*")
-        wait_for_cells(page, str(port), str(opener.pid), "● new")
+        wait_for_cells(page, str(port), str(opener.pid), "●")
         save(page, "live")
         opener.close(port)
         expect(page.get_by_text("Nothing that the filters let through")).to_be_visible()
@@ -126,6 +127,45 @@ def test_a_wrong_filter_is_said_beside_its_field(app: App, page: Page) -> None:
     page.get_by_label("Port", exact=True).press("Enter")
     expect(page.get_by_text("“eighty” is not a port.")).to_be_visible()
     wait_for_cells(page, str(app.url.rsplit(":", 1)[1]))
+
+
+def test_text_of_the_address_is_shown_and_never_followed(app: App, page: Page) -> None:
+    asked: set[str] = set()
+    page.on("request", lambda request: asked.add(request.url))
+    hostile = "![](http://evil.invalid/a.png) :red[x] :smile: :material/home: $a^2$"
+    show(page, f"{app.url}/?{urlencode({'port': hostile})}")
+    alert = page.get_by_test_id("stAlert")
+    expect(alert).to_be_visible()
+    shown = alert.inner_text().replace("\u2060", "")
+    assert f"“{hostile[:40]}” is not a port." in shown
+    show(page, f"{app.url}/?{urlencode({'protocol': hostile[31:]})}")
+    expect(alert).to_be_visible()
+    assert hostile[31:71] in alert.inner_text().replace("\u2060", "").replace(
+        "material_", "material/"
+    )
+    assert alert.locator("img, a, .katex, .stMarkdownColoredText").count() == 0
+    assert not {url for url in asked if "evil" in url.partition("?")[0]}
+
+
+def test_stable_keys_stand_in_the_address_and_survive_a_reload(app: App, page: Page) -> None:
+    show(page, f"{app.url}/history?range=1h&protocol=udp")
+    chosen = page.get_by_role("combobox", name="Time range")
+    for _ in range(2):
+        expect(chosen).to_have_value("Last hour")
+        expect(page.get_by_role("combobox", name="Protocol")).to_have_value("UDP")
+        assert parse_qs(urlsplit(page.url).query) == {"range": ["1h"], "protocol": ["udp"]}
+        page.reload()
+    expect(chosen).to_have_value("Last hour")
+    chosen.click()
+    page.get_by_role("option", name="From … to …").click()
+    page.wait_for_url("**range=custom*since=*until=*")
+    bounds = page.url
+    page.reload()
+    expect(chosen).to_have_value("From … to …")
+    page.get_by_role("link", name="Activity").click()
+    page.wait_for_url("**/activity?*")
+    expect(chosen).to_have_value("From … to …")
+    page.wait_for_url(bounds.replace("/history?", "/activity?"))
 
 
 def test_the_page_asks_nothing_of_any_other_host(app: App, page: Page) -> None:

@@ -3,17 +3,22 @@
 A page without values also raises no exception, so every test asserts values first.
 """
 
+import json
 import re
 import sqlite3
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from streamlit.runtime.context import ContextProxy
 from streamlit.testing.v1 import AppTest
 
-from porteye_core import dashboard
+from porteye_core import config, dashboard
 from porteye_core.store import migrations
 from porteye_core.store.sqlite import open_writer
+from porteye_core.ui.context import View
+from porteye_core.ui.markdown import code, literal
 from tests.kit.seeding import Instant
 from tests.kit.service import PROJECT
 from tests.kit.values import HOST
@@ -32,9 +37,22 @@ def page(seeded: Instant, monkeypatch: pytest.MonkeyPatch) -> AppTest:
     return open_page(seeded.db, monkeypatch)
 
 
-def open_page(db: Path, monkeypatch: pytest.MonkeyPatch) -> AppTest:
+def open_page(
+    db: Path, monkeypatch: pytest.MonkeyPatch, said: Mapping[str, str] | None = None
+) -> AppTest:
     monkeypatch.setenv("PORTEYE_DB", str(db))
-    return AppTest.from_file(str(PROJECT / "streamlit_app.py"), default_timeout=30).run()
+    page = AppTest.from_file(str(PROJECT / "streamlit_app.py"), default_timeout=30)
+    for name, value in (said or {}).items():
+        page.query_params[name] = value
+    return page.run()
+
+
+def address(page: AppTest) -> dict[str, str]:
+    """What the URL says: one value a name, which the test runner keeps bare or in a list."""
+    return {
+        name: value if isinstance(value, str) else value[-1]
+        for name, value in page.query_params.items()
+    }
 
 
 def switch(page: AppTest, view: str) -> AppTest:
@@ -61,7 +79,7 @@ def test_live_shows_what_listens_and_counts_it(page: AppTest) -> None:
     shown = table(page)
     assert list(shown["port"]) == [53, 80, 5432, 8765]
     assert list(shown["process"])[1:] == ["nginx", "postgres", "python3"]
-    assert list(shown["mark"]) == ["", "", "", "● new"]
+    assert list(shown["mark"]) == ["", "", "", "●"]
     assert shown["cpu"].iloc[2] == 12.34
     assert metrics(page) == {
         "Listeners": "4",
@@ -69,7 +87,7 @@ def test_live_shows_what_listens_and_counts_it(page: AppTest) -> None:
         "UDP": "1",
         "Processes": "3",
         "Clients": "7",
-        "New in the last minute": "1",
+        "New": "1",
     }
 
 
@@ -100,13 +118,124 @@ def test_a_wrong_filter_gets_a_message_and_changes_nothing(page: AppTest) -> Non
 
 
 def test_the_url_carries_the_filters(seeded: Instant, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PORTEYE_DB", str(seeded.db))
-    page = AppTest.from_file(str(PROJECT / "streamlit_app.py"), default_timeout=30)
-    page.query_params["port"] = "5432"
-    page.query_params["limit"] = "3"
-    page.run()
+    said = {"port": "5432", "limit": "3", "range": "1h", "protocol": "tcp", "process": "post"}
+    page = open_page(seeded.db, monkeypatch, said)
     assert list(table(page)["port"]) == [5432]
     assert page.number_input(key="limit").value == 3
+    assert page.selectbox(key="range").value == "1h"
+    assert page.selectbox(key="protocol").value == "tcp"
+    assert address(page) == said
+    page.selectbox(key="protocol").set_value("all").run()
+    page.selectbox(key="range").set_value("7d").run()
+    assert address(page) == {"port": "5432", "limit": "3", "range": "7d", "process": "post"}
+
+
+WRONG = [
+    ("range", "bogus", "“bogus” is not a range."),
+    ("range", "Last hour", "“Last hour” is not a range."),
+    ("protocol", "sctp", "“sctp” is not a protocol."),
+    ("limit", "99999", "“99999” is not a number of records."),
+    ("limit", "-1", "“-1” is not a number of records."),
+    ("since", "garbage", "“garbage” is not a time."),
+    ("since", "0001-01-01T00:00:00Z", "“0001-01-01T00:00:00Z” is out of range."),
+    ("until", "9999-12-31T23:59:59Z", "“9999-12-31T23:59:59Z” is out of range."),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "said"), WRONG)
+def test_a_wrong_value_in_the_url_is_said_and_leaves_the_default(
+    name: str, value: str, said: str, seeded: Instant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = open_page(seeded.db, monkeypatch, {name: value})
+    assert len(table(page)) == 4
+    assert len(page.error) == 1
+    assert literal(said) in page.error[0].value
+    assert value not in address(page).values()
+    assert len(page.run().error) == 1  # until the field is changed
+    if name in ("range", "protocol"):
+        assert not page.selectbox(key=name).set_value({"range": "1h"}.get(name, "udp")).run().error
+
+
+def test_ends_of_a_range_in_the_url_are_kept_to_the_second(
+    seeded: Instant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = {"range": "custom", "since": "1970-01-01T00:00:01Z", "until": "2100-12-31T23:59:59Z"}
+    page = open_page(seeded.db, monkeypatch, said)
+    assert not page.exception
+    assert address(page) == said
+    assert len(table(switch(page, "history"))) == 6
+    ends_alone = {"until": "2001-01-01T00:00:00Z"}
+    page = open_page(seeded.db, monkeypatch, ends_alone)
+    assert page.selectbox(key="range").value == "custom"
+    for view in ("history", "activity"):
+        assert not switch(page, view).exception
+    assert "No listener that the filters let through" in texts(page)
+
+
+def test_a_range_up_to_now_ends_whenever_it_is_asked_for(page: AppTest) -> None:
+    page.selectbox(key="range").set_value("15m").run()
+    view = page.session_state["view"]
+    assert view.filters.since is None
+    assert view.asked(10**15).since == 10**15 - 15 * 60 * 10**6
+    assert View(view.db, view.filters).asked(10**15).since is None
+
+
+HOSTILE = "![](http://evil.invalid/a.png) :red[x] :material/home: $a$ www.evil.invalid `x` <b>"
+
+
+def test_what_is_quoted_is_never_markup(seeded: Instant, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = open_page(seeded.db, monkeypatch, {"port": HOSTILE, "protocol": HOSTILE})
+    said = [error.value for error in page.error]
+    assert len(said) == 2
+    for text in said:
+        assert "\\!\\[\\]\\(http\\:\u2060//evil" in text
+        assert "![](" not in text
+    shown = literal(HOSTILE)
+    assert ":red[" not in shown
+    assert ":material" not in shown
+    assert not re.search(r"(?<!\\)[$`<\[!(]", shown)
+    assert "www.evil" not in shown
+    assert re.sub(r"\\(.)|\u2060", r"\1", shown) == HOSTILE
+    assert literal("a\n# b") == "a \\# b"
+    assert code("a`b") == "``a`b``"
+
+
+def test_a_database_that_cannot_be_read_is_said_literally_everywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = tmp_path / "![x](y) *db*"
+    broken.write_text("no database, and long enough to be taken for one" * 100)
+    page = open_page(broken, monkeypatch)
+    assert texts(page).count(literal(broken)) == 2
+    assert "Nobody has watched yet" not in texts(page)
+    assert not switch(page, "history").get("download_button")
+
+
+def test_the_columns_that_matter_fit_a_window_of_1280_pixels(page: AppTest) -> None:
+    columns = json.loads(page.dataframe[0].proto.columns)
+    order = list(page.dataframe[0].proto.column_order)
+    asked = [
+        *("port", "service", "address", "protocol", "process", "pid", "user", "cmdline"),
+        *("cpu", "rss", "clients", "since"),
+    ]
+    assert order[1 : 1 + len(asked)] == asked
+    assert sum(columns[name]["width"] for name in order[: 1 + len(asked)]) <= 920
+
+
+def test_a_phone_gets_port_process_and_address_first(
+    seeded: Instant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ContextProxy, "headers", {"User-Agent": "X (Linux; Android) Mobile"})
+    page = open_page(seeded.db, monkeypatch)
+    assert list(page.dataframe[0].proto.column_order)[:4] == ["mark", "port", "process", "address"]
+
+
+def test_tables_and_charts_have_a_name_for_those_who_do_not_see_them(page: AppTest) -> None:
+    assert page.dataframe[0].proto.alt == "What listens now"
+    assert switch(page, "history").dataframe[0].proto.alt == "Events, the newest first"
+    charts = switch(page, "activity").get("plotly_chart")
+    assert "4 at the end" in charts[0].proto.alt
+    assert all(chart.proto.alt for chart in charts)
 
 
 def test_filters_survive_a_change_of_view(page: AppTest) -> None:
@@ -160,7 +289,7 @@ def test_a_stopped_monitor_is_said_before_its_last_table(
 ) -> None:
     page = open_page(abandoned.db, monkeypatch)
     assert "The monitor is not running." in page.warning[0].value
-    assert "python monitor_service.py" in page.warning[0].value
+    assert config.monitor_command(abandoned.db) in page.warning[0].value
     assert len(table(page)) == 4
     assert "Not running" in texts(page)
 
@@ -175,10 +304,12 @@ def test_nothing_new_is_marked_once_the_monitor_has_gone(
 def test_without_a_database_every_view_says_what_to_do(
     view: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    page = switch(open_page(tmp_path / "absent.db", monkeypatch), view)
+    absent = tmp_path / "absent.db"
+    page = switch(open_page(absent, monkeypatch), view)
     assert "Nothing is recorded yet" in texts(page)
-    assert "python monitor_service.py" in texts(page)
+    assert texts(page).count(config.monitor_command(absent)) == 2
     assert not page.exception
+    assert not page.get("download_button")
 
 
 def test_a_monitor_that_has_not_looked_yet_is_said_to_start(
@@ -200,8 +331,10 @@ def test_another_schema_is_said_with_what_to_do(
     made.execute(f"PRAGMA user_version = {version}")
     made.close()
     page = open_page(db, monkeypatch)
-    assert said in texts(page)
+    assert texts(page).count(said) == 2  # in the view and in the sidebar
+    assert "Nobody has watched yet" not in texts(page)
     assert not page.exception
+    assert not switch(page, "history").get("download_button")
 
 
 def test_a_custom_range_stands_in_the_url_in_utc(page: AppTest) -> None:

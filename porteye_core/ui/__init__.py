@@ -25,9 +25,9 @@ def main(config: Config) -> None:
     )
     with st.sidebar:
         st.header("PortEye", anchor=False)
-        filters = sidebar.filters()
+        filters, length = sidebar.filters()
         st.divider()
         monitor_state.panel(config.db)
     layout.use_the_width()
-    View(config.db, filters).keep()
+    View(config.db, filters, length).keep()
     page.run()

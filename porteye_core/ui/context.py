@@ -1,6 +1,6 @@
 """What a view works from, kept in the session: views are files, and files take no arguments."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -14,10 +14,16 @@ _KEY = "view"
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """The database and the filters of the page."""
+    """The database and the filters of the page; `length` is that of a range which ends now,
+    whenever that is, and None where the filters themselves bound the time."""
 
     db: Path
     filters: Filters
+    length: int | None = None
+
+    def asked(self, now: int) -> Filters:
+        """The filters of one look, at this moment."""
+        return replace(self.filters, since=now - self.length) if self.length else self.filters
 
     def keep(self) -> None:
         """Make this the session's."""

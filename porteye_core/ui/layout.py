@@ -1,15 +1,32 @@
 """Sizes that the views share."""
 
+from collections.abc import Iterable
+
 import streamlit as st
 
 _ROW, _HEADER, _TALLEST = 35, 38, 820  # pixels, as Streamlit draws a table
 # Streamlit leaves six empty lines above a page and a thumb's breadth beside it; a table needs them.
-_STYLE = "<style>.stMainBlockContainer {padding: 4.2rem clamp(1rem, 2vw, 2.5rem) 2rem}</style>"
+# Its counts are as tall as a chart each, and on a phone they would fill the screen.
+_STYLE = """<style>
+.stMainBlockContainer {padding: 4.2rem clamp(1rem, 2vw, 2.5rem) 2rem}
+[data-testid=stMetric] > div {padding: .3rem .7rem}
+[data-testid=stMetricValue] {font-size: 1.4rem}
+@media (max-width: 640px) {
+    .stElementContainer:has(> [data-testid=stMetric]) {flex: 1 1 28%; min-width: 0}
+}
+</style>"""
 
 
 def table_height(rows: int) -> int:
     """The height of a table that shows all of these rows, or scrolls."""
     return min(_HEADER + _ROW * rows, _TALLEST)
+
+
+def in_order(columns: Iterable[str], on_a_phone: Iterable[str]) -> list[str]:
+    """The columns as they stand; on a phone, those which fit its width come first."""
+    # What MDN recommends to look for; the width itself is not known to the server.
+    phone = "Mobi" in str(st.context.headers.get("User-Agent", ""))
+    return list(dict.fromkeys([*(on_a_phone if phone else ()), *columns]))
 
 
 def use_the_width() -> None:

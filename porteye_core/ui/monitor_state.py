@@ -7,13 +7,18 @@ from pathlib import Path
 
 import streamlit as st
 
+from porteye_core.config import monitor_command
 from porteye_core.errors import StoreError, StoreMissing
 from porteye_core.store import lock
 from porteye_core.store.reader import open_reader
 from porteye_core.store.status import State, Status, status
 from porteye_core.ui.context import local
+from porteye_core.ui.markdown import code, literal
 
-_START = "Start it with `python monitor_service.py`."
+
+def start(db: Path) -> str:
+    """What to do where no monitor runs."""
+    return f"Start it with {code(monitor_command(db))}."
 
 
 def now() -> int:
@@ -30,9 +35,9 @@ def read(db: Path, draw: Callable[[sqlite3.Connection], None]) -> None:
         if lock.holder(db):
             st.info("The monitor is starting: the first look is a moment away.")
         else:
-            st.info(f"Nothing is recorded yet, and no monitor is running. {_START}")
+            st.info(f"Nothing is recorded yet, and no monitor is running. {start(db)}")
     except StoreError as err:
-        st.warning(str(err), icon=":material/database:")
+        st.warning(literal(err), icon=":material/database:")
 
 
 @st.fragment(run_every=2)
@@ -42,39 +47,46 @@ def panel(db: Path) -> None:
     try:
         with open_reader(db) as connection:
             current = status(connection, db, now())
-    except StoreError:
+    except StoreMissing:
         current = Status(State.STARTING if lock.holder(db) else State.NEVER, None, None)
+    except StoreError as err:
+        st.badge("Not readable", icon=":material/database:", color="orange")
+        st.caption(literal(err))
+        return
     _BADGES[current.state]()
-    _details(current)
+    _details(current, db)
 
 
-def _details(current: Status) -> None:
+def _details(current: Status, db: Path) -> None:
     if current.watch is None:
         if current.state is State.NEVER:
-            st.caption(f"Nobody has watched yet. {_START}")
+            st.caption(f"Nobody has watched yet. {start(db)}")
         return
     watch = current.watch
     if current.state is State.STOPPED:
         ended = watch.stopped_at or watch.seen_at
         how = "stopped" if watch.stopped_at else "was last seen"
-        st.caption(f"It {how} {local(ended)}. {_START}")
+        st.caption(f"It {how} {local(ended)}. {start(db)}")
         return
     if current.state is State.STALLED:
-        st.caption(f"It has not been able to look since {local(watch.seen_at)}. See its log.")
+        moment = local(watch.seen_at)
+        st.caption(f"It has not been able to look since {moment}. See its log.")
     plan = watch.plan
     st.caption(
-        f"Since {local(watch.started_at)}, pid {current.pid}, by **{plan.source}** every"
+        f"Since {local(watch.started_at)}, pid {current.pid},"
+        f" by **{literal(plan.source)}** every"
         f" {plan.interval_us / 1e6:g} s."
     )
     if plan.why:
-        st.caption(f":material/help: {plan.why}")
+        st.caption(f":material/help: {literal(plan.why)}")
     if current.hidden:
         verb = "listener has" if current.hidden == 1 else "listeners have"
         st.caption(f"{current.hidden} {verb} no known owner.")
     if current.lost:
         st.caption(f":orange[{current.lost} kernel records were lost.]")
     for limit in plan.limits:
-        st.caption(f":material/info: {limit.text}" + (f" `{limit.hint}`" if limit.hint else ""))
+        hint = f" {code(limit.hint)}" if limit.hint else ""
+        st.caption(f":material/info: {literal(limit.text)}{hint}")
 
 
 _BADGES = {
@@ -86,12 +98,14 @@ _BADGES = {
 }
 
 
-def notice_if_not_current(current: Status) -> None:
+def notice_if_not_current(current: Status, db: Path) -> None:
     """Say above a view of now that it is not now."""
     watch = current.watch
     if current.state in (State.STOPPED, State.NEVER):
-        ended = f" What follows was last seen {local(watch.seen_at)}." if watch else ""
-        st.warning(f"The monitor is not running.{ended} {_START}", icon=":material/visibility_off:")
+        seen = f" What follows was last seen {local(watch.seen_at)}." if watch else ""
+        st.warning(
+            f"The monitor is not running.{seen} {start(db)}", icon=":material/visibility_off:"
+        )
     elif current.state is State.STALLED and watch:
         st.warning(
             f"The monitor runs, but has not been able to look since {local(watch.seen_at)}.",

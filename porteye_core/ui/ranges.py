@@ -12,10 +12,6 @@ class Range:
     label: str
     length: int | None
 
-    def since(self, now: int) -> int | None:
-        """Where the range begins if it ends now."""
-        return None if self.length is None else now - self.length
-
 
 # The keys stand in the URL.
 RANGES = {

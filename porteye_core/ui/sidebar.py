@@ -1,8 +1,6 @@
 """The filters: widgets to Filters, and both to the URL."""
 
-import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 import streamlit as st
@@ -10,67 +8,51 @@ import streamlit as st
 from porteye_core import filters as texts
 from porteye_core.errors import FilterError
 from porteye_core.model import Filters, Protocol
-from porteye_core.ui.context import viewers_zone
+from porteye_core.ui import address, custom_range
+from porteye_core.ui.markdown import literal
 from porteye_core.ui.ranges import CUSTOM, DEFAULT, RANGES
 
 _T = TypeVar("_T")
-_LABELS = {**{name: each.label for name, each in RANGES.items()}, CUSTOM: "From … to …"}
+_RANGES = {**{name: each.label for name, each in RANGES.items()}, CUSTOM: "From … to …"}
+_PROTOCOLS = {"all": "TCP and UDP", **{each.value: each.upper() for each in Protocol}}
+_RECORDS = 100
 
 
-def filters() -> Filters:
-    """Draw the widgets and return what they say; a text that cannot be understood gets a message
-    and leaves its filter as it was."""
+def filters() -> tuple[Filters, int | None]:
+    """Draw the widgets and return what they say, with the length of a range that ends now; a text
+    that cannot be understood gets a message and leaves its filter as it was."""
     no_ports: tuple[tuple[int, int], ...] = ()
     ports = _understood("port", _port_text(), texts.ports, no_ports)
     process = _understood("process", _process_text(), texts.process, "")
-    protocol = st.selectbox(
-        "Protocol",
-        ["all", *Protocol],
-        format_func=_protocol_label,
-        key="protocol",
-        bind="query-params",
-    )
-    since, until = _range()
-    limit = st.number_input(
-        "Number of records to display",
-        min_value=1,
-        max_value=texts.MOST_RECORDS,
-        value=100,
-        key="limit",
-        bind="query-params",
-        help="In the history and the timeline. An export always has every record.",
-    )
-    return Filters(
+    protocol = _protocol()
+    chosen = _range()
+    since, until = custom_range.draw() if chosen == CUSTOM else (None, None)
+    limit = _limit()
+    _write(since, until)
+    asked = Filters(
         ports=ports,
         process=process,
         protocol=None if protocol == "all" else Protocol(protocol),
-        limit=int(limit),
+        limit=limit,
         since=since,
         until=until,
     )
+    return asked, None if chosen == CUSTOM else RANGES[chosen].length
 
 
 def _port_text() -> str:
+    address.start("port", str, "")
     return st.text_input(
         "Port",
         key="port",
-        bind="query-params",
         placeholder="80, 443, 8000-8999",
         help="Ports and ranges, separated by commas.",
     )
 
 
 def _process_text() -> str:
-    return st.text_input(
-        "Process",
-        key="process",
-        bind="query-params",
-        placeholder="part of a name or command line",
-    )
-
-
-def _protocol_label(value: str) -> str:
-    return "TCP and UDP" if value == "all" else value.upper()
+    address.start("process", str, "")
+    return st.text_input("Process", key="process", placeholder="part of a name or command line")
 
 
 def _understood(field: str, text: str, parse: Callable[[str], _T], default: _T) -> _T:
@@ -79,54 +61,92 @@ def _understood(field: str, text: str, parse: Callable[[str], _T], default: _T) 
     try:
         st.session_state[kept] = parse(text)
     except FilterError as err:
-        st.error(f"{err} The filter is unchanged.", icon=":material/error:")
+        _say(f"{err} The filter is unchanged.")
     value: _T = st.session_state.get(kept, default)
     return value
 
 
-def _range() -> tuple[int | None, int | None]:
-    options = list(_LABELS)
+def _protocol() -> str:
+    address.start("protocol", _known(_PROTOCOLS, "protocol"), "all")
+    return _choice("Protocol", _PROTOCOLS, "protocol")
+
+
+def _range() -> str:
+    bounded = "since" in st.query_params or "until" in st.query_params
+    address.start("range", _known(_RANGES, "range"), CUSTOM if bounded else DEFAULT)
+    return _choice(
+        "Time range", _RANGES, "range", "Of the history and the activity; Live always shows now."
+    )
+
+
+def _choice(label: str, labels: dict[str, str], name: str, explained: str | None = None) -> str:
     chosen = st.selectbox(
-        "Time range",
-        options,
-        index=options.index(DEFAULT),
-        format_func=_LABELS.__getitem__,
-        key="range",
-        bind="query-params",
-        help="Of the history and the activity; Live always shows now.",
-    )
-    if chosen == CUSTOM:
-        return _custom_range()
-    for name in ("since", "until"):
-        if name in st.query_params:
-            del st.query_params[name]
-    return RANGES[chosen].since(time.time_ns() // 1000), None
-
-
-def _custom_range() -> tuple[int | None, int | None]:
-    """Both ends in the viewer's zone; the URL has them in UTC and means the same anywhere."""
-    now = datetime.now(UTC).replace(second=0, microsecond=0)
-    since = _moment("since", "From", now - timedelta(days=1))
-    until = _moment("until", "To", now)
-    if since > until:
-        st.error("“From” is later than “To”: nothing lies between them.", icon=":material/error:")
-    return round(since.timestamp() * 1e6), round(until.timestamp() * 1e6)
-
-
-def _moment(name: str, label: str, default: datetime) -> datetime:
-    zone = viewers_zone()
-    try:
-        stored = texts.time(name, st.query_params.get(name, ""))
-    except FilterError:
-        stored = None
-    start = default if stored is None else datetime.fromtimestamp(stored / 1e6, UTC)
-    given = st.datetime_input(
         label,
-        start.astimezone(zone).replace(tzinfo=None),
-        key=f"pick_{name}",
-        step=60,
-        persist_state="session",
+        list(labels),
+        format_func=labels.__getitem__,
+        key=name,
+        on_change=address.forget,
+        args=(name,),
+        help=explained,
     )
-    moment = (given or start).replace(tzinfo=zone).astimezone(UTC)
-    st.query_params[name] = f"{moment:%Y-%m-%dT%H:%M:%SZ}"
-    return moment
+    _complain(name)
+    return chosen
+
+
+def _limit() -> int:
+    address.start("limit", _records, _RECORDS)
+    limit = st.number_input(
+        "Number of records to display",
+        min_value=1,
+        max_value=texts.MOST_RECORDS,
+        step=1,
+        key="limit",
+        on_change=address.forget,
+        args=("limit",),
+        help="In the history and the timeline. An export always has every record.",
+    )
+    _complain("limit")
+    return int(limit)
+
+
+def _known(labels: dict[str, str], name: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        key = text.strip().lower()
+        if key not in labels:
+            raise FilterError(name, f"“{text[:40]}” is not a {name}.", f"Use {', '.join(labels)}.")
+        return key
+
+    return parse
+
+
+def _records(text: str) -> int:
+    digits = text.strip()
+    known = digits.isascii() and digits.isdecimal() and len(digits) < 10
+    if not (known and 1 <= int(digits) <= texts.MOST_RECORDS):
+        raise FilterError(
+            "limit",
+            f"“{text[:40]}” is not a number of records.",
+            f"Use 1 to {texts.MOST_RECORDS}.",
+        )
+    return int(digits)
+
+
+def _complain(name: str) -> None:
+    if said := address.wrong(name):
+        _say(f"{said} The address was not followed.")
+
+
+def _say(text: str) -> None:
+    st.error(literal(text), icon=":material/error:")
+
+
+def _write(since: int | None, until: int | None) -> None:
+    usual = {"port": "", "process": "", "protocol": "all", "range": DEFAULT, "limit": _RECORDS}
+    said = {
+        name: str(st.session_state[name])
+        for name, value in usual.items()
+        if st.session_state[name] != value
+    }
+    if since is not None and until is not None:
+        said |= {"since": custom_range.stamp(since), "until": custom_range.stamp(until)}
+    address.write(said)

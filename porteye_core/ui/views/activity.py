@@ -2,15 +2,18 @@
 
 import sqlite3
 from dataclasses import replace
+from pathlib import Path
 
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
 from porteye_core import charts
+from porteye_core.model import Filters
 from porteye_core.store import frames
 from porteye_core.store.status import gaps, status
 from porteye_core.ui.context import View, viewers_zone
+from porteye_core.ui.markdown import literal
 from porteye_core.ui.monitor_state import now, read
 from porteye_core.ui.ranges import bucket
 
@@ -24,22 +27,25 @@ def activity() -> None:
 
 
 def _in_range(connection: sqlite3.Connection, view: View) -> None:
-    until = now() if view.filters.until is None else view.filters.until
+    filters = view.asked(now())
+    until = now() if filters.until is None else filters.until
     begun = frames.first_event_at(connection)
     # Before the first event there is nothing to draw, however long the range.
-    since = max(view.filters.since or 0, until if begun is None else begun)
-    _draw(connection, view, min(since, until - _SHORTEST), until)
+    since = max(filters.since or 0, until if begun is None else begun)
+    since = min(since, until - _SHORTEST)
+    _draw(connection, view.db, replace(filters, since=since, until=until), since, until)
 
 
-def _draw(connection: sqlite3.Connection, view: View, since: int, until: int) -> None:
-    filters = replace(view.filters, since=since, until=until)
+def _draw(
+    connection: sqlite3.Connection, db: Path, filters: Filters, since: int, until: int
+) -> None:
     lives, total = frames.lives(connection, filters, since, until)
     if not total:
         st.info("No listener that the filters let through was open in this time range.")
         return
     name, length = bucket(until - since)
     buckets = frames.turnover(connection, filters, length)
-    watching = status(connection, view.db, now()).is_current
+    watching = status(connection, db, now()).is_current
     unwatched = frames.intervals(gaps(connection, since, until, watching=watching))
     zone = viewers_zone()
     for frame in (lives, buckets, unwatched):
@@ -49,17 +55,30 @@ def _draw(connection: sqlite3.Connection, view: View, since: int, until: int) ->
         pd.Timestamp(edge, unit="us", tz="UTC").tz_convert(zone).tz_localize(None)
         for edge in (since, until)
     )
-    st.caption(f"Times are in {zone.key}. Nobody watched where the background is grey.")
+    st.caption(f"Times are in {literal(zone.key)}. Nobody watched where the background is grey.")
     axis = (start, end)
-    _chart("Open over time", charts.open_listeners(buckets, unwatched, axis), "open")
-    _chart("Opened and closed", charts.turnover(buckets, unwatched, axis, name), "turnover")
+    _chart(
+        "Open over time",
+        charts.open_listeners(buckets, unwatched, axis),
+        f"Line of how many listeners were open; {buckets['open'].iloc[-1]} at the end.",
+    )
+    _chart(
+        "Opened and closed",
+        charts.turnover(buckets, unwatched, axis, name),
+        f"Bars of what opened and closed per {name};"
+        f" {buckets['opened'].sum()} opened and {buckets['closed'].sum()} closed in all.",
+    )
     shown = "" if len(lives) == total else f", the latest {len(lives):,} of {total:,}"
-    _chart(f"Lives{shown}", charts.timeline(lives, unwatched, axis), "timeline")
+    _chart(
+        f"Lives{shown}",
+        charts.timeline(lives, unwatched, axis),
+        f"One bar for each of {len(lives)} listeners, from when it opened to when it closed.",
+    )
 
 
-def _chart(title: str, figure: go.Figure, key: str) -> None:
+def _chart(title: str, figure: go.Figure, alt: str) -> None:
     st.markdown(f"##### {title}")
-    st.plotly_chart(figure, key=key, config={"displaylogo": False})
+    st.plotly_chart(figure, key=alt.split(maxsplit=1)[0], config={"displaylogo": False}, alt=alt)
 
 
 activity()

@@ -1,49 +1,57 @@
 """History: what opened and closed, newest first, and all of it as CSV."""
 
 import sqlite3
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
+from porteye_core.errors import StoreError
 from porteye_core.store import frames
 from porteye_core.store.export import history_csv
 from porteye_core.store.reader import open_reader
 from porteye_core.ui.context import View, viewers_zone
-from porteye_core.ui.layout import table_height
-from porteye_core.ui.monitor_state import read
+from porteye_core.ui.layout import in_order, table_height
+from porteye_core.ui.monitor_state import now, read
+
+_EXPORTABLE = "exportable"
 
 _COLUMNS: dict[str, Any] = {
     "at": st.column_config.DatetimeColumn(
-        "Time", format="YYYY-MM-DD HH:mm:ss.SSS", width=190, help="In your time zone"
+        "Time", format="YYYY-MM-DD HH:mm:ss.SSS", width=158, help="In your time zone"
     ),
-    "kind": st.column_config.TextColumn("Event", width=76),
+    "kind": st.column_config.TextColumn("Event", width=66),
     "seen": st.column_config.TextColumn(
         "Seen",
-        width=60,
+        width=54,
         help="How exact the time is — kernel: to the microsecond; poll: within one interval"
         " before it; gap: some time before it, while nobody watched",
     ),
-    "port": st.column_config.NumberColumn("Port", format="%d", width=64),
-    "service": st.column_config.TextColumn("Service", width=92),
-    "address": st.column_config.TextColumn("Address", width=110),
-    "protocol": st.column_config.TextColumn("Proto", width=56),
-    "process": st.column_config.TextColumn("Process", width=130),
-    "pid": st.column_config.NumberColumn("PID", format="%d", width=72),
-    "user": st.column_config.TextColumn("User", width=84),
-    "cmdline": st.column_config.TextColumn("Command line", width=320),
+    "port": st.column_config.NumberColumn("Port", format="%d", width=56),
+    "service": st.column_config.TextColumn("Service", width=76),
+    "address": st.column_config.TextColumn("Address", width=84),
+    "protocol": st.column_config.TextColumn("Proto", width=48),
+    "process": st.column_config.TextColumn("Process", width=92),
+    "pid": st.column_config.NumberColumn("PID", format="%d", width=64),
+    "user": st.column_config.TextColumn("User", width=56),
+    "cmdline": st.column_config.TextColumn("Command line", width=160),
 }
+_ON_A_PHONE = ("at", "kind", "port", "process")
 
 
 @st.fragment(run_every=5)
 def newest() -> None:
     """The newest events that the filters let through."""
     view = View.current()
+    if _readable(view.db) != st.session_state[_EXPORTABLE]:
+        st.rerun()  # the button stands outside of this fragment
     read(view.db, lambda connection: _show(connection, view))
 
 
 def _show(connection: sqlite3.Connection, view: View) -> None:
-    table = frames.history(connection, view.filters)
-    total = frames.event_count(connection, view.filters)
+    filters = view.asked(now())
+    table = frames.history(connection, filters)
+    total = frames.event_count(connection, filters)
     if table.empty:
         st.info("No event that the filters let through is recorded in this time range.")
         return
@@ -51,22 +59,26 @@ def _show(connection: sqlite3.Connection, view: View) -> None:
     table["at"] = table["at"].dt.tz_convert(viewers_zone())
     st.dataframe(
         table,
-        column_order=list(_COLUMNS),
+        column_order=in_order(_COLUMNS, _ON_A_PHONE),
         column_config=_COLUMNS,
         hide_index=True,
         height=table_height(len(table)),
         key="events",
         placeholder="",
+        alt="Events, the newest first",
     )
 
 
 def export() -> None:
-    """A button that makes the file only when it is asked for."""
+    """A button that makes the file only when it is asked for, where there is something to read."""
     view = View.current()
+    st.session_state[_EXPORTABLE] = _readable(view.db)
+    if not st.session_state[_EXPORTABLE]:
+        return
 
     def whole() -> bytes:
         with open_reader(view.db) as connection:
-            return "".join(history_csv(connection, view.filters)).encode()
+            return "".join(history_csv(connection, view.asked(now()))).encode()
 
     st.download_button(
         "Export the whole filtered history as CSV",
@@ -76,6 +88,14 @@ def export() -> None:
         icon=":material/download:",
         on_click="ignore",
     )
+
+
+def _readable(db: Path) -> bool:
+    try:
+        with open_reader(db):
+            return True
+    except StoreError:
+        return False
 
 
 export()

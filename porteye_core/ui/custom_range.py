@@ -1,0 +1,84 @@
+"""A range with both ends: in the viewer's zone on the page, and in UTC in the URL, where it means
+the same to everybody."""
+
+import time
+from datetime import UTC, datetime
+
+import streamlit as st
+
+from porteye_core import filters as texts
+from porteye_core.errors import FilterError
+from porteye_core.ui import address
+from porteye_core.ui.context import viewers_zone
+from porteye_core.ui.markdown import literal
+
+_MINUTE = 60 * 1_000_000
+_DAY = 24 * 60 * _MINUTE
+_FIRST_YEAR, _LAST_YEAR = 1970, 2100
+# Wherever on Earth the viewer is, both years lie between these.
+_EARLIEST, _LATEST = datetime(1969, 12, 31), datetime(2101, 1, 2)  # noqa: DTZ001 - the clock's
+
+
+def draw() -> tuple[int, int]:
+    """Draw both fields and return what they say, in microseconds since the epoch."""
+    now = time.time_ns() // 1000 // _MINUTE * _MINUTE
+    since = _moment("since", "From", now - _DAY)
+    until = _moment("until", "To", now)
+    if since > until:
+        st.error("“From” is later than “To”: nothing lies between them.", icon=":material/error:")
+    return since, until
+
+
+def stamp(micros: int) -> str:
+    """A time as it stands in the URL."""
+    at = datetime.fromtimestamp(micros // 1_000_000, UTC)
+    return f"{at:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _moment(name: str, label: str, default: int) -> int:
+    exact = f"exact_{name}"
+    if exact not in st.session_state:
+        st.session_state[exact] = address.first(name, lambda text: _parsed(name, text), default)
+    kept: int = st.session_state[exact]
+    shown = _on_the_clock(kept)
+    key = f"pick_{name}"
+    if key not in st.session_state:
+        st.session_state[key] = shown
+    given = st.datetime_input(
+        label,
+        min_value=_EARLIEST,
+        max_value=_LATEST,
+        key=key,
+        step=60,
+        persist_state="session",
+        on_change=address.forget,
+        args=(name,),
+    )
+    if said := address.wrong(name):
+        st.error(literal(f"{said} The address was not followed."), icon=":material/error:")
+    # The field has no seconds, and an hour that the clock repeats is not told apart in it: only a
+    # field that was changed says more than what is kept.
+    if given is not None and given != shown:
+        st.session_state[exact] = round(given.replace(tzinfo=viewers_zone()).timestamp() * 1e6)
+    moment: int = st.session_state[exact]
+    return moment
+
+
+def _on_the_clock(micros: int) -> datetime:
+    at = datetime.fromtimestamp(micros // 1_000_000, UTC).astimezone(viewers_zone())
+    return at.replace(second=0, tzinfo=None, fold=0)
+
+
+def _parsed(name: str, text: str) -> int:
+    at = texts.time(name, text)
+    earliest, latest = (
+        round(datetime(year, 1, 1, tzinfo=UTC).timestamp() * 1e6)
+        for year in (_FIRST_YEAR, _LAST_YEAR + 1)
+    )
+    if at is None or not earliest <= at < latest:
+        raise FilterError(
+            name,
+            f"“{text[:40]}” is out of range.",
+            f"Use a time from {_FIRST_YEAR} to {_LAST_YEAR}.",
+        )
+    return at
