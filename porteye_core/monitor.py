@@ -218,11 +218,13 @@ class Monitor:
         at: int,
         seen: Seen,
     ) -> None:
-        owned = self._finder.own(sockets, self._hints())
+        gone = tracker.lingering(self._listeners, sockets, notices)
+        held = [each for each in sockets if each not in gone] if gone else sockets
+        owned = self._finder.own(held, self._hints())
         raw = tracker.compare(self._listeners, owned)
         changes = tracker.settled(raw, newborn, notices)
         # What a notice explains is looked at again next time, when it should explain nothing.
-        self._sockets = sockets if changes == raw else None
+        self._sockets = sockets if changes == raw and not gone else None
         kept = [(was, tracker.merged(was, now), now) for was, now in changes.kept]
         reowned = [(listener, now) for was, listener, now in kept if listener is not was]
         openings = [self._found(each, at, seen) for each in changes.opened]

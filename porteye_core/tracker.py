@@ -5,7 +5,7 @@ from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from porteye_core.model import Kind, Listener, Notice, Owned, Place, ProcessKey
+from porteye_core.model import Kind, Listener, Notice, Owned, Place, ProcessKey, Socket
 
 
 class Same(Enum):
@@ -231,6 +231,22 @@ def settled(changes: Changes, newborn: Container[int], notices: Sequence[Notice]
         opened=tuple(filter(is_news, changes.opened)),
         closed=tuple(each for each in changes.closed if each.id not in newborn),
     )
+
+
+def lingering(
+    listeners: OpenListeners, sockets: Iterable[Socket], notices: Sequence[Notice]
+) -> set[Socket]:
+    """The sockets of a look that closed before its notices were read, so that nobody holds them:
+    their closing is among the notices, and no listener is known that they could be."""
+    closings = [notice for notice in notices if notice.kind is Kind.CLOSED]
+    cookies = {notice.cookie for notice in closings if notice.cookie is not None}
+    places = {notice.endpoint.place for notice in closings if notice.cookie is None}
+    places -= {each.endpoint.place for each in listeners} if places else set()
+    return {
+        socket
+        for socket in sockets
+        if socket.cookie in cookies or (places and socket.endpoint.place in places)
+    }
 
 
 def merged(listener: Listener, owned: Owned) -> Listener:

@@ -164,6 +164,6 @@ def _identity(socket: Socket, started: int | None) -> _Known:
 
 def _of_owner(socket: Socket, known: Owned) -> Socket:
     """The socket without its descriptor if that is another holder's than the owner's."""
-    if known.owner is None or known.owner.key.pid == socket.pid:
+    if known.owner is None or socket.pid in (None, known.owner.key.pid):
         return socket
     return replace(socket, pid=known.owner.key.pid, fd=None)

@@ -1,10 +1,14 @@
 """Rows of processes and programs: each stored once, found again by what identifies it."""
 
-import hashlib
 import json
 import sqlite3
 from collections import OrderedDict
 from dataclasses import astuple
+
+try:  # hashlib loads OpenSSL too: 4 of the 32 MiB that a monitor may take
+    from _blake2 import blake2b
+except ImportError:  # another Python than CPython
+    from hashlib import blake2b
 
 from porteye_core.model import Process, ProcessKey, Program
 
@@ -66,4 +70,4 @@ class Identities:
 
 def _digest(program: Program) -> bytes:
     text = "\0".join(astuple(program))
-    return hashlib.blake2b(text.encode(), digest_size=16).digest()
+    return blake2b(text.encode(), digest_size=16).digest()
