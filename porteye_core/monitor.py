@@ -23,7 +23,7 @@ from porteye_core.model import (
 from porteye_core.owner import OwnerFinder, UsageMeter
 from porteye_core.sampling import samples_of
 from porteye_core.sources import Source
-from porteye_core.store.sqlite import Closing, Opening, Writer
+from porteye_core.store.writer import Closing, Opening, Writer
 
 log = logging.getLogger("porteye")
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from porteye_core.model import Tick, WatchPlan
-from porteye_core.store.sqlite import Writer, open_writer
+from porteye_core.store.sqlite import open_writer
+from porteye_core.store.writer import Writer
 from tests.kit.seeding import MINUTE, Instant, seed
 from tests.kit.values import HOST, SECOND
 

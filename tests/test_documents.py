@@ -10,7 +10,7 @@ from porteye_core.api import create_api
 from porteye_core.config import Config
 from porteye_core.store import migrations
 from porteye_core.store.reader import open_reader
-from porteye_core.store.sqlite import Writer
+from porteye_core.store.writer import Writer
 from tests.kit.service import PROJECT
 
 README = (PROJECT / "README.md").read_text()

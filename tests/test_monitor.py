@@ -13,7 +13,8 @@ from porteye_core.model import Depth, Kind, Limit, Notice, Reading, Socket, Watc
 from porteye_core.monitor import Monitor
 from porteye_core.owner import OwnerFinder, UsageMeter, processes
 from porteye_core.store.reader import open_reader
-from porteye_core.store.sqlite import Writer, open_writer
+from porteye_core.store.sqlite import open_writer
+from porteye_core.store.writer import Writer
 from tests.kit.values import HOST, SECOND, endpoint
 
 PLAN = WatchPlan("scripted", 1 * SECOND, 10 * SECOND)

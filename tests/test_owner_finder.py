@@ -11,8 +11,9 @@ import psutil
 import pytest
 
 from porteye_core.model import Depth, Hidden, Owned, ProcessKey, Socket
-from porteye_core.owner import OwnerFinder
-from porteye_core.owner.processes import LONGEST_CMDLINE, processes
+from porteye_core.owner import OwnerFinder, processes
+from porteye_core.owner.any_system import PsutilProcesses
+from porteye_core.owner.processes import LONGEST_CMDLINE
 from porteye_core.owner.usage import UNKNOWN, UsageMeter
 from porteye_core.sources.portable import Portable
 from tests.kit.opener import Opener
@@ -151,3 +152,20 @@ def test_a_process_that_has_ended_used_nothing_that_is_known(opener: Opener) -> 
     assert meter.measure([key])[key] != UNKNOWN
     opener.end()
     assert meter.measure([key])[key] == UNKNOWN
+
+
+def test_psutil_tells_the_same_of_a_process_where_there_is_no_proc(opener: Opener) -> None:
+    elsewhere = PsutilProcesses()
+    started = elsewhere.started_at(opener.pid)
+    ours = READER.started_at(opener.pid)
+    assert started is not None
+    assert ours is not None
+    told = elsewhere.read(ProcessKey(opener.pid, started))
+    known = READER.read(ProcessKey(opener.pid, ours))
+    assert told is not None
+    assert known is not None
+    assert (told.program, told.parents, told.cwd) == (known.program, known.parents, known.cwd)
+    spent = elsewhere.spent(ProcessKey(opener.pid, started))
+    assert spent is not None
+    assert spent.rss > 1_000_000
+    assert elsewhere.read(ProcessKey(opener.pid, started - 1)) is None

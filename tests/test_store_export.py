@@ -10,7 +10,7 @@ import pytest
 from porteye_core.model import Filters, Seen
 from porteye_core.store.export import COLUMNS, harmless, history_csv, timestamp
 from porteye_core.store.reader import open_reader
-from porteye_core.store.sqlite import Opening, Writer
+from porteye_core.store.writer import Opening, Writer
 from tests.kit.seeding import Instant
 from tests.kit.values import endpoint, owned, process
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from porteye_core.model import Filters, Hidden, Program, Protocol, Seen
 from porteye_core.store import frames, queries
 from porteye_core.store.reader import open_reader
-from porteye_core.store.sqlite import Closing, Opening, Writer
+from porteye_core.store.writer import Closing, Opening, Writer
 from tests.kit.seeding import MINUTE, Instant
 from tests.kit.values import SECOND, endpoint, owned, process
 

@@ -15,8 +15,9 @@ from porteye_core.errors import StoreError, StoreHeld, StoreMissing, StoreNewer,
 from porteye_core.model import Hidden, Kind, Limit, Sample, Seen, Tick
 from porteye_core.store import lock, migrations
 from porteye_core.store.reader import open_reader
-from porteye_core.store.sqlite import Closing, Opening, Writer, listener_of, open_writer
+from porteye_core.store.sqlite import open_writer
 from porteye_core.store.status import State, status
+from porteye_core.store.writer import Closing, Opening, Writer, listener_of
 from tests.conftest import PLAN
 from tests.kit.values import HOST, SECOND, endpoint, owned, process
 from tests.kit.waiting import until
@@ -268,7 +269,8 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 from porteye_core.model import Seen
-from porteye_core.store.sqlite import Closing, Opening, open_writer
+from porteye_core.store.sqlite import open_writer
+from porteye_core.store.writer import Closing, Opening
 from tests.conftest import PLAN
 from tests.kit.values import HOST, endpoint, owned, process
 with open_writer(Path(sys.argv[1]), HOST, 1) as writer:

@@ -4,8 +4,9 @@ from pathlib import Path
 
 from porteye_core.model import Tick
 from porteye_core.store.reader import open_reader
-from porteye_core.store.sqlite import Writer, open_writer
+from porteye_core.store.sqlite import open_writer
 from porteye_core.store.status import State, gaps, status
+from porteye_core.store.writer import Writer
 from tests.conftest import PLAN
 from tests.kit.values import HOST, SECOND
 

@@ -1,7 +1,6 @@
 """Reading processes: psutil anywhere, and on Linux /proc itself, which is ten times cheaper."""
 
 import shlex
-import sys
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
@@ -42,17 +41,6 @@ class Processes(Protocol):
     def spent(self, key: ProcessKey) -> Spent | None:
         """What it has used; None, too, for a zombie, whose memory reads as 0."""
         ...
-
-
-def processes(booted_at: int) -> Processes:
-    """The reader for this system; `booted_at` is the moment that Linux counts start times from."""
-    if sys.platform == "linux":
-        from porteye_core.owner.proc import LinuxProcesses  # noqa: PLC0415 - needs Linux's pwd
-
-        return LinuxProcesses(booted_at)
-    from porteye_core.owner.any_system import PsutilProcesses  # noqa: PLC0415 - only where needed
-
-    return PsutilProcesses()
 
 
 def program(name: str, exe: str, user: str, argv: Sequence[str]) -> Program:

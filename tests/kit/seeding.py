@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from porteye_core.model import Limit, Sample, Seen, Tick, WatchPlan
-from porteye_core.store.sqlite import Closing, Opening, Writer
+from porteye_core.store.writer import Closing, Opening, Writer
 from tests.kit.values import SECOND, endpoint, owned, process
 
 LIMIT = Limit("polled", "Listeners are seen by polling.")
