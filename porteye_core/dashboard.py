@@ -7,14 +7,18 @@ from functools import cache
 
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import RedirectResponse
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
 from porteye_core import config as configuration
 from porteye_core.api import HostGuard, create_api
+from porteye_core.api.errors import READ_ONLY, error_response
 from porteye_core.config import Config
 from porteye_core.errors import ConfigError
 from porteye_core.launcher import monitor_beside
+from porteye_core.nodelay import send_at_once
+
+_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
 @cache
@@ -31,7 +35,7 @@ def config() -> Config:
 def routes() -> tuple[BaseRoute, ...]:
     """The API, under one mount: Streamlit answers any other unknown path with its page."""
     api = create_api(config())
-    return (Route("/api", _to_docs, methods=["GET"]), Mount("/api", api))
+    return (Route("/api", _root, methods=_METHODS), Mount("/api", api))
 
 
 @cache
@@ -43,9 +47,14 @@ def middleware() -> tuple[Middleware, ...]:
 @asynccontextmanager
 async def lifespan(_app: object) -> AsyncIterator[None]:
     """While the server runs, a monitor does."""
+    send_at_once()
     async with monitor_beside(config()):
         yield
 
 
-async def _to_docs(_request: Request) -> RedirectResponse:
-    return RedirectResponse("/api/docs")
+async def _root(request: Request) -> Response:
+    if request.method in ("GET", "HEAD"):
+        return RedirectResponse("/api/docs")
+    return error_response(
+        405, "method_not_allowed", f"{request.method} /api: method not allowed.", READ_ONLY
+    )

@@ -152,6 +152,7 @@ class Notice:
     skaddr: int = 0
     cookie: int | None = None
     pid: int | None = None
+    tid: int | None = None  # the thread, which may be in another namespace than its process
     name: str = ""
 
 
@@ -161,12 +162,14 @@ class Reading:
 
     The notices reach beyond the moment at which it read them. `lost` counts the kernel's records
     that were lost since the reading before, `left_out` network namespaces that were too many.
+    `scope` is the one namespace that the sockets are of, None if they are of all that can be seen.
     """
 
     sockets: tuple[Socket, ...] | None
     notices: tuple[Notice, ...] = ()
     lost: int = 0
     left_out: int = 0
+    scope: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

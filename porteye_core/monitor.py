@@ -10,6 +10,7 @@ from porteye_core.clock import Clock
 from porteye_core.errors import SourceError
 from porteye_core.model import (
     Depth,
+    Endpoint,
     Listener,
     Notice,
     Owned,
@@ -72,6 +73,9 @@ class Monitor:
         self._unsampled: set[int] = set()
         self._clients = 0
         self._lost = 0
+        self._begun = False
+        self._own_netns: int | None = None
+        self._missing: dict[int, int] = {}  # when a look first missed a listener, by its number
         self._left_out = 0
         self._due = 0  # when the next look at all sockets is, elapsed
         self._looked: int | None = None  # when the last one that succeeded began, elapsed
@@ -108,22 +112,33 @@ class Monitor:
         depth = self._depth(began, gap)
         if depth > Depth.NOTICES:
             self._due = self._next_due(began)
-        if depth is Depth.CLIENTS:
-            self._finder.refresh()
         try:
-            reading = self._source.read(depth)
+            if depth is Depth.CLIENTS:
+                self._finder.refresh()
+            self._take(self._source.read(depth), depth, at, began, gap)
         except SourceError as err:
             if not self._failing:
                 log.warning("%s Nothing is recorded until it can be read again.", err)
             self._failing = True
-            return
+
+    def _take(self, reading: Reading, depth: Depth, at: int, began: int, gap: int) -> None:
         if self._looked is None:
-            self._writer.begin_watch(at, self._plan)
+            self._begin(at)
         self._count_lost(reading)
         self._left_out = reading.left_out
         newborn = self._hear(reading.notices)
         if reading.sockets is not None:
             self._see(reading, newborn, at, began, gap, sampling=depth is Depth.CLIENTS)
+
+    def _begin(self, at: int) -> None:
+        if not self._begun:
+            self._writer.begin_watch(at, self._plan)
+            self._begun = True
+        if self._writer.rebooted and len(self._listeners):
+            # No socket outlives a boot, however well its numbers fit one of this.
+            ended = [Closing(each, at, Seen.GAP) for each in self._listeners]
+            self._writer.record_changes(at, closed=ended)
+            self._listeners = tracker.OpenListeners()
 
     def _next_due(self, began: int) -> int:
         """An interval after this look was due, unless that is past or it was wanted out of turn."""
@@ -199,8 +214,8 @@ class Monitor:
         """Reconcile with what is there, and sample at the beat."""
         sockets = reading.sockets or ()
         seen = Seen.GAP if gap or self._looked is None else Seen.POLL
-        if sockets is not self._sockets or self._unsampled:
-            self._reconcile(sockets, newborn, reading.notices, at, seen)
+        if sockets is not self._sockets or self._unsampled or sampling:
+            self._reconcile(reading, sockets, newborn, at, seen)
         if sampling:
             self._clients = sum(found.clients or 0 for found in sockets)
             self._unsampled = set(self._owned)
@@ -212,24 +227,28 @@ class Monitor:
 
     def _reconcile(
         self,
+        reading: Reading,
         sockets: tuple[Socket, ...],
         newborn: set[int],
-        notices: tuple[Notice, ...],
         at: int,
         seen: Seen,
     ) -> None:
-        gone = tracker.lingering(self._listeners, sockets, notices)
+        gone = tracker.lingering(self._listeners, sockets, reading.notices)
         held = [each for each in sockets if each not in gone] if gone else sockets
-        owned = self._finder.own(held, self._hints())
-        raw = tracker.compare(self._listeners, owned)
-        changes = tracker.settled(raw, newborn, notices)
+        owned = self._finder.own(held, self._hints(), whole=reading.scope is None)
+        within = tracker.within(self._listeners, reading.scope)
+        raw = tracker.compare(within, owned)
+        changes = tracker.settled(raw, newborn, reading)
         # What a notice explains is looked at again next time, when it should explain nothing.
         self._sockets = sockets if changes == raw and not gone else None
         kept = [(was, tracker.merged(was, now), now) for was, now in changes.kept]
         reowned = [(listener, now) for was, listener, now in kept if listener is not was]
+        self._own_netns = reading.scope or self._own_netns
         openings = [self._found(each, at, seen) for each in changes.opened]
-        closings = [self._missed(each, at, seen) for each in changes.closed]
+        closings = [self._missed(*each, seen) for each in self._surely_closed(changes.closed, at)]
         born: tuple[Listener, ...] = ()
+        if self._missing:
+            self._sockets = None
         if openings or closings or reowned:
             born = self._writer.record_changes(at, openings, closings, reowned)
             _log(openings, closings, first=self._looked is None)
@@ -241,7 +260,22 @@ class Monitor:
             self._keep(listener, opening.owned)
             self._unsampled.add(listener.id)
         self._unplaced.clear()
-        self._portless = ()
+        if reading.scope is None:
+            self._portless = ()
+
+    def _surely_closed(self, missed: Iterable[Listener], at: int) -> list[tuple[Listener, int]]:
+        """What a look misses, with the time at which a look first did.
+
+        A source that announces closings has told already: what it did not tell, two looks have to
+        miss, for a dump of many sockets may skip one while others open and close.
+        """
+        before = self._missing
+        self._missing = {each.id: before.get(each.id, at) for each in missed}
+        if not self._source.filenos() or self._looked is None:
+            sure = set(self._missing)
+        else:
+            sure = self._missing.keys() & before.keys()
+        return [(each, self._missing.pop(each.id)) for each in missed if each.id in sure]
 
     def _hints(self) -> dict[Place, int]:
         """By place, the process that the kernel named for a socket that no look has shown yet."""
@@ -257,15 +291,24 @@ class Monitor:
         for notice in self._portless:
             pid = owned.owner.key.pid if owned.owner else None
             if unbound == notice.endpoint and pid == notice.pid:
+                self._portless = tuple(each for each in self._portless if each is not notice)
                 return Opening(owned, notice.at, Seen.KERNEL)
-        return Opening(owned, at, seen)
+        return Opening(owned, at, self._exactness(owned.socket.endpoint, seen))
 
     def _missed(self, listener: Listener, at: int, seen: Seen) -> Closing:
         """The closing of a listener that a look missed, at an unplaced notice's time if any."""
         times = self._unplaced.get(listener.endpoint.place)
         return (
-            Closing(listener, times.pop(0), Seen.KERNEL) if times else Closing(listener, at, seen)
+            Closing(listener, times.pop(0), Seen.KERNEL)
+            if times
+            else Closing(listener, at, self._exactness(listener.endpoint, seen))
         )
+
+    def _exactness(self, endpoint: Endpoint, seen: Seen) -> Seen:
+        """Other namespaces are looked into at the beat of samples: between, nobody watched them."""
+        foreign = self._own_netns is not None and endpoint.netns not in (None, self._own_netns)
+        rarely = self._plan.sample_interval_us > self._plan.interval_us
+        return Seen.GAP if foreign and rarely else seen
 
     def _keep(self, listener: Listener, owned: Owned) -> None:
         self._listeners.put(listener)

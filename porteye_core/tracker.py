@@ -5,7 +5,7 @@ from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from porteye_core.model import Kind, Listener, Notice, Owned, Place, ProcessKey, Socket
+from porteye_core.model import Kind, Listener, Notice, Owned, Place, ProcessKey, Reading, Socket
 
 
 class Same(Enum):
@@ -212,13 +212,19 @@ def _same_holders(listener: Listener, owned: Owned) -> Same:
     return Same.UNKNOWN if None in (listener.fd, owned.socket.fd) else Same.NO
 
 
-def settled(changes: Changes, newborn: Container[int], notices: Sequence[Notice]) -> Changes:
-    """The changes without those that the notices of the same reading explain.
+def within(listeners: Iterable[Listener], scope: int | None) -> list[Listener]:
+    """The listeners that a look into one namespace may show, those of unknown ones included."""
+    return [each for each in listeners if scope is None or each.endpoint.netns in (None, scope)]
+
+
+def settled(changes: Changes, newborn: Container[int], reading: Reading) -> Changes:
+    """The changes without those that the same reading explains otherwise.
 
     Notices reach beyond the look that they came with: a listener of theirs (`newborn`, by number)
-    need not be in it, and a socket that they closed may still be.
+    need not be in it, and a socket that they closed may still be. A look into one namespace says
+    nothing of a listener whose namespace is not known.
     """
-    closings = [notice for notice in notices if notice.kind is Kind.CLOSED]
+    closings = [notice for notice in reading.notices if notice.kind is Kind.CLOSED]
     cookies = {notice.cookie for notice in closings if notice.cookie is not None}
     places = {notice.endpoint.place for notice in closings if notice.cookie is None}
 
@@ -229,7 +235,11 @@ def settled(changes: Changes, newborn: Container[int], notices: Sequence[Notice]
     return replace(
         changes,
         opened=tuple(filter(is_news, changes.opened)),
-        closed=tuple(each for each in changes.closed if each.id not in newborn),
+        closed=tuple(
+            each
+            for each in changes.closed
+            if each.id not in newborn and (reading.scope is None or each.endpoint.netns is not None)
+        ),
     )
 
 

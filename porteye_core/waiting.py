@@ -1,6 +1,6 @@
 """Waiting for a signal, for the kernel, or for the next beat, whichever comes first."""
 
-import selectors
+import select
 import signal
 import socket
 from collections.abc import Sequence
@@ -37,11 +37,19 @@ class Waiter:
     def wait(self, seconds: float, filenos: Sequence[int]) -> bool:
         """Wait so long, or until one of the descriptors is readable; returns whether to stop."""
         if not self._stopping:
-            with selectors.DefaultSelector() as selector:
-                for fileno in (self._woken.fileno(), *filenos):
-                    selector.register(fileno, selectors.EVENT_READ)
-                selector.select(seconds)
+            _until_readable((self._woken.fileno(), *filenos), seconds)
         return self._stopping
 
     def _stop(self, _number: int, _frame: FrameType | None) -> None:
         self._stopping = True
+
+
+def _until_readable(filenos: Sequence[int], seconds: float) -> None:
+    """Needs no descriptor of its own, unlike epoll: there may be none left."""
+    if not hasattr(select, "poll"):  # Windows
+        select.select(filenos, [], [], seconds)
+        return
+    poll = select.poll()
+    for fileno in filenos:
+        poll.register(fileno, select.POLLIN)
+    poll.poll(seconds * 1000)

@@ -2,12 +2,14 @@
 
 import json
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from porteye_core.nodelay import send_at_once
 from porteye_core.store import lock
 from tests.kit.app import App, dashboard
 from tests.kit.opener import Opener
@@ -64,6 +66,7 @@ def test_every_route_answers_beside_the_page_in_its_own_shape(abandoned: Instant
             ("/api/nope", "GET", 404, "not_found"),
             ("/api/", "GET", 404, "not_found"),
             ("/api/ports", "POST", 405, "method_not_allowed"),
+            ("/api", "POST", 405, "method_not_allowed"),
             ("/api/history?limit=abc", "GET", 422, "invalid_parameter"),
             ("/api/ports?port=70000", "GET", 422, "invalid_parameter"),
         ):
@@ -102,3 +105,15 @@ def test_a_wrong_variable_ends_the_start_with_a_sentence(tmp_path: Path) -> None
     assert done.returncode != 0
     assert "is a folder" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux hands the option on")
+def test_small_answers_are_sent_at_once() -> None:
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        send_at_once()
+        server.listen()
+        with socket.create_connection(server.getsockname()):
+            accepted, _ = server.accept()
+            with accepted:
+                assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)

@@ -4,6 +4,7 @@ import logging
 import os
 import socket
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,7 @@ class ScriptedSource:
         self.lost = 0
         self.failing = False
         self.announces = False
+        self.scope: int | None = None
         self.depths: list[Depth] = []
 
     def read(self, depth: Depth) -> Reading:
@@ -58,7 +60,8 @@ class ScriptedSource:
         notices, self.notices = self.notices, ()
         lost, self.lost = self.lost, 0
         sockets = tuple(self.sockets) if depth > Depth.NOTICES else None
-        return Reading(sockets, notices, lost)
+        scope = None if depth is Depth.CLIENTS else self.scope
+        return Reading(sockets, notices, lost, scope=scope)
 
     def limits(self) -> tuple[Limit, ...]:
         return ()
@@ -333,3 +336,73 @@ def test_a_source_that_announces_is_listened_to_and_rests_between(rig: Rig) -> N
 
     rig.monitor.run(wait)
     assert waits == [(0.05, 0), (0.95, 1), (0.05, 0), (0.95, 1)]
+
+
+OWN, OTHER = 1, 2
+
+
+def in_netns(netns: int, port: int, inode: int) -> Socket:
+    return Socket(replace(endpoint(port), netns=netns), inode=inode)
+
+
+def test_a_look_into_one_namespace_closes_nothing_in_another(rig: Rig) -> None:
+    ours, theirs = in_netns(OWN, 1001, 1), in_netns(OTHER, 1002, 2)
+    rig.source.scope = OWN
+    rig.look(ours, theirs)
+    rig.look(ours)
+    rig.look()
+    assert rig.events[2:] == [("closed", 1001, "poll")]
+    for _ in range(8):
+        rig.look()
+    assert rig.events[3:] == [("closed", 1002, "gap")]
+
+
+def test_an_opening_announced_from_another_namespace_waits_for_the_look_into_it(rig: Rig) -> None:
+    rig.source.scope = OWN + 10**6  # no namespace of a process here
+    rig.look()
+    announce(rig, opened(rig.clock.now()))
+    for _ in range(3):
+        rig.look()
+    assert rig.events == [("opened", 1001, "kernel")]
+
+
+def test_what_a_source_that_announces_closings_did_not_announce_two_looks_have_to_miss(
+    rig: Rig,
+) -> None:
+    rig.source.announces = True
+    rig.look(A, B)
+    rig.look(A)
+    rig.look(A, B)
+    rig.look(A)
+    assert len(rig.events) == 2
+    at = rig.clock.now()
+    rig.look(A)
+    assert rig.events[2:] == [("closed", 1002, "poll")]
+    assert rig.rows("SELECT max(closed_at) FROM listener") == [(at,)]
+
+
+def test_no_listener_outlives_a_boot_however_well_its_numbers_fit(db: Path) -> None:
+    clock = ScriptedClock()
+    same = Socket(endpoint(1001), inode=7, cookie=7)
+    for boot in ("first", "first", "second"):
+        with open_writer(db, replace(HOST, boot_id=boot), 1) as writer:
+            rig = Rig(db, writer, clock)
+            rig.look(same)
+            rig.monitor.stop()
+    assert rig.events == [
+        ("opened", 1001, "gap"),
+        ("closed", 1001, "gap"),
+        ("opened", 1001, "gap"),
+    ]
+
+
+def test_a_failure_to_find_owners_is_a_failed_look(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(self: object) -> None:
+        raise SourceError("Too many open files.")
+
+    rig.look(A)
+    monkeypatch.setattr(OwnerFinder, "refresh", fail)
+    rig.look(after=10 * SECOND)
+    assert len(rig.events) == 1

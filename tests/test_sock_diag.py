@@ -128,8 +128,7 @@ def test_both_sources_see_the_same_endpoints_and_clients(source: SockDiag) -> No
         mine = [found for port in sorted(ports) for found in at(source, port, count_clients=True)]
         other = Portable()
         theirs = [found for port in sorted(ports) for found in at(other, port, count_clients=True)]
-    # psutil does not tell the namespace.
-    seen = [(replace(each.endpoint, netns=None), each.clients) for each in mine]
+    seen = [(each.endpoint, each.clients) for each in mine]
     assert seen == [(each.endpoint, each.clients) for each in theirs]
     assert len(seen) >= len(ports)
 

@@ -142,6 +142,37 @@ def test_a_listener_in_another_namespace_has_its_namespace_and_process(
     assert rows(db, "SELECT DISTINCT netns FROM host") != [(inside,)]
 
 
+@traced
+def test_a_life_in_another_namespace_is_two_exact_events(db: Path, namespace: str) -> None:
+    script = (
+        "import socket,sys; s=socket.socket(); s.bind(('0.0.0.0',0)); s.listen();"
+        "print(s.getsockname()[1], flush=True); sys.stdin.read()"
+    )
+    command = ["ip", "netns", "exec", namespace, sys.executable, "-c", script]
+    with monitor(db, "--sample-interval", "3"):
+        opener = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert opener.stdout is not None
+        port = int(opener.stdout.readline())
+        known = "SELECT 1 FROM listener WHERE port = ? AND inode IS NOT NULL"
+        until(lambda: rows(db, known, port), "a look into the namespace has shown it")
+        opener.communicate(timeout=20)
+        events = "SELECT kind, seen FROM event WHERE port = ? ORDER BY id"
+        until(lambda: len(rows(db, events, port)) > 1, "its closing is stored")
+        assert rows(db, events, port) == [("opened", "kernel"), ("closed", "kernel")]
+
+
+def test_many_listeners_of_one_process_hold_nobody_up(db: Path) -> None:
+    with monitor(db) as process:
+        servers = [socket.create_server(("127.0.0.1", 0)) for _ in range(500)]
+        ours = "SELECT count(*) FROM listener l JOIN process p ON p.id = l.process_id WHERE pid = ?"
+        until(lambda: rows(db, ours, os.getpid())[0][0] == 500, "all are stored")
+        for server in servers:
+            server.close()
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=10)
+        assert process.returncode == 0
+
+
 @pytest.mark.skipif(not shutil.which("ss"), reason="there is no ss command")
 def test_every_socket_of_ours_is_as_ss_has_it(db: Path) -> None:
     with monitor(db), Opener() as opener, Opener() as other:

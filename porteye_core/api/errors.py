@@ -10,10 +10,8 @@ from starlette.responses import JSONResponse
 
 from porteye_core.errors import FilterError, PortEyeError, StoreError, StoreMissing, StoreOlder
 
-_HINTS = {
-    404: "The paths are listed at /api/docs.",
-    405: "The API only reads: use GET.",
-}
+READ_ONLY = "The API only reads: use GET."
+_HINTS = {404: "The paths are listed at /api/docs.", 405: READ_ONLY}
 _STORE_CODES: dict[type[PortEyeError], str] = {
     StoreMissing: "no_database",
     StoreOlder: "older_schema",

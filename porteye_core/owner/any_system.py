@@ -21,6 +21,11 @@ class PsutilProcesses:
         except (psutil.Error, OSError):
             return None
 
+    def started_by(self, pid: int, at: int) -> int | None:
+        """See Processes.started_by."""
+        started = self.started_at(pid)
+        return started if started is not None and started <= at else None
+
     def read(self, key: ProcessKey) -> Process | None:
         """See Processes.read."""
         try:

@@ -1,8 +1,10 @@
 """Which processes have a socket open, by its inode, through the descriptors in Linux's /proc."""
 
+import errno
 import os
 from collections.abc import Iterable, Iterator
 
+from porteye_core.errors import SourceError
 from porteye_core.owner.proc import stat
 
 _MOST_DESCENDANTS = 1024  # a pre-fork server has tens of workers; a shell may have any number
@@ -14,6 +16,7 @@ class DescriptorSearch:
     def __init__(self, proc: str = "/proc") -> None:
         self._proc = proc
         self._everyone: dict[int, list[int]] | None = None
+        self._sockets_of: dict[int, set[int]] = {}
 
     def holders(self, inode: int, hint: int | None) -> list[int]:
         """The pids that hold a socket, the oldest ancestor first; empty if none can be found.
@@ -35,13 +38,15 @@ class DescriptorSearch:
         return [oldest, *sorted(set(family) - {oldest})]
 
     def holds(self, pid: int, inode: int) -> bool:
-        """Whether the process has the socket open; the newest descriptors are asked first."""
-        wanted = f"socket:[{inode}]"
-        return any(target == wanted for target in self._targets(pid))
+        """Whether the process has the socket open."""
+        return inode in self.sockets(pid)
 
     def sockets(self, pid: int) -> set[int]:
-        """The inodes of every socket that the process has open."""
-        return {int(t[8:-1]) for t in self._targets(pid) if t.startswith("socket:[")}
+        """The inodes of every socket that the process has open; read once. Raises SourceError."""
+        if pid not in self._sockets_of:
+            targets = self._targets(pid)
+            self._sockets_of[pid] = {int(t[8:-1]) for t in targets if t.startswith("socket:[")}
+        return self._sockets_of[pid]
 
     def _walk(self) -> dict[int, list[int]]:
         if self._everyone is None:
@@ -55,9 +60,11 @@ class DescriptorSearch:
         folder = f"{self._proc}/{pid}/fd"
         try:
             names = os.listdir(folder)  # noqa: PTH208 - strings, without a Path for each
-        except OSError:  # it has ended, or belongs to another user
+        except OSError as err:  # it has ended, or belongs to another user
+            if err.errno in (errno.EMFILE, errno.ENFILE):
+                raise SourceError(f"Owners cannot be read: {err.strerror}.") from err
             return
-        for name in reversed(names):
+        for name in names:
             try:
                 yield os.readlink(f"{folder}/{name}")  # noqa: PTH115
             except OSError:  # closed meanwhile
@@ -87,8 +94,11 @@ class DescriptorSearch:
 
 
 def pids(proc: str = "/proc") -> list[int]:
-    """The processes that there are."""
-    return [int(name) for name in os.listdir(proc) if name.isdecimal()]  # noqa: PTH208
+    """The processes that there are. Raises SourceError."""
+    try:
+        return [int(name) for name in os.listdir(proc) if name.isdecimal()]  # noqa: PTH208
+    except OSError as err:
+        raise SourceError(f"The processes cannot be listed: {err.strerror}.") from err
 
 
 def _ancestors(pid: int, proc: str) -> Iterator[int]:

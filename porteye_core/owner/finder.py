@@ -11,6 +11,9 @@ from porteye_core.owner.descriptors import DescriptorSearch, pids
 from porteye_core.owner.holders import HolderSearch
 from porteye_core.owner.processes import Processes, field
 
+# An owner that could not be found is searched again this often: that walks over every process.
+_RETRY_BEATS = 6
+
 _Known = tuple[object, ...]
 
 
@@ -23,13 +26,19 @@ class OwnerFinder:
         self._found: dict[_Known, Owned] = {}
         self._processes: dict[ProcessKey, Process] = {}
         self._living: set[int] = set()
+        self._beats = 0
 
     def own(
-        self, sockets: Sequence[Socket], hints: Mapping[Place, int] | None = None
+        self,
+        sockets: Sequence[Socket],
+        hints: Mapping[Place, int] | None = None,
+        *,
+        whole: bool = True,
     ) -> tuple[Owned, ...]:
         """The sockets with their owners and holders, in the same order.
 
         hints: by endpoint, the process that the kernel named when a socket was opened there.
+        whole: whether these are all the sockets there are; else the others stay remembered.
         A process that ends while it is read leaves its socket with a reason in `hidden`.
         """
         search = _Search(sockets, hints or {})
@@ -44,8 +53,10 @@ class OwnerFinder:
                 known = replace(known, socket=_of_owner(socket, known))
             found[at] = known
             owned.append(known)
-        self._found = found
-        self._processes = {holder.key: holder for each in owned for holder in each.holders}
+        self._found = found if whole else {**self._found, **found}
+        self._processes = {
+            holder.key: holder for each in self._found.values() for holder in each.holders
+        }
         return tuple(owned)
 
     def naming(self) -> "Naming":
@@ -61,6 +72,8 @@ class OwnerFinder:
             return
         living = set(pids())
         born, self._living = living - (self._living or living), living
+        self._beats += 1
+        again = self._beats % _RETRY_BEATS == 0
         holders = {holder.key.pid for each in self._found.values() for holder in each.holders}
         search = DescriptorSearch()
         inherited = {inode for pid in born - holders for inode in search.sockets(pid)}
@@ -69,6 +82,7 @@ class OwnerFinder:
             for at, owned in self._found.items()
             if owned.socket.inode not in inherited
             and all(holder.key.pid in living for holder in owned.holders)
+            and not (again and not owned.holders)
         }
 
     def _search(self, socket: Socket, started: int | None, search: "_Search") -> Owned:
@@ -108,22 +122,24 @@ class Naming:
         """The socket that was opened; of a process that has gone only pid and name are left."""
         pid = notice.pid
         assert pid is not None  # the kernel names who opens
-        process = self._read(pid, notice.at)
+        process = self._read(pid, notice)
         if process:
-            endpoint = replace(notice.endpoint, netns=_netns(pid))
+            endpoint = replace(notice.endpoint, netns=_netns(pid, notice.tid or pid))
             return Owned(Socket(endpoint, pid=pid), process, (process,))
         gone = self._gone.setdefault(
             (pid, notice.name), Process(ProcessKey(pid, notice.at), Program(field(notice.name)))
         )
         return Owned(Socket(notice.endpoint, pid=pid), gone, (gone,), Hidden.GONE)
 
-    def _read(self, pid: int, at: int) -> Process | None:
-        started = self._reader.started_at(pid)
-        # A start time counts in hundredths of a second: a process may seem to start when it acts.
-        if started is None or started > at + 10_000:
+    def _read(self, pid: int, notice: Notice) -> Process | None:
+        started = self._reader.started_by(pid, notice.at)
+        if started is None:
             return None
         key = ProcessKey(pid, started)
-        process = self._known.get(key) or self._reader.read(key)
+        process = self._known.get(key)
+        # A process that has called execve since is another program under the same identity.
+        if process is None or not process.program.name.startswith(field(notice.name)):
+            process = self._reader.read(key)
         if process:
             self._known[key] = process
         return process
@@ -148,9 +164,10 @@ class _Search:
         return [socket.pid]
 
 
-def _netns(pid: int) -> int | None:
+def _netns(pid: int, tid: int) -> int | None:
     try:
-        return os.stat(f"/proc/{pid}/ns/net").st_ino  # noqa: PTH116 - no Path for one number
+        path = f"/proc/{pid}/task/{tid}/ns/net"
+        return os.stat(path).st_ino  # noqa: PTH116 - no Path for one number
     except OSError:
         return None
 

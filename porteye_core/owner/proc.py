@@ -2,6 +2,7 @@
 
 import os
 import pwd
+import time
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
@@ -63,6 +64,17 @@ class LinuxProcesses:
         """See Processes.started_at."""
         found = stat(pid, self._proc)
         return self._epoch(found) if found else None
+
+    def started_by(self, pid: int, at: int) -> int | None:
+        """See Processes.started_by."""
+        found = stat(pid, self._proc)
+        if found is None:
+            return None
+        # The stored moment of the boot stays when the clock is set; this one moves with it. A start
+        # counts in hundredths of a second, so that a process may seem to start when it acts.
+        since_boot = at - (time.time_ns() - time.clock_gettime_ns(time.CLOCK_BOOTTIME)) // 1000
+        ticks = found.started * 1_000_000 // _TICKS
+        return self._epoch(found) if ticks <= since_boot + 1_000_000 // _TICKS else None
 
     def read(self, key: ProcessKey) -> Process | None:
         """See Processes.read."""

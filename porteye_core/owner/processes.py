@@ -30,6 +30,10 @@ class Processes(Protocol):
         """When the process of this pid started."""
         ...
 
+    def started_by(self, pid: int, at: int) -> int | None:
+        """When it started, if that was not after `at`, a time by the wall clock as it is now."""
+        ...
+
     def read(self, key: ProcessKey) -> Process | None:
         """Everything that this user may know of the process."""
         ...

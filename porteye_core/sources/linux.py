@@ -44,16 +44,14 @@ class Linux:
         self.name = "tracepoint" if trace else "sock_diag"
         self.interval = 1.0 if trace else 0.25
         self._diag, self._feed, self._others, self._trace = diag, feed, others, trace
-        self._own: tuple[Socket, ...] = ()
-        self._all: tuple[Socket, ...] = ()
-        self._foreign: tuple[Socket, ...] = ()
         self._checked = 0
 
     def read(self, depth: Depth) -> Reading:
         """See Source.read."""
-        sockets = self._sockets(depth) if depth > Depth.NOTICES else None
+        sockets, scope = self._sockets(depth) if depth > Depth.NOTICES else (None, None)
         notices, lost = self._announced()
-        return Reading(sockets, notices, lost, self._others.left_out if self._others else 0)
+        left_out = self._others.left_out if self._others else 0
+        return Reading(sockets, notices, lost, left_out, scope)
 
     def limits(self) -> tuple[Limit, ...]:
         """See Source.limits."""
@@ -75,15 +73,16 @@ class Linux:
                 if part:
                     stack.callback(part.close)
 
-    def _sockets(self, depth: Depth) -> tuple[Socket, ...]:
+    def _sockets(self, depth: Depth) -> tuple[tuple[Socket, ...], int | None]:
+        """The sockets, and the namespace that they are of; None: of all.
+
+        The other namespaces have the slower beat of samples: each costs as much as the own one.
+        """
         counting = depth is Depth.CLIENTS
         own = self._diag.read(count_clients=counting)
-        # Other namespaces have a slower beat: each costs as much as the own one.
-        foreign = self._others.read() if self._others and counting else self._foreign
-        if own is not self._own or foreign != self._foreign:
-            self._own, self._foreign = own, foreign
-            self._all = (*own, *foreign)
-        return self._all
+        if self._others is None or not counting:
+            return own, self._diag.netns
+        return (*own, *self._others.read()), None
 
     def _announced(self) -> tuple[tuple[Notice, ...], int]:
         destroyed = self._feed.drain()
@@ -143,6 +142,7 @@ def _traced(transition: Transition) -> Notice:
         Endpoint(Protocol.TCP, transition.family, transition.address, transition.port),
         skaddr=transition.skaddr,
         pid=transition.pid,
+        tid=transition.tid,
         name=transition.name,
     )
 

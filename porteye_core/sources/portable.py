@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import NamedTuple
 
 import psutil
@@ -45,6 +46,7 @@ class Portable:
     def __init__(self, fingerprint: Fingerprint = proc_net.fingerprint) -> None:
         self._fingerprint = fingerprint
         self._print: frozenset[bytes] | None = None
+        self._netns = _own_netns()
         self._sockets: tuple[Socket, ...] = ()
 
     def read(self, depth: Depth) -> Reading:
@@ -54,12 +56,12 @@ class Portable:
         print_now = self._fingerprint()
         count_clients = depth is Depth.CLIENTS
         if not count_clients and print_now is not None and print_now == self._print:
-            return Reading(self._sockets)
+            return Reading(self._sockets, scope=self._netns)
         rows = [row for row in _rows() if row.laddr]
-        sockets = sorted(_sockets(rows), key=_order)
+        sockets = sorted(_sockets(rows, self._netns), key=_order)
         self._sockets = tuple(_with_clients(sockets, rows) if count_clients else sockets)
         self._print = print_now
-        return Reading(self._sockets)
+        return Reading(self._sockets, scope=self._netns)
 
     def filenos(self) -> tuple[int, ...]:
         """See Source.filenos: nothing is announced."""
@@ -94,11 +96,19 @@ def _rows_of(process: psutil.Process) -> list[Row]:
     return []
 
 
-def _sockets(rows: Iterable[Row]) -> Iterable[Socket]:
+def _own_netns() -> int | None:
+    """The network namespace that psutil looks into, where there is such a thing."""
+    try:
+        return Path("/proc/self/ns/net").stat().st_ino
+    except OSError:
+        return None
+
+
+def _sockets(rows: Iterable[Row], netns: int | None) -> Iterable[Socket]:
     for row in rows:
         if _is_listening(row):
             fd = row.fd if row.fd >= 0 else None
-            yield Socket(_endpoint(row), pid=row.pid, fd=fd)
+            yield Socket(replace(_endpoint(row), netns=netns), pid=row.pid, fd=fd)
 
 
 def _is_listening(row: Row) -> bool:
@@ -151,5 +161,5 @@ def _connections(
 
 
 def _order(found: Socket) -> tuple[Endpoint, int, int]:
-    # netns is None in every row here, so that endpoints compare.
+    # netns is the same in every row here, so that endpoints compare.
     return found.endpoint, found.pid or 0, found.fd or 0

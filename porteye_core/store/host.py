@@ -40,6 +40,13 @@ class Host:
             _booted_at(),
         )
 
+    def has_rebooted(self, connection: sqlite3.Connection) -> bool:
+        """Whether the database knows this machine from another boot."""
+        stored = connection.execute(
+            "SELECT boot_id FROM host WHERE machine_id = ?", (self.machine_id,)
+        ).fetchone()
+        return bool(stored and stored[0] and self.boot_id and stored[0] != self.boot_id)
+
     def row(self, connection: sqlite3.Connection) -> int:
         """The id of this machine's row, which is written or brought up to date.
 

@@ -12,7 +12,7 @@ except ImportError:  # another Python than CPython
 
 from porteye_core.model import Process, ProcessKey, Program
 
-_MOST_REMEMBERED = 4096
+_MOST_REMEMBERED = 1024
 
 
 class Identities:

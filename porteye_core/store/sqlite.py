@@ -25,7 +25,7 @@ PRAGMA foreign_keys = ON;
 PRAGMA busy_timeout = 5000;
 PRAGMA wal_autocheckpoint = 4000;
 PRAGMA journal_size_limit = 67108864;
-PRAGMA cache_size = -4000;
+PRAGMA cache_size = -2000;
 PRAGMA trusted_schema = OFF;
 """
 
@@ -42,14 +42,14 @@ def open_writer(db: Path, host: Host, now: int) -> Iterator[Writer]:
         )
     with WriterLock(db, now):
         create_private(db)
-        connection, host_id = _connect(db, host)
+        connection, host_id, rebooted = _connect(db, host)
         try:
-            yield Writer(connection, host_id, db)
+            yield Writer(connection, host_id, db, rebooted=rebooted)
         finally:
             connection.close()
 
 
-def _connect(db: Path, host: Host) -> tuple[sqlite3.Connection, int]:
+def _connect(db: Path, host: Host) -> tuple[sqlite3.Connection, int, bool]:
     connection = sqlite3.connect(db, isolation_level=None)
     try:
         # The pragma reads the file's header: of a file that is no database this is the first word.
@@ -57,7 +57,8 @@ def _connect(db: Path, host: Host) -> tuple[sqlite3.Connection, int]:
             connection.executescript(_NEW_FILE)
         connection.executescript(_EVERY_TIME)
         migrations.migrate(connection)
-        return connection, host.row(connection)
+        rebooted = host.has_rebooted(connection)
+        return connection, host.row(connection), rebooted
     except sqlite3.Error as err:
         connection.close()
         raise StoreError(

@@ -71,7 +71,11 @@ class Writer:
     Raises StoreError when the database does not take it, and then nothing of it is stored.
     """
 
-    def __init__(self, connection: sqlite3.Connection, host_id: int, db: Path) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, host_id: int, db: Path, *, rebooted: bool = False
+    ) -> None:
+        """`rebooted`: what was open when a monitor last looked ended with the boot before."""
+        self.rebooted = rebooted
         self._connection = connection
         self._db, self._file = db, _file(db)
         self._host = host_id

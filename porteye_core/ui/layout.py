@@ -11,6 +11,7 @@ _STYLE = """<style>
 .stMainBlockContainer {padding: 4.2rem clamp(1rem, 2vw, 2.5rem) 2rem}
 [data-testid=stMetric] > div {padding: .3rem .7rem}
 [data-testid=stMetricValue] {font-size: 1.4rem}
+a:focus-visible, button:focus-visible {outline: 2px solid #E69F00 !important; outline-offset: 1px}
 @media (max-width: 640px) {
     .stElementContainer:has(> [data-testid=stMetric]) {flex: 1 1 28%; min-width: 0}
 }
@@ -22,11 +23,15 @@ def table_height(rows: int) -> int:
     return min(_HEADER + _ROW * rows, _TALLEST)
 
 
+def is_phone() -> bool:
+    """Whether the browser says so; the width of its window is not known to the server."""
+    # What MDN recommends to look for.
+    return "Mobi" in str(st.context.headers.get("User-Agent", ""))
+
+
 def in_order(columns: Iterable[str], on_a_phone: Iterable[str]) -> list[str]:
     """The columns as they stand; on a phone, those which fit its width come first."""
-    # What MDN recommends to look for; the width itself is not known to the server.
-    phone = "Mobi" in str(st.context.headers.get("User-Agent", ""))
-    return list(dict.fromkeys([*(on_a_phone if phone else ()), *columns]))
+    return list(dict.fromkeys([*(on_a_phone if is_phone() else ()), *columns]))
 
 
 def use_the_width() -> None:

@@ -38,7 +38,7 @@ class SockDiag:
 
     def __init__(self, namespace: Path | None = None) -> None:
         self._namespace = namespace
-        self._netns: int | None = None
+        self.netns: int | None = None  # whose sockets it reads; known after the first look
         self._dumper: Dumper | None = None
         self._tables: Tables = {}
         self._sockets: tuple[Socket, ...] = ()
@@ -63,6 +63,10 @@ class SockDiag:
             raise
         return self._sockets
 
+    def enter_through(self, namespace: Path) -> None:
+        """Reach the same namespace by another path: a process whose path was used may end."""
+        self._namespace = namespace
+
     def close(self) -> None:
         """Close the netlink socket; the next look opens another."""
         if self._dumper:
@@ -84,12 +88,14 @@ class SockDiag:
 
     def _open(self) -> Dumper:
         try:
-            self._netns = (self._namespace or _OWN).stat().st_ino
+            self.netns = (self._namespace or _OWN).stat().st_ino
         except OSError as err:
             raise SourceError(f"There is no network namespace {self._namespace}.") from err
         return open_dumper(self._namespace)
 
     def _decoded(self, tables: Tables) -> Iterator[Socket]:
+        # The kernel resumes a dump by position: what opens meanwhile may make it tell one twice.
+        told: set[int] = set()
         for (_, protocol), buffers in tables.items():
             for buffer in buffers:
                 decoded = inet_diag.decode(buffer, protocol)
@@ -97,8 +103,9 @@ class SockDiag:
                     # A listener left out would seem to have closed.
                     raise SourceError("The kernel listed its sockets in a form that is not known.")
                 for row in decoded.sockets:
-                    if row.port and not row.remote_port:
-                        yield _socket(row, self._netns)
+                    if row.port and not row.remote_port and row.cookie not in told:
+                        told.add(row.cookie)
+                        yield _socket(row, self.netns)
 
 
 def _dump(dumper: Dumper) -> Tables:

@@ -28,7 +28,11 @@ def activity() -> None:
 
 def _in_range(connection: sqlite3.Connection, view: View) -> None:
     filters = view.asked(now())
-    until = now() if filters.until is None else filters.until
+    moment = now()
+    until = moment if filters.until is None else min(filters.until, moment)
+    if filters.since is not None and filters.since >= moment:
+        st.info("This time range has not begun yet.")
+        return
     begun = frames.first_event_at(connection)
     # Before the first event there is nothing to draw, however long the range.
     since = max(filters.since or 0, until if begun is None else begun)
