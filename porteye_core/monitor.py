@@ -92,6 +92,7 @@ class Monitor:
                 break
             if wait(self._left(), filenos):
                 break
+        self.look()  # what was announced until now
         self.stop()
 
     @property
