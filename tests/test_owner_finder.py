@@ -169,3 +169,18 @@ def test_psutil_tells_the_same_of_a_process_where_there_is_no_proc(opener: Opene
     assert spent is not None
     assert spent.rss > 1_000_000
     assert elsewhere.read(ProcessKey(opener.pid, started - 1)) is None
+
+
+@needs_fork
+@pytest.mark.skipif(sys.platform != "linux", reason="sockets are found by inode on Linux")
+def test_an_owner_that_was_not_found_is_searched_again_ever_more_rarely() -> None:
+    finder = OwnerFinder(READER, privileged=True)
+    lost = Socket(endpoint(), inode=1)  # no process holds it
+    searched = []
+    for beat in range(200):
+        finder.refresh()
+        before = finder._found.copy()
+        finder.own([lost])
+        if not before:
+            searched.append(beat)
+    assert searched == [0, 6, 42]

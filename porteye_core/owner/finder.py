@@ -11,8 +11,9 @@ from porteye_core.owner.descriptors import DescriptorSearch, pids
 from porteye_core.owner.holders import HolderSearch
 from porteye_core.owner.processes import Processes, field
 
-# An owner that could not be found is searched again this often: that walks over every process.
-_RETRY_BEATS = 6
+# An owner that could not be found is searched again after so many beats, and then ever more rarely:
+# a search walks over every process, and a socket of the kernel's never has an owner.
+_FIRST_RETRY, _RAREST_RETRY = 6, 360
 
 _Known = tuple[object, ...]
 
@@ -27,6 +28,8 @@ class OwnerFinder:
         self._processes: dict[ProcessKey, Process] = {}
         self._living: set[int] = set()
         self._beats = 0
+        self._patience, self._retry_at = _FIRST_RETRY, _FIRST_RETRY
+        self._ownerless: set[_Known] = set()
 
     def own(
         self,
@@ -54,10 +57,16 @@ class OwnerFinder:
             found[at] = known
             owned.append(known)
         self._found = found if whole else {**self._found, **found}
+        self._expect_owners({at for at, each in self._found.items() if not each.holders})
         self._processes = {
             holder.key: holder for each in self._found.values() for holder in each.holders
         }
         return tuple(owned)
+
+    def _expect_owners(self, ownerless: set[_Known]) -> None:
+        if ownerless - self._ownerless:
+            self._patience, self._retry_at = _FIRST_RETRY, self._beats + _FIRST_RETRY
+        self._ownerless = ownerless
 
     def naming(self) -> "Naming":
         """A way to find the processes that the kernel's notices name; one for each reading."""
@@ -73,7 +82,10 @@ class OwnerFinder:
         living = set(pids())
         born, self._living = living - (self._living or living), living
         self._beats += 1
-        again = self._beats % _RETRY_BEATS == 0
+        again = self._beats >= self._retry_at
+        if again:
+            self._patience = min(self._patience * _FIRST_RETRY, _RAREST_RETRY)
+            self._retry_at = self._beats + self._patience
         holders = {holder.key.pid for each in self._found.values() for holder in each.holders}
         search = DescriptorSearch()
         inherited = {inode for pid in born - holders for inode in search.sockets(pid)}

@@ -82,7 +82,9 @@ class Linux:
         own = self._diag.read(count_clients=counting)
         if self._others is None or not counting:
             return own, self._diag.netns
-        return (*own, *self._others.read()), None
+        others = self._others.read()
+        # Without others the very tuple of the own ones, which the next look compares with.
+        return ((*own, *others) if others else own), None
 
     def _announced(self) -> tuple[tuple[Notice, ...], int]:
         destroyed = self._feed.drain()
