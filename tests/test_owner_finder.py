@@ -1,6 +1,8 @@
 """Who holds a socket, asked of real processes."""
 
 import os
+import socket
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -184,3 +186,47 @@ def test_an_owner_that_was_not_found_is_searched_again_ever_more_rarely() -> Non
         if not before:
             searched.append(beat)
     assert searched == [0, 6, 42]
+
+
+PASSES_ON = """
+import os, socket, sys
+channel = socket.socket(fileno=int(sys.argv[1]))
+server = socket.create_server(("127.0.0.1", 0))
+print(os.fstat(server.fileno()).st_ino, flush=True)
+sys.stdin.readline()
+socket.send_fds(channel, [b"x"], [server.fileno()])
+server.close()
+print("passed on", flush=True)
+sys.stdin.readline()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="sockets are found by inode on Linux")
+def test_a_socket_passed_over_a_unix_socket_gets_its_new_owner() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        sender = subprocess.Popen(
+            [sys.executable, "-c", PASSES_ON, str(theirs.fileno())],
+            pass_fds=[theirs.fileno()],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert sender.stdin is not None
+        assert sender.stdout is not None
+        inode = int(sender.stdout.readline())
+        finder = OwnerFinder(READER, privileged=True)
+        listening = [Socket(endpoint(), inode=inode)]
+        (before,) = finder.own(listening)
+        assert before.key is not None
+        assert before.key.pid == sender.pid
+        sender.stdin.write("\n")
+        sender.stdin.flush()
+        assert sender.stdout.readline() == "passed on\n"
+        _, descriptors, _, _ = socket.recv_fds(ours, 1, 1)
+        finder.refresh()
+        (after,) = finder.own(listening)
+        os.close(descriptors[0])
+        assert after.key is not None
+        assert after.key.pid == os.getpid()
+        sender.communicate(timeout=10)

@@ -15,6 +15,10 @@ from porteye_core.owner.processes import Processes, field
 # a search walks over every process, and a socket of the kernel's never has an owner.
 _FIRST_RETRY, _RAREST_RETRY = 6, 360
 
+# Listeners whose owner is asked at each beat whether it still holds them, by turns: a thousand take
+# ten minutes, at 3 ms a beat.
+_CHECKED = 16
+
 _Known = tuple[object, ...]
 
 
@@ -28,6 +32,7 @@ class OwnerFinder:
         self._processes: dict[ProcessKey, Process] = {}
         self._living: set[int] = set()
         self._beats = 0
+        self._turn = 0
         self._patience, self._retry_at = _FIRST_RETRY, _FIRST_RETRY
         self._ownerless: set[_Known] = set()
 
@@ -89,12 +94,30 @@ class OwnerFinder:
         holders = {holder.key.pid for each in self._found.values() for holder in each.holders}
         search = DescriptorSearch()
         inherited = {inode for pid in born - holders for inode in search.sockets(pid)}
+        handed_on = self._handed_on(search)
         self._found = {
             at: owned
             for at, owned in self._found.items()
             if owned.socket.inode not in inherited
+            and at not in handed_on
             and all(holder.key.pid in living for holder in owned.holders)
             and not (again and not owned.holders)
+        }
+
+    def _handed_on(self, search: DescriptorSearch) -> set[_Known]:
+        """The listeners that their owner no longer holds, of those whose turn it is.
+
+        A descriptor that is passed over a Unix socket changes hands without a birth or an end.
+        """
+        everyone = list(self._found.items())
+        first = self._turn if self._turn < len(everyone) else 0
+        self._turn = first + _CHECKED
+        return {
+            at
+            for at, owned in everyone[first : self._turn]
+            if owned.owner is not None
+            and owned.socket.inode is not None
+            and not search.holds(owned.owner.key.pid, owned.socket.inode)
         }
 
     def _search(self, socket: Socket, started: int | None, search: "_Search") -> Owned:
