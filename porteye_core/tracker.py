@@ -224,9 +224,7 @@ def settled(changes: Changes, newborn: Container[int], reading: Reading) -> Chan
     need not be in it, and a socket that they closed may still be. A look into one namespace says
     nothing of a listener whose namespace is not known.
     """
-    closings = [notice for notice in reading.notices if notice.kind is Kind.CLOSED]
-    cookies = {notice.cookie for notice in closings if notice.cookie is not None}
-    places = {notice.endpoint.place for notice in closings if notice.cookie is None}
+    cookies, places = _closings(reading.notices)
 
     def is_news(owned: Owned) -> bool:
         socket = owned.socket
@@ -248,15 +246,20 @@ def lingering(
 ) -> set[Socket]:
     """The sockets of a look that closed before its notices were read, so that nobody holds them:
     their closing is among the notices, and no listener is known that they could be."""
-    closings = [notice for notice in notices if notice.kind is Kind.CLOSED]
-    cookies = {notice.cookie for notice in closings if notice.cookie is not None}
-    places = {notice.endpoint.place for notice in closings if notice.cookie is None}
+    cookies, places = _closings(notices)
     places -= {each.endpoint.place for each in listeners} if places else set()
     return {
         socket
         for socket in sockets
         if socket.cookie in cookies or (places and socket.endpoint.place in places)
     }
+
+
+def _closings(notices: Sequence[Notice]) -> tuple[set[int], set[Place]]:
+    """What closed, by number where the notice has one, else by place."""
+    closings = [notice for notice in notices if notice.kind is Kind.CLOSED]
+    cookies = {notice.cookie for notice in closings if notice.cookie is not None}
+    return cookies, {notice.endpoint.place for notice in closings if notice.cookie is None}
 
 
 def merged(listener: Listener, owned: Owned) -> Listener:

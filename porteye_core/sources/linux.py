@@ -69,7 +69,7 @@ class Linux:
     def close(self) -> None:
         """See Source.close."""
         with ExitStack() as stack:
-            for part in (self._diag, self._feed, self._others, self._trace):
+            for part in (self._diag, self._feed, self._trace):
                 if part:
                     stack.callback(part.close)
 

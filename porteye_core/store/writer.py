@@ -117,13 +117,6 @@ class Writer:
             held.setdefault(listener, []).append(ProcessKey(pid, started))
         return held
 
-    def last_seen(self) -> int | None:
-        """When a monitor last looked, None if none ever did."""
-        found: int | None = self._connection.execute(
-            "SELECT max(seen_at) FROM watch WHERE host_id = ?", (self._host,)
-        ).fetchone()[0]
-        return found
-
     def begin_watch(self, at: int, plan: WatchPlan) -> None:
         """Start a watch; what is recorded from now on belongs to it."""
         with self._transaction():

@@ -1,7 +1,9 @@
-"""Sizes that the views share."""
+"""Tables and sizes that the views share."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
+import pandas as pd
 import streamlit as st
 
 _ROW, _HEADER, _TALLEST = 35, 38, 820  # pixels, as Streamlit draws a table
@@ -16,6 +18,27 @@ a:focus-visible, button:focus-visible {outline: 2px solid #E69F00 !important; ou
     .stElementContainer:has(> [data-testid=stMetric]) {flex: 1 1 28%; min-width: 0}
 }
 </style>"""
+
+
+def show_table(
+    table: pd.DataFrame,
+    columns: Mapping[str, Any],
+    on_a_phone: Iterable[str],
+    *,
+    key: str,
+    alt: str,
+) -> None:
+    """Draw these columns of a table, as tall as it is."""
+    st.dataframe(
+        table,
+        column_order=in_order(columns, on_a_phone),
+        column_config=dict(columns),
+        hide_index=True,
+        height=table_height(len(table)),
+        key=key,
+        placeholder="",
+        alt=alt,
+    )
 
 
 def table_height(rows: int) -> int:

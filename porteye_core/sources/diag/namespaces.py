@@ -47,9 +47,6 @@ class Namespaces:
         finally:
             source.close()  # an open netlink socket would keep the namespace alive
 
-    def close(self) -> None:
-        """Nothing stays open between two looks."""
-
     def _living(self) -> dict[int, Path]:
         living: dict[int, Path] = {}
         try:

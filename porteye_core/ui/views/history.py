@@ -11,7 +11,7 @@ from porteye_core.store import frames
 from porteye_core.store.export import history_csv
 from porteye_core.store.reader import open_reader
 from porteye_core.ui.context import View, viewers_zone
-from porteye_core.ui.layout import in_order, table_height
+from porteye_core.ui.layout import show_table
 from porteye_core.ui.monitor_state import now, read
 
 _EXPORTABLE = "exportable"
@@ -57,16 +57,7 @@ def _show(connection: sqlite3.Connection, view: View) -> None:
         return
     st.caption(f"Showing the newest {len(table):,} of {total:,} events.")
     table["at"] = table["at"].dt.tz_convert(viewers_zone())
-    st.dataframe(
-        table,
-        column_order=in_order(_COLUMNS, _ON_A_PHONE),
-        column_config=_COLUMNS,
-        hide_index=True,
-        height=table_height(len(table)),
-        key="events",
-        placeholder="",
-        alt="Events, the newest first",
-    )
+    show_table(table, _COLUMNS, _ON_A_PHONE, key="events", alt="Events, the newest first")
 
 
 def export() -> None:

@@ -9,7 +9,7 @@ import streamlit as st
 from porteye_core.store import frames
 from porteye_core.store.status import status
 from porteye_core.ui.context import View, viewers_zone
-from porteye_core.ui.layout import in_order, table_height
+from porteye_core.ui.layout import show_table
 from porteye_core.ui.monitor_state import notice_if_not_current, now, read
 
 _JUST_OPENED = 60  # seconds
@@ -77,16 +77,7 @@ def _show(table: pd.DataFrame, fresh: "pd.Series[bool]") -> None:
         return
     table["mark"] = fresh.map({True: "●", False: ""})
     table["since"] = table["since"].dt.tz_convert(viewers_zone())
-    st.dataframe(
-        table,
-        column_order=in_order(_COLUMNS, _ON_A_PHONE),
-        column_config=_COLUMNS,
-        hide_index=True,
-        height=table_height(len(table)),
-        key="listeners",
-        placeholder="",
-        alt="What listens now",
-    )
+    show_table(table, _COLUMNS, _ON_A_PHONE, key="listeners", alt="What listens now")
 
 
 def _counts(table: pd.DataFrame, fresh: int) -> None:
