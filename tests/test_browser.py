@@ -115,7 +115,7 @@ def test_a_shared_address_shows_the_same_view(app: App, page: Page) -> None:
     wait_for_cells(page, str(own), "opened")
     page.reload()
     expect(page.get_by_label("Port", exact=True)).to_have_value(str(own))
-    page.get_by_role("link", name="Activity").click()
+    page.get_by_role("link", name="Timeline").click()
     expect(page.get_by_text("Lives")).to_be_visible()
     expect(page.get_by_label("Port", exact=True)).to_have_value(str(own))
     assert f"port={own}" in page.url
@@ -162,16 +162,16 @@ def test_stable_keys_stand_in_the_address_and_survive_a_reload(app: App, page: P
     bounds = page.url
     page.reload()
     expect(chosen).to_have_value("From … to …")
-    page.get_by_role("link", name="Activity").click()
-    page.wait_for_url("**/activity?*")
+    page.get_by_role("link", name="Timeline").click()
+    page.wait_for_url("**/timeline?*")
     expect(chosen).to_have_value("From … to …")
-    page.wait_for_url(bounds.replace("/history?", "/activity?"))
+    page.wait_for_url(bounds.replace("/history?", "/timeline?"))
 
 
 def test_the_page_asks_nothing_of_any_other_host(app: App, page: Page) -> None:
     asked: set[str] = set()
     page.on("request", lambda request: asked.add(request.url))
-    for view in ("", "/history", "/activity"):
+    for view in ("", "/history", "/timeline"):
         show(page, app.url + view)
     others = {url for url in asked if not url.startswith((app.url, "data:", "blob:"))}
     assert not {url for url in others if not url.startswith(app.url.replace("http", "ws"))}
@@ -182,7 +182,7 @@ def test_the_page_asks_nothing_of_any_other_host(app: App, page: Page) -> None:
 def test_no_view_is_wider_than_its_window(app: App, page: Page, width: int, scheme: str) -> None:
     page.set_viewport_size({"width": width, "height": 844})
     page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
-    for view in ("", "history", "activity"):
+    for view in ("", "history", "timeline"):
         page.goto(f"{app.url}/{view}")
         page.wait_for_selector("[data-testid=stDataFrame], [data-testid=stPlotlyChart]")
         save(page, f"{view or 'live'}-{width}-{scheme}")

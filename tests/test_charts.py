@@ -4,7 +4,9 @@ import pandas as pd
 import plotly.graph_objects as go
 import pytest
 
-from porteye_core import charts
+from porteye_core.charts import activity
+from porteye_core.charts import lives as life_bars
+from porteye_core.charts.figure import FRAME_HEIGHT, PALETTE
 
 START = pd.Timestamp("2026-01-01T00:00:00")
 HOUR = pd.Timedelta(hours=1)
@@ -44,14 +46,14 @@ def lives() -> pd.DataFrame:
 
 
 def test_the_open_count_stands_at_the_end_of_its_bucket(buckets: pd.DataFrame) -> None:
-    (line,) = charts.open_listeners(buckets, NO_GAPS, SPAN).data
+    (line,) = activity.open_listeners(buckets, NO_GAPS, SPAN).data
     assert list(line.y) == [2, 2, 0, 0]
     assert pd.Timestamp(line.x[0]) == START + HOUR
     assert line.line.shape == "hv"
 
 
 def test_opens_rise_and_closes_fall(buckets: pd.DataFrame) -> None:
-    figure = charts.turnover(buckets, NO_GAPS, SPAN, "hour")
+    figure = activity.turnover(buckets, NO_GAPS, SPAN, "hour")
     opened, closed = figure.data
     assert list(opened.y) == [2, 0, 1, 0]
     assert list(closed.y) == [0, 0, -3, 0]
@@ -60,7 +62,7 @@ def test_opens_rise_and_closes_fall(buckets: pd.DataFrame) -> None:
 
 
 def test_every_life_is_a_bar_of_its_length_in_the_row_of_its_port(lives: pd.DataFrame) -> None:
-    figure = charts.timeline(lives, NO_GAPS, SPAN)
+    figure = life_bars.timeline(lives, NO_GAPS, SPAN)
     bars = {bar.name: bar for bar in figure.data}
     assert list(bars["nginx"].y) == ["443/tcp", "80/tcp"]
     assert list(bars["nginx"].x) == [4 * 3_600_000, 2 * 3_600_000]  # cut to the range
@@ -69,7 +71,7 @@ def test_every_life_is_a_bar_of_its_length_in_the_row_of_its_port(lives: pd.Data
 
 
 def test_a_story_says_what_is_known_and_is_never_markup(lives: pd.DataFrame) -> None:
-    bars = {bar.name: bar for bar in charts.timeline(lives, NO_GAPS, SPAN).data}
+    bars = {bar.name: bar for bar in life_bars.timeline(lives, NO_GAPS, SPAN).data}
     first = bars["nginx"].customdata[0]
     assert "opened before 2025-12-31 23:00:00" in first
     assert "still open" in first
@@ -81,9 +83,9 @@ def test_times_without_a_watch_are_marked_in_every_chart(
     buckets: pd.DataFrame, lives: pd.DataFrame
 ) -> None:
     for figure in (
-        charts.open_listeners(buckets, GAPS, SPAN),
-        charts.turnover(buckets, GAPS, SPAN, "hour"),
-        charts.timeline(lives, GAPS, SPAN),
+        activity.open_listeners(buckets, GAPS, SPAN),
+        activity.turnover(buckets, GAPS, SPAN, "hour"),
+        life_bars.timeline(lives, GAPS, SPAN),
     ):
         (shape,) = figure.layout.shapes
         assert (pd.Timestamp(shape.x0), pd.Timestamp(shape.x1)) == (START, START + HOUR)
@@ -91,37 +93,37 @@ def test_times_without_a_watch_are_marked_in_every_chart(
 
 def test_more_programs_than_colours_share_grey(lives: pd.DataFrame) -> None:
     many = pd.concat([lives.assign(process=f"p{i}") for i in range(12)])
-    colors = [bar.marker.color for bar in charts.timeline(many, NO_GAPS, SPAN).data]
-    assert set(charts.PALETTE) < set(colors)
-    assert len(set(colors)) == len(charts.PALETTE) + 1
+    colors = [bar.marker.color for bar in life_bars.timeline(many, NO_GAPS, SPAN).data]
+    assert set(PALETTE) < set(colors)
+    assert len(set(colors)) == len(PALETTE) + 1
 
 
 def test_counts_below_six_are_labelled_with_whole_numbers(buckets: pd.DataFrame) -> None:
-    assert charts.open_listeners(buckets, NO_GAPS, SPAN).layout.yaxis.dtick == 1
+    assert activity.open_listeners(buckets, NO_GAPS, SPAN).layout.yaxis.dtick == 1
 
 
 def test_a_long_name_is_cut_in_the_legend(lives: pd.DataFrame) -> None:
-    (bar,) = charts.timeline(lives.assign(process="<" * 99), NO_GAPS, SPAN).data
+    (bar,) = life_bars.timeline(lives.assign(process="<" * 99), NO_GAPS, SPAN).data
     assert bar.name == "&lt;" * 39 + "…"
 
 
 def test_charts_share_their_left_edge_and_their_bars_stay_thin(
     buckets: pd.DataFrame, lives: pd.DataFrame
 ) -> None:
-    timeline = charts.timeline(lives, GAPS, SPAN)
+    timeline = life_bars.timeline(lives, GAPS, SPAN)
     figures = (
-        charts.open_listeners(buckets, GAPS, SPAN),
-        charts.turnover(buckets, GAPS, SPAN, "hour"),
+        activity.open_listeners(buckets, GAPS, SPAN),
+        activity.turnover(buckets, GAPS, SPAN, "hour"),
         timeline,
     )
     assert len({figure.layout.margin.l for figure in figures}) == 1
     assert not any(figure.layout.yaxis.automargin for figure in figures)
     assert {figure.layout.shapes[0].layer for figure in figures} == {"above"}
-    one = charts.timeline(lives.iloc[:1], NO_GAPS, SPAN)
-    many = charts.timeline(pd.concat([lives.assign(port=i) for i in range(9)]), NO_GAPS, SPAN)
+    one = life_bars.timeline(lives.iloc[:1], NO_GAPS, SPAN)
+    many = life_bars.timeline(pd.concat([lives.assign(port=i) for i in range(9)]), NO_GAPS, SPAN)
     assert pixels(one, rows=1) == pytest.approx(pixels(many, rows=9))
 
 
 def pixels(figure: go.Figure, rows: int) -> float:
-    height = float(figure.layout.height) - charts._FRAME_HEIGHT
+    height = float(figure.layout.height) - FRAME_HEIGHT
     return float(figure.data[0].width) * height / rows

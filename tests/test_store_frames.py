@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from porteye_core.model import Filters, Hidden, Program, Protocol, Seen
-from porteye_core.store import frames, queries
+from porteye_core.store import queries
+from porteye_core.store.frames import activity, events, listeners
 from porteye_core.store.reader import open_reader
 from porteye_core.store.writer import Closing, Opening, Writer
 from tests.kit.seeding import MINUTE, Instant
@@ -20,12 +21,12 @@ ALL = Filters()
 
 def ports(instant: Instant, filters: Filters) -> list[int]:
     with open_reader(instant.db) as reader:
-        return list(frames.listening(reader, filters, instant.now)["port"])
+        return list(listeners.listening(reader, filters, instant.now)["port"])
 
 
 def test_what_is_open_is_listed_by_port_with_its_owner_and_sample(seeded: Instant) -> None:
     with open_reader(seeded.db) as reader:
-        table = frames.listening(reader, ALL, seeded.now)
+        table = listeners.listening(reader, ALL, seeded.now)
     assert list(table["port"]) == [53, 80, 5432, 8765]
     postgres = table.iloc[2]
     assert postgres["process"] == "postgres"
@@ -40,7 +41,7 @@ def test_what_is_open_is_listed_by_port_with_its_owner_and_sample(seeded: Instan
 
 def test_an_unknown_owner_is_a_reason_and_its_numbers_are_missing(seeded: Instant) -> None:
     with open_reader(seeded.db) as reader:
-        dns = frames.listening(reader, ALL, seeded.now).iloc[0]
+        dns = listeners.listening(reader, ALL, seeded.now).iloc[0]
     assert dns["process"] == ""
     assert pd.isna(dns["cpu"])
     assert pd.isna(dns["pid"])
@@ -66,8 +67,8 @@ def test_filters_let_through_what_they_say(
 
 def test_the_history_is_newest_first_and_limited(seeded: Instant) -> None:
     with open_reader(seeded.db) as reader:
-        table = frames.history(reader, replace(ALL, limit=2))
-        assert frames.event_count(reader, replace(ALL, limit=2)) == 6
+        table = events.history(reader, replace(ALL, limit=2))
+        assert events.event_count(reader, replace(ALL, limit=2)) == 6
     assert list(table["kind"]) == ["opened", "closed"]
     assert list(table["port"]) == [8765, 8765]
     assert table["at"].dtype == "datetime64[us, UTC]"
@@ -76,14 +77,14 @@ def test_the_history_is_newest_first_and_limited(seeded: Instant) -> None:
 def test_times_bound_the_history(seeded: Instant) -> None:
     since, until = seeded.now - 35 * MINUTE, seeded.now - 15 * MINUTE
     with open_reader(seeded.db) as reader:
-        table = frames.history(reader, replace(ALL, since=since, until=until))
+        table = events.history(reader, replace(ALL, since=since, until=until))
     assert list(table["kind"]) == ["closed", "opened"]
 
 
 def test_a_turnover_has_every_bucket_and_the_open_count_at_its_end(seeded: Instant) -> None:
     hour = replace(ALL, since=seeded.now - 60 * MINUTE, until=seeded.now)
     with open_reader(seeded.db) as reader:
-        buckets = frames.turnover(reader, hour, MINUTE)
+        buckets = activity.turnover(reader, hour, MINUTE)
     assert len(buckets) in (61, 62)
     assert buckets["opened"].sum() == 5
     assert buckets["closed"].sum() == 1
@@ -91,13 +92,13 @@ def test_a_turnover_has_every_bucket_and_the_open_count_at_its_end(seeded: Insta
     assert (buckets["end"] - buckets["at"]).unique() == [pd.Timedelta(minutes=1)]
     late = replace(hour, since=seeded.now - 25 * MINUTE)
     with open_reader(seeded.db) as reader:
-        assert frames.turnover(reader, late, MINUTE)["open"].iloc[0] == 4
+        assert activity.turnover(reader, late, MINUTE)["open"].iloc[0] == 4
 
 
 def test_lives_that_overlap_the_range_are_counted_and_cut(seeded: Instant) -> None:
     since, until = seeded.now - 25 * MINUTE, seeded.now - 15 * MINUTE
     with open_reader(seeded.db) as reader:
-        lives, total = frames.lives(reader, replace(ALL, limit=2), since, until)
+        lives, total = activity.lives(reader, replace(ALL, limit=2), since, until)
     assert total == 4
     assert lives["port"].iloc[0] == 8765
     assert len(lives) == 2
@@ -110,23 +111,23 @@ def test_an_owner_learnt_later_is_found_in_the_whole_history(db: Path, writer: W
     writer.record_changes(7, closed=[Closing(born, 7, Seen.POLL)])
     range_ = Filters(process="nginx", since=1, until=9)
     with open_reader(db) as reader:
-        assert list(frames.history(reader, range_)["process"]) == ["nginx", "nginx"]
-        assert frames.turnover(reader, range_, 10)["open"].min() == 0
+        assert list(events.history(reader, range_)["process"]) == ["nginx", "nginx"]
+        assert activity.turnover(reader, range_, 10)["open"].min() == 0
 
 
 def test_an_empty_answer_has_its_columns(seeded: Instant) -> None:
     nothing = Filters(ports=((1, 1),), since=seeded.now - MINUTE, until=seeded.now)
     with open_reader(seeded.db) as reader:
-        assert "cmdline" in frames.listening(reader, nothing, seeded.now)
-        assert "at" in frames.history(reader, nothing)
-        assert frames.lives(reader, nothing, 0, seeded.now)[1] == 0
-        assert frames.turnover(reader, nothing, SECOND)["open"].max() == 0
-        assert frames.intervals([]).empty
+        assert "cmdline" in listeners.listening(reader, nothing, seeded.now)
+        assert "at" in events.history(reader, nothing)
+        assert activity.lives(reader, nothing, 0, seeded.now)[1] == 0
+        assert activity.turnover(reader, nothing, SECOND)["open"].max() == 0
+        assert activity.intervals([]).empty
 
 
 def test_a_stale_sample_is_not_shown_as_current(seeded: Instant) -> None:
     with open_reader(seeded.db) as reader:
-        later = frames.listening(reader, ALL, seeded.now + queries.FRESH_US + 11 * SECOND)
+        later = listeners.listening(reader, ALL, seeded.now + queries.FRESH_US + 11 * SECOND)
     assert later["cpu"].isna().all()
 
 
@@ -157,7 +158,7 @@ def test_an_owner_that_ended_at_once_is_named_and_its_command_line_says_why(
     unseen = replace(owned(endpoint(98)), hidden=Hidden.KERNEL)
     writer.record_changes(1, [Opening(each, 1, Seen.KERNEL) for each in (gone, unseen)])
     with open_reader(db) as reader:
-        for table in (frames.listening(reader, ALL, 2), frames.history(reader, ALL)):
+        for table in (listeners.listening(reader, ALL, 2), events.history(reader, ALL)):
             rows = table.set_index("port")
             assert rows.loc[99, "process"] == "brief"
             assert rows.loc[99, "pid"] == 4711

@@ -167,7 +167,7 @@ def test_ends_of_a_range_in_the_url_are_kept_to_the_second(
     ends_alone = {"until": "2001-01-01T00:00:00Z"}
     page = open_page(seeded.db, monkeypatch, ends_alone)
     assert page.selectbox(key="range").value == "custom"
-    for view in ("history", "activity"):
+    for view in ("history", "timeline"):
         assert not switch(page, view).exception
     assert "No listener that the filters let through" in texts(page)
 
@@ -233,7 +233,7 @@ def test_a_phone_gets_port_process_and_address_first(
 def test_tables_and_charts_have_a_name_for_those_who_do_not_see_them(page: AppTest) -> None:
     assert page.dataframe[0].proto.alt == "What listens now"
     assert switch(page, "history").dataframe[0].proto.alt == "Events, the newest first"
-    charts = switch(page, "activity").get("plotly_chart")
+    charts = switch(page, "timeline").get("plotly_chart")
     assert "4 at the end" in charts[0].proto.alt
     assert all(chart.proto.alt for chart in charts)
 
@@ -262,7 +262,7 @@ def test_a_time_range_bounds_the_history(page: AppTest) -> None:
 
 
 def test_activity_draws_three_charts_of_the_range(page: AppTest) -> None:
-    activity = switch(page, "activity")
+    activity = switch(page, "timeline")
     assert not activity.exception
     charts = activity.get("plotly_chart")
     assert len(charts) == 3
@@ -275,7 +275,7 @@ def test_activity_draws_three_charts_of_the_range(page: AppTest) -> None:
 
 def test_a_timeline_that_is_cut_says_how_many_it_left_out(page: AppTest) -> None:
     page.number_input(key="limit").set_value(2).run()
-    assert "Lives, the latest 2 of 5" in texts(switch(page, "activity"))
+    assert "Lives, the latest 2 of 5" in texts(switch(page, "timeline"))
 
 
 def test_filters_that_match_nothing_say_so(page: AppTest) -> None:
@@ -300,7 +300,7 @@ def test_nothing_new_is_marked_once_the_monitor_has_gone(
     assert set(table(open_page(abandoned.db, monkeypatch))["mark"]) == {""}
 
 
-@pytest.mark.parametrize("view", ["live", "history", "activity"])
+@pytest.mark.parametrize("view", ["now", "history", "timeline"])
 def test_without_a_database_every_view_says_what_to_do(
     view: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -17,9 +17,9 @@ def main(config: Config) -> None:
     st.set_page_config(page_title="PortEye", page_icon=str(_ICON), layout="wide")
     page = st.navigation(
         [
-            st.Page(_VIEWS / "live.py", title="Live", icon=":material/sensors:", default=True),
+            st.Page(_VIEWS / "now.py", title="Now", icon=":material/sensors:", default=True),
             st.Page(_VIEWS / "history.py", title="History", icon=":material/history:"),
-            st.Page(_VIEWS / "activity.py", title="Activity", icon=":material/bar_chart:"),
+            st.Page(_VIEWS / "timeline.py", title="Timeline", icon=":material/view_timeline:"),
         ],
         position="top",
     )

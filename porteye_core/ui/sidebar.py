@@ -75,7 +75,7 @@ def _range() -> str:
     bounded = "since" in st.query_params or "until" in st.query_params
     address.start("range", _known(_RANGES, "range"), CUSTOM if bounded else DEFAULT)
     return _choice(
-        "Time range", _RANGES, "range", "Of the history and the activity; Live always shows now."
+        "Time range", _RANGES, "range", "Of the timeline and the history; Now always shows now."
     )
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import streamlit as st
 
 from porteye_core.errors import StoreError
-from porteye_core.store import frames
 from porteye_core.store.export import history_csv
+from porteye_core.store.frames import events
 from porteye_core.store.reader import open_reader
 from porteye_core.ui.context import View, viewers_zone
 from porteye_core.ui.layout import show_table
@@ -50,8 +50,8 @@ def newest() -> None:
 
 def _show(connection: sqlite3.Connection, view: View) -> None:
     filters = view.asked(now())
-    table = frames.history(connection, filters)
-    total = frames.event_count(connection, filters)
+    table = events.history(connection, filters)
+    total = events.event_count(connection, filters)
     if table.empty:
         st.info("No event that the filters let through is recorded in this time range.")
         return

@@ -1,4 +1,4 @@
-"""Activity: how many listeners were open over time, what opened and closed, and every life."""
+"""Timeline: how many listeners were open over time, what opened and closed, and every life."""
 
 import sqlite3
 from dataclasses import replace
@@ -8,9 +8,10 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from porteye_core import charts
+from porteye_core.charts import activity as counts
+from porteye_core.charts import lives as bars
 from porteye_core.model import Filters
-from porteye_core.store import frames
+from porteye_core.store.frames import activity, events
 from porteye_core.store.status import gaps, status
 from porteye_core.ui.context import View, viewers_zone
 from porteye_core.ui.markdown import literal
@@ -20,7 +21,7 @@ from porteye_core.ui.ranges import bucket
 _SHORTEST = 60 * 1_000_000  # a chart of less than a minute has no shape
 
 
-def activity() -> None:
+def timeline() -> None:
     """The charts of the chosen range."""
     view = View.current()
     read(view.db, lambda connection: _in_range(connection, view))
@@ -33,7 +34,7 @@ def _in_range(connection: sqlite3.Connection, view: View) -> None:
     if filters.since is not None and filters.since >= moment:
         st.info("This time range has not begun yet.")
         return
-    begun = frames.first_event_at(connection)
+    begun = events.first_event_at(connection)
     # Before the first event there is nothing to draw, however long the range.
     since = max(filters.since or 0, until if begun is None else begun)
     since = min(since, until - _SHORTEST)
@@ -43,14 +44,14 @@ def _in_range(connection: sqlite3.Connection, view: View) -> None:
 def _draw(
     connection: sqlite3.Connection, db: Path, filters: Filters, since: int, until: int
 ) -> None:
-    lives, total = frames.lives(connection, filters, since, until)
+    lives, total = activity.lives(connection, filters, since, until)
     if not total:
         st.info("No listener that the filters let through was open in this time range.")
         return
     name, length = bucket(until - since)
-    buckets = frames.turnover(connection, filters, length)
+    buckets = activity.turnover(connection, filters, length)
     watching = status(connection, db, now()).is_current
-    unwatched = frames.intervals(gaps(connection, since, until, watching=watching))
+    unwatched = activity.intervals(gaps(connection, since, until, watching=watching))
     zone = viewers_zone()
     for frame in (lives, buckets, unwatched):
         for column in frame.select_dtypes("datetimetz"):
@@ -63,19 +64,19 @@ def _draw(
     axis = (start, end)
     _chart(
         "Open over time",
-        charts.open_listeners(buckets, unwatched, axis),
+        counts.open_listeners(buckets, unwatched, axis),
         f"Line of how many listeners were open; {buckets['open'].iloc[-1]} at the end.",
     )
     _chart(
         "Opened and closed",
-        charts.turnover(buckets, unwatched, axis, name),
+        counts.turnover(buckets, unwatched, axis, name),
         f"Bars of what opened and closed per {name};"
         f" {buckets['opened'].sum()} opened and {buckets['closed'].sum()} closed in all.",
     )
     shown = "" if len(lives) == total else f", the latest {len(lives):,} of {total:,}"
     _chart(
         f"Lives{shown}",
-        charts.timeline(lives, unwatched, axis),
+        bars.timeline(lives, unwatched, axis),
         f"One bar for each of {len(lives)} listeners, from when it opened to when it closed.",
     )
 
@@ -85,4 +86,4 @@ def _chart(title: str, figure: go.Figure, alt: str) -> None:
     st.plotly_chart(figure, key=alt.split(maxsplit=1)[0], config={"displaylogo": False}, alt=alt)
 
 
-activity()
+timeline()

@@ -1,4 +1,4 @@
-"""Live: what listens now, refreshed by itself."""
+"""Now: what listens now, refreshed by itself."""
 
 import sqlite3
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from porteye_core.store import frames
+from porteye_core.store.frames import listeners
 from porteye_core.store.status import status
 from porteye_core.ui.context import View, viewers_zone
 from porteye_core.ui.layout import show_table
@@ -54,7 +54,7 @@ _ON_A_PHONE = ("mark", "port", "process", "address")
 
 
 @st.fragment(run_every=2)
-def live() -> None:
+def listening() -> None:
     """The counts and the table; only these are drawn anew every two seconds."""
     view = View.current()
     read(view.db, lambda connection: _draw(connection, view))
@@ -64,7 +64,7 @@ def _draw(connection: sqlite3.Connection, view: View) -> None:
     moment = now()
     current = status(connection, view.db, moment)
     notice_if_not_current(current, view.db)
-    table = frames.listening(connection, view.asked(moment), moment)
+    table = listeners.listening(connection, view.asked(moment), moment)
     # What opened while nobody watched, or before everybody stopped, is not known to be new.
     fresh = (table["age"] < _JUST_OPENED) & (table["opened_seen"] != "gap") & current.is_current
     _show(table, fresh)
@@ -94,4 +94,4 @@ def _counts(table: pd.DataFrame, fresh: int) -> None:
             st.metric(label, f"{value:,}", border=True, help=_EXPLAINED.get(label))
 
 
-live()
+listening()

@@ -1,0 +1,1 @@
+"""Filters to DataFrames, one file a question: the only pandas in the store."""

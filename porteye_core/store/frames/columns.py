@@ -1,0 +1,67 @@
+"""How rows of the database become columns; times are UTC, to the microsecond."""
+
+import json
+import sqlite3
+from typing import Any
+
+import pandas as pd
+
+from porteye_core.model import Hidden
+from porteye_core.reasons import REASONS
+from porteye_core.services import service
+from porteye_core.store.queries import Question
+
+
+def frame_of(connection: sqlite3.Connection, question: Question) -> pd.DataFrame:
+    """The answer to a question, a column for each of its columns."""
+    cursor = connection.execute(*question)
+    columns = [column[0] for column in cursor.description]
+    return pd.DataFrame.from_records(map(tuple, cursor), columns=columns)
+
+
+def number(connection: sqlite3.Connection, question: Question) -> int:
+    """The only number of an answer."""
+    return int(connection.execute(*question).fetchone()[0])
+
+
+def times(micros: "pd.Series[Any]") -> "pd.Series[Any]":
+    """Microseconds since the epoch as times."""
+    # astype, not to_datetime: through a float a time would lose its last digits.
+    return micros.astype("Int64").astype("datetime64[us]").dt.tz_localize("UTC")
+
+
+def chain(parents: object) -> str:
+    """A process's parents, the nearest first."""
+    if not isinstance(parents, str):  # the owner is not known
+        return ""
+    return " ← ".join(f"{up['name']} ({up['pid']})" for up in json.loads(parents))
+
+
+def services(frame: pd.DataFrame) -> list[str]:
+    """The well-known name of each row's port."""
+    return [
+        service(port, protocol)
+        for port, protocol in zip(frame["port"], frame["protocol"], strict=True)
+    ]
+
+
+def owners(frame: pd.DataFrame) -> list[str]:
+    """Who holds it, or the reason why that is not known."""
+    return [
+        name if isinstance(name, str) else _reason(hidden)
+        for name, hidden in zip(frame["process"], frame["hidden"], strict=True)
+    ]
+
+
+def command_lines(frame: pd.DataFrame) -> list[str | None]:
+    """Of an owner that ended at once only name and pid are known: the cell says why."""
+    return [
+        f"({_reason(hidden)})" if isinstance(name, str) and not line and hidden else line
+        for name, line, hidden in zip(
+            frame["process"], frame["cmdline"], frame["hidden"], strict=True
+        )
+    ]
+
+
+def _reason(hidden: object) -> str:
+    return REASONS[Hidden(str(hidden))].short if hidden else ""

@@ -1,0 +1,38 @@
+"""What opened and closed, as a frame."""
+
+import sqlite3
+
+import pandas as pd
+
+from porteye_core.model import Filters
+from porteye_core.store import queries
+from porteye_core.store.frames.columns import (
+    command_lines,
+    frame_of,
+    number,
+    owners,
+    services,
+    times,
+)
+
+
+def history(connection: sqlite3.Connection, filters: Filters) -> pd.DataFrame:
+    """The newest events that the filters let through, at most `limit` of them."""
+    frame = frame_of(connection, queries.history(filters))
+    frame["at"] = times(frame["at"])
+    frame["pid"] = frame["pid"].astype("Int64")
+    frame["service"] = services(frame)
+    frame["cmdline"] = command_lines(frame)
+    frame["process"] = owners(frame)
+    return frame
+
+
+def event_count(connection: sqlite3.Connection, filters: Filters) -> int:
+    """How many events the filters let through, whatever `limit` says."""
+    return number(connection, queries.event_count(filters))
+
+
+def first_event_at(connection: sqlite3.Connection) -> int | None:
+    """When the history begins, None if it is empty."""
+    found: int | None = connection.execute("SELECT min(at) FROM event").fetchone()[0]
+    return found

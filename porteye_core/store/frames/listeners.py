@@ -1,0 +1,35 @@
+"""What listens now, as a frame."""
+
+import sqlite3
+
+import pandas as pd
+
+from porteye_core.model import Filters
+from porteye_core.store import queries
+from porteye_core.store.frames.columns import (
+    chain,
+    command_lines,
+    frame_of,
+    owners,
+    services,
+    times,
+)
+
+
+def listening(connection: sqlite3.Connection, filters: Filters, now: int) -> pd.DataFrame:
+    """What is open, by port: one row a listener.
+
+    cpu is in percent of one core, memory in bytes, age in seconds; `process` names the reason
+    where the owner is not known.
+    """
+    frame = frame_of(connection, queries.listening(filters, now))
+    frame["cpu"] = frame["cpu"].astype("Float64") / 100
+    for column in ("pid", "rss", "clients", "queue", "backlog"):
+        frame[column] = frame[column].astype("Int64")
+    frame["since"] = times(frame.pop("opened_at"))
+    frame["age"] = (pd.Timestamp(now, unit="us", tz="UTC") - frame["since"]).dt.total_seconds()
+    frame["service"] = services(frame)
+    frame["cmdline"] = command_lines(frame)
+    frame["process"] = owners(frame)
+    frame["parents"] = [chain(text) for text in frame["parents"]]
+    return frame
