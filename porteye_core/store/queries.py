@@ -19,7 +19,7 @@ class Question(NamedTuple):
 
 def listening(filters: Filters, now: int) -> Question:
     """What is open, by port, with each listener's newest sample; `limit` and times do not count."""
-    where, parameters = _matching(filters, "l.port", "l.program_id", "l.protocol")
+    where, parameters = matching(filters, "l.port", "l.program_id", "l.protocol")
     return Question(
         f"""
         WITH fresh AS (
@@ -91,7 +91,7 @@ def turnover(filters: Filters, bucket_us: int) -> Question:
 
 def open_at(filters: Filters, moment: int) -> Question:
     """How many listeners were open at a moment."""
-    where, parameters = _matching(filters, "l.port", "l.program_id", "l.protocol")
+    where, parameters = matching(filters, "l.port", "l.program_id", "l.protocol")
     return Question(
         f"""
         SELECT count(*) FROM listener l
@@ -103,7 +103,7 @@ def open_at(filters: Filters, moment: int) -> Question:
 
 def lives(filters: Filters, since: int, until: int) -> Question:
     """The lives that overlap a range, the latest first, and in `total` how many there are."""
-    where, parameters = _matching(filters, "l.port", "l.program_id", "l.protocol")
+    where, parameters = matching(filters, "l.port", "l.program_id", "l.protocol")
     return Question(
         f"""
         SELECT l.id, l.protocol, l.address, l.port, l.opened_at, l.closed_at, l.opened_seen,
@@ -127,7 +127,7 @@ def rows(connection: sqlite3.Connection, question: Question) -> Iterator[sqlite3
 def _events(filters: Filters) -> tuple[str, tuple[Any, ...]]:
     # An owner may have been learnt after the opening was written.
     program = "coalesce(e.program_id, l.program_id)"
-    where, parameters = _matching(filters, "e.port", program, "l.protocol")
+    where, parameters = matching(filters, "e.port", program, "l.protocol")
     if filters.since is not None:
         where += " AND e.at >= ?"
         parameters += (filters.since,)
@@ -137,9 +137,11 @@ def _events(filters: Filters) -> tuple[str, tuple[Any, ...]]:
     return where, parameters
 
 
-def _matching(
+def matching(
     filters: Filters, port: str, program: str, protocol: str
 ) -> tuple[str, tuple[Any, ...]]:
+    """What the filters let through, times and limit aside, as a condition on these columns and its
+    parameters."""
     clauses: list[str] = ["1"]
     parameters: list[Any] = []
     if filters.ports:
