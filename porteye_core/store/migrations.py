@@ -136,6 +136,7 @@ ALTER TABLE listener ADD COLUMN span INTEGER GENERATED ALWAYS AS (
 ) VIRTUAL;
 DROP INDEX listener_closed;
 CREATE INDEX listener_closed ON listener (span, closed_at, opened_at) WHERE closed_at IS NOT NULL;
+CREATE INDEX tick_gap ON tick (at) WHERE gap > 0;
 CREATE TABLE rollup (
     resolution INTEGER NOT NULL,
     bucket INTEGER NOT NULL,

@@ -29,6 +29,19 @@ def draw() -> tuple[int, int]:
     return since, until
 
 
+def choose(since: int, until: int) -> None:
+    """Make the fields, which are drawn after this, say these times."""
+    for name, moment in (("since", since), ("until", until)):
+        st.session_state[f"exact_{name}"] = moment
+        st.session_state[f"pick_{name}"] = _on_the_clock(moment)
+        address.forget(name)
+
+
+def kept() -> tuple[int, int]:
+    """What the fields said last."""
+    return st.session_state["exact_since"], st.session_state["exact_until"]
+
+
 def stamp(micros: int) -> str:
     """A time as it stands in the URL."""
     at = datetime.fromtimestamp(micros // 1_000_000, UTC)
