@@ -6,8 +6,9 @@ from typing import Any, NamedTuple
 
 from porteye_core.model import Filters
 
-# A sample older than this and an interval between samples says nothing about now.
-FRESH_US = 5 * 60 * 1_000_000
+# A sample is stored at least every 5 minutes: one older than this and an interval between samples
+# says nothing about now.
+FRESH_US = 6 * 60 * 1_000_000
 
 
 class Question(NamedTuple):
@@ -46,9 +47,13 @@ def listening(filters: Filters, now: int) -> Question:
     )
 
 
-def history(filters: Filters, *, whole: bool = False) -> Question:
-    """The events, newest first: `limit` of them, or the whole of what the filters let through."""
+def history(filters: Filters, *, whole: bool = False, before: int | None = None) -> Question:
+    """The events, newest first: `limit` of them, or the whole of what the filters let through;
+    before: only those with a smaller id."""
     where, parameters = _events(filters)
+    if before is not None:
+        where += " AND e.id < ?"
+        parameters += (before,)
     limit = "" if whole else "LIMIT ?"
     return Question(
         f"""
