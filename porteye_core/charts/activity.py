@@ -15,6 +15,7 @@ from porteye_core.charts.figure import (
 )
 
 _HEIGHT = 240
+_STRIPES = {"shape": "\\", "size": 4, "solidity": 0.6}
 
 
 def open_listeners(turnover: pd.DataFrame, gaps: pd.DataFrame, span: Span) -> go.Figure:
@@ -63,11 +64,19 @@ def turnover(buckets: pd.DataFrame, gaps: pd.DataFrame, span: Span, bucket: str)
                 y=-buckets["closed"],
                 customdata=list(zip(buckets["closed"], when, strict=True)),
                 name="closed",
-                marker={"color": CLOSED, "pattern": {"shape": "x"}},
+                marker={"color": CLOSED, "pattern": _STRIPES},
                 hovertemplate="%{customdata[0]} closed<br>%{customdata[1]}<extra></extra>",
             ),
         ]
     )
     figure.update_layout(barmode="relative", bargap=0.1)
-    figure.update_yaxes(**whole_numbers(buckets[["opened", "closed"]].max().max()))
+    figure.update_yaxes(**_both_ways(int(buckets[["opened", "closed"]].max().max())))
     return finished(figure, gaps, span, f"Events per {bucket}", _HEIGHT)
+
+
+def _both_ways(highest: int) -> dict[str, object]:
+    """Counts that grow upwards and downwards, none of them negative."""
+    steps = (digit * 10**power for power in range(12) for digit in (1, 2, 5))
+    step = next(step for step in steps if step * 3 >= highest)
+    ticks = range(-3 * step, 3 * step + 1, step)
+    return {"tickvals": list(ticks), "ticktext": [f"{abs(tick):,}" for tick in ticks]}

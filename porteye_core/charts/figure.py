@@ -1,6 +1,6 @@
 """What every figure shares: colours, frame, axes, and what is drawn where nobody watched."""
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,7 @@ Span = tuple[pd.Timestamp, pd.Timestamp]  # the range that every chart of a page
 FRAME_HEIGHT = 130  # pixels around the rows or the plot of a figure
 _LEFT = 76  # pixels: charts that stand below each other share one time axis
 _NARROWEST_GAP = 1 / 400  # of the range: three pixels, so that a minute shows in a day
+_MICROS = np.dtype("datetime64[us]")
 _UNWATCHED: dict[str, Any] = {
     "fillcolor": "rgba(128, 128, 128, 0.25)",
     # Plotly's own size of 8 leaves a gap of a few pixels without a line.
@@ -37,12 +38,13 @@ def text(value: object) -> str:
 
 def wall(times: "pd.Series[Any]") -> "pd.Series[Any]":
     """Times as the reader's clock shows them, which is what Plotly draws: it knows no zones."""
-    return times.dt.tz_localize(None)
+    here: pd.Series[Any] = times.dt.tz_localize(None)
+    return here
 
 
-def moments(times: "pd.Series[Any]", unit: str = "ms") -> list[str]:
+def moments(times: "pd.Series[Any]", unit: Literal["s", "ms"] = "ms") -> list[str]:
     """Each time on the reader's clock, and in UTC beside it; to the second or the millisecond."""
-    here = _texts(times.dt.tz_localize(None), unit)
+    here = _texts(wall(times), unit)
     if str(times.dt.tz) == "UTC":
         return [f"{each} UTC" for each in here]
     there = _texts(times.dt.tz_convert("UTC").dt.tz_localize(None), unit)
@@ -121,7 +123,7 @@ def _hatching(gaps: pd.DataFrame, span: Span) -> go.Scatter:
     )
 
 
-def _texts(times: "pd.Series[Any]", unit: str) -> list[str]:
+def _texts(times: "pd.Series[Any]", unit: Literal["s", "ms"]) -> list[str]:
     # numpy writes a thousand times in the time that strftime takes for thirty.
-    written = np.datetime_as_string(times.to_numpy("datetime64[us]"), unit=unit)
+    written = np.datetime_as_string(times.to_numpy(_MICROS), unit=unit)
     return [str(each).replace("T", " ") for each in written]

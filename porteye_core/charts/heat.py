@@ -17,9 +17,10 @@ from porteye_core.charts.figure import (
 )
 
 _ROW_HEIGHT = 20
+_KEY_HEIGHT = 60
 # One hue, ever denser: it stands out from a light and from a dark page, and colour-blind readers
 # see the same order.
-_SCALE = ((0.0, "rgba(213, 94, 0, 0.2)"), (1.0, "rgba(213, 94, 0, 1)"))
+_SCALE = ((0.0, "rgba(213, 94, 0, 0.35)"), (1.0, "rgba(213, 94, 0, 1)"))
 
 
 def heat(
@@ -65,7 +66,7 @@ def heat(
         )
     )
     figure.update_yaxes(**row_axis(rows))
-    return finished(figure, gaps, span, "", FRAME_HEIGHT + _ROW_HEIGHT * len(rows))
+    return finished(figure, gaps, span, "", FRAME_HEIGHT + _KEY_HEIGHT + _ROW_HEIGHT * len(rows))
 
 
 def _key(highest: int) -> dict[str, object]:

@@ -20,6 +20,7 @@ from porteye_core.charts.stories import several, stories
 
 _ROW_HEIGHT, _BAR, _FEWEST_ROWS = 22, 14, 4  # pixels, pixels, rows
 _LONGEST_NAME = 40
+SEVERAL = "several programs"
 _NARROWEST_EDGE = 1 / 2000  # of the range: narrower than a pixel, a soft edge is none
 _UNBOUNDED_EDGE = 1 / 50  # where nobody knows how far back it reaches
 
@@ -44,19 +45,19 @@ def timeline(
     for part, story in ((lives, stories(lives)), (merged, several(merged))):
         pairs = zip(part["port"], part["protocol"], strict=True)
         part["row"], part["story"] = [place[pair] for pair in pairs], story
-        part["color"] = [colors[name][1] for name in part["process"]]
+        part["legend"] = [colors[name][0] for name in part["process"]]
     known = lives["closed_from"].fillna(lives["closed_at"])
     layers = (
         (_within(lives["opened_at"], known, lives, span), _sharp),
         (_soft_edges(lives, span), _soft),
         (_within(merged["start"], merged["end"], merged, span), _striped),
     )
-    by_color = [(dict(tuple(bars.groupby("color"))), look) for bars, look in layers]
+    by_color = [(dict(tuple(bars.groupby("legend"))), look) for bars, look in layers]
     for name, color in dict.fromkeys(colors.values()):
         shown = True
         for bars, look in by_color:
-            if color in bars:
-                figure.add_trace(_bars(bars[color], thickness, name, look(color), shown=shown))
+            if name in bars:
+                figure.add_trace(_bars(bars[name], thickness, name, look(color), shown=shown))
                 shown = False
     figure.update_layout(barmode="overlay")
     figure.update_yaxes(**row_axis(rows))
@@ -73,8 +74,9 @@ def _soft(color: str) -> dict[str, Any]:
 
 
 def _striped(color: str) -> dict[str, Any]:
-    stripes = {"shape": "|", "size": 4, "solidity": 0.5, "fgcolor": color}
-    return {"color": "rgba(0, 0, 0, 0)", "pattern": {**stripes, "fillmode": "overlay"}}
+    # Along the bar: across it they would look like many short lives.
+    stripes = {"shape": "-", "size": 4, "solidity": 0.4, "fillmode": "replace"}
+    return {"color": color, "pattern": stripes, "line": {"color": color, "width": 1}}
 
 
 def _soft_edges(lives: pd.DataFrame, span: Span) -> pd.DataFrame:
@@ -95,9 +97,13 @@ def _within(
     start: "pd.Series[Any]", end: "pd.Series[Any]", bars: pd.DataFrame, span: Span
 ) -> pd.DataFrame:
     """Bars from start to end, cut to the range; one without an end reaches to the range's."""
-    begin = start.clip(span[0], span[1])
-    finish = end.fillna(span[1]).clip(span[0], span[1])
+    begin, finish = _cut(start, span), _cut(end.fillna(span[1]), span)
     return bars.assign(start=begin, end=finish.where(finish > begin, begin))
+
+
+def _cut(times: "pd.Series[Any]", span: Span) -> "pd.Series[Any]":
+    begun = times.where(times > span[0], span[0])
+    return begun.where(begun < span[1], span[1])
 
 
 def _bars(
@@ -122,10 +128,11 @@ def _bars(
 def _colors(named: "pd.Series[str]") -> dict[str, tuple[str, str]]:
     """For each program its name in the legend and its colour: the most frequent have one each, the
     others share grey and one name."""
-    names = list(named.value_counts().index)
+    names = [name for name in named.value_counts().index if name != SEVERAL]
     others = names[len(PALETTE) :]
     found = {name: (_legend(name), color) for name, color in zip(names, PALETTE, strict=False)}
-    return found | dict.fromkeys(others, (f"{len(others)} more", OTHERS))
+    found |= dict.fromkeys(others, (f"{len(others)} more", OTHERS))
+    return found | {SEVERAL: (SEVERAL, OTHERS)}
 
 
 def _legend(name: str) -> str:

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 
 from porteye_core.charts.figure import Span
+from porteye_core.charts.lives import SEVERAL
 from porteye_core.model import Filters
 from porteye_core.store.frames import activity, ports
 from porteye_core.store.frames import lives as single
@@ -17,7 +18,7 @@ from porteye_core.ui.buckets import buckets
 from porteye_core.ui.context import View, viewers_zone
 
 MOST_ROWS, MOST_HEAT_ROWS = 50, 25  # ports that a reader still takes in
-_MOST_BARS = 2_000  # a browser draws so many in a third of a second
+_MOST_BARS = 1_000  # on 50 rows as many as a reader tells apart; drawn in a third of a second
 _SHORTEST = 10 * 1_000_000  # a chart of less than that has no shape
 # A range that ends now and begins long before the first watch shows no more of that time than this
 # share of what was watched: enough to see that the record begins here.
@@ -77,7 +78,7 @@ def charted(
     zone = viewers_zone()
     by_time = buckets(since, until, zone, by_port=is_narrowed(filters))
     by_port = buckets(since, until, zone, by_port=True)
-    shown = found.head(MOST_ROWS)
+    shown = found.head(MOST_ROWS).fillna({"process": SEVERAL})
     cells = activity.by_port(connection, filters, _rows(shown), by_port.edges)
     alone, crowded = _parted(shown)
     lives = single.lives(connection, filters, since, until, _rows(alone))
@@ -113,7 +114,7 @@ def _parted(shown: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
 def _drifts(
     connection: sqlite3.Connection, filters: Filters, until: int, counts: pd.DataFrame
 ) -> bool:
-    return activity.standing_count(connection, filters, until) != counts["open"].iloc[-1]
+    return activity.standing_count(connection, filters, until) != int(counts["open"].iloc[-1])
 
 
 def _rows(frame: pd.DataFrame) -> list[Row]:

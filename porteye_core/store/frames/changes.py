@@ -24,17 +24,27 @@ def changes(filters: Filters, since: int, until: int, edges: list[int]) -> Quest
     return _union([_turnover(each) if each.resolution else _events(each) for each in parts])
 
 
-def changes_by_port(
-    filters: Filters, since: int, until: int, edges: list[int] | None = None
-) -> Question:
+def changes_by_port(filters: Filters, since: int, until: int, edges: list[int]) -> Question:
     """The same with `port`, `protocol` and `program_id`, which is 0 where it is not known."""
-    parts = pieces(since, until + 1, fitting(ACTIVITY, edges or ()))
-    return _union(
-        [
-            _activity(filters, each) if each.resolution else _events_by_port(filters, each)
-            for each in parts
-        ]
-    )
+    return _union(_parts_by_port(filters, since, until, fitting(ACTIVITY, edges)))
+
+
+def totals_by_port(filters: Filters, since: int, until: int) -> Question:
+    """What the rows of `changes_by_port` come to: `port`, `protocol`, `opened` and `closed`, with
+    `one` and `other`, the lowest and the highest number of a known program; a row for each piece.
+
+    Each piece is summed before they are put together, which takes two thirds of the time.
+    """
+    parts = [
+        Question(
+            "SELECT port, protocol, sum(opened) AS opened, sum(closed) AS closed,"
+            " min(nullif(program_id, 0)) AS one, max(nullif(program_id, 0)) AS other"
+            f" FROM ({part.sql}) GROUP BY port, protocol",
+            part.parameters,
+        )
+        for part in _parts_by_port(filters, since, until, ACTIVITY)
+    ]
+    return _union(parts)
 
 
 def standing(filters: Filters, moment: int, columns: str = "l.id, l.port, l.protocol") -> Question:
@@ -59,6 +69,15 @@ def standing(filters: Filters, moment: int, columns: str = "l.id, l.port, l.prot
             for branch, bounds in branches
         ]
     )
+
+
+def _parts_by_port(
+    filters: Filters, since: int, until: int, resolutions: tuple[int, ...]
+) -> list[Question]:
+    return [
+        _activity(filters, each) if each.resolution else _events_by_port(filters, each)
+        for each in pieces(since, until + 1, resolutions)
+    ]
 
 
 def _turnover(piece: Piece) -> Question:

@@ -10,19 +10,15 @@ from porteye_core.store.frames import changes
 from porteye_core.store.frames.columns import frame_of, times
 from porteye_core.store.queries import Question
 
-SEVERAL = "several programs"
-
 
 def busiest(
     connection: sqlite3.Connection, filters: Filters, since: int, until: int
 ) -> pd.DataFrame:
     """Every port that had a listener open in since..until: `opened` and `closed` in that range,
     `before` how many were open when it began, `lives` how many overlap it, and `process` the
-    program that had it. The most events come first, of as many the lower port."""
-    found = changes.changes_by_port(filters, since, until)
-    stood = changes.standing(
-        filters, since - 1, "l.port, l.protocol, coalesce(l.program_id, 0) AS program_id"
-    )
+    program that had it: missing where there were several, empty where it is not known. The most events come first, of as many the lower port."""
+    found = changes.totals_by_port(filters, since, until)
+    stood = changes.standing(filters, since - 1, "l.port, l.protocol, l.program_id")
     return frame_of(
         connection,
         Question(
@@ -30,21 +26,21 @@ def busiest(
             WITH port AS (
                 SELECT port, protocol, sum(opened) AS opened, sum(closed) AS closed,
                     sum(before) AS before, sum(opened) + sum(before) AS lives,
-                    min(nullif(program_id, 0)) AS one, max(program_id) AS other
+                    min(one) AS one, max(other) AS other
                 FROM (
-                    SELECT port, protocol, program_id, opened, closed, 0 AS before
+                    SELECT port, protocol, opened, closed, 0 AS before, one, other
                     FROM ({found.sql})
                     UNION ALL
-                    SELECT port, protocol, program_id, 0, 0, 1 FROM ({stood.sql})
+                    SELECT port, protocol, 0, 0, 1, program_id, program_id FROM ({stood.sql})
                 )
                 GROUP BY port, protocol
             )
             SELECT port, protocol, opened, closed, before, lives,
-                iif(one = other, g.name, iif(one IS NULL, '', ?)) AS process
+                iif(one = other, g.name, iif(one IS NULL, '', NULL)) AS process
             FROM port LEFT JOIN program g ON g.id = one
             ORDER BY opened + closed DESC, port, protocol
             """,
-            (*found.parameters, *stood.parameters, SEVERAL),
+            (*found.parameters, *stood.parameters),
         ),
     )
 

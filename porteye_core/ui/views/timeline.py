@@ -2,7 +2,6 @@
 
 import sqlite3
 
-import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
@@ -43,7 +42,7 @@ def _words(found: Charted, since: int, until: int) -> list[str]:
     said = [f"{local(since)} to {local(until)}."]
     if not is_phone():
         said.append("Drag across a chart to look closer.")
-    unwatched = (found.gaps["end"] - found.gaps["start"]).sum()
+    unwatched = float((found.gaps["end"] - found.gaps["start"]).dt.total_seconds().sum())
     if unwatched:
         said.append(f"Where it is hatched nobody watched: {_long(unwatched)} in all.")
     return [literal(each) for each in said]
@@ -85,7 +84,7 @@ def _charts(found: Charted, range_: tuple[int, int]) -> None:
         return
     _chart(
         "heat",
-        f"Events by port and {found.bucket_by_port}",
+        f"Events by port per {found.bucket_by_port}",
         heat.heat(found.cells, found.heat_rows, found.edges, found.gaps, found.span),
         f"Map of how many events each of {len(found.heat_rows)} ports had"
         f" in each {found.bucket_by_port}.",
@@ -100,10 +99,9 @@ def _cut(found: Charted) -> str:
     if found.ports > len(found.rows):
         said += f" Showing the {len(found.rows)} busiest of {found.ports:,} ports."
     if found.crowded:
-        bar = f"in whole buckets of one {found.bucket_by_port}"
         said += (
             f" {found.crowded} of them had too many lives to draw one by one: a striped bar stands"
-            f" for several lives, {bar}."
+            f" for several, counted per {found.bucket_by_port}."
         )
     return said
 
@@ -135,8 +133,7 @@ def _chart(
     )
 
 
-def _long(length: pd.Timedelta) -> str:
-    seconds = length.total_seconds()
+def _long(seconds: float) -> str:
     for unit, size in (("days", 86400), ("h", 3600), ("min", 60)):
         if seconds >= 2 * size:
             return f"{seconds / size:,.0f} {unit}"
