@@ -13,9 +13,13 @@ _STYLE = """<style>
 .stMainBlockContainer {padding: 4.2rem clamp(1rem, 2vw, 2.5rem) 2rem}
 [data-testid=stMetric] > div {padding: .3rem .7rem}
 [data-testid=stMetricValue] {font-size: 1.4rem}
+.st-key-told {min-height: 3.9rem; gap: 0}
+.st-key-headline {gap: .6rem}
+.st-key-headline > .stElementContainer {flex: 1 1 7.5rem; min-width: 0}
 a:focus-visible, button:focus-visible {outline: 2px solid #E69F00 !important; outline-offset: 1px}
 @media (max-width: 640px) {
     .stElementContainer:has(> [data-testid=stMetric]) {flex: 1 1 28%; min-width: 0}
+    [data-testid=stMetricChart] {display: none}
 }
 </style>"""
 
