@@ -38,7 +38,10 @@ _Limit = Annotated[
 ]
 _ERRORS: dict[int | str, dict[str, Any]] = {
     422: {"model": shapes.Error, "description": "A parameter has a value that cannot be used"},
-    503: {"model": shapes.Error, "description": "No monitor is running, or there is no database"},
+    503: {
+        "model": shapes.Error,
+        "description": "No monitor is running, there is no database, or the question took too long",
+    },
 }
 
 
