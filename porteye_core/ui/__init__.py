@@ -7,14 +7,17 @@ import streamlit as st
 from porteye_core.config import Config
 from porteye_core.ui import layout, monitor_state, sidebar
 from porteye_core.ui.context import View
+from porteye_core.ui.login import logged_in
 
 _HERE = Path(__file__).parent
 _ICON, _VIEWS = _HERE / "icon.svg", _HERE / "views"
 
 
-def main(config: Config) -> None:
-    """Draw the page of one session."""
+def main(config: Config, *, login: bool = False) -> None:
+    """Draw the page of one session; with `login`, for who has logged in."""
     st.set_page_config(page_title="PortEye", page_icon=str(_ICON), layout="wide")
+    if login and not logged_in():
+        return
     page = st.navigation(
         [
             st.Page(_VIEWS / "now.py", title="Now", icon=":material/sensors:", default=True),
