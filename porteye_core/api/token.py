@@ -19,11 +19,15 @@ log = logging.getLogger("porteye.api")
 _OPEN = ("/_stcore/health",)
 _LARGEST_FORM = 8 * LONGEST_TOKEN
 _BEARER = "bearer "
-_HINTS = {
-    401: "Send the header Authorization: Bearer and the token of PORTEYE_TOKEN.",
-    413: "Send the token and nothing else.",
-    429: "Try again in a minute.",
+_REFUSALS = {
+    401: (
+        "token_required",
+        "Send the header Authorization: Bearer and the token of PORTEYE_TOKEN.",
+    ),
+    413: ("form_too_large", "Send the token and nothing else."),
+    429: ("too_many_tokens", "Try again in a minute."),
 }
+_CHALLENGE = {"WWW-Authenticate": "Bearer"}
 _NO_TOKEN = "The API takes a token, and none is set: set PORTEYE_TOKEN."  # noqa: S105 - a sentence
 
 
@@ -62,19 +66,19 @@ class TokenGuard:
         if self._access.is_cookie(request.cookies):
             return
         if not self._access.token:
-            raise HTTPException(401, _NO_TOKEN)
+            raise HTTPException(401, _NO_TOKEN, _CHALLENGE)
         header = request.headers.get("authorization", "")
         if not header.lower().startswith(_BEARER):
-            raise HTTPException(401, "This needs the token.")
+            raise HTTPException(401, "This needs the token.", _CHALLENGE)
         self._check_token(request, header[len(_BEARER) :].strip())
 
     def _check_token(self, request: HTTPConnection, given: str) -> None:
         if not self._guesses.may_guess():
-            raise HTTPException(429, "Too many wrong tokens were given.")
+            raise HTTPException(429, "Too many wrong tokens were given.", {"Retry-After": "60"})
         if not self._access.is_token(given):
             self._guesses.was_wrong()
             log.warning("refused a wrong token from %s", request.client and request.client.host)
-            raise HTTPException(401, "This is not the token.")
+            raise HTTPException(401, "This is not the token.", _CHALLENGE)
 
     async def _of_form(self, request: Request) -> Response:
         if request.method != "POST":
@@ -105,12 +109,9 @@ def _refusal(request: HTTPConnection, refused: HTTPException) -> Response:
     if _is_page(request.scope) and "text/html" in request.headers.get("accept", ""):
         again = request.headers.get("sec-fetch-site") == "cross-site"
         return login.login_page(_address(request.scope), status=refused.status_code, again=again)
-    code = "token_required" if refused.status_code == 401 else "too_many_tokens"
-    answer = error_response(refused.status_code, code, refused.detail, _HINTS[refused.status_code])
-    if refused.status_code == 401:
-        answer.headers["WWW-Authenticate"] = "Bearer"
-    else:
-        answer.headers["Retry-After"] = "60"
+    code, hint = _REFUSALS[refused.status_code]
+    answer = error_response(refused.status_code, code, refused.detail, hint)
+    answer.headers.update(refused.headers or {})
     return answer
 
 
