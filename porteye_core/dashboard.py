@@ -13,9 +13,9 @@ from pathlib import Path
 
 import streamlit as st
 from starlette.middleware import Middleware
-from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
+from starlette.types import Receive, Scope, Send
 
 from porteye_core import config as configuration
 from porteye_core.access import Access, check_bound, token
@@ -34,8 +34,6 @@ from porteye_core.config import Config
 from porteye_core.errors import ConfigError
 from porteye_core.launcher import monitor_beside
 from porteye_core.nodelay import send_at_once
-
-_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
 @cache
@@ -67,12 +65,15 @@ def _said_before_exit() -> Iterator[None]:
 
 def _has_login() -> bool:
     """Whether Streamlit's secrets configure its login."""
-    try:
-        has_login = st.secrets.load_if_toml_exists() and bool(st.secrets.get("auth"))
-    except (OSError, ValueError, st.errors.Error) as err:
-        raise ConfigError(
-            f"Streamlit's secrets cannot be read: {err}.", "Correct secrets.toml."
-        ) from err
+    files = [Path(each) for each in st.get_option("secrets.files")]
+    if not st.secrets.load_if_toml_exists():
+        if broken := [each for each in files if each.exists()]:
+            raise ConfigError(
+                f"Streamlit's secrets in {broken[0]} cannot be read, and may ask for a login.",
+                "Correct the file, or move it away.",
+            )
+        return False
+    has_login = bool(st.secrets.get("auth"))
     if has_login and find_spec("authlib") is None:
         raise ConfigError(
             "[auth] in Streamlit's secrets needs Authlib, which is not installed.",
@@ -90,7 +91,7 @@ def _guesses() -> Guesses:
 def routes() -> tuple[BaseRoute, ...]:
     """The API, under one mount: Streamlit answers any other unknown path with its page."""
     api = create_api(config(), access(), _guesses())
-    return (Route("/api", _root, methods=_METHODS), Mount("/api", api))
+    return (Route("/api", _Root()), Mount("/api", api))
 
 
 @cache
@@ -123,9 +124,14 @@ async def lifespan(_app: object) -> AsyncIterator[None]:
         yield
 
 
-async def _root(request: Request) -> Response:
-    if request.method in ("GET", "HEAD"):
-        return RedirectResponse("/api/docs")
-    return error_response(
-        405, "method_not_allowed", f"{request.method} /api: method not allowed.", READ_ONLY
-    )
+class _Root:
+    """/api itself, as an ASGI application: a route for a function knows some methods only."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Lead to the description, or answer 405."""
+        method = scope["method"]
+        response: Response = RedirectResponse("/api/docs")
+        if method not in ("GET", "HEAD"):
+            message = f"{method} /api: method not allowed."
+            response = error_response(405, "method_not_allowed", message, READ_ONLY)
+        await response(scope, receive, send)

@@ -141,7 +141,7 @@ def test_a_value_that_cannot_be_used_is_422_and_names_its_parameter(
 
 def test_an_unknown_path_is_404_and_a_wrong_method_405(client: TestClient) -> None:
     assert error(client, "/api/nope", 404)["code"] == "not_found"
-    for method in ("POST", "PUT", "DELETE", "PATCH"):
+    for method in ("POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "BREW"):
         assert error(client, "/api/ports", 405, method)["code"] == "method_not_allowed"
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Query
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
 
@@ -30,15 +30,19 @@ from porteye_core.store.status import State, Status, status
 log = logging.getLogger("porteye.api")
 
 _PORT = Query(description="ports and ranges: 80, 443, 8000-8999")
-_PROCESS = Query(description="part of a process's name or command line, whatever its case")
+_PROCESS = Query(
+    description="part of a process's name or command line, whatever its case",
+    json_schema_extra={"maxLength": filters.LONGEST_PROCESS},
+)
 _PROTOCOL = Query(description="tcp or udp")
 _SINCE = Query(description="not before this time, ISO 8601 with offset")
 _UNTIL = Query(description="not after this time, ISO 8601 with offset")
 # A form that was left empty sends limit= and means the default.
 _Limit = Annotated[
     int,
+    Field(ge=1, le=filters.MOST_RECORDS),
     BeforeValidator(lambda value: 100 if value == "" else value),
-    Query(description="how many records", ge=1, le=filters.MOST_RECORDS),
+    Query(description="how many records"),
 ]
 _ERRORS: dict[int | str, dict[str, Any]] = {
     400: {"model": shapes.Error, "description": "The Host header names another machine"},
