@@ -5,7 +5,6 @@ from streamlit.testing.v1 import AppTest
 
 from tests.kit.seeding import Instant
 
-
 PAGE = """
 import os
 from porteye_core import config, ui
