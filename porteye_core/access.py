@@ -112,7 +112,7 @@ def _of_file(path: str) -> str:
             text = file.read(LONGEST_TOKEN + 2)  # and the end of its line
     except (OSError, RuntimeError, ValueError) as err:
         raise ConfigError(
-            f"PORTEYE_TOKEN_FILE {path!r} cannot be read: {getattr(err, 'strerror', None) or err}.",
+            f"PORTEYE_TOKEN_FILE {path} cannot be read: {getattr(err, 'strerror', None) or err}.",
             "Give the path of a file whose only line is the token.",
         ) from err
     if os.name == "posix" and mode & _READABLE_BY_OTHERS:
