@@ -1,5 +1,6 @@
 """The real server: page, API, guard and the monitor beside it, in one process tree."""
 
+import contextlib
 import json
 import signal
 import socket
@@ -177,6 +178,18 @@ def test_uvicorn_by_itself_is_guarded_and_logs_no_token(abandoned: Instant, tmp_
     said = log.read_text()
     assert "GET /api/health" in said
     assert TOKEN not in said
+
+
+def test_megabytes_of_address_end_at_the_server(abandoned: Instant) -> None:
+    with dashboard(abandoned.db, abandoned.db.parent, PORTEYE_MONITOR="off") as app:
+        port = int(app.url.rsplit(":", 1)[1])
+        with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+            with contextlib.suppress(ConnectionError):
+                connection.sendall(b"GET /api/history?process=" + b"x" * 2_000_000)
+                connection.sendall(b" HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            with contextlib.suppress(ConnectionError):
+                assert connection.recv(4096)[:12] in (b"", b"HTTP/1.1 400", b"HTTP/1.1 422")
+        assert app.get("/api/history")[0] == 200
 
 
 def test_secrets_that_cannot_be_used_are_not_taken_for_none(tmp_path: Path) -> None:
