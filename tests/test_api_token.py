@@ -205,7 +205,7 @@ def test_with_a_login_the_page_is_its_own_and_the_api_wants_the_token(
     with guarded(Config(db=seeded.db), clock, Access(login=True)) as client:
         refused = client.get("/api/ports", headers=BEARER)
         assert refused.status_code == 401
-        assert "set PORTEYE_TOKEN" in refused.json()["error"]["message"]
+        assert "started without PORTEYE_TOKEN" in refused.json()["error"]["message"]
         assert client.get("/").status_code == 200
 
 

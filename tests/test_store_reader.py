@@ -46,6 +46,7 @@ READING = [
     "PRAGMA user_version",
     "PRAGMA page_count",
     "PRAGMA table_info(event)",
+    "PRAGMA integrity_check",
 ]
 
 

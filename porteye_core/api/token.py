@@ -28,7 +28,7 @@ _REFUSALS = {
     429: ("too_many_tokens", "Try again in a minute."),
 }
 _CHALLENGE = {"WWW-Authenticate": "Bearer"}
-_NO_TOKEN = "The API takes a token, and none is set: set PORTEYE_TOKEN."  # noqa: S105 - a sentence
+_NO_TOKEN = "The API takes a token, and this dashboard was started without PORTEYE_TOKEN."  # noqa: S105 - a sentence
 
 
 class TokenGuard:

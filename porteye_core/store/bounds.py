@@ -20,7 +20,7 @@ _ACTIONS = frozenset(
     }
 )
 _FORBIDDEN_FUNCTIONS = frozenset({"load_extension", "fts3_tokenizer"})
-# What these answer is read; with a value they would be set, but those that name a table or index.
+# What these answer is read; with a value they would be set.
 _PRAGMAS = frozenset(
     {
         *("application_id", "auto_vacuum", "compile_options", "data_version", "encoding"),
@@ -28,8 +28,19 @@ _PRAGMAS = frozenset(
         *("query_only", "schema_version", "table_list", "user_version"),
     }
 )
+# These take a table, or a number of findings, and change nothing.
 _OF_A_TABLE = frozenset(
-    {"foreign_key_list", "index_info", "index_list", "index_xinfo", "table_info", "table_xinfo"}
+    {
+        "foreign_key_check",
+        "integrity_check",
+        "quick_check",
+        "foreign_key_list",
+        "index_info",
+        "index_list",
+        "index_xinfo",
+        "table_info",
+        "table_xinfo",
+    }
 )
 
 
