@@ -6,8 +6,9 @@ from typing import Any, NamedTuple
 
 from porteye_core.model import Filters
 
-# A sample older than this and an interval between samples says nothing about now.
-FRESH_US = 5 * 60 * 1_000_000
+# A sample is stored at least every 5 minutes: one older than this and an interval between samples
+# says nothing about now.
+FRESH_US = 6 * 60 * 1_000_000
 
 
 class Question(NamedTuple):
