@@ -103,6 +103,9 @@ def test_hostile_names_are_text_and_nothing_in_the_page_breaks_its_policy(
         show(page, f"{guarded.url}/?token={TOKEN}")
         page.goto(f"{guarded.url}/?port={port}")
         wait_for_cells(page, str(port), "<b>=1+1</b>")
+        page.get_by_test_id("stDataFrame").first.hover()
+        expect(page.get_by_role("button", name="Search").first).to_be_visible()
+        expect(page.locator("[aria-label^='Download as CSV']").first).to_be_hidden()
         for view in ("history", "timeline"):
             page.goto(f"{guarded.url}/{view}?port={port}")
             expect(page.get_by_text("Watching")).to_be_visible()
