@@ -8,7 +8,8 @@ import streamlit as st
 
 _ROW, _HEADER, _TALLEST = 35, 38, 820  # pixels, as Streamlit draws a table
 # Streamlit leaves six empty lines above a page and a thumb's breadth beside it; a table needs them.
-# Its counts are as tall as a chart each, and on a phone they would fill the screen.
+# Its counts are as tall as a chart each, and on a phone they would fill the screen. Its own
+# download of a table writes a name like =1+1 as a formula, which PortEye's exports do not.
 _STYLE = """<style>
 .stMainBlockContainer {padding: 4.2rem clamp(1rem, 2vw, 2.5rem) 2rem}
 [data-testid=stMetric] > div {padding: .3rem .7rem}
@@ -17,6 +18,7 @@ _STYLE = """<style>
 .st-key-headline {gap: .6rem}
 .st-key-headline > .stElementContainer {flex: 1 1 7.5rem; min-width: 0}
 a:focus-visible, button:focus-visible {outline: 2px solid #E69F00 !important; outline-offset: 1px}
+[data-testid=stElementToolbarButton]:has([aria-label^="Download as CSV"]) {display: none}
 @media (max-width: 640px) {
     .stElementContainer:has(> [data-testid=stMetric]) {flex: 1 1 28%; min-width: 0}
     [data-testid=stMetricChart] {display: none}
