@@ -56,9 +56,13 @@ def listening(filters: Filters, now: int, closed_since: int | None = None) -> Qu
     )
 
 
-def history(filters: Filters, *, whole: bool = False) -> Question:
-    """The events, newest first: `limit` of them, or the whole of what the filters let through."""
+def history(filters: Filters, *, whole: bool = False, before: int | None = None) -> Question:
+    """The events, newest first: `limit` of them, or the whole of what the filters let through;
+    before: only those with a smaller id."""
     where, parameters = _events(filters)
+    if before is not None:
+        where += " AND e.id < ?"
+        parameters += (before,)
     limit = "" if whole else "LIMIT ?"
     return Question(
         f"""
