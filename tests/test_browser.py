@@ -165,7 +165,12 @@ def test_a_picked_row_stays_picked_while_others_come_and_go(app: App, page: Page
         red, green, _ = colour_of(page, row_of(page, second))
         assert green > red
         opener.close(second)
-        wait_for_cells(page, "closed")
+        page.wait_for_function(
+            """port => [...document.querySelectorAll("[data-testid=stDataFrame] canvas tbody tr")]
+                .map(row => [...row.cells].map(cell => cell.textContent))
+                .some(cells => cells.includes(port) && cells.includes("closed"))""",
+            arg=str(second),
+        )
         expect(sentence).to_be_visible()
         red, green, blue = colour_of(page, row_of(page, second))
         assert red > green > blue
