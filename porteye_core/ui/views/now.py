@@ -10,7 +10,7 @@ from porteye_core.store.frames import listeners
 from porteye_core.store.status import status
 from porteye_core.ui.context import View, viewers_zone
 from porteye_core.ui.layout import show_table
-from porteye_core.ui.monitor_state import notice_if_not_current, now, read
+from porteye_core.ui.monitor_state import now, read
 
 _JUST_OPENED = 60  # seconds
 _EXPLAINED = {"New": "Opened in the last minute"}
@@ -63,7 +63,6 @@ def listening() -> None:
 def _draw(connection: sqlite3.Connection, view: View) -> None:
     moment = now()
     current = status(connection, view.db, moment)
-    notice_if_not_current(current, view.db)
     table = listeners.listening(connection, view.asked(moment), moment)
     # What opened while nobody watched, or before everybody stopped, is not known to be new.
     fresh = (table["age"] < _JUST_OPENED) & (table["opened_seen"] != "gap") & current.is_current
