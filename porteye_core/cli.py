@@ -13,6 +13,7 @@ from porteye_core import __version__, config, privilege
 from porteye_core.clock import SystemClock
 from porteye_core.config import Config
 from porteye_core.errors import PortEyeError, PrivilegeError, SourceError
+from porteye_core.footprint import FootprintMeter
 from porteye_core.log_lines import PlainFormatter
 from porteye_core.model import Limit, WatchPlan
 from porteye_core.monitor import Monitor
@@ -101,6 +102,7 @@ def _watch(settings: Config, argv: Sequence[str]) -> None:
             source=picked.source,
             finder=OwnerFinder(reader, privileged=privilege.is_admin()),
             meter=UsageMeter(reader),
+            own=FootprintMeter(settings.db),
             writer=writer,
             clock=SystemClock(),
             plan=plan,

@@ -5,7 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from porteye_core.config import Config
-from porteye_core.ui import layout, monitor_state, sidebar
+from porteye_core.ui import banner, complaints, layout, monitor_state, sidebar
 from porteye_core.ui.context import View
 from porteye_core.ui.login import logged_in
 from porteye_core.ui.pages import pages
@@ -25,6 +25,7 @@ def main(config: Config, *, login: bool = False) -> None:
     if login and not logged_in():
         return
     page = st.navigation(pages(), position="top")
+    complaints.clear()
     with st.sidebar:
         st.header("PortEye", anchor=False)
         filters, length = sidebar.filters()
@@ -32,4 +33,6 @@ def main(config: Config, *, login: bool = False) -> None:
         monitor_state.panel(config.db)
     layout.use_the_width()
     View(config.db, filters, length).keep()
+    banner.draw(config.db)
+    complaints.repeat()
     page.run()

@@ -15,7 +15,7 @@ from porteye_core.ui import now_table
 from porteye_core.ui.context import View, viewers_zone
 from porteye_core.ui.headline import headline
 from porteye_core.ui.markdown import literal
-from porteye_core.ui.monitor_state import notice_if_not_current, now, read
+from porteye_core.ui.monitor_state import now, read
 from porteye_core.ui.pages import story_link
 from porteye_core.ui.story import sentence
 
@@ -41,7 +41,6 @@ def listening_now() -> None:
 def _draw(connection: sqlite3.Connection, view: View) -> None:
     moment = now()
     current = status(connection, view.db, moment)
-    notice_if_not_current(current, view.db)
     found = _read(connection, view.filters, moment)
     table = _with_states(found.table, current, moment)
     headline(table, found.hour)
