@@ -2,8 +2,8 @@
 
 import random
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -69,7 +69,7 @@ class History:
 
 
 @pytest.fixture(scope="module")
-def history(tmp_path_factory: pytest.TempPathFactory) -> Iterator[History]:
+def history(tmp_path_factory: pytest.TempPathFactory) -> History:
     """Six hundred lives of seconds, hours and days; some events at whole minutes, hours and days,
     where buckets begin."""
     dice = random.Random(7)
@@ -90,7 +90,7 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> Iterator[History]:
     with open_writer(db, HOST, BEGIN - DAY) as writer:
         writer.begin_watch(BEGIN - DAY, PLAN)
         write(writer, made)
-    yield History(db, made)
+    return History(db, made)
 
 
 def write(writer: Writer, made: list[Life]) -> None:
@@ -138,10 +138,7 @@ def test_counts_per_bucket_equal_those_made_one_by_one(
     events = history.events(filters, since, until)
     for kind in ("opened", "closed"):
         times = [at for at, what, _ in events if what == kind]
-        expected = [
-            sum(first <= at < last for at in times)
-            for first, last in zip(edges, edges[1:], strict=False)
-        ]
+        expected = [sum(first <= at < last for at in times) for first, last in pairwise(edges)]
         assert list(found[kind]) == expected
         assert sum(expected) == len(times)
     ends = [min(edge - 1, until) for edge in edges[1:]]
@@ -203,7 +200,7 @@ def test_stretches_cover_every_life_and_nothing_else(
             for life in history.lives
             if (life.port, life.protocol) == (port, protocol) and life.overlaps(since, until)
         ]
-        for first, last in zip(edges, edges[1:], strict=False):
+        for first, last in pairwise(edges):
             held = any(
                 life.opened < last
                 and (life.closed is None or life.closed >= max(first, since))

@@ -1,5 +1,6 @@
 """A bar for each life of a listener."""
 
+import zlib
 from typing import Any
 
 import pandas as pd
@@ -129,8 +130,13 @@ def _colors(named: "pd.Series[str]") -> dict[str, tuple[str, str]]:
     """For each program its name in the legend and its colour: the most frequent have one each, the
     others share grey and one name."""
     names = [name for name in named.value_counts().index if name != SEVERAL]
+    free, found = list(PALETTE), {}
+    for name in names[: len(PALETTE)]:
+        # By its name, so that it mostly keeps its colour when the range changes.
+        color = PALETTE[zlib.crc32(name.encode()) % len(PALETTE)]
+        free.remove(color := color if color in free else free[0])
+        found[name] = _legend(name), color
     others = names[len(PALETTE) :]
-    found = {name: (_legend(name), color) for name, color in zip(names, PALETTE, strict=False)}
     found |= dict.fromkeys(others, (f"{len(others)} more", OTHERS))
     return found | {SEVERAL: (SEVERAL, OTHERS)}
 

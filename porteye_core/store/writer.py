@@ -193,7 +193,8 @@ class Writer:
         with self._transaction():
             number = self._connection.execute(
                 "INSERT INTO tick (at, monotonic, watch_id, listeners, clients, scan_us, hidden,"
-                " lost, gap, jump, left_out) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                " lost, gap, jump, left_out, cpu, rss, size)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     tick.at,
                     tick.monotonic,
@@ -206,6 +207,7 @@ class Writer:
                     tick.gap,
                     tick.jump,
                     tick.left_out,
+                    *(tick.cpu, tick.rss, tick.size),
                 ),
             ).lastrowid
             self._connection.executemany(

@@ -33,7 +33,8 @@ def lives(
     frame = frame_of(connection, _lives(filters, since, until, ports, few=few))
     wanted = set(ports)
     pairs = zip(frame["port"], frame["protocol"], strict=True)
-    frame = frame[[pair in wanted for pair in pairs]].reset_index(drop=True)
+    chosen = pd.Series([pair in wanted for pair in pairs], dtype="bool")
+    frame = frame[chosen].reset_index(drop=True)
     looks = _Looks(connection)
     for edge in ("opened", "closed"):
         earliest = [
