@@ -37,9 +37,7 @@ def answer(db: Path, state: State, since: int = 0, until: int = 1000, limit: int
 
 def seconds(frame: pd.DataFrame) -> list[tuple[float, float]]:
     """From and until of each row."""
-    return [
-        (row["from"].timestamp(), row["until"].timestamp()) for row in frame.to_dict("records")
-    ]
+    return [(row["from"].timestamp(), row["until"].timestamp()) for row in frame.to_dict("records")]
 
 
 def test_a_watch_was_stopped_or_killed_or_goes_on(db: Path) -> None:
