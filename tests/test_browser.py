@@ -251,7 +251,7 @@ def test_stable_keys_stand_in_the_address_and_survive_a_reload(app: App, page: P
 def test_the_page_asks_nothing_of_any_other_host(app: App, page: Page) -> None:
     asked: set[str] = set()
     page.on("request", lambda request: asked.add(request.url))
-    for view in ("", "/history", "/timeline"):
+    for view in ("", "/history", "/timeline", "/monitor"):
         show(page, app.url + view)
     others = {url for url in asked if not url.startswith((app.url, "data:", "blob:"))}
     assert not {url for url in others if not url.startswith(app.url.replace("http", "ws"))}
@@ -262,7 +262,7 @@ def test_the_page_asks_nothing_of_any_other_host(app: App, page: Page) -> None:
 def test_no_view_is_wider_than_its_window(app: App, page: Page, width: int, scheme: str) -> None:
     page.set_viewport_size({"width": width, "height": 844})
     page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
-    for view in ("", "history", "timeline"):
+    for view in ("", "history", "timeline", "monitor"):
         page.goto(f"{app.url}/{view}")
         page.wait_for_selector("[data-testid=stDataFrame], [data-testid=stPlotlyChart]")
         save(page, f"{view or 'live'}-{width}-{scheme}")

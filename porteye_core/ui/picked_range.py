@@ -34,7 +34,7 @@ def pick(chart: str, since: int, until: int) -> None:
     last = max(last + -last % _SECOND, first + _SHORTEST)
     if not is_picked():
         name = st.session_state["range"]
-        bounds = custom_range.kept() if name == CUSTOM else None
+        bounds = custom_range.said() if name == CUSTOM else None
         st.session_state[_WHOLE] = _Whole(name, bounds)
     custom_range.choose(first, last)
     st.session_state["range"] = CUSTOM
@@ -50,7 +50,7 @@ def is_picked() -> bool:
     """Whether the range of the page is what was picked last."""
     picked = st.session_state.get(_PICKED)
     return (
-        picked is not None and st.session_state["range"] == CUSTOM and custom_range.kept() == picked
+        picked is not None and st.session_state["range"] == CUSTOM and custom_range.said() == picked
     )
 
 
