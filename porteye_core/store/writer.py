@@ -12,6 +12,7 @@ from porteye_core import __version__
 from porteye_core.errors import StoreError
 from porteye_core.model import Listener, Owned, Sample, Tick, WatchPlan
 from porteye_core.store import counts
+from porteye_core.store.dead_band import DeadBand
 from porteye_core.store.lives import Closing, Event, Lives, Opening, listener_of
 from porteye_core.store.rollups import Rollups
 
@@ -37,6 +38,7 @@ class Writer:
         ).fetchone()[0]
         self._lives = Lives(connection, host_id)
         self._rollups = Rollups(connection)
+        self._dead_band = DeadBand(beat_us=0)
         self._watch = 0
 
     def open_listeners(self) -> dict[int, Listener]:
@@ -63,6 +65,7 @@ class Writer:
                 ),
             )
             self._watch = cursor.lastrowid or 0
+        self._dead_band = DeadBand(plan.sample_interval_us)
 
     def end_watch(self, at: int) -> None:
         """End the watch cleanly."""
@@ -93,6 +96,7 @@ class Writer:
                 events += its_events
             self._record(events)
             self._seen(at)
+        self._dead_band.forget(closing.listener.id for closing in closed)
         return tuple(born)
 
     def _record(self, events: list[Event]) -> None:
@@ -105,23 +109,25 @@ class Writer:
         counts.add(self._connection, events)
 
     def record_tick(self, tick: Tick, samples: Sequence[Sample]) -> None:
-        """Store one sampling beat, and what the listeners that it observed used."""
+        """Store one sampling beat, and of the samples of what it observed those that moved."""
         if _file(self._db) != self._file:
             raise StoreError(
                 f"The database {self._db} was deleted or replaced while it was in use.",
                 "Start the monitor again: it makes a new one.",
             )
+        moved = self._dead_band.moved(tick.at, samples)
         with self._transaction():
             number = self._tick(tick)
             self._connection.executemany(
                 "INSERT INTO sample VALUES (?, ?, ?, ?, ?, ?, ?)",
                 [
                     (number, s.listener_id, s.cpu, s.rss, s.clients, s.queue, s.backlog)
-                    for s in samples
+                    for s in moved
                 ],
             )
             self._rollups.add(tick.at, samples)
             self._seen(tick.at)
+        self._dead_band.remember(tick.at, moved)
 
     def _tick(self, tick: Tick) -> int | None:
         return self._connection.execute(

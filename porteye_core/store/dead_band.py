@@ -1,0 +1,59 @@
+"""Pure: which samples are worth a row. One that is not stored means: as the one before it.
+
+The bands are what a person would not call a change: half a percent of a core or a tenth of the
+use, two percent of the memory and at least 64 pages. Clients, queue and backlog are exact.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from porteye_core.model import Sample
+
+# Everybody who reads the newest sample of a listener looks back as far as this.
+KEEP_ALIVE_US = 5 * 60 * 1_000_000
+_CPU, _CPU_SHARE = 50, 0.1  # hundredths of a percent of one core
+_RSS, _RSS_SHARE = 262_144, 0.02  # bytes
+
+
+class DeadBand:
+    """Remembers the latest stored sample of each listener."""
+
+    def __init__(self, beat_us: int) -> None:
+        """`beat_us`: between two beats; a beat may come so late, and no sample gets too old."""
+        self._longest = KEEP_ALIVE_US - beat_us
+        self._stored: dict[int, tuple[int, Sample]] = {}
+
+    def moved(self, at: int, samples: Iterable[Sample]) -> list[Sample]:
+        """The samples to store: of new listeners, past the band, and those due to show again."""
+        return [each for each in samples if self._is_due(at, each)]
+
+    def _is_due(self, at: int, sample: Sample) -> bool:
+        known = self._stored.get(sample.listener_id)
+        # A clock that was set, forward or back, makes every sample due.
+        return (
+            known is None or not 0 <= at - known[0] < self._longest or has_moved(known[1], sample)
+        )
+
+    def remember(self, at: int, stored: Sequence[Sample]) -> None:
+        """Compare with these from now on: the database has taken them."""
+        for each in stored:
+            self._stored[each.listener_id] = at, each
+
+    def forget(self, listeners: Iterable[int]) -> None:
+        """These have closed."""
+        for number in listeners:
+            self._stored.pop(number, None)
+
+
+def has_moved(before: Sample, now: Sample) -> bool:
+    """Whether a sample says something else than the one before."""
+    return (
+        (before.clients, before.queue, before.backlog) != (now.clients, now.queue, now.backlog)
+        or _is_past(before.cpu, now.cpu, _CPU, _CPU_SHARE)
+        or _is_past(before.rss, now.rss, _RSS, _RSS_SHARE)
+    )
+
+
+def _is_past(before: int | None, now: int | None, least: int, share: float) -> bool:
+    if before is None or now is None:
+        return before is not now
+    return abs(now - before) > max(least, share * before)
