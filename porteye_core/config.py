@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -71,20 +72,15 @@ def load(flags: Mapping[str, object], environ: Mapping[str, str]) -> Config:
 
 
 def monitor_command(db: Path) -> str:
-    """The command that starts a monitor for this database with this interpreter, from the folder
-    that this process works in."""
-    words = [_from_here(Path(sys.executable)), _from_here(PROJECT / "monitor_service.py")]
+    """The command that starts a monitor for this database with this interpreter, from whichever
+    folder; with sudo where there is one and this user needs it to see every process."""
+    words = [sys.executable, str(PROJECT / "monitor_service.py")]
     if db != Config().db:
         words += ["--db", str(db)]
-    return subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)
-
-
-def _from_here(path: Path) -> str:
-    try:
-        here = Path.cwd()
-    except FileNotFoundError:  # the folder was removed under a process that goes on
-        return str(path)
-    return str(path.relative_to(here) if path.is_relative_to(here) else path)
+    if os.name == "nt":
+        return subprocess.list2cmdline(words)
+    sudo = ["sudo"] if os.geteuid() != 0 and shutil.which("sudo") else []
+    return shlex.join([*sudo, *words])
 
 
 def _database(name: str, value: object, default: Path) -> Path:

@@ -233,7 +233,8 @@ class Tick:
 
     monotonic: microseconds of a clock that never steps; gap: microseconds before `at` in which the
     system was not read; jump: microseconds by which the wall clock was set since the tick before;
-    left_out: network namespaces that were too many to look into.
+    left_out: network namespaces that were too many to look into. cpu, rss and size are the
+    monitor's own, see footprint.Footprint; None between two beats, and where they cannot be read.
     """
 
     at: int
@@ -246,6 +247,9 @@ class Tick:
     gap: int = 0
     jump: int = 0
     left_out: int = 0
+    cpu: int | None = None
+    rss: int | None = None
+    size: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from typing import Protocol
 from porteye_core import tracker
 from porteye_core.clock import Clock
 from porteye_core.errors import SourceError
+from porteye_core.footprint import Footprint, FootprintMeter
 from porteye_core.model import (
     Depth,
     Endpoint,
@@ -55,6 +56,7 @@ class Monitor:
         source: Source,
         finder: OwnerFinder,
         meter: UsageMeter,
+        own: FootprintMeter,
         writer: Writer,
         clock: Clock,
         plan: WatchPlan,
@@ -62,6 +64,7 @@ class Monitor:
         self._source = source
         self._finder = finder
         self._meter = meter
+        self._own = own
         self._writer = writer
         self._clock = clock
         self._plan = plan
@@ -221,7 +224,7 @@ class Monitor:
             self._clients = sum(found.clients or 0 for found in sockets)
             self._unsampled = set(self._owned)
         if sampling or self._unsampled:
-            self._sample(at, began, gap)
+            self._sample(at, began, gap, self._own.measure() if sampling else Footprint())
         if sampling:
             self._sampled = at, began
         self._looked, self._failing = began, False
@@ -320,7 +323,7 @@ class Monitor:
         self._owned.pop(listener.id, None)
         self._unsampled.discard(listener.id)
 
-    def _sample(self, at: int, began: int, gap: int) -> None:
+    def _sample(self, at: int, began: int, gap: int, own: Footprint) -> None:
         owned = {number: self._owned[number] for number in self._unsampled}
         self._unsampled = set()
         self._meter.forget(each.key for each in self._owned.values() if each.key)
@@ -335,6 +338,7 @@ class Monitor:
             gap=gap,
             jump=self._jump(at, began),
             left_out=self._left_out,
+            **own._asdict(),
         )
         self._writer.record_tick(tick, samples_of(owned, self._meter))
 

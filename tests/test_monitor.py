@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from porteye_core.errors import SourceError
+from porteye_core.footprint import FootprintMeter
 from porteye_core.model import Depth, Kind, Limit, Notice, Reading, Socket, WatchPlan
 from porteye_core.monitor import Monitor
 from porteye_core.owner import OwnerFinder, UsageMeter, processes
@@ -82,6 +83,7 @@ class Rig:
             source=self.source,
             finder=OwnerFinder(READER, privileged=True),
             meter=UsageMeter(READER),
+            own=FootprintMeter(db),
             writer=writer,
             clock=clock,
             plan=PLAN,
@@ -174,6 +176,8 @@ def test_samples_come_at_their_own_beat_and_for_what_has_just_opened(rig: Rig) -
     deep = [Depth.CLIENTS] + [Depth.SOCKETS] * 9
     assert rig.source.depths == [*deep, Depth.CLIENTS, Depth.SOCKETS]
     rig.look(A, B)
+    assert rig.rows("SELECT id FROM tick") == [(1,), (2,), (3,)]
+    # At the second beat nothing had changed.
     assert rig.rows("SELECT tick_id, port FROM sample JOIN listener l ON l.id = listener_id") == [
         (1, 1001),  # at tick 2 it has not moved
         (3, 1002),
@@ -226,6 +230,16 @@ def test_the_loop_looks_until_it_is_told_to_stop(rig: Rig) -> None:
 def test_a_monitor_whose_parent_has_gone_ends(rig: Rig) -> None:
     rig.monitor.run(lambda seconds, filenos: False, orphaned=lambda: True)
     assert rig.rows("SELECT stopped_at IS NOT NULL FROM watch") == [(1,)]
+
+
+def test_a_beat_says_what_the_monitor_itself_used_and_a_tick_between_beats_does_not(
+    rig: Rig,
+) -> None:
+    rig.look(A)
+    rig.look(A, B)  # one second later, for the newborn alone
+    beat, between = rig.rows("SELECT cpu IS NULL, rss > 0, size > 0 FROM tick ORDER BY id")
+    assert beat == (0, 1, 1)
+    assert between == (1, None, None)
 
 
 def test_a_hidden_owner_is_counted_with_the_tick(rig: Rig) -> None:

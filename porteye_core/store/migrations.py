@@ -180,7 +180,17 @@ FROM event e JOIN listener l ON l.id = e.listener_id,
 GROUP BY resolution, bucket, e.port, l.protocol, program;
 """
 
-STEPS = (_FIRST, _SECOND)
+# What watching costs, in every tick of a sampling beat; and indexes of the rare ticks that say that
+# nobody looked, that the clock was set or that records were lost, which are sought over years.
+_TICK_OWN = """
+ALTER TABLE tick ADD COLUMN cpu INTEGER;
+ALTER TABLE tick ADD COLUMN rss INTEGER;
+ALTER TABLE tick ADD COLUMN size INTEGER;
+CREATE INDEX tick_interrupted ON tick (at) WHERE gap > 0 OR jump != 0;
+CREATE INDEX tick_lost ON tick (watch_id, lost, at) WHERE lost > 0;
+"""
+
+STEPS = (_FIRST, _SECOND, _TICK_OWN)
 
 
 def version(connection: sqlite3.Connection) -> int:

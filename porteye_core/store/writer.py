@@ -132,7 +132,8 @@ class Writer:
     def _tick(self, tick: Tick) -> int | None:
         return self._connection.execute(
             "INSERT INTO tick (at, monotonic, watch_id, listeners, clients, scan_us, hidden,"
-            " lost, gap, jump, left_out) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " lost, gap, jump, left_out, cpu, rss, size)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 tick.at,
                 tick.monotonic,
@@ -145,6 +146,7 @@ class Writer:
                 tick.gap,
                 tick.jump,
                 tick.left_out,
+                *(tick.cpu, tick.rss, tick.size),
             ),
         ).lastrowid
 

@@ -9,8 +9,8 @@ import streamlit as st
 from porteye_core import filters as texts
 from porteye_core.errors import FilterError
 from porteye_core.ui import address
+from porteye_core.ui.complaints import complain
 from porteye_core.ui.context import viewers_zone
-from porteye_core.ui.markdown import literal
 
 _MINUTE = 60 * 1_000_000
 _DAY = 24 * 60 * _MINUTE
@@ -25,7 +25,7 @@ def draw() -> tuple[int, int]:
     since = _moment("since", "From", now - _DAY)
     until = _moment("until", "To", now)
     if since > until:
-        st.error("“From” is later than “To”: nothing lies between them.", icon=":material/error:")
+        complain("“From” is later than “To”: nothing lies between them.")
     return since, until
 
 
@@ -55,7 +55,7 @@ def _moment(name: str, label: str, default: int) -> int:
         args=(name,),
     )
     if said := address.wrong(name):
-        st.error(literal(f"{said} The address was not followed."), icon=":material/error:")
+        complain(f"{said} The address was not followed.")
     # The field has no seconds, and an hour that the clock repeats is not told apart in it: only a
     # field that was changed says more than what is kept.
     if given is not None and given != shown:

@@ -8,14 +8,38 @@ import streamlit as st
 
 _ROW, _HEADER, _TALLEST = 35, 38, 820  # pixels, as Streamlit draws a table
 # Streamlit leaves six empty lines above a page and a thumb's breadth beside it; a table needs them.
-# Its counts are as tall as a chart each, and on a phone they would fill the screen.
+# Its counts are as tall as a chart each, and on a phone they would fill the screen. A table's
+# toolbar lies above it, where it would cover a count. Captions are fainter and their commands
+# smaller than can be read. What was wrong with a filter stands in the sidebar, and above the view
+# while that is closed. Streamlit's download of a table writes a name like =1+1 as a formula, which
+# PortEye's exports do not.
 _STYLE = """<style>
 .stMainBlockContainer {padding: 4.2rem clamp(1rem, 2vw, 2.5rem) 2rem}
 [data-testid=stMetric] > div {padding: .3rem .7rem}
 [data-testid=stMetricValue] {font-size: 1.4rem}
-a:focus-visible, button:focus-visible {outline: 2px solid #E69F00 !important; outline-offset: 1px}
+.st-key-told {min-height: 3.9rem; gap: 0}
+.st-key-headline {gap: .6rem}
+.st-key-headline > .stElementContainer {flex: 1 1 7.5rem; min-width: 0}
+[data-testid=stElementToolbarButton]:has([aria-label^="Download as CSV"]) {display: none}
+.stApp:has([data-testid=stSidebar][aria-expanded=true]) .st-key-complaints {display: none}
+[data-testid=stLayoutWrapper]:has([data-testid=stMetric]) +
+    .stElementContainer:has([data-testid=stDataFrame]) {margin-top: 1.6rem}
+[data-testid=stCaptionContainer] {opacity: .78 !important}
+[data-testid=stCaptionContainer] code {font-size: .8rem !important; color: inherit !important}
+:is(a, button, input, summary, [tabindex="0"], [role=tab], [role=option]):focus-visible,
+[data-baseweb=select]:has(input:focus-visible) {
+    outline: 3px solid #D55E00 !important; outline-offset: 2px
+}
 @media (max-width: 640px) {
     .stElementContainer:has(> [data-testid=stMetric]) {flex: 1 1 28%; min-width: 0}
+    [data-testid=stMetricChart] {display: none}
+    [data-testid=stMetricValue] {font-size: 1.1rem}
+}
+@media (prefers-reduced-motion: reduce) {
+    *, *::before, *::after {
+        animation-duration: 1ms !important; animation-iteration-count: 1 !important;
+        transition-duration: 1ms !important; scroll-behavior: auto !important
+    }
 }
 </style>"""
 

@@ -9,13 +9,14 @@ from porteye_core import filters as texts
 from porteye_core.errors import FilterError
 from porteye_core.model import Filters, Protocol
 from porteye_core.ui import address, custom_range
-from porteye_core.ui.markdown import literal
+from porteye_core.ui.complaints import complain
 from porteye_core.ui.ranges import CUSTOM, DEFAULT, RANGES
 
 _T = TypeVar("_T")
 _RANGES = {**{name: each.label for name, each in RANGES.items()}, CUSTOM: "From … to …"}
 _PROTOCOLS = {"all": "TCP and UDP", **{each.value: each.upper() for each in Protocol}}
 _RECORDS = 100
+_LARGEST = (1 << 53) - 1  # the largest number that a browser counts exactly
 
 
 def filters() -> tuple[Filters, int | None]:
@@ -28,7 +29,7 @@ def filters() -> tuple[Filters, int | None]:
     chosen = _range()
     since, until = custom_range.draw() if chosen == CUSTOM else (None, None)
     limit = _limit()
-    _write(since, until)
+    _write(limit, since, until)
     asked = Filters(
         ports=ports,
         process=process,
@@ -61,7 +62,7 @@ def _understood(field: str, text: str, parse: Callable[[str], _T], default: _T) 
     try:
         st.session_state[kept] = parse(text)
     except FilterError as err:
-        _say(f"{err} The filter is unchanged.")
+        complain(f"{err} The filter is unchanged.")
     value: _T = st.session_state.get(kept, default)
     return value
 
@@ -95,10 +96,11 @@ def _choice(label: str, labels: dict[str, str], name: str, explained: str | None
 
 def _limit() -> int:
     address.start("limit", _records, _RECORDS)
-    limit = st.number_input(
+    # Bounds of the field itself would let the browser refuse a number without a word.
+    typed = st.number_input(
         "Number of records to display",
-        min_value=1,
-        max_value=texts.MOST_RECORDS,
+        min_value=-_LARGEST,
+        max_value=_LARGEST,
         step=1,
         key="limit",
         on_change=address.forget,
@@ -106,7 +108,7 @@ def _limit() -> int:
         help="In the history and the timeline. An export always has every record.",
     )
     _complain("limit")
-    return int(limit)
+    return _understood("limit", str(typed), _records, _RECORDS)
 
 
 def _known(labels: dict[str, str], name: str) -> Callable[[str], str]:
@@ -133,20 +135,18 @@ def _records(text: str) -> int:
 
 def _complain(name: str) -> None:
     if said := address.wrong(name):
-        _say(f"{said} The address was not followed.")
+        complain(f"{said} The address was not followed.")
 
 
-def _say(text: str) -> None:
-    st.error(literal(text), icon=":material/error:")
-
-
-def _write(since: int | None, until: int | None) -> None:
-    usual = {"port": "", "process": "", "protocol": "all", "range": DEFAULT, "limit": _RECORDS}
+def _write(limit: int, since: int | None, until: int | None) -> None:
+    usual = {"port": "", "process": "", "protocol": "all", "range": DEFAULT}
     said = {
         name: str(st.session_state[name])
         for name, value in usual.items()
         if st.session_state[name] != value
     }
+    if limit != _RECORDS:
+        said["limit"] = str(limit)
     if since is not None and until is not None:
         said |= {"since": custom_range.stamp(since), "until": custom_range.stamp(until)}
     address.write(said)

@@ -1,0 +1,73 @@
+"""Above every view, whatever it shows: the word that nobody watches, and what to do about it."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from porteye_core.errors import StoreError
+from porteye_core.store.status import State, Status
+from porteye_core.ui import times
+from porteye_core.ui.markdown import literal
+from porteye_core.ui.monitor_state import current, start
+
+
+def draw(db: Path) -> None:
+    """Keep a place above the view, which takes no room while somebody watches."""
+    with st.container(key="banner"):
+        _banner(db)
+
+
+@st.fragment(run_every=2)
+def _banner(db: Path) -> None:
+    try:
+        state = current(db)
+    except StoreError as err:
+        st.warning(f"**The database cannot be shown.** {literal(err)}", icon=":material/database:")
+        return
+    _SAY[state.state](state, db)
+
+
+def _not_running(state: Status, db: Path) -> None:
+    watch = state.watch
+    if watch is None:
+        said = "**No monitor is running**, and none has watched into this database yet."
+    elif watch.stopped_at is not None:
+        said = (
+            f"**The monitor is not running:** it was stopped {times.plain(watch.stopped_at)}."
+            " What has opened or closed since is not known."
+        )
+    else:
+        said = (
+            "**The monitor is not running:** it ended without recording a stop, and last watched"
+            f" {times.plain(watch.seen_at)}. What has opened or closed since is not known."
+        )
+    st.warning(f"{said} {start(db)}", icon=":material/visibility_off:")
+
+
+def _stalled(state: Status, db: Path) -> None:
+    seen = f" since {times.plain(state.watch.seen_at)}" if state.watch else ""
+    st.warning(
+        f"**The monitor cannot look:** it runs, pid {state.pid}, but has recorded nothing{seen}."
+        f" Its log says why; if it hangs, end it. {start(db, again=True)}",
+        icon=":material/warning:",
+    )
+
+
+def _starting(_state: Status, _db: Path) -> None:
+    st.info(
+        "**The monitor is starting:** the first look is a moment away.",
+        icon=":material/hourglass_empty:",
+    )
+
+
+def _nothing(_state: Status, _db: Path) -> None:
+    """All is well."""
+
+
+_SAY = {
+    State.WATCHING: _nothing,
+    State.STARTING: _starting,
+    State.STALLED: _stalled,
+    State.STOPPED: _not_running,
+    State.NEVER: _not_running,
+}

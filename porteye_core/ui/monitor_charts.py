@@ -1,0 +1,52 @@
+"""What watching costs, as charts of one time axis."""
+
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from porteye_core.charts import beats as charts
+from porteye_core.store.frames.beats import Beats
+from porteye_core.ui.context import viewers_zone
+
+_SHORTEST = 60 * 1_000_000  # a chart of less than a minute has no shape
+
+
+def draw(own: Beats, unwatched: pd.DataFrame, since: int, until: int) -> None:
+    """Draw the charts of this range; `unwatched` are its gaps."""
+    st.markdown("##### What watching costs")
+    if own.figures["scan"].isna().all():
+        st.info("The monitor made no look in this time range.")
+        return
+    if own.one_in > 1:
+        st.caption(f"Drawn from about one beat of {own.one_in:,}: the range has too many.")
+    since = min(since, until - _SHORTEST)
+    figures, zone = own.figures, viewers_zone()
+    for frame in (figures, unwatched):
+        for column in frame.select_dtypes("datetimetz"):
+            frame[column] = frame[column].dt.tz_convert(zone).dt.tz_localize(None)
+    start, end = (
+        pd.Timestamp(edge, unit="us", tz="UTC").tz_convert(zone).tz_localize(None)
+        for edge in (since, until)
+    )
+    left, right = st.columns(2)
+    span = (start, end)
+    with left:
+        _chart("Processor time", charts.processor(figures, unwatched, span), figures["cpu"])
+        _chart("How long a look takes", charts.looks(figures, unwatched, span), figures["scan"])
+    with right:
+        _chart("Memory", charts.memory(figures, unwatched, span), figures["rss"])
+        _chart("Size of the database", charts.database(figures, unwatched, span), figures["size"])
+
+
+def _chart(title: str, figure: go.Figure, values: "pd.Series[float]") -> None:
+    st.markdown(f"**{title}**")
+    if values.isna().all():
+        st.info("Not recorded in this time range.")
+        return
+    st.plotly_chart(
+        figure,
+        key=f"monitor_{title}",
+        # Its buttons would cover the legend on a phone.
+        config={"displayModeBar": False},
+        alt=f"{title} of the monitor over time",
+    )

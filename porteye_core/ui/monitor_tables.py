@@ -1,0 +1,74 @@
+"""The watches, the gaps between and within them, and the records that were lost."""
+
+import sqlite3
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from porteye_core.store.frames import watches
+from porteye_core.store.status import Status
+from porteye_core.ui import times
+from porteye_core.ui.context import viewers_zone
+from porteye_core.ui.layout import show_table
+
+_SPAN: dict[str, Any] = {
+    "from": st.column_config.DatetimeColumn(
+        "From", format="YYYY-MM-DD HH:mm:ss", width=168, help="In your time zone"
+    ),
+    "until": st.column_config.DatetimeColumn(
+        "Until", format="YYYY-MM-DD HH:mm:ss", width=168, help="In your time zone"
+    ),
+    "how long": st.column_config.TextColumn("How long", width=90),
+}
+_WATCHES = _SPAN | {
+    "ended": st.column_config.TextColumn("How it ended", width=140),
+    "source": st.column_config.TextColumn("Source", width=84),
+    "why": st.column_config.TextColumn("Why this source", width=250),
+    "pid": st.column_config.NumberColumn("PID", format="%d", width=64),
+    "version": st.column_config.TextColumn("Version", width=64),
+}
+_GAPS = _SPAN | {"reason": st.column_config.TextColumn("Reason", width=420)}
+_LOSSES = {
+    "at": st.column_config.DatetimeColumn(
+        "Noticed", format="YYYY-MM-DD HH:mm:ss", width=168, help="In your time zone"
+    ),
+    "lost": st.column_config.NumberColumn("Records lost", format="%d", width=100),
+}
+
+
+def draw(
+    connection: sqlite3.Connection, current: Status, since: int, until: int, now: int, limit: int
+) -> None:
+    """Draw the three of this range, each cut to `limit` rows."""
+    watched = watches.watched(connection, since, until, now, limit, current.state)
+    st.markdown(f"##### Watches{_cut(len(watched.watches), watched.total)}")
+    _table(watched.watches, _WATCHES, "ended", "watches", "When somebody watched")
+    st.markdown(f"##### Gaps{_cut(len(watched.gaps), watched.total_gaps)}")
+    if watched.gaps.empty:
+        st.markdown(":material/check: Somebody watched all the time.")
+    else:
+        _table(watched.gaps, _GAPS, "reason", "gaps", "When nobody watched, and why")
+    st.markdown("##### Lost records")
+    lost, more = watches.losses(connection, since, until)
+    if lost.empty:
+        st.markdown(":material/check: No record of the kernel was lost.")
+        return
+    st.markdown(
+        f":material/warning: {lost['lost'].sum():,} records of the kernel were lost"
+        f"{', the newest hundred times of more' if more else ''}. What they would have told, the"
+        " look after each found."
+    )
+    lost["at"] = lost["at"].dt.tz_convert(viewers_zone())
+    show_table(lost, _LOSSES, (), key="lost", alt="When records of the kernel were lost")
+
+
+def _table(frame: pd.DataFrame, columns: dict[str, Any], word: str, key: str, alt: str) -> None:
+    frame["how long"] = [times.length(micros) for micros in frame["length"]]
+    for edge in ("from", "until"):
+        frame[edge] = frame[edge].dt.tz_convert(viewers_zone())
+    show_table(frame, columns, ("from", "how long", word), key=key, alt=alt)
+
+
+def _cut(shown: int, total: int) -> str:
+    return "" if shown == total else f", the latest {shown:,} of {total:,}"

@@ -1,0 +1,108 @@
+"""Monitor: who watched and when, what nobody saw and why, and what watching costs."""
+
+import sqlite3
+
+import pandas as pd
+import streamlit as st
+
+from porteye_core.store.frames import activity, beats
+from porteye_core.store.status import Status, gaps, status
+from porteye_core.ui import monitor_charts, monitor_tables, times
+from porteye_core.ui.context import View, viewers_zone
+from porteye_core.ui.markdown import code, literal
+from porteye_core.ui.monitor_state import now, read
+
+_NOT_MEASURED = "–"
+
+
+@st.fragment(run_every=10)
+def monitor() -> None:
+    """Everything about the watch, renewed as often as it is sampled."""
+    view = View.current()
+    read(view.db, lambda connection: _show(connection, view))
+
+
+def _show(connection: sqlite3.Connection, view: View) -> None:
+    moment = now()
+    current = status(connection, view.db, moment)
+    if current.watch is None:
+        st.info("No monitor has watched yet: there is nothing to say about it.")
+        return
+    filters = view.asked(moment)
+    until = moment if filters.until is None else min(filters.until, moment)
+    since = max(filters.since or 0, _first_watch(connection))
+    if since >= until:
+        st.info("Nothing was watched in this time range.")
+        return
+    st.caption(
+        f"Times are in {literal(viewers_zone().key)}. Of the filters only the time range counts"
+        " here."
+    )
+    own = beats.beats(connection, since, until, current.watch.plan.sample_interval_us)
+    unwatched = gaps(connection, since, until, watching=current.is_current)
+    _numbers(own.figures, since, until, unwatched)
+    _plan(current)
+    monitor_charts.draw(own, activity.intervals(unwatched), since, until)
+    monitor_tables.draw(connection, current, since, until, moment, filters.limit)
+
+
+def _first_watch(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("SELECT min(started_at) FROM watch").fetchone()[0])
+
+
+def _numbers(
+    figures: pd.DataFrame, since: int, until: int, unwatched: list[tuple[int, int]]
+) -> None:
+    missed = _covered(unwatched, since, until)
+    numbers = {
+        "Watched": f"{_share(1 - missed / (until - since))} %",
+        "Not watched": times.length(missed),
+        "CPU": _last(figures["cpu"], "{:.2f} %"),
+        "Memory": _last(figures["rss"] / (1 << 20), "{:.1f} MiB"),
+        "A look takes": _last(figures["scan"], "{:.1f} ms"),
+        "Database": _last(figures["size"] / (1 << 20), "{:,.1f} MiB"),
+    }
+    with st.container(horizontal=True):
+        for label, value in numbers.items():
+            st.metric(label, value, border=True, help=_EXPLAINED.get(label))
+
+
+_EXPLAINED = {"Watched": "The share of the time range in which somebody watched"}
+
+
+def _covered(pairs: list[tuple[int, int]], since: int, until: int) -> int:
+    """How much of a range these intervals cover, however they overlap."""
+    total, reached = 0, since
+    for start, end in sorted(pairs):
+        total += max(0, min(end, until) - max(start, reached))
+        reached = max(reached, min(end, until))
+    return total
+
+
+def _share(part: float) -> str:
+    """Percent, which is 100 of the whole alone."""
+    return "100" if part == 1 else f"{min(part * 100, 99.9):.1f}"
+
+
+def _last(values: "pd.Series[float]", form: str) -> str:
+    known = values.dropna()
+    return form.format(known.iloc[-1]) if len(known) else _NOT_MEASURED
+
+
+def _plan(current: Status) -> None:
+    assert current.watch is not None
+    plan = current.watch.plan
+    st.markdown("##### How it watches")
+    st.markdown(
+        f"By **{literal(plan.source)}**, with a look at everything every"
+        f" {plan.interval_us / 1e6:g} s and samples every {plan.sample_interval_us / 1e6:g} s."
+        + (f" {literal(plan.why)}" if plan.why else "")
+    )
+    if not plan.limits:
+        st.markdown(":material/check: It knows of nothing that it cannot see.")
+    for limit in plan.limits:
+        hint = f" {code(limit.hint)}" if limit.hint else ""
+        st.markdown(f":material/info: {literal(limit.text)}{hint}")
+
+
+monitor()
