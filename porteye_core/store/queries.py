@@ -123,14 +123,15 @@ def matching(
             f"{program} IN (SELECT id FROM program"
             r" WHERE name LIKE ? ESCAPE '\' OR cmdline LIKE ? ESCAPE '\')"
         )
-        parameters += [_like(filters.process)] * 2
+        parameters += [like(filters.process)] * 2
     if filters.protocol:
         clauses.append(f"{protocol} = ?")
         parameters.append(filters.protocol)
     return " AND ".join(clauses), tuple(parameters)
 
 
-def _like(text: str) -> str:
+def like(text: str) -> str:
+    """The LIKE pattern that finds this text anywhere; a backslash escapes in it."""
     for special in ("\\", "%", "_"):
         text = text.replace(special, "\\" + special)
     return f"%{text}%"
