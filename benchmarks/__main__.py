@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from typing import Protocol
 
-from benchmarks import capture, idle, machine, report, snapshot
+from benchmarks import capture, idle, machine, report, seed, snapshot
 
 
 class Benchmark(Protocol):
@@ -20,7 +20,12 @@ class Benchmark(Protocol):
         ...
 
 
-REGISTRY: dict[str, Benchmark] = {"capture": capture, "snapshot": snapshot, "idle": idle}
+REGISTRY: dict[str, Benchmark] = {
+    "capture": capture,
+    "snapshot": snapshot,
+    "idle": idle,
+    "seed": seed,
+}
 
 
 def listing() -> str:

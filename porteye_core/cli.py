@@ -14,6 +14,7 @@ from porteye_core.clock import SystemClock
 from porteye_core.config import Config
 from porteye_core.errors import PortEyeError, PrivilegeError, SourceError
 from porteye_core.footprint import FootprintMeter
+from porteye_core.log_lines import PlainFormatter
 from porteye_core.model import Limit, WatchPlan
 from porteye_core.monitor import Monitor
 from porteye_core.owner import OwnerFinder, UsageMeter, processes
@@ -67,9 +68,7 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str]) -> int:
     """Run the monitor until it is told to stop; returns the exit status."""
     flags = vars(parser().parse_args(argv[1:]))
-    logging.basicConfig(
-        stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s"
-    )
+    _log_to_stderr()
     try:
         settings = config.load(flags, os.environ)
         log.setLevel(settings.log_level.upper())
@@ -81,6 +80,12 @@ def main(argv: Sequence[str]) -> int:
         log.error("%s", err)
         return err.exit_status
     return 0
+
+
+def _log_to_stderr() -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(PlainFormatter("%(asctime)s %(levelname)s %(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
 
 
 def _watch(settings: Config, argv: Sequence[str]) -> None:

@@ -9,7 +9,8 @@ PortEyeError
     ├── StoreMissing   there is no database yet
     ├── StoreHeld      another monitor writes to it
     ├── StoreOlder     its schema is older than this program; a monitor migrates it at start
-    └── StoreNewer     its schema is newer than this program
+    ├── StoreNewer     its schema is newer than this program
+    └── StoreSlow      a question took too long and was given up
 """
 
 
@@ -73,3 +74,7 @@ class StoreOlder(StoreError):
 
 class StoreNewer(StoreError):
     """The schema is newer than this program."""
+
+
+class StoreSlow(StoreError):
+    """A question took too long and was given up."""

@@ -1,6 +1,7 @@
 """From where a bound address can be reached."""
 
 from enum import StrEnum
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 
 
@@ -18,6 +19,7 @@ class Exposure(StrEnum):
         return self in (Exposure.NETWORK, Exposure.EVERYWHERE)
 
 
+@lru_cache(maxsize=4096)
 def exposure(address: str, *, elsewhere: bool = False) -> Exposure:
     """The exposure of an address; `elsewhere`: in another network namespace than the host's.
 

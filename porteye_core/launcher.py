@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import os
 import sys
 from collections.abc import AsyncIterator
 
@@ -27,6 +28,7 @@ async def monitor_beside(config: Config) -> AsyncIterator[None]:
         str(config.db),
         "--exit-with-parent",
         stdin=asyncio.subprocess.DEVNULL,
+        env={name: value for name, value in os.environ.items() if name != "PORTEYE_TOKEN"},
     )
     try:
         yield

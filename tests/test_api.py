@@ -21,8 +21,9 @@ from starlette.testclient import TestClient
 
 from porteye_core.api import create_api, shapes
 from porteye_core.config import Config, monitor_command
+from porteye_core.store import bounds
 from porteye_core.store.export import timestamp
-from tests.kit.seeding import Instant
+from tests.kit.seeding import Instant, grow
 
 
 def client_of(config: Config) -> TestClient:
@@ -140,7 +141,7 @@ def test_a_value_that_cannot_be_used_is_422_and_names_its_parameter(
 
 def test_an_unknown_path_is_404_and_a_wrong_method_405(client: TestClient) -> None:
     assert error(client, "/api/nope", 404)["code"] == "not_found"
-    for method in ("POST", "PUT", "DELETE", "PATCH"):
+    for method in ("POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "BREW"):
         assert error(client, "/api/ports", 405, method)["code"] == "method_not_allowed"
 
 
@@ -167,6 +168,16 @@ def test_a_database_that_is_older_or_none_is_503(tmp_path: Path) -> None:
         with client_of(Config(db=tmp_path / name)) as client:
             assert error(client, "/api/ports", 503)["code"] == code
             assert error(client, "/api/health", 503)["code"] == code
+
+
+def test_a_question_that_takes_too_long_is_503(
+    client: TestClient, seeded: Instant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grow(seeded.db, 5_000)
+    monkeypatch.setattr(bounds, "LONGEST_QUERY", -1.0)
+    found = error(client, "/api/history.csv?process=nothing-has-this-name", 503)
+    assert found["code"] == "question_too_slow"
+    assert "Narrow it" in found["hint"]
 
 
 def test_what_fails_inside_says_nothing_of_the_inside(

@@ -1,4 +1,4 @@
-"""Requests for another machine's name are refused, over HTTP and WebSocket."""
+"""Other machines' names and other pages are refused, over HTTP and WebSocket."""
 
 import socket
 
@@ -10,7 +10,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.testclient import TestClient, WebSocketDenialResponse
 from starlette.websockets import WebSocket
 
-from porteye_core.api import HostGuard
+from porteye_core.api import HostGuard, LoopbackOnly, SecurityHeaders, page_policy
 
 
 async def page(_request: object) -> PlainTextResponse:
@@ -24,7 +24,7 @@ async def chat(websocket: WebSocket) -> None:
 
 CLIENT = TestClient(
     Starlette(
-        routes=[Route("/", page), WebSocketRoute("/ws", chat)],
+        routes=[Route("/", page, methods=["GET", "POST"]), WebSocketRoute("/ws", chat)],
         middleware=[Middleware(HostGuard, allowed=["proxy.example"])],
     )
 )
@@ -59,3 +59,57 @@ def test_any_other_name_is_refused_in_the_one_shape(host: str) -> None:
         CLIENT.websocket_connect("/ws", headers={"Host": host}),
     ):
         pass
+
+
+@pytest.mark.parametrize("origin", ["http://localhost:8501", "https://proxy.example"])
+def test_the_pages_own_origin_may_connect_and_so_may_what_is_no_browser(origin: str) -> None:
+    for headers in ({"Host": "localhost:8501", "Origin": origin}, {"Host": "localhost"}):
+        with CLIENT.websocket_connect("/ws", headers=headers) as websocket:
+            assert websocket.receive_text() == "hello"
+        assert CLIENT.post("/", headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        *("null", "", "http://evil.example", "http://localhost:3000", "http://localhost"),
+        *("http://localhost:8501.evil.example", "http://[", "file://", "http://x@localhost:8501"),
+    ],
+)
+def test_another_pages_origin_may_not(origin: str) -> None:
+    headers = {"Host": "localhost:8501", "Origin": origin}
+    refused = CLIENT.post("/", headers=headers)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (403, "origin_refused")
+    with (
+        pytest.raises(WebSocketDenialResponse),
+        CLIENT.websocket_connect("/ws", headers=headers),
+    ):
+        pass
+    assert CLIENT.get("/", headers=headers).status_code == 200  # it cannot read the answer
+
+
+@pytest.mark.parametrize(
+    ("arrived", "status"),
+    [
+        *(("192.0.2.1", 403), ("[2001:db8::1]", 403), ("[::ffff:192.0.2.1]", 403)),
+        *(("127.0.0.1", 200), ("[::1]", 200), ("[::ffff:127.0.0.1]", 200), ("localhost", 200)),
+    ],
+)
+def test_without_a_token_only_this_machine_is_served(arrived: str, status: int) -> None:
+    app = Starlette(routes=[Route("/", page)], middleware=[Middleware(LoopbackOnly)])
+    answer = TestClient(app, base_url=f"http://{arrived}:8501").get("/")
+    assert answer.status_code == status
+
+
+def test_every_answer_tells_the_browser_what_not_to_do() -> None:
+    policy = {"Content-Security-Policy": page_policy(["sha256-x"])}
+    app = SecurityHeaders(HostGuard(Starlette(routes=[Route("/", page)])), policy)
+    client = TestClient(app)
+    for host in ("localhost", "evil.example"):
+        headers = client.get("/", headers={"Host": host}).headers
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert headers["Referrer-Policy"] == "same-origin"
+        assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
+        assert "'unsafe-eval'" not in headers["Content-Security-Policy"]
+        scripts = headers["Content-Security-Policy"].split("script-src")[1].split(";")[0]
+        assert "unsafe-inline" not in scripts

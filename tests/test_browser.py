@@ -1,5 +1,6 @@
 """What only a browser shows: the real page, in a real Chromium."""
 
+import base64
 import csv
 import io
 import os
@@ -90,10 +91,12 @@ def test_a_listener_is_seen_opening_and_closing_and_is_exported(app: App, page: 
         page.get_by_label("Port", exact=True).fill(str(port))
         page.get_by_label("Port", exact=True).press("Enter")
         page.wait_for_url(f"**port={port}*")
-        wait_for_cells(page, str(port), str(opener.pid), "●")
+        wait_for_cells(page, str(port), "new")
         save(page, "live")
         opener.close(port)
-        expect(page.get_by_text("Nothing that the filters let through")).to_be_visible()
+        wait_for_cells(page, str(port), "closed")
+        nothing = page.get_by_text("Nothing that the filters let through")
+        expect(nothing).to_be_visible(timeout=30_000)
     page.get_by_role("link", name="History").click()
     wait_for_cells(page, "opened", "closed", str(port))
     save(page, "history")
@@ -105,6 +108,83 @@ def test_a_listener_is_seen_opening_and_closing_and_is_exported(app: App, page: 
     assert [(int(line["id"]), line["status"], line["timestamp"]) for line in exported] == [
         (each["id"], each["status"], each["timestamp"]) for each in events
     ]
+
+
+def row_of(page: Page, port: int) -> int:
+    """The place of a port's row in the table, counted from 0."""
+    row: int = page.evaluate(
+        """port => [...document.querySelectorAll("[data-testid=stDataFrame] canvas tbody tr")]
+            .findIndex(row => [...row.cells].some(cell => cell.textContent === port))""",
+        str(port),
+    )
+    assert row >= 0
+    return row
+
+
+def click_row(page: Page, row: int) -> None:
+    """Tick the box in front of a row."""
+    box = page.get_by_test_id("stDataFrame").locator("canvas").first.bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + 16, box["y"] + 38 + 35 * row + 17)
+
+
+def colour_of(page: Page, row: int) -> tuple[int, int, int]:
+    """The background of a row's first cell, on the screen."""
+    box = page.get_by_test_id("stDataFrame").locator("canvas").first.bounding_box()
+    assert box is not None
+    clip = {"x": box["x"] + 38, "y": box["y"] + 38 + 35 * row + 5, "width": 1.0, "height": 1.0}
+    encoded = base64.b64encode(page.screenshot(clip=clip)).decode()  # type: ignore[arg-type]
+    found = page.evaluate(
+        """async picture => {
+            const image = new Image();
+            image.src = "data:image/png;base64," + picture;
+            await image.decode();
+            const canvas = document.createElement("canvas");
+            const context = canvas.getContext("2d");
+            context.drawImage(image, 0, 0);
+            return [...context.getImageData(0, 0, 1, 1).data];
+        }""",
+        encoded,
+    )
+    return found[0], found[1], found[2]
+
+
+def test_a_picked_row_stays_picked_while_others_come_and_go(app: App, page: Page) -> None:
+    with Opener() as opener:
+        first, second, third = sorted(opener.listen() for _ in range(3))
+        opener.close(first)
+        show(page, f"{app.url}/?port={first},{second},{third}")
+        wait_for_cells(page, str(second), str(third), "new")
+        expect(page.get_by_text("Pick a row to read its story.")).to_be_visible()
+        click_row(page, row_of(page, third))
+        sentence = page.locator(".st-key-told").get_by_text(f"at {third} since")
+        expect(sentence).to_be_visible()
+        opener.listen(port=first)  # above it
+        wait_for_cells(page, str(first), str(second), str(third))
+        expect(sentence).to_be_visible()
+        red, green, _ = colour_of(page, row_of(page, second))
+        assert green > red
+        opener.close(second)
+        page.wait_for_function(
+            """port => [...document.querySelectorAll("[data-testid=stDataFrame] canvas tbody tr")]
+                .map(row => [...row.cells].map(cell => cell.textContent))
+                .some(cells => cells.includes(port) && cells.includes("closed"))""",
+            arg=str(second),
+        )
+        expect(sentence).to_be_visible()
+        red, green, blue = colour_of(page, row_of(page, second))
+        assert red > green > blue
+        page.wait_for_function(
+            """port => ![...document.querySelectorAll("[data-testid=stDataFrame] canvas td")]
+                .some(cell => cell.textContent === port)""",
+            arg=str(second),
+        )
+        expect(sentence).to_be_visible()
+        page.get_by_role("link", name="Its whole story").click()
+        page.wait_for_url("**/listener?*listener=*")
+        expect(page.get_by_text(f"at {third} since")).to_be_visible()
+        page.go_back()
+        wait_for_cells(page, str(first), str(third))
 
 
 def test_a_shared_address_shows_the_same_view(app: App, page: Page) -> None:

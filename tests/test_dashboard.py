@@ -1,10 +1,12 @@
 """The real server: page, API, guard and the monitor beside it, in one process tree."""
 
+import contextlib
 import json
 import signal
 import socket
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -67,6 +69,8 @@ def test_every_route_answers_beside_the_page_in_its_own_shape(abandoned: Instant
             ("/api/", "GET", 404, "not_found"),
             ("/api/ports", "POST", 405, "method_not_allowed"),
             ("/api", "POST", 405, "method_not_allowed"),
+            ("/api", "TRACE", 405, "method_not_allowed"),
+            ("/api/ports", "TRACE", 405, "method_not_allowed"),
             ("/api/history?limit=abc", "GET", 422, "invalid_parameter"),
             ("/api/ports?port=70000", "GET", 422, "invalid_parameter"),
         ):
@@ -117,3 +121,106 @@ def test_small_answers_are_sent_at_once() -> None:
             accepted, _ = server.accept()
             with accepted:
                 assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
+TOKEN = "correct-horse-battery-staple"
+OPEN = "no token keeps them out"
+ANYWHERE = ("--host", "0.0.0.0", "--port", "0")
+
+
+@pytest.mark.parametrize(
+    ("server", "variables"),
+    [
+        (("streamlit", "run", "streamlit_app.py", "--server.address", "0.0.0.0"), {}),
+        (("streamlit", "run", "streamlit_app.py"), {"STREAMLIT_SERVER_ADDRESS": "::"}),
+        (("uvicorn", "streamlit_app:app", *ANYWHERE), {}),
+        (("uvicorn", "streamlit_app:app", "--port", "0"), {"UVICORN_HOST": "192.0.2.1"}),
+    ],
+)
+def test_nobody_else_is_served_without_a_token(
+    tmp_path: Path, server: tuple[str, ...], variables: dict[str, str]
+) -> None:
+    done = start(tmp_path / "x.db", PROJECT, *server, **variables)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith("PortEye: On ")
+    assert OPEN in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_uvicorn_by_itself_is_guarded_and_logs_no_token(abandoned: Instant, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with log.open("wb") as output, socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "uvicorn", "streamlit_app:app"),
+                *("--fd", str(taken.fileno())),
+            ],
+            cwd=PROJECT,
+            pass_fds=[taken.fileno()],
+            env=environment(
+                PORTEYE_DB=str(abandoned.db), PORTEYE_MONITOR="off", PORTEYE_TOKEN=TOKEN
+            ),
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            app = App(process, f"http://127.0.0.1:{taken.getsockname()[1]}", log)
+            assert app.get("/_stcore/health") == (200, "ok")
+            for path in ("/", "/api/history", "/_stcore/host-config", f"/api/health?token={TOKEN}"):
+                assert app.get(path)[0] == 401
+            assert app.get("/api/history", Authorization=f"Bearer {TOKEN}")[0] == 200
+            assert app.get(f"/?token={TOKEN}")[0] == 401  # this client keeps no cookies
+        finally:
+            process.terminate()
+            process.wait(30)
+    said = log.read_text()
+    assert "GET /api/health" in said
+    assert TOKEN not in said
+
+
+def test_megabytes_of_address_end_at_the_server(abandoned: Instant) -> None:
+    with dashboard(abandoned.db, abandoned.db.parent, PORTEYE_MONITOR="off") as app:
+        port = int(app.url.rsplit(":", 1)[1])
+        with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+            with contextlib.suppress(ConnectionError):
+                connection.sendall(b"GET /api/history?process=" + b"x" * 2_000_000)
+                connection.sendall(b" HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            with contextlib.suppress(ConnectionError):
+                assert connection.recv(4096)[:12] in (b"", b"HTTP/1.1 400", b"HTTP/1.1 422")
+        assert app.get("/api/history")[0] == 200
+
+
+def test_secrets_that_cannot_be_used_are_not_taken_for_none(tmp_path: Path) -> None:
+    secrets = tmp_path / ".streamlit" / "secrets.toml"
+    secrets.parent.mkdir()
+    server = ("streamlit", "run", str(PROJECT / "streamlit_app.py"))
+    secrets.write_text("[auth\n")
+    done = start(tmp_path / "x.db", tmp_path, *server)
+    assert (done.returncode, "secrets.toml cannot be read" in done.stderr) == (2, True)
+    if find_spec("authlib") is None:
+        secrets.write_text('[auth]\nclient_id = "x"\n')
+        done = start(tmp_path / "x.db", tmp_path, *server)
+        assert (done.returncode, "needs Authlib" in done.stderr) == (2, True)
+
+
+def start(
+    db: Path, folder: Path, *server: str, **variables: str
+) -> subprocess.CompletedProcess[str]:
+    """Start a server that is expected to refuse."""
+    return subprocess.run(
+        [sys.executable, "-m", *server],
+        cwd=folder,
+        env=environment(
+            PORTEYE_DB=str(db),
+            PORTEYE_MONITOR="off",
+            STREAMLIT_SERVER_HEADLESS="true",
+            STREAMLIT_SERVER_PORT="0",
+            **variables,
+        ),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )

@@ -171,6 +171,7 @@ SHAPES = [
         "%",
         "b%c:",
     ),
+    *("htpasswd ", "net use ", "echo a|-S ", "a:b@", "x=a:", "rtmp://a/b/", "sqlplus a/"),
 ]
 LONG = 16_384
 SECRETS = st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), min_size=8).filter(

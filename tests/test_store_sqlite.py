@@ -115,7 +115,7 @@ def test_a_new_database_gives_freed_space_back_and_knows_itself(db: Path, writer
 
 
 def test_readers_cannot_write(db: Path, writer: Writer) -> None:
-    with open_reader(db) as reader, pytest.raises(sqlite3.OperationalError):
+    with open_reader(db) as reader, pytest.raises(sqlite3.DatabaseError):
         reader.execute("DELETE FROM host")
 
 

@@ -80,15 +80,20 @@ def test_live_shows_what_listens_and_counts_it(page: AppTest) -> None:
     shown = table(page)
     assert list(shown["port"]) == [53, 80, 5432, 8765]
     assert list(shown["process"])[1:] == ["nginx", "postgres", "python3"]
-    assert list(shown["mark"]) == ["", "", "", "●"]
+    assert list(shown["state"]) == ["", "", "", "new"]
+    assert list(shown["exposure"]) == [
+        "this machine only",
+        "every interface",
+        "this machine only",
+        "this machine only",
+    ]
     assert shown["cpu"].iloc[2] == 12.34
     assert metrics(page) == {
         "Listeners": "4",
-        "TCP": "3",
-        "UDP": "1",
-        "Processes": "3",
-        "Clients": "7",
-        "New": "1",
+        "Reachable": "1",
+        "Opened": "2",
+        "Closed": "1",
+        "Full queues": "0",
     }
 
 
@@ -219,11 +224,11 @@ def test_the_columns_that_matter_fit_a_window_of_1280_pixels(page: AppTest) -> N
     columns = json.loads(page.dataframe[0].proto.columns)
     order = list(page.dataframe[0].proto.column_order)
     asked = [
-        *("port", "service", "address", "protocol", "process", "pid", "user", "cmdline"),
-        *("cpu", "rss", "clients", "since"),
+        *("port", "protocol", "service", "exposure", "address", "process", "home", "user"),
+        *("clients", "accept_queue", "cpu", "cpu_trend", "rss", "rss_trend", "since"),
     ]
     assert order[1 : 1 + len(asked)] == asked
-    assert sum(columns[name]["width"] for name in order[: 1 + len(asked)]) <= 920
+    assert sum(columns[name]["width"] for name in order[: 1 + len(asked)]) <= 954
 
 
 def test_a_phone_gets_port_process_and_address_first(
@@ -231,7 +236,12 @@ def test_a_phone_gets_port_process_and_address_first(
 ) -> None:
     monkeypatch.setattr(ContextProxy, "headers", {"User-Agent": "X (Linux; Android) Mobile"})
     page = open_page(seeded.db, monkeypatch)
-    assert list(page.dataframe[0].proto.column_order)[:4] == ["mark", "port", "process", "address"]
+    assert list(page.dataframe[0].proto.column_order)[:4] == [
+        "state",
+        "port",
+        "process",
+        "exposure",
+    ]
 
 
 def test_tables_and_charts_have_a_name_for_those_who_do_not_see_them(page: AppTest) -> None:
@@ -306,10 +316,10 @@ def test_a_stopped_monitor_is_said_before_its_last_table(
 def test_nothing_new_is_marked_once_the_monitor_has_gone(
     abandoned: Instant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert set(table(open_page(abandoned.db, monkeypatch))["mark"]) == {""}
+    assert set(table(open_page(abandoned.db, monkeypatch))["state"]) == {""}
 
 
-@pytest.mark.parametrize("view", ["now", "history", "timeline"])
+@pytest.mark.parametrize("view", ["now", "listener", "history", "timeline"])
 def test_without_a_database_every_view_says_what_to_do(
     view: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

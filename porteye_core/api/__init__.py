@@ -1,6 +1,17 @@
-"""The JSON API, and the guard in front of it and the page."""
+"""The JSON API, and the guards in front of it and the page."""
 
 from porteye_core.api.app import create_api
-from porteye_core.api.guard import HostGuard
+from porteye_core.api.guard import HostGuard, LoopbackOnly
+from porteye_core.api.guesses import Guesses
+from porteye_core.api.headers import SecurityHeaders, page_policy
+from porteye_core.api.token import TokenGuard
 
-__all__ = ["HostGuard", "create_api"]
+__all__ = [
+    "Guesses",
+    "HostGuard",
+    "LoopbackOnly",
+    "SecurityHeaders",
+    "TokenGuard",
+    "create_api",
+    "page_policy",
+]

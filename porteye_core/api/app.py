@@ -7,14 +7,18 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Query
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
 
 from porteye_core import __version__, filters
-from porteye_core.api import errors, shapes
+from porteye_core.access import Access
+from porteye_core.api import errors, headers, shapes
 from porteye_core.api.docs import docs_page
+from porteye_core.api.guesses import Guesses
 from porteye_core.api.head import HeadAsGet
+from porteye_core.api.headers import SecurityHeaders
+from porteye_core.api.token import TokenGuard
 from porteye_core.config import Config, monitor_command
 from porteye_core.errors import StoreMissing
 from porteye_core.model import Filters
@@ -26,19 +30,34 @@ from porteye_core.store.status import State, Status, status
 log = logging.getLogger("porteye.api")
 
 _PORT = Query(description="ports and ranges: 80, 443, 8000-8999")
-_PROCESS = Query(description="part of a process's name or command line, whatever its case")
+_PROCESS = Query(
+    description="part of a process's name or command line, whatever its case",
+    json_schema_extra={"maxLength": filters.LONGEST_PROCESS},
+)
 _PROTOCOL = Query(description="tcp or udp")
 _SINCE = Query(description="not before this time, ISO 8601 with offset")
 _UNTIL = Query(description="not after this time, ISO 8601 with offset")
 # A form that was left empty sends limit= and means the default.
 _Limit = Annotated[
     int,
+    Field(ge=1, le=filters.MOST_RECORDS),
     BeforeValidator(lambda value: 100 if value == "" else value),
-    Query(description="how many records", ge=1, le=filters.MOST_RECORDS),
+    Query(description="how many records"),
 ]
 _ERRORS: dict[int | str, dict[str, Any]] = {
+    400: {"model": shapes.Error, "description": "The Host header names another machine"},
+    401: {"model": shapes.Error, "description": "A token is set, and this is not it"},
+    429: {"model": shapes.Error, "description": "Too many wrong tokens were given"},
+    503: {
+        "model": shapes.Error,
+        "description": "No monitor is running, there is no database, or the question took too long",
+    },
+}
+
+
+_INVALID: dict[int | str, dict[str, Any]] = {
     422: {"model": shapes.Error, "description": "A parameter has a value that cannot be used"},
-    503: {"model": shapes.Error, "description": "No monitor is running, or there is no database"},
+    **_ERRORS,
 }
 
 
@@ -63,21 +82,29 @@ def _which(
 _Which = Annotated[Filters, Depends(_which)]
 
 
-def create_api(config: Config) -> FastAPI:
-    """The application to mount at /api."""
+def create_api(
+    config: Config, access: Access | None = None, guesses: Guesses | None = None
+) -> FastAPI:
+    """The application to mount at /api, by itself as guarded as `access` says."""
     api = FastAPI(title="PortEye", version=__version__, docs_url=None, redoc_url=None)
     errors.install(api)
     api.add_middleware(HeadAsGet)
+    if access and access.is_guarded:
+        api.add_middleware(TokenGuard, access, guesses or Guesses())
     if config.cors_origin:
         api.add_middleware(
-            CORSMiddleware, allow_origins=[config.cors_origin], allow_methods=["GET"]
+            CORSMiddleware,
+            allow_origins=[config.cors_origin],
+            allow_methods=["GET"],
+            allow_headers=["Authorization"],
         )
+    api.add_middleware(SecurityHeaders, headers.API)
     _add_routes(api, config.db)
     return api
 
 
 def _add_routes(api: FastAPI, db: Path) -> None:
-    @api.get("/ports", responses={200: {"model": list[shapes.Port]}, **_ERRORS})
+    @api.get("/ports", responses={200: {"model": list[shapes.Port]}, **_INVALID})
     def ports(
         port: Annotated[str, _PORT] = "",
         process: Annotated[str, _PROCESS] = "",
@@ -98,7 +125,7 @@ def _add_routes(api: FastAPI, db: Path) -> None:
                 [shapes.port(row) for row in found if first <= row["opened_at"] <= last]
             )
 
-    @api.get("/history", responses={200: {"model": list[shapes.Event]}, **_ERRORS})
+    @api.get("/history", responses={200: {"model": list[shapes.Event]}, **_INVALID})
     def history(which: _Which) -> Response:
         """What opened and closed, the newest first."""
         with open_reader(db) as connection:
@@ -107,7 +134,7 @@ def _add_routes(api: FastAPI, db: Path) -> None:
 
     @api.get(
         "/history.csv",
-        responses={200: {"content": {"text/csv": {}}, "description": "CSV"}, **_ERRORS},
+        responses={200: {"content": {"text/csv": {}}, "description": "CSV"}, **_INVALID},
         response_class=Response,
     )
     def history_as_csv(which: _Which) -> Response:
@@ -119,7 +146,7 @@ def _add_routes(api: FastAPI, db: Path) -> None:
             headers={"Content-Disposition": 'attachment; filename="porteye-history.csv"'},
         )
 
-    @api.get("/health", responses={200: {"model": shapes.Health}, 503: _ERRORS[503]})
+    @api.get("/health", responses={200: {"model": shapes.Health}, **_ERRORS})
     def health() -> Response:
         """What the monitor is doing, and what it cannot see."""
         try:

@@ -8,13 +8,21 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from porteye_core.errors import FilterError, PortEyeError, StoreError, StoreMissing, StoreOlder
+from porteye_core.errors import (
+    FilterError,
+    PortEyeError,
+    StoreError,
+    StoreMissing,
+    StoreOlder,
+    StoreSlow,
+)
 
 READ_ONLY = "The API only reads: use GET."
 _HINTS = {404: "The paths are listed at /api/docs.", 405: READ_ONLY}
 _STORE_CODES: dict[type[PortEyeError], str] = {
     StoreMissing: "no_database",
     StoreOlder: "older_schema",
+    StoreSlow: "question_too_slow",
 }
 
 

@@ -9,7 +9,7 @@ _SECRET = re.compile(
     # bypass, compass and the like carry no secret; dbpass and userpass do
     r"(?:passwords?|passwd|passphrase|passcode|passwrd|secrets?|token|pwd|pw"
     r"|(?<!by)(?<!com)(?<!sur)(?<!tres)(?<!over)(?<!under)pass)$"
-    r"|(?:^|_)(?:auth|authorization|bearer|cookie|credentials?|jwt|pat|psk|sas|sig|amz_signature)$"
+    r"|(?:^|_)(?:auth|authorization|bearer|cookie|credentials?|jwt|otp|pat|psk|sas|sig|amz_signature)$"
     r"|(?:master_?auth|pass_?in|pass_?out|connection_?strings?)$"
     r"|(?:access|account|api|auth|client|deploy|encryption|master|private|secret|session|shared"
     r"|signing|storage|subscription)_?key(?:_?id|_?base)?$"

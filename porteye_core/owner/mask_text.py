@@ -36,6 +36,16 @@ _UP_TO = {
     ",": re.compile(r"[^\s,\"']++"),
 }
 _URL = re.compile(r"(?P<scheme>(?:http|https|))://(?P<rest>[^\s\"]++)")
+# user:password@host without a scheme, as proxies take it; a digest's and a mail's name look alike.
+_LOGIN = re.compile(
+    r"(?<![^\s\"'])((?:-{0,2}[\w-]++=)?(?!(?:mailto|sips?|npm|file|git|acct):)[\w.+-]++:)"
+    r"[^\s@/\"']++(?=@(?!sha\d)[\w\[])"
+)
+# The last part of these addresses is what admits to them: stream keys, web hooks, bots.
+_KEY_IN_PATH = re.compile(
+    r"(\brtmps?://[^\s/]{1,256}/[^\s/]{1,64}/|\bhooks\.slack\.com/\w{1,16}/"
+    r"|\bdiscord(?:app)?\.com/api/webhooks/\d{1,32}/|\bapi\.telegram\.org/bot)[^\s\"'?#]++"
+)
 # What follows the colon is a port, so no password.
 _PORT = re.compile(r"\d{1,5}(?:[/?#,'\]]|\Z)")
 _NO_PASSWORD = ("", "x-oauth-basic")  # the user of such a URL is the token
@@ -64,6 +74,8 @@ def mask_text(text: str, *, is_script: bool = False) -> str:
     """
     text = _KEY_BLOCK.sub(rf"\1{MASK}", text)
     text = _URL.sub(_url, text)
+    text = _LOGIN.sub(rf"\1{MASK}", text)
+    text = _KEY_IN_PATH.sub(rf"\1{MASK}", text)
     text = _named(text, is_script=is_script)
     text = _BEHIND.sub(rf"\1{MASK}", text)
     text = _PASS.sub(rf"\1{MASK}", text)

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from porteye_core.owner.mask_clients import Flags
 from porteye_core.owner.mask_names import is_secret, may_stand_alone
+from porteye_core.owner.mask_places import oracle_login
 from porteye_core.owner.mask_text import MASK, mask_assignment, mask_text
 
 __all__ = ["MASK", "mask"]
@@ -22,10 +23,15 @@ _SCHEME = re.compile(r"(?i:bearer)|Basic")
 _RUNS = re.compile(r"-[a-z]{0,8}c")
 # Where openssl may read a password: only behind pass: is it the password itself.
 _SOURCE = re.compile(r"(?:file|env|fd):.*+|stdin", re.DOTALL)
-_SOURCE_FLAGS = ("-passin", "-passout")
+_SOURCE_FLAGS = ("-pass", "-passin", "-passout")
 # A word as a shell takes it; an open quotation mark reaches to the end, so that nothing is tried
 # twice.
 _SHELL_WORD = re.compile(r"(?s)(?:[^\s'\"\\;&|()]++|\\.?|'[^']*+'?|\"(?:[^\"\\]++|\\.?)*+\"?)++")
+# echo hunter2 | sudo -S …: bounded, so that a long script of echoes is read in linear time.
+_PIPED = re.compile(
+    r"(\b(?:echo|printf)\s{1,8}(?:-\w{1,3}\s{1,8}){0,3})[^|\n]{1,256}"
+    r"(?=\|[^|\n]{0,200}?(?:\s-S\b|-stdin\b|chpasswd|--with-token|passphrase-fd))"
+)
 _PIECE = re.compile(r"(?s)'([^']*+)'?|\"((?:[^\"\\]++|\\.?)*+)\"?|\\(.?)")
 _ESCAPED = re.compile(r"(?s)\\([\"\\$`])")
 
@@ -44,11 +50,15 @@ def _masked(argv: Sequence[str], depth: int) -> Iterator[str]:
     before = ""
     for position, word in enumerate(argv):
         flags = flags.at(argv, position)
-        if before in flags.second_part:
+        if position in flags.places:
+            yield MASK
+        elif login := oracle_login(flags.client, word):
+            yield MASK.join(login)
+        elif before in flags.second_part:
             yield _second_part(word) or _word(word, flags, depth)
         elif before in _SOURCE_FLAGS and _SOURCE.fullmatch(word):
             yield word
-        elif _takes_secret(before, word, flags):
+        elif _takes_secret(before, word, flags) or _is_set(argv, position):
             yield "pass:" + MASK if word.startswith("pass:") else MASK
         elif flags.runs_text and _RUNS.fullmatch(before):
             yield _program(word, flags, depth)
@@ -70,9 +80,14 @@ def _takes_secret(before: str, word: str, flags: Flags) -> bool:
     return bool(_SCHEME.fullmatch(before)) and not is_flag
 
 
+def _is_set(argv: Sequence[str], position: int) -> bool:
+    """Whether this is the value in `config set NAME VALUE`."""
+    return position > 1 and argv[position - 2] == "set" and is_secret(argv[position - 1])
+
+
 def _second_part(word: str) -> str | None:
-    """Of `user:password` and `user%password` the second part masked."""
-    match = re.fullmatch(r"(?s)([^:%]*+[:%]).+", word)
+    """Of `user:password`, `user%password` and the like the second part masked."""
+    match = re.fullmatch(r"(?s)([^:%=,]*+[:%=,]).+", word)
     return match[1] + MASK if match else None
 
 
@@ -86,6 +101,8 @@ def _word(word: str, flags: Flags, depth: int) -> str:
 
 def _joined(word: str, flags: Flags) -> str | None:
     """A flag and its secret in one word, as in -phunter2 and --user=bob:hunter2."""
+    if word in flags.whole or not (flags.joins and word[:1] in ("-", "/")):
+        return None
     for flag in (*flags.whole, *flags.second_part):
         head = flag + "=" if flag.startswith("--") else flag
         if word.startswith(head) and word != head and (head != flag or word[1] != "-"):
@@ -106,6 +123,7 @@ def _script(text: str, depth: int) -> str:
     """A word that is a command line itself, as `sh -c` takes it."""
     if depth >= _DEEPEST_SCRIPT:
         return text
+    text = _PIPED.sub(rf"\1{MASK} ", text)
     found = list(_SHELL_WORD.finditer(text))
     words = [_unquoted(each[0]) for each in found]
     parts = []

@@ -9,6 +9,7 @@ from typing import Any
 
 from porteye_core.model import Filters
 from porteye_core.store import queries
+from porteye_core.store.bounds import renew
 
 COLUMNS = (
     "id",
@@ -49,6 +50,7 @@ def history_csv(connection: sqlite3.Connection, filters: Filters) -> Iterator[st
         writer.writerow(_cells(row))
         if number % _CHUNK == _CHUNK - 1:
             yield _taken(buffer)
+            renew(connection)
     yield _taken(buffer)
 
 

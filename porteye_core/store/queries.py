@@ -6,8 +6,9 @@ from typing import Any, NamedTuple
 
 from porteye_core.model import Filters
 
-# A sample older than this and an interval between samples says nothing about now.
-FRESH_US = 5 * 60 * 1_000_000
+# A sample is stored at least every 5 minutes: one older than this and an interval between samples
+# says nothing about now.
+FRESH_US = 6 * 60 * 1_000_000
 
 
 class Question(NamedTuple):
@@ -17,9 +18,17 @@ class Question(NamedTuple):
     parameters: tuple[Any, ...]
 
 
-def listening(filters: Filters, now: int) -> Question:
-    """What is open, by port, with each listener's newest sample; `limit` and times do not count."""
+def listening(filters: Filters, now: int, closed_since: int | None = None) -> Question:
+    """What is open, by port, with each listener's newest sample; `limit` and times do not count.
+
+    closed_since: what has closed from then on is there, too.
+    """
     where, parameters = matching(filters, "l.port", "l.program_id", "l.protocol")
+    chosen = "SELECT id FROM listener WHERE closed_at IS NULL"
+    if closed_since is not None:
+        # Every class by name, so that the index of closed lives is searched and not read.
+        chosen += " UNION ALL SELECT id FROM listener WHERE span IN (0, 1, 2) AND closed_at >= ?"
+        parameters = (closed_since, *parameters)
     return Question(
         f"""
         WITH fresh AS (
@@ -28,7 +37,8 @@ def listening(filters: Filters, now: int) -> Question:
                 (SELECT coalesce(max(sample_interval), 0) FROM watch))
             GROUP BY listener_id
         )
-        SELECT l.id, l.protocol, l.family, l.address, l.port, l.opened_at, l.opened_seen, l.hidden,
+        SELECT l.id, l.protocol, l.family, l.address, l.port,
+            l.opened_at, l.opened_seen, l.closed_at, l.hidden,
             p.pid, p.started_at, p.parents, p.unit, p.container, p.cwd,
             g.name AS process, g.exe, coalesce(g.user, l.user) AS user, g.cmdline,
             s.cpu, s.rss, s.clients, s.queue, s.backlog, h.memory, h.name AS host,
@@ -39,16 +49,20 @@ def listening(filters: Filters, now: int) -> Question:
         LEFT JOIN program g ON g.id = l.program_id
         LEFT JOIN fresh ON fresh.listener_id = l.id
         LEFT JOIN sample s ON s.tick_id = fresh.tick_id AND s.listener_id = l.id
-        WHERE l.closed_at IS NULL AND {where}
+        WHERE l.id IN ({chosen}) AND {where}
         ORDER BY l.port, l.protocol, l.family, l.address, l.id
         """,
         (now - FRESH_US, *parameters),
     )
 
 
-def history(filters: Filters, *, whole: bool = False) -> Question:
-    """The events, newest first: `limit` of them, or the whole of what the filters let through."""
+def history(filters: Filters, *, whole: bool = False, before: int | None = None) -> Question:
+    """The events, newest first: `limit` of them, or the whole of what the filters let through;
+    before: only those with a smaller id."""
     where, parameters = _events(filters)
+    if before is not None:
+        where += " AND e.id < ?"
+        parameters += (before,)
     limit = "" if whole else "LIMIT ?"
     return Question(
         f"""

@@ -6,16 +6,17 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from porteye_core.config import monitor_command
-from porteye_core.errors import StoreError, StoreMissing
+from porteye_core.errors import StoreError, StoreMissing, StoreSlow
 from porteye_core.store import lock, migrations
+from porteye_core.store.bounds import LONGEST_QUERY, BoundedConnection, is_late
 
 
 @contextmanager
 def open_reader(db: Path) -> Iterator[sqlite3.Connection]:
-    """A connection that cannot write, for one page or request; rows have names.
+    """A connection that can only read, for one page or request; rows have names.
 
     Everything read through it is one moment of the database. Raises StoreMissing, StoreOlder,
-    StoreNewer, or StoreError.
+    StoreNewer, StoreSlow if a statement takes longer than LONGEST_QUERY, or StoreError.
     """
     try:
         db.stat()
@@ -32,7 +33,7 @@ def open_reader(db: Path) -> Iterator[sqlite3.Connection]:
         migrations.check_current(migrations.version(connection), db)
         yield connection
     except sqlite3.Error as err:
-        raise _unreadable(db, err) from err
+        raise _slow() if is_late(err) else _unreadable(db, err) from err
     finally:
         connection.close()
 
@@ -50,7 +51,9 @@ def _connect(db: Path) -> sqlite3.Connection:
 
 
 def _opened(uri: str) -> sqlite3.Connection:
-    connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
+    connection = sqlite3.connect(
+        uri, uri=True, isolation_level=None, check_same_thread=False, factory=BoundedConnection
+    )
     try:
         connection.row_factory = sqlite3.Row
         connection.execute("PRAGMA query_only = ON")
@@ -59,7 +62,14 @@ def _opened(uri: str) -> sqlite3.Connection:
     except sqlite3.Error:
         connection.close()
         raise
-    return connection
+    return connection.bound()
+
+
+def _slow() -> StoreSlow:
+    return StoreSlow(
+        f"The question took longer than {LONGEST_QUERY:g} s and was given up.",
+        "Narrow it: a shorter time range, a port or a process.",
+    )
 
 
 def _unreadable(db: Path, err: Exception) -> StoreError:

@@ -24,6 +24,8 @@ from porteye_core.model import (
     Tick,
     WatchPlan,
 )
+from porteye_core.store import rollups
+from porteye_core.store.dead_band import DeadBand
 from porteye_core.store.identities import Identities
 
 
@@ -47,7 +49,7 @@ class Closing:
 
 
 class _Event(NamedTuple):
-    """A row of the event table, from `at` to `program_id`."""
+    """A row of the event table, from `at` to `program_id`, and the protocol."""
 
     at: int
     kind: Kind
@@ -55,14 +57,20 @@ class _Event(NamedTuple):
     listener: int
     port: int
     program: int | None
+    protocol: Protocol
+
+    @property
+    def happened(self) -> rollups.Happened:
+        """The event as the rollups count it."""
+        return rollups.Happened(self.at, self.kind, self.port, self.protocol, self.program)
 
 
 def _events(opening: Opening, listener: Listener, program: int | None) -> Iterator[_Event]:
-    port = listener.endpoint.port
-    yield _Event(opening.at, Kind.OPENED, opening.seen, listener.id, port, program)
+    port, protocol = listener.endpoint.port, listener.endpoint.protocol
+    yield _Event(opening.at, Kind.OPENED, opening.seen, listener.id, port, program, protocol)
     if opening.closed:
         at, seen = opening.closed
-        yield _Event(at, Kind.CLOSED, seen, listener.id, port, program)
+        yield _Event(at, Kind.CLOSED, seen, listener.id, port, program, protocol)
 
 
 class Writer:
@@ -84,6 +92,7 @@ class Writer:
         ).fetchone()[0]
         self._identities = Identities(connection, host_id)
         self._watch = 0
+        self._band = DeadBand()
 
     def open_listeners(self) -> dict[int, Listener]:
         """The listeners that were open when a monitor last looked."""
@@ -157,7 +166,7 @@ class Writer:
         with self._transaction():
             events = [self._close(closing) for closing in closed]
             for listener, owned in reowned:
-                self._reown(listener.id, owned)
+                self._reown(listener, owned)
             born = []
             for opening in opened:
                 listener, program = self._open(opening)
@@ -167,13 +176,15 @@ class Writer:
             self._connection.executemany(
                 "INSERT INTO event (host_id, at, kind, seen, listener_id, port, program_id)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?)",
-                [(self._host, *event) for event in events],
+                [(self._host, *event[:-1]) for event in events],
             )
+            rollups.count_events(self._connection, [event.happened for event in events])
             self._seen(at)
         return tuple(born)
 
     def record_tick(self, tick: Tick, samples: Sequence[Sample]) -> None:
-        """Store one sampling beat."""
+        """Store one sampling beat, and of its samples those that say something new."""
+        moved = self._band.moved(samples, tick.monotonic)
         if _file(self._db) != self._file:
             raise StoreError(
                 f"The database {self._db} was deleted or replaced while it was in use.",
@@ -203,10 +214,12 @@ class Writer:
                 "INSERT INTO sample VALUES (?, ?, ?, ?, ?, ?, ?)",
                 [
                     (number, s.listener_id, s.cpu, s.rss, s.clients, s.queue, s.backlog)
-                    for s in samples
+                    for s in moved
                 ],
             )
+            rollups.sum_usage(self._connection, tick.at, samples)
             self._seen(tick.at)
+        self._band.keep(moved, tick.monotonic)
 
     def _seen(self, at: int) -> None:
         self._connection.execute(
@@ -251,10 +264,19 @@ class Writer:
             "UPDATE listener SET closed_at = ?, closed_seen = ? WHERE id = ? RETURNING program_id",
             (at, closing.seen, listener.id),
         ).fetchone()[0]
-        return _Event(at, Kind.CLOSED, closing.seen, listener.id, listener.endpoint.port, program)
+        endpoint = listener.endpoint
+        return _Event(
+            at, Kind.CLOSED, closing.seen, listener.id, endpoint.port, program, endpoint.protocol
+        )
 
-    def _reown(self, number: int, owned: Owned) -> None:
+    def _reown(self, listener: Listener, owned: Owned) -> None:
+        number = listener.id
         process, program = self._owner(owned)
+        if program is not None and self._has_no_program(number):
+            endpoint = listener.endpoint
+            rollups.name_opening(
+                self._connection, listener.opened_at, endpoint.port, endpoint.protocol, program
+            )
         self._connection.execute(
             "UPDATE listener SET process_id = coalesce(?1, process_id),"
             " program_id = coalesce(?2, program_id), hidden = iif(?1 IS NULL, hidden, NULL),"
@@ -272,6 +294,10 @@ class Writer:
             ),
         )
         self._hold(number, owned)
+
+    def _has_no_program(self, number: int) -> bool:
+        question = "SELECT program_id IS NULL FROM listener WHERE id = ?"
+        return bool(self._connection.execute(question, (number,)).fetchone()[0])
 
     def _owner(self, owned: Owned) -> tuple[int | None, int | None]:
         return self._identities.process(owned.owner) if owned.owner else (None, None)

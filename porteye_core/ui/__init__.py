@@ -7,23 +7,24 @@ import streamlit as st
 from porteye_core.config import Config
 from porteye_core.ui import banner, complaints, layout, monitor_state, sidebar
 from porteye_core.ui.context import View
+from porteye_core.ui.login import logged_in
+from porteye_core.ui.pages import pages
 
-_HERE = Path(__file__).parent
-_ICON, _VIEWS = _HERE / "icon.svg", _HERE / "views"
+_SIDEBAR = 240  # pixels: every one is missing beside the tables
+_ICON = Path(__file__).parent / "icon.svg"
 
 
-def main(config: Config) -> None:
-    """Draw the page of one session."""
-    st.set_page_config(page_title="PortEye", page_icon=str(_ICON), layout="wide")
-    page = st.navigation(
-        [
-            st.Page(_VIEWS / "now.py", title="Now", icon=":material/sensors:", default=True),
-            st.Page(_VIEWS / "history.py", title="History", icon=":material/history:"),
-            st.Page(_VIEWS / "timeline.py", title="Timeline", icon=":material/view_timeline:"),
-            st.Page(_VIEWS / "monitor.py", title="Monitor", icon=":material/monitor_heart:"),
-        ],
-        position="top",
+def main(config: Config, *, login: bool = False) -> None:
+    """Draw the page of one session; with `login`, for who has logged in."""
+    st.set_page_config(
+        page_title="PortEye",
+        page_icon=str(_ICON),
+        layout="wide",
+        initial_sidebar_state="auto" if layout.is_phone() else _SIDEBAR,
     )
+    if login and not logged_in():
+        return
+    page = st.navigation(pages(), position="top")
     complaints.clear()
     with st.sidebar:
         st.header("PortEye", anchor=False)

@@ -11,10 +11,15 @@ _ROW, _HEADER, _TALLEST = 35, 38, 820  # pixels, as Streamlit draws a table
 # Its counts are as tall as a chart each, and on a phone they would fill the screen. A table's
 # toolbar lies above it, where it would cover a count. Captions are fainter and their commands
 # smaller than can be read. What was wrong with a filter stands in the sidebar, and above the view
-# while that is closed.
+# while that is closed. Streamlit's download of a table writes a name like =1+1 as a formula, which
+# PortEye's exports do not.
 _STYLE = """<style>
 .stMainBlockContainer {padding: 4.2rem clamp(1rem, 2vw, 2.5rem) 2rem}
 [data-testid=stMetric] > div {padding: .3rem .7rem}
+.st-key-told {min-height: 3.9rem; gap: 0}
+.st-key-headline {gap: .6rem}
+.st-key-headline > .stElementContainer {flex: 1 1 7.5rem; min-width: 0}
+[data-testid=stElementToolbarButton]:has([aria-label^="Download as CSV"]) {display: none}
 .stApp:has([data-testid=stSidebar][data-collapsed=false]) .st-key-complaints {display: none}
 [data-testid=stLayoutWrapper]:has([data-testid=stMetric]) +
     .stElementContainer:has([data-testid=stDataFrame]) {margin-top: 1.6rem}
@@ -27,6 +32,7 @@ _STYLE = """<style>
 }
 @media (max-width: 640px) {
     .stElementContainer:has(> [data-testid=stMetric]) {flex: 1 1 28%; min-width: 0}
+    [data-testid=stMetricChart] {display: none}
     [data-testid=stMetricValue] {font-size: 1.1rem}
 }
 @media (prefers-reduced-motion: reduce) {

@@ -12,7 +12,7 @@ _SCRIPT = Path(__file__).with_name("opener_process.py")
 class Opener:
     """A process of its own that opens and closes sockets as it is told."""
 
-    def __init__(self, *arguments: str) -> None:
+    def __init__(self, *arguments: str | bytes) -> None:
         self._process = subprocess.Popen(
             [sys.executable, str(_SCRIPT), *arguments],
             stdin=subprocess.PIPE,
@@ -45,6 +45,10 @@ class Opener:
 
     def close(self, port: int) -> None:
         assert self._ask(f"close {port}") == "closed"
+
+    def rename(self, name: bytes) -> None:
+        """Give the process another name, 15 bytes at most; Linux only."""
+        assert self._ask(f"rename {name.hex()}") == "renamed"
 
     def end(self) -> None:
         """End the process; its children see it and end too."""

@@ -1,13 +1,14 @@
 """A process that opens and closes sockets as it is told, one command a line on standard input.
 
 listen FAMILY KIND [PORT] [reuse]   -> the port        fork N   -> the children's pids
-close PORT                          -> closed          quit
+close PORT                          -> closed          rename HEX -> renamed         quit
 """
 
 import os
 import socket
 import sys
 import time
+from pathlib import Path
 
 FAMILIES = {"ipv4": socket.AF_INET, "ipv6": socket.AF_INET6}
 KINDS = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}
@@ -47,6 +48,9 @@ def main() -> None:
             open_sockets.remove(found)
             found.close()
             print("closed", flush=True)
+        elif command == "rename":
+            Path("/proc/self/comm").write_bytes(bytes.fromhex(words[0]))
+            print("renamed", flush=True)
         elif command == "quit":
             return
 

@@ -1,5 +1,6 @@
 """A database with a known history, written by the real writer."""
 
+import sqlite3
 from pathlib import Path
 
 from porteye_core.model import Limit, Sample, Seen, Tick, WatchPlan
@@ -9,6 +10,8 @@ from tests.kit.values import SECOND, endpoint, owned, process
 LIMIT = Limit("polled", "Listeners are seen by polling.")
 PLAN = WatchPlan("portable", 2 * SECOND, 10 * SECOND, (LIMIT,))
 MINUTE = 60 * SECOND
+
+ENDLESS = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT x FROM n"
 
 NGINX = owned(endpoint(80, address="0.0.0.0"), process(100, name="nginx"))
 POSTGRES = owned(endpoint(5432), process(200, name="postgres", cmdline="postgres -D /data"))
@@ -43,3 +46,15 @@ class Instant:
 
     def __init__(self, db: Path, now: int) -> None:
         self.db, self.now = db, now
+
+
+def grow(db: Path, count: int) -> None:
+    """Add that many events for each that there is, by SQL for speed."""
+    connection = sqlite3.connect(db)
+    with connection:
+        connection.execute(
+            f"INSERT INTO event (host_id, at, kind, seen, listener_id, port, program_id)"
+            f" SELECT host_id, at, kind, seen, listener_id, port, program_id FROM event,"
+            f" ({ENDLESS} LIMIT {count})"
+        )
+    connection.close()

@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from porteye_core.exposure import exposure
 from porteye_core.model import Hidden
 from porteye_core.reasons import REASONS
 from porteye_core.services import service
@@ -42,6 +43,14 @@ def services(frame: pd.DataFrame) -> list[str]:
     return [
         service(port, protocol)
         for port, protocol in zip(frame["port"], frame["protocol"], strict=True)
+    ]
+
+
+def exposures(frame: pd.DataFrame) -> list[str]:
+    """In words, who may come to each row's address."""
+    return [
+        exposure(address, elsewhere=bool(elsewhere)).value
+        for address, elsewhere in zip(frame["address"], frame["elsewhere"], strict=True)
     ]
 
 

@@ -16,9 +16,12 @@ from porteye_core.store.frames.columns import (
 )
 
 
-def history(connection: sqlite3.Connection, filters: Filters) -> pd.DataFrame:
-    """The newest events that the filters let through, at most `limit` of them."""
-    frame = frame_of(connection, queries.history(filters))
+def history(
+    connection: sqlite3.Connection, filters: Filters, before: int | None = None
+) -> pd.DataFrame:
+    """The newest events that the filters let through, at most `limit` of them; `before` is the id
+    of an event: only older ones."""
+    frame = frame_of(connection, queries.history(filters, before=before))
     frame["at"] = times(frame["at"])
     frame["pid"] = frame["pid"].astype("Int64")
     frame["service"] = services(frame)

@@ -9,6 +9,7 @@ from porteye_core.store import queries
 from porteye_core.store.frames.columns import (
     chain,
     command_lines,
+    exposures,
     frame_of,
     owners,
     services,
@@ -16,19 +17,25 @@ from porteye_core.store.frames.columns import (
 )
 
 
-def listening(connection: sqlite3.Connection, filters: Filters, now: int) -> pd.DataFrame:
-    """What is open, by port: one row a listener.
+def listening(
+    connection: sqlite3.Connection, filters: Filters, now: int, closed_since: int | None = None
+) -> pd.DataFrame:
+    """What is open, by port: one row a listener; and what has closed since a time, if one is given.
 
     cpu is in percent of one core, memory in bytes, age in seconds; `process` names the reason
-    where the owner is not known.
+    where the owner is not known, `exposure` in words who may come, `home` the unit or container.
     """
-    frame = frame_of(connection, queries.listening(filters, now))
+    frame = frame_of(connection, queries.listening(filters, now, closed_since))
     frame["cpu"] = frame["cpu"].astype("Float64") / 100
     for column in ("pid", "rss", "clients", "queue", "backlog"):
         frame[column] = frame[column].astype("Int64")
     frame["since"] = times(frame.pop("opened_at"))
     frame["age"] = (pd.Timestamp(now, unit="us", tz="UTC") - frame["since"]).dt.total_seconds()
+    frame["closed_at"] = times(frame["closed_at"])
+    frame["closed"] = frame["closed_at"].notna()
     frame["service"] = services(frame)
+    frame["exposure"] = exposures(frame)
+    frame["home"] = frame["container"].where(frame["container"].fillna("") != "", frame["unit"])
     frame["cmdline"] = command_lines(frame)
     frame["process"] = owners(frame)
     frame["parents"] = [chain(text) for text in frame["parents"]]

@@ -1,61 +1,39 @@
 """Now: what listens now, refreshed by itself."""
 
 import sqlite3
-from typing import Any
+from typing import NamedTuple
 
 import pandas as pd
 import streamlit as st
 
-from porteye_core.store.frames import listeners
-from porteye_core.store.status import status
+from porteye_core.model import Filters
+from porteye_core.store import story
+from porteye_core.store.frames.last_hour import LastHour, last_hour, trends
+from porteye_core.store.frames.listeners import listening
+from porteye_core.store.status import Status, status
+from porteye_core.ui import now_table
 from porteye_core.ui.context import View, viewers_zone
-from porteye_core.ui.layout import show_table
+from porteye_core.ui.headline import headline
+from porteye_core.ui.markdown import literal
 from porteye_core.ui.monitor_state import now, read
+from porteye_core.ui.pages import story_link
+from porteye_core.ui.story import sentence
 
-_JUST_OPENED = 60  # seconds
-_EXPLAINED = {"New": "Opened in the last minute"}
+_JUST_OPENED, _JUST_CLOSED = 60, 10  # seconds
+_KEPT = "now_read"
 
-# As wide as a window of 1280 pixels leaves room for, up to “Since”.
-_COLUMNS: dict[str, Any] = {
-    "mark": st.column_config.TextColumn("", width=28, help="● Opened in the last minute"),
-    "port": st.column_config.NumberColumn("Port", format="%d", width=56),
-    "service": st.column_config.TextColumn("Service", width=76),
-    "address": st.column_config.TextColumn("Address", width=84),
-    "protocol": st.column_config.TextColumn("Proto", width=48),
-    "process": st.column_config.TextColumn("Process", width=92),
-    "pid": st.column_config.NumberColumn("PID", format="%d", width=64),
-    "user": st.column_config.TextColumn("User", width=56),
-    "cmdline": st.column_config.TextColumn("Command line", width=110),
-    "cpu": st.column_config.NumberColumn(
-        "CPU %", format="%.1f", width=58, help="Of one core, since the sample before"
-    ),
-    "rss": st.column_config.NumberColumn("Memory", format="bytes", width=76),
-    "clients": st.column_config.NumberColumn(
-        "Clients", format="%d", width=60, help="Established connections"
-    ),
-    "since": st.column_config.DatetimeColumn(
-        "Since", format="MM-DD HH:mm:ss", width=106, help="In your time zone"
-    ),
-    "opened_seen": st.column_config.TextColumn(
-        "Seen",
-        width=60,
-        help="How exact “Since” is — kernel: to the microsecond; poll: opened within one interval"
-        " before it; gap: opened some time before it, while nobody watched",
-    ),
-    "queue": st.column_config.NumberColumn(
-        "Queue", format="%d", width=60, help="Connections that wait to be accepted"
-    ),
-    "backlog": st.column_config.NumberColumn("Backlog", format="%d", width=68),
-    "unit": st.column_config.TextColumn("Unit", width=120),
-    "container": st.column_config.TextColumn("Container", width=120),
-    "parents": st.column_config.TextColumn("Started by", width=240),
-}
-_ON_A_PHONE = ("mark", "port", "process", "address")
+
+class _Read(NamedTuple):
+    """What was read of the database, and the state of it that it was read in."""
+
+    of: tuple[object, ...]
+    table: pd.DataFrame
+    hour: LastHour
 
 
 @st.fragment(run_every=2)
-def listening() -> None:
-    """The counts and the table; only these are drawn anew every two seconds."""
+def listening_now() -> None:
+    """The numbers and the table; only these are drawn anew every two seconds."""
     view = View.current()
     read(view.db, lambda connection: _draw(connection, view))
 
@@ -63,34 +41,62 @@ def listening() -> None:
 def _draw(connection: sqlite3.Connection, view: View) -> None:
     moment = now()
     current = status(connection, view.db, moment)
-    table = listeners.listening(connection, view.asked(moment), moment)
-    # What opened while nobody watched, or before everybody stopped, is not known to be new.
-    fresh = (table["age"] < _JUST_OPENED) & (table["opened_seen"] != "gap") & current.is_current
-    _show(table, fresh)
-
-
-def _show(table: pd.DataFrame, fresh: "pd.Series[bool]") -> None:
-    _counts(table, int(fresh.sum()))
+    found = _read(connection, view.filters, moment)
+    table = _with_states(found.table, current, moment)
+    headline(table, found.hour)
     if table.empty:
-        st.info("Nothing that the filters let through listens now.")
+        st.info(
+            "Nothing that the filters let through listens now."
+            if current.is_current
+            else "Nothing that the filters let through listened when the monitor last watched."
+        )
         return
-    table["mark"] = fresh.map({True: "●", False: ""})
     table["since"] = table["since"].dt.tz_convert(viewers_zone())
-    show_table(table, _COLUMNS, _ON_A_PHONE, key="listeners", alt="What listens now")
+    with st.container(key="told"):
+        _tell(connection, now_table.picked(table), current, moment)
+    now_table.draw(table)
 
 
-def _counts(table: pd.DataFrame, fresh: int) -> None:
-    counts = {
-        "Listeners": len(table),
-        "TCP": int((table["protocol"] == "tcp").sum()),
-        "UDP": int((table["protocol"] == "udp").sum()),
-        "Processes": int(table["pid"].nunique()),
-        "Clients": int(table["clients"].sum()),
-        "New": fresh,
-    }
-    with st.container(horizontal=True):
-        for label, value in counts.items():
-            st.metric(label, f"{value:,}", border=True, help=_EXPLAINED.get(label))
+def _read(connection: sqlite3.Connection, filters: Filters, moment: int) -> _Read:
+    """What listens now, read again only when something was stored or a row has to go."""
+    newest = connection.execute(
+        "SELECT (SELECT max(id) FROM event), (SELECT max(id) FROM tick)"
+    ).fetchone()
+    of = (*newest, filters, moment // (_JUST_CLOSED * 1_000_000))
+    kept: _Read | None = st.session_state.get(_KEPT)
+    if kept is None or kept.of != of:
+        table = listening(connection, filters, moment, moment - _JUST_CLOSED * 1_000_000)
+        cpu, rss = trends(connection, moment)
+        table["cpu_trend"] = [cpu.get(number, []) for number in table["id"]]
+        table["rss_trend"] = [rss.get(number, []) for number in table["id"]]
+        kept = _Read(of, table, last_hour(connection, filters, table, moment))
+        st.session_state[_KEPT] = kept
+    return kept
 
 
-listening()
+def _with_states(table: pd.DataFrame, current: Status, moment: int) -> pd.DataFrame:
+    """The rows with `state`: new, closed or empty."""
+    at = pd.Timestamp(moment, unit="us", tz="UTC")
+    gone = table["closed"] & (table["closed_at"] <= at - pd.Timedelta(seconds=_JUST_CLOSED))
+    table = table[~gone].reset_index(drop=True)
+    # What opened while nobody watched, or before everybody stopped, is not known to be new.
+    fresh = (
+        (table["since"] > at - pd.Timedelta(seconds=_JUST_OPENED))
+        & (table["opened_seen"] != "gap")
+        & current.is_current
+    )
+    table["state"] = fresh.map({True: "new", False: ""}).mask(table["closed"], "closed")
+    return table
+
+
+def _tell(connection: sqlite3.Connection, number: int | None, current: Status, moment: int) -> None:
+    life = None if number is None else story.life(connection, number)
+    if life is None:
+        st.caption("Pick a row to read its story.")
+        return
+    last = None if current.is_current or not current.watch else current.watch.seen_at
+    st.markdown(literal(sentence(life, moment, viewers_zone(), last)))
+    story_link(life.id)
+
+
+listening_now()

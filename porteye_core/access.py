@@ -1,0 +1,135 @@
+"""Who may use dashboard and API: everybody on this machine, or who has the token or logs in."""
+
+import hashlib
+import hmac
+import ipaddress
+import os
+import socket
+import stat
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from porteye_core.errors import ConfigError
+
+# 16 random characters are more than anybody guesses, at any speed.
+SHORTEST_TOKEN, LONGEST_TOKEN = 16, 512
+_MAKE_ONE = "Make one: python3 -c 'import secrets; print(secrets.token_urlsafe(32))'"
+_READABLE_BY_OTHERS = stat.S_IRWXO
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What a stranger has to show.
+
+    The token opens page and API, unless `login` says that Streamlit's own login guards the page;
+    the API knows nothing of logins and takes the token alone.
+    """
+
+    token: str = field(default="", repr=False)
+    login: bool = False
+
+    @property
+    def is_guarded(self) -> bool:
+        """Whether anything has to be shown at all."""
+        return bool(self.token) or self.login
+
+    def is_token(self, given: str) -> bool:
+        """Whether this is the token; takes as long whatever is given."""
+        return bool(self.token) and hmac.compare_digest(
+            self._digest("token", given), self._digest("token", self.token)
+        )
+
+    def is_cookie(self, cookies: Mapping[str, str]) -> bool:
+        """Whether the cookie that stands for the token is among these."""
+        name, value = self.cookie
+        given = cookies.get(name, "").encode("utf-8", "surrogateescape")
+        return bool(self.token) and hmac.compare_digest(given, value.encode())
+
+    @property
+    def cookie(self) -> tuple[str, str]:
+        """Name and value of the cookie that stands for the token, from which nobody learns it.
+
+        The name is the token's, too: browsers hand a cookie to every port of a host, and two
+        dashboards on one machine must not log each other's users out.
+        """
+        value = self._digest("cookie", self.token).hex()
+        return f"porteye_{self._digest('name', self.token).hex()[:8]}", value
+
+    def _digest(self, purpose: str, text: str) -> bytes:
+        message = f"porteye {purpose}\n{text}".encode("utf-8", "surrogateescape")
+        return hmac.new(self.token.encode(), message, hashlib.sha256).digest()
+
+
+def token(environ: Mapping[str, str]) -> str:
+    """The token of PORTEYE_TOKEN or of the file that PORTEYE_TOKEN_FILE names; empty if neither is
+    set. Raises ConfigError, which never has the token in it."""
+    given, path = environ.get("PORTEYE_TOKEN", ""), environ.get("PORTEYE_TOKEN_FILE", "")
+    if given and path:
+        raise ConfigError("PORTEYE_TOKEN and PORTEYE_TOKEN_FILE are both set.", "Set one of them.")
+    name = "PORTEYE_TOKEN" if given else f"PORTEYE_TOKEN_FILE {path}"
+    return _checked(name, given or _of_file(path)) if given or path else ""
+
+
+def check_bound(access: Access, addresses: Iterable[str]) -> None:
+    """Raises ConfigError if strangers reach one of these addresses and nothing keeps them out."""
+    exposed = [each for each in addresses if not is_loopback(each)]
+    if exposed and not access.is_guarded:
+        raise ConfigError(
+            f"On {exposed[0] or 'every address'} other machines reach the page, and no token keeps"
+            " them out.",
+            "Set PORTEYE_TOKEN or PORTEYE_TOKEN_FILE, or configure a login under [auth] in"
+            " Streamlit's secrets, or listen on 127.0.0.1.",
+        )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether this address, or every address of this name, is this machine's own alone.
+
+    >>> is_loopback("127.0.0.1"), is_loopback("::ffff:127.0.0.1"), is_loopback("0.0.0.0")
+    (True, True, False)
+    """
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return _names_loopback(host)
+    mapped = getattr(address, "ipv4_mapped", None)
+    return (mapped or address).is_loopback
+
+
+def _names_loopback(name: str) -> bool:
+    try:
+        found = {str(each[4][0]) for each in socket.getaddrinfo(name or None, 0)} if name else set()
+    except OSError:
+        return False
+    return bool(found) and all(ipaddress.ip_address(each).is_loopback for each in found)
+
+
+def _of_file(path: str) -> str:
+    try:
+        with Path(path).expanduser().open("rb") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            text = file.read(LONGEST_TOKEN + 2)  # and the end of its line
+    except (OSError, RuntimeError, ValueError) as err:
+        raise ConfigError(
+            f"PORTEYE_TOKEN_FILE {path} cannot be read: {getattr(err, 'strerror', None) or err}.",
+            "Give the path of a file whose only line is the token.",
+        ) from err
+    if os.name == "posix" and mode & _READABLE_BY_OTHERS:
+        raise ConfigError(
+            f"PORTEYE_TOKEN_FILE {path} is open to every user of this machine.",
+            f"Close it: chmod 600 {path}",
+        )
+    return text.decode("utf-8", "replace").rstrip("\r\n")
+
+
+def _checked(name: str, text: str) -> str:
+    if not SHORTEST_TOKEN <= len(text) <= LONGEST_TOKEN:
+        raise ConfigError(
+            f"{name}: a token has {SHORTEST_TOKEN} to {LONGEST_TOKEN} characters.", _MAKE_ONE
+        )
+    if not (text.isascii() and text.isprintable()) or " " in text:
+        raise ConfigError(
+            f"{name}: a token is letters, digits and signs of ASCII without a blank.", _MAKE_ONE
+        )
+    return text

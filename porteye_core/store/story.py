@@ -1,0 +1,133 @@
+"""One listener's life and what stands around it."""
+
+import json
+import sqlite3
+from dataclasses import dataclass
+
+from porteye_core.exposure import Exposure, exposure
+from porteye_core.model import Ancestor, Hidden, Protocol, Seen
+
+_COLUMNS = """
+SELECT l.id, l.protocol, l.address, l.port, coalesce(l.netns != h.netns, 0) AS elsewhere,
+    l.opened_at, l.closed_at, l.opened_seen, l.closed_seen, l.hidden, p.pid, p.started_at,
+    coalesce(g.name, '') AS process, coalesce(g.user, l.user) AS user,
+    coalesce(g.cmdline, '') AS cmdline, coalesce(g.exe, '') AS exe,
+    coalesce(p.parents, '[]') AS parents, coalesce(p.unit, '') AS unit,
+    coalesce(p.container, '') AS container, coalesce(p.cwd, '') AS cwd, l.program_id
+FROM listener l
+JOIN host h ON h.id = l.host_id
+LEFT JOIN process p ON p.id = l.process_id
+LEFT JOIN program g ON g.id = l.program_id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """A listener from when it opened to when it closed; what is not known is None or empty."""
+
+    id: int
+    protocol: Protocol
+    address: str
+    port: int
+    exposure: Exposure
+    opened_at: int
+    closed_at: int | None
+    opened_seen: Seen
+    closed_seen: Seen | None
+    hidden: Hidden | None
+    pid: int | None
+    process: str
+    user: str
+    cmdline: str
+    exe: str
+    parents: tuple[Ancestor, ...]  # nearest first
+    unit: str
+    container: str
+    cwd: str
+    program: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A process that has the socket open."""
+
+    pid: int
+    process: str
+    user: str
+    cmdline: str
+    started_at: int
+
+
+def life(connection: sqlite3.Connection, number: int) -> Life | None:
+    """The listener of this number, None if there is none."""
+    row = connection.execute(f"{_COLUMNS} WHERE l.id = ?", (number,)).fetchone()
+    return None if row is None else life_of(row)
+
+
+def holders(connection: sqlite3.Connection, number: int) -> list[Held]:
+    """Every process that had the listener open, the oldest first."""
+    rows = connection.execute(
+        "SELECT p.pid, g.name, g.user, g.cmdline, p.started_at FROM holder h"
+        " JOIN process p ON p.id = h.process_id JOIN program g ON g.id = p.program_id"
+        " WHERE h.listener_id = ? ORDER BY p.started_at, p.pid",
+        (number,),
+    )
+    return [Held(*row) for row in rows]
+
+
+def earlier(connection: sqlite3.Connection, of: Life, limit: int) -> list[Life]:
+    """The lives of the same port that began before this one, the latest first."""
+    rows = connection.execute(
+        f"{_COLUMNS} WHERE l.protocol = ? AND l.id IN (SELECT listener_id FROM event"
+        " WHERE port = ? AND kind = 'opened' AND listener_id < ? ORDER BY id DESC LIMIT ?)"
+        " ORDER BY l.id DESC",
+        # Of both protocols: the index knows the port alone.
+        (of.protocol, of.port, of.id, 4 * limit),
+    )
+    return [life_of(row) for row in rows][:limit]
+
+
+def siblings(connection: sqlite3.Connection, of: Life) -> list[Life]:
+    """What else the same program listens on, by port."""
+    if of.program is None:
+        return []
+    rows = connection.execute(
+        f"{_COLUMNS} WHERE l.closed_at IS NULL AND l.program_id = ? AND l.id != ?"
+        " ORDER BY l.port, l.address",
+        (of.program, of.id),
+    )
+    return [life_of(row) for row in rows]
+
+
+def life_of(row: sqlite3.Row) -> Life:
+    """The life that a row of these columns tells."""
+    return Life(
+        id=row["id"],
+        protocol=Protocol(row["protocol"]),
+        address=row["address"],
+        port=row["port"],
+        exposure=exposure(row["address"], elsewhere=bool(row["elsewhere"])),
+        opened_at=row["opened_at"],
+        closed_at=row["closed_at"],
+        opened_seen=Seen(row["opened_seen"]),
+        closed_seen=Seen(row["closed_seen"]) if row["closed_seen"] else None,
+        hidden=Hidden(row["hidden"]) if row["hidden"] else None,
+        pid=row["pid"],
+        process=row["process"],
+        user=row["user"],
+        cmdline=row["cmdline"],
+        exe=row["exe"],
+        parents=tuple(Ancestor(each["pid"], each["name"]) for each in json.loads(row["parents"])),
+        unit=row["unit"],
+        container=row["container"],
+        cwd=row["cwd"],
+        program=row["program_id"],
+    )
+
+
+def candidates(connection: sqlite3.Connection, limit: int) -> list[Life]:
+    """What is open, by port: the listeners to choose from."""
+    rows = connection.execute(
+        f"{_COLUMNS} WHERE l.closed_at IS NULL ORDER BY l.port, l.address, l.id LIMIT ?", (limit,)
+    )
+    return [life_of(row) for row in rows]

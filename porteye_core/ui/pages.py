@@ -1,0 +1,38 @@
+"""The pages, in the order of the navigation, and links from one to another."""
+
+from pathlib import Path
+
+import streamlit as st
+from streamlit.navigation.page import StreamlitPage
+
+_VIEWS = Path(__file__).parent / "views"
+_PAGES = {
+    "now": ("Now", ":material/sensors:"),
+    "listener": ("Listener", ":material/article_person:"),
+    "timeline": ("Timeline", ":material/view_timeline:"),
+    "history": ("History", ":material/history:"),
+    "time_machine": ("Time machine", ":material/schedule:"),
+    "monitor": ("Monitor", ":material/monitor_heart:"),
+}
+
+
+def pages() -> list[StreamlitPage]:
+    """Every page; the first one is what the bare address shows."""
+    return [page(name) for name in _PAGES]
+
+
+def page(name: str) -> StreamlitPage:
+    """The page of this name, which is its path in the address."""
+    title, icon = _PAGES[name]
+    first = name == next(iter(_PAGES))
+    return st.Page(_VIEWS / f"{name}.py", title=title, icon=icon, default=first)
+
+
+def story_link(listener: int, label: str = "Its whole story") -> None:
+    """A link to a listener's story."""
+    st.page_link(
+        page("listener"),
+        label=label,
+        icon=":material/article_person:",
+        query_params={"listener": str(listener)},
+    )

@@ -1,0 +1,74 @@
+"""A listener's life in one sentence, as a person would tell it."""
+
+from zoneinfo import ZoneInfo
+
+from porteye_core.exposure import Exposure
+from porteye_core.model import Hidden, Protocol, Seen
+from porteye_core.store.story import Life
+from porteye_core.ui.phrases import ago, length, moment
+
+_UNSEEN = {
+    Hidden.PRIVILEGE: "A process that only administrative rights would show",
+    Hidden.GONE: "A process that had ended before it could be read",
+    Hidden.KERNEL: "The kernel or another pid namespace",
+    None: "A process that is not known",
+}
+
+
+def sentence(life: Life, now: int, zone: ZoneInfo, last_watched: int | None = None) -> str:
+    """Who listens where, and since when; `last_watched`: when the monitor stopped watching, None
+    while it watches."""
+    return f"{_who(life)} {_does(life, last_watched)} {_where(life)} {_when(life, now, zone)}" + (
+        f", when it was last watched, {moment(last_watched, now, zone)}."
+        if life.closed_at is None and last_watched is not None
+        else "."
+    )
+
+
+def _who(life: Life) -> str:
+    if not life.process:
+        return _UNSEEN[life.hidden] + (f", user {life.user}," if life.user else "")
+    said = [life.process]
+    if life.pid is not None:
+        said.append(f"pid {life.pid}")
+    if life.user:
+        said.append(f"user {life.user}")
+    if life.container:
+        said.append(f"in the container {life.container}")
+    elif life.unit:
+        said.append(f"started by {life.unit}")
+    elif life.parents:
+        said.append(f"started by {life.parents[0].name}")
+    return ", ".join(said) + ("," if len(said) > 1 else "")
+
+
+def _does(life: Life, last_watched: int | None) -> str:
+    udp = life.protocol is Protocol.UDP
+    if life.closed_at is not None:
+        return "was bound to UDP" if udp else "listened"
+    if last_watched is not None:
+        return "was bound to UDP" if udp else "was listening"
+    return "has been bound to UDP" if udp else "has listened"
+
+
+def _where(life: Life) -> str:
+    shown = f"[{life.address}]" if ":" in life.address else life.address
+    place = {
+        Exposure.EVERYWHERE: "on every interface",
+        Exposure.MACHINE: f"for this machine only ({shown})",
+        Exposure.NETWORK: f"on one network ({shown})",
+        Exposure.CONTAINER: f"inside a container ({shown})",
+    }[life.exposure]
+    return f"{place} at {life.port}"
+
+
+def _when(life: Life, now: int, zone: ZoneInfo) -> str:
+    opened = moment(life.opened_at, now, zone)
+    since = f"some time before {opened}" if life.opened_seen is Seen.GAP else opened
+    if life.closed_at is None:
+        return f"since {since}, {ago(life.opened_at, now)}"
+    closed = moment(life.closed_at, now, zone)
+    until = f"some time before {closed}" if life.closed_seen is Seen.GAP else closed
+    gap = Seen.GAP in (life.opened_seen, life.closed_seen)
+    about = "about " if gap else ""
+    return f"from {since} to {until}, for {about}{length(life.closed_at - life.opened_at)}"

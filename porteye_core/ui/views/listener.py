@@ -1,0 +1,180 @@
+"""Listener: one life of a listening socket, told."""
+
+import sqlite3
+from pathlib import Path
+
+import pandas as pd
+import streamlit as st
+
+from porteye_core.charts import usage as chart
+from porteye_core.store import story
+from porteye_core.store.frames.activity import intervals
+from porteye_core.store.frames.usage import usage
+from porteye_core.store.status import gaps, status
+from porteye_core.store.story import Held, Life
+from porteye_core.ui.context import View, viewers_zone
+from porteye_core.ui.markdown import literal
+from porteye_core.ui.monitor_state import now, read
+from porteye_core.ui.pages import story_link
+from porteye_core.ui.phrases import length, moment, utc
+from porteye_core.ui.story import sentence
+
+_MOST_CHOICES, _MOST_EARLIER = 2_000, 10
+_CHOSEN = "chosen_listener"
+
+
+def listener() -> None:
+    """The story of the listener that the address names."""
+    view = View.current()
+    read(view.db, lambda connection: _draw(connection, view))
+
+
+def _draw(connection: sqlite3.Connection, view: View) -> None:
+    said = st.query_params.get("listener", "")
+    number = int(said) if said.isascii() and said.isdecimal() and len(said) < 16 else None
+    life = None if number is None else story.life(connection, number)
+    if said and life is None:
+        st.warning(
+            literal(f"No listener {said[:40]} is recorded. Choose one that is open:"),
+            icon=":material/search_off:",
+        )
+    if life is None:
+        _choose(connection)
+        return
+    _story(connection, view.db, life)
+    _charts(connection, view, life)
+    _context(connection, life)
+
+
+def _choose(connection: sqlite3.Connection) -> None:
+    lives = story.candidates(connection, _MOST_CHOICES)
+    if not lives:
+        st.info("Nothing listens: there is no story to tell yet.")
+        return
+    names = {each.id: _name(each) for each in lives}
+    st.selectbox(
+        "Whose story?",
+        list(names),
+        index=None,
+        format_func=lambda number: names.get(number, str(number)),
+        placeholder="Type a port or a process, or pick a row of the view Now",
+        key=_CHOSEN,
+        on_change=_open_chosen,
+    )
+
+
+def _open_chosen() -> None:
+    if st.session_state[_CHOSEN] is not None:
+        st.query_params["listener"] = str(st.session_state[_CHOSEN])
+
+
+def _name(life: Life) -> str:
+    return f"{life.port}/{life.protocol} {life.process or 'unknown'} on {life.address}"
+
+
+def _story(connection: sqlite3.Connection, db: Path, life: Life) -> None:
+    moment_now, zone = now(), viewers_zone()
+    current = status(connection, db, moment_now)
+    last = None if current.is_current or not current.watch else current.watch.seen_at
+    st.subheader(literal(_name(life)), anchor=False)
+    st.markdown(literal(sentence(life, moment_now, zone, last)))
+    exact = f"Opened {utc(life.opened_at)}, seen by {life.opened_seen}."
+    if life.closed_at is not None:
+        exact += f" Closed {utc(life.closed_at)}, seen by {life.closed_seen}."
+    st.caption(literal(exact))
+    if life.parents:
+        chain = [*reversed(life.parents)]
+        names = [f"{each.name} ({each.pid})" for each in chain]
+        st.markdown("**Started by** " + literal(" → ".join([*names, life.process])))
+    if life.cmdline:
+        st.code(life.cmdline, language=None, wrap_lines=True)
+    facts = {
+        "Program": life.exe,
+        "Folder": life.cwd,
+        "Unit": life.unit,
+        "Container": life.container,
+    }
+    st.caption(" · ".join(f"{name}: {literal(text)}" for name, text in facts.items() if text))
+
+
+def _charts(connection: sqlite3.Connection, view: View, life: Life) -> None:
+    moment_now = now()
+    asked = view.asked(moment_now)
+    until = min(asked.until or moment_now, life.closed_at or moment_now)
+    since = max(asked.since or 0, life.opened_at)
+    st.markdown("##### What it used")
+    if since >= until:
+        st.info("It was not open in the time range that the sidebar says.")
+        return
+    frame = usage(connection, life.id, since, until)
+    if frame.empty or not frame.drop(columns="at").notna().any(axis=None):
+        st.info("Nothing is known of what it used in the time range that the sidebar says.")
+        return
+    watching = status(connection, view.db, moment_now).is_current
+    unwatched = intervals(gaps(connection, since, until, watching=watching))
+    zone = viewers_zone()
+    for each in (frame, unwatched):
+        for column in each.select_dtypes("datetimetz"):
+            each[column] = each[column].dt.tz_convert(zone).dt.tz_localize(None)
+    start, end = (
+        pd.Timestamp(edge, unit="us", tz="UTC").tz_convert(zone).tz_localize(None)
+        for edge in (since, until)
+    )
+    st.plotly_chart(
+        chart.usage(frame, unwatched, (start, end)),
+        key="usage",
+        config={"displaylogo": False, "displayModeBar": False},
+        alt="CPU, memory, clients and accept queue over time",
+    )
+
+
+def _context(connection: sqlite3.Connection, life: Life) -> None:
+    held = story.holders(connection, life.id)
+    if len(held) > 1:
+        st.markdown(f"##### Held by {len(held)} processes")
+        _holders(held)
+    st.markdown(f"##### Earlier on port {life.port}")
+    before = story.earlier(connection, life, _MOST_EARLIER)
+    if not before:
+        st.caption("Nothing is recorded before it.")
+    for each in before:
+        _line(each)
+    others = story.siblings(connection, life)
+    if life.program is not None:
+        st.markdown("##### What else this program listens on")
+        if not others:
+            st.caption("Nothing else.")
+        for each in others:
+            _line(each)
+
+
+def _holders(held: list[Held]) -> None:
+    table = pd.DataFrame([{name: getattr(each, name) for name in Held.__slots__} for each in held])
+    table["started_at"] = pd.to_datetime(table["started_at"], unit="us", utc=True).dt.tz_convert(
+        viewers_zone()
+    )
+    st.dataframe(
+        table,
+        hide_index=True,
+        column_config={
+            "pid": st.column_config.NumberColumn("PID", format="%d"),
+            "process": "Process",
+            "user": "User",
+            "cmdline": "Command line",
+            "started_at": st.column_config.DatetimeColumn("Started", format="YYYY-MM-DD HH:mm:ss"),
+        },
+        alt="The processes that hold it, the oldest first",
+    )
+
+
+def _line(life: Life) -> None:
+    moment_now, zone = now(), viewers_zone()
+    until = moment(life.closed_at, moment_now, zone) if life.closed_at else "open"
+    lasted = "" if life.closed_at is None else f", {length(life.closed_at - life.opened_at)}"
+    story_link(
+        life.id,
+        literal(f"{_name(life)}: {moment(life.opened_at, moment_now, zone)} – {until}{lasted}"),
+    )
+
+
+listener()

@@ -1,0 +1,176 @@
+"""Every line of docs/bad-inputs.md, done for real."""
+
+import os
+import re
+import shlex
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+from porteye_core import cli, dashboard
+from porteye_core.store.sqlite import open_writer
+from tests.kit.service import PROJECT, environment
+from tests.kit.values import HOST
+
+TOKEN = "correct-horse-battery-staple"
+DOCUMENT = (PROJECT / "docs" / "bad-inputs.md").read_text()
+WORDS = {"{50K}": "x" * 50_000, "{1M}": "x" * 1_000_000, "{NUL}": "\0"}
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="the sentences are those of POSIX")
+
+
+def table(heading: str) -> list[tuple[str, str, int]]:
+    """Input, sentence and status of each line of a table."""
+    section = DOCUMENT.split(f"## {heading}\n", 1)[1].split("\n## ", 1)[0]
+    lines = [line for line in section.splitlines() if line.startswith("| ")]
+    cells = [line.strip("| ").split(" | ") for line in lines[1:]]
+    return [(given, said, int(status)) for given, said, status in cells]
+
+
+@dataclass
+class Place:
+    """A folder with the files that the document speaks of."""
+
+    folder: Path
+
+    def filled(self, text: str) -> str:
+        """The text with the names of this place."""
+        names = {"{dir}": str(self.folder), "{file}": str(self.folder / "diary"), **WORDS}
+        names["{db}"] = str(self.folder / "good.db")
+        return re.sub(r"\{\w+\}", lambda found: names[found[0]], text)
+
+    def says(self, expected: str, said: str) -> bool:
+        pieces = map(re.escape, self.filled(expected).split("…"))
+        return bool(re.search(".*".join(pieces), said, re.DOTALL))
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
+    folder = tmp_path_factory.mktemp("bad")
+    with open_writer(folder / "good.db", HOST, 1):
+        pass
+    for name, change in (("newer.db", "PRAGMA user_version = 999"), ("torn.db", "VACUUM")):
+        (folder / name).write_bytes((folder / "good.db").read_bytes())
+        connection = sqlite3.connect(folder / name)
+        connection.execute(change)
+        connection.close()
+    torn = (folder / "torn.db").read_bytes()
+    (folder / "torn.db").write_bytes(torn[:4096] + b"x" * 4096 + torn[8192 : len(torn) // 2])
+    (folder / "empty.db").touch()
+    (folder / "diary").write_text("dear diary\n" * 500)
+    (folder / "diary").chmod(0o644)
+    (folder / "link.db").symlink_to(folder / "elsewhere.db")
+    return Place(folder)
+
+
+def test_there_are_fifty() -> None:
+    assert len(re.findall(r"^\| `.*\| \d+ \|$", DOCUMENT, re.MULTILINE)) >= 50
+
+
+@pytest.mark.parametrize(("given", "said", "status"), table("Flags of the monitor"))
+def test_a_flag(
+    place: Place,
+    capfd: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+    given: str,
+    said: str,
+    status: int,
+) -> None:
+    flags = [place.filled(word) for word in shlex.split(given.strip("`"))]
+    try:
+        found = cli.main(["monitor_service.py", *flags])
+    except SystemExit as ended:  # argparse's way
+        found = int(str(ended.code))
+    output = "\n".join([*caplog.messages, capfd.readouterr().err])
+    assert found == status
+    assert place.says(said, output)
+    assert "Traceback" not in output
+
+
+@pytest.mark.parametrize(("given", "said", "status"), table("Variables"))
+def test_a_variable(place: Place, given: str, said: str, status: int) -> None:
+    variables = dict(
+        each.split("=", 1) for each in re.split(r" (?=[A-Z]+_)", place.filled(given.strip("`")))
+    )
+    started = (
+        ["-m", "streamlit", "run", "streamlit_app.py", "--server.port", "0"]
+        if "STREAMLIT_SERVER_ADDRESS" in variables
+        else ["-c", "from porteye_core import dashboard as d; d.config(); d.access()"]
+    )
+    done = subprocess.run(
+        [sys.executable, *started],
+        cwd=PROJECT,
+        env=environment(STREAMLIT_SERVER_HEADLESS="true", **variables),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == status, done.stderr
+    assert place.says(f"PortEye: {said}", done.stderr.splitlines()[-1])
+    assert "Traceback" not in done.stderr
+
+
+@pytest.fixture
+def served(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], TestClient]]:
+    """The dashboard's own routes and guards over a database."""
+    kept = (dashboard.config, dashboard.access, dashboard.routes, dashboard.middleware)
+
+    def serve(db: str) -> TestClient:
+        for name, value in (("DB", db), ("TOKEN", TOKEN), ("MONITOR", "off")):
+            monkeypatch.setenv(f"PORTEYE_{name}", value)
+        for cached in kept:
+            cached.cache_clear()
+        app = Starlette(routes=dashboard.routes(), middleware=dashboard.middleware())
+        return TestClient(app, base_url="http://localhost", raise_server_exceptions=False)
+
+    yield serve
+    for cached in kept:
+        cached.cache_clear()
+
+
+@pytest.mark.parametrize(("given", "said", "status"), table("Files behind the dashboard"))
+def test_a_file(
+    served: Callable[[str], TestClient], place: Place, given: str, said: str, status: int
+) -> None:
+    client = served(place.filled(given.strip("`")))
+    answer = client.get("/api/history", headers={"Authorization": f"Bearer {TOKEN}"})
+    assert answer.status_code == status
+    assert place.says(said, answer.json()["error"]["message"])
+
+
+@pytest.mark.parametrize(("given", "said", "status"), table("Requests"))
+def test_a_request(
+    served: Callable[[str], TestClient], place: Place, given: str, said: str, status: int
+) -> None:
+    asked = re.fullmatch(r"`(\w+) ([^`]+)`(?: (.*))?", given)
+    assert asked
+    method, address, how = asked[1], asked[2], asked[3] or ""
+    path, _, query = address.partition("?")
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    if "without" in how:
+        headers = {}
+    elif "wrong" in how:
+        headers = {"Authorization": "Bearer x"}
+    elif how.startswith("for the host"):
+        headers["Host"] = how.split()[-1]
+    elif how.startswith("from"):
+        headers["Origin"] = how.split()[-1]
+    content = place.filled(how[5:]) if how.startswith("with {") else None
+    name, _, value = place.filled(query).partition("=")
+    url = f"{path}?{name}={quote(value, safe='%')}" if query else path
+    answer = served(place.filled("{db}")).request(method, url, headers=headers, content=content)
+    assert answer.status_code == status
+    if status == 200:
+        assert place.says(said, answer.text)
+    else:
+        assert list(answer.json()) == ["error"]
+        assert place.says(said, answer.json()["error"]["message"])

@@ -1,0 +1,102 @@
+"""A listener's life in one sentence."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from porteye_core.exposure import Exposure
+from porteye_core.model import Ancestor, Hidden, Protocol, Seen
+from porteye_core.store.story import Life
+from porteye_core.ui.story import sentence
+
+BERLIN = ZoneInfo("Europe/Berlin")
+
+
+def at(text: str) -> int:
+    return round(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp() * 1e6)
+
+
+NOW = at("2026-01-16T14:02:00")  # a Friday
+NGINX = Life(
+    id=1,
+    protocol=Protocol.TCP,
+    address="0.0.0.0",
+    port=443,
+    exposure=Exposure.EVERYWHERE,
+    opened_at=at("2026-01-13T13:02:00"),
+    closed_at=None,
+    opened_seen=Seen.KERNEL,
+    closed_seen=None,
+    hidden=None,
+    pid=812,
+    process="nginx",
+    user="www-data",
+    cmdline="nginx -g daemon",
+    exe="/usr/sbin/nginx",
+    parents=(Ancestor(1, "systemd"),),
+    unit="nginx.service",
+    container="",
+    cwd="/",
+    program=1,
+)
+
+
+def test_an_open_listener_is_told_as_a_person_would() -> None:
+    assert sentence(NGINX, NOW, BERLIN) == (
+        "nginx, pid 812, user www-data, started by nginx.service, has listened on every interface"
+        " at 443 since Tuesday 14:02, 3 days ago."
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"unit": ""}, "started by systemd,"),
+        ({"container": "docker:abc"}, "in the container docker:abc,"),
+        ({"protocol": Protocol.UDP}, "has been bound to UDP on every interface at 443"),
+        ({"opened_seen": Seen.GAP}, "since some time before Tuesday 14:02"),
+        (
+            {"address": "::1", "exposure": Exposure.MACHINE},
+            "has listened for this machine only ([::1]) at 443",
+        ),
+        (
+            {"address": "10.0.0.5", "exposure": Exposure.NETWORK},
+            "has listened on one network (10.0.0.5) at 443",
+        ),
+        ({"exposure": Exposure.CONTAINER}, "has listened inside a container (0.0.0.0) at 443"),
+        (
+            {"closed_at": at("2026-01-13T15:32:00"), "closed_seen": Seen.POLL},
+            "listened on every interface at 443 from Tuesday 14:02 to Tuesday 16:32, for 2 hours.",
+        ),
+        (
+            {"closed_at": at("2026-01-13T15:32:00"), "closed_seen": Seen.GAP},
+            "to some time before Tuesday 16:32, for about 2 hours.",
+        ),
+        ({"opened_at": at("2026-01-16T14:01:59")}, "since today 15:01, just now."),
+        ({"opened_at": at("2026-01-15T14:02:00")}, "since yesterday 15:02, 1 day ago."),
+        ({"opened_at": at("2026-01-09T14:02:00")}, "since 2026-01-09 15:02, 7 days ago."),
+    ],
+)
+def test_what_is_known_decides_the_words(changes: dict[str, object], told: str) -> None:
+    assert told in sentence(replace(NGINX, **changes), NOW, BERLIN)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("hidden", "told"),
+    [
+        (Hidden.PRIVILEGE, "A process that only administrative rights would show, user root, has"),
+        (Hidden.GONE, "A process that had ended before it could be read, user root, has"),
+        (Hidden.KERNEL, "The kernel or another pid namespace, user root, has listened"),
+    ],
+)
+def test_an_owner_that_is_not_known_has_a_reason(hidden: Hidden, told: str) -> None:
+    nobody = replace(NGINX, process="", pid=None, user="root", hidden=hidden)
+    assert sentence(nobody, NOW, BERLIN).startswith(told)
+
+
+def test_under_a_stopped_monitor_nothing_is_said_of_now() -> None:
+    told = sentence(NGINX, NOW, BERLIN, at("2026-01-16T13:00:00"))
+    assert "was listening on every interface at 443" in told
+    assert told.endswith("when it was last watched, today 14:00.")

@@ -1,0 +1,60 @@
+"""The story of a listener, through Streamlit's own test runner."""
+
+from collections.abc import Callable
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from porteye_core.store.reader import open_reader
+from tests.kit.seeding import Instant
+from tests.test_ui import open_page, switch, texts
+
+
+@pytest.fixture
+def story(seeded: Instant, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], AppTest]:
+    def told(number: str) -> AppTest:
+        page = open_page(seeded.db, monkeypatch)
+        page.query_params["listener"] = number
+        found = switch(page, "listener")
+        assert not found.exception
+        return found
+
+    return told
+
+
+def test_an_open_listener_has_a_sentence_a_chain_and_charts(
+    story: Callable[[str], AppTest],
+) -> None:
+    page = story("1")
+    assert "nginx, pid 100, user www" in texts(page).replace("\\", "")
+    assert page.code[0].value == "nginx -g daemon"
+    assert len(page.get("plotly_chart")) == 1
+    assert "Nothing is recorded before it." in texts(page)
+
+
+def test_a_port_has_its_earlier_lives(story: Callable[[str], AppTest], seeded: Instant) -> None:
+    with open_reader(seeded.db) as reader:
+        lives = [
+            row[0]
+            for row in reader.execute("SELECT id FROM listener WHERE port = 8765 ORDER BY id")
+        ]
+    assert len(lives) == 2
+    earlier = story(str(lives[0]))
+    assert "listened for this machine only" in texts(earlier).replace("\\", "")
+    later = story(str(lives[1]))
+    assert "Nothing is recorded before it." not in texts(later)
+    links = [link.proto.query_string for link in later.get("page_link")]
+    assert f"listener={lives[0]}" in links
+
+
+@pytest.mark.parametrize("wrong", ["99999", "x", "-1", "9" * 40, "<b>"])
+def test_a_number_of_nobody_is_said_and_others_are_offered(
+    story: Callable[[str], AppTest], wrong: str
+) -> None:
+    page = story(wrong)
+    assert "is recorded. Choose one" in texts(page).replace("\\", "")
+    choice = page.selectbox(key="chosen_listener")
+    assert "80/tcp nginx on 0.0.0.0" in choice.options
+    choice.select("80/tcp nginx on 0.0.0.0").run()
+    assert not page.exception
+    assert "nginx, pid 100" in texts(page).replace("\\", "")
