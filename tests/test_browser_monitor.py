@@ -62,7 +62,9 @@ def test_a_monitor_that_ends_is_said_on_every_view(
         expect(banner(page)).to_have_count(0, timeout=PATIENCE)
         unwarned = top_of_view(page)
         process.send_signal(ending)
-        expect(banner(page)).to_contain_text(f"The monitor is not running: {said}", timeout=PATIENCE)
+        expect(banner(page)).to_contain_text(
+            f"The monitor is not running: {said}", timeout=PATIENCE
+        )
         expect(banner(page)).to_contain_text("monitor_service.py", timeout=PATIENCE)
         assert top_of_view(page) > unwarned
         for view in VIEWS:

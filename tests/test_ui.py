@@ -280,23 +280,6 @@ def test_a_time_range_bounds_the_history(page: AppTest) -> None:
     assert list(table(history)["kind"]) == ["opened"]
 
 
-def test_activity_draws_three_charts_of_the_range(page: AppTest) -> None:
-    activity = switch(page, "timeline")
-    assert not activity.exception
-    charts = activity.get("plotly_chart")
-    assert len(charts) == 3
-    assert "python3" in charts[2].proto.spec
-    assert "Events per minute" in charts[1].proto.spec
-    activity.text_input(key="port").set_value("1").run()
-    assert activity.get("plotly_chart") == []
-    assert "No listener that the filters let through" in texts(activity)
-
-
-def test_a_timeline_that_is_cut_says_how_many_it_left_out(page: AppTest) -> None:
-    page.number_input(key="limit").set_value(2).run()
-    assert "Lives, the latest 2 of 5" in texts(switch(page, "timeline"))
-
-
 def test_filters_that_match_nothing_say_so(page: AppTest) -> None:
     page.text_input(key="process").set_value("nothing like it").run()
     assert "Nothing that the filters let through" in texts(page)

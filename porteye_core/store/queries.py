@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from porteye_core.model import Filters
+from porteye_core.store.dead_band import KEEP_ALIVE_US
 
-# A sample is stored at least every 5 minutes: one older than this and an interval between samples
-# says nothing about now.
-FRESH_US = 6 * 60 * 1_000_000
+# The writer stores no sample while nothing moves, and one at least this often: what is older than
+# this and an interval between samples says nothing about now.
+FRESH_US = KEEP_ALIVE_US
 
 
 class Question(NamedTuple):
@@ -86,50 +87,6 @@ def event_count(filters: Filters) -> Question:
     return Question(
         f"SELECT count(*) FROM event e JOIN listener l ON l.id = e.listener_id WHERE {where}",
         parameters,
-    )
-
-
-def turnover(filters: Filters, bucket_us: int) -> Question:
-    """Opens and closes in each bucket that has any; a bucket is named by its first microsecond."""
-    where, parameters = _events(filters)
-    return Question(
-        f"""
-        SELECT e.at / ?1 * ?1 AS bucket, sum(e.kind = 'opened') AS opened,
-            sum(e.kind = 'closed') AS closed
-        FROM event e JOIN listener l ON l.id = e.listener_id
-        WHERE {where} GROUP BY bucket ORDER BY bucket
-        """.replace("?1", str(int(bucket_us))),
-        parameters,
-    )
-
-
-def open_at(filters: Filters, moment: int) -> Question:
-    """How many listeners were open at a moment."""
-    where, parameters = matching(filters, "l.port", "l.program_id", "l.protocol")
-    return Question(
-        f"""
-        SELECT count(*) FROM listener l
-        WHERE l.opened_at <= ? AND (l.closed_at IS NULL OR l.closed_at > ?) AND {where}
-        """,
-        (moment, moment, *parameters),
-    )
-
-
-def lives(filters: Filters, since: int, until: int) -> Question:
-    """The lives that overlap a range, the latest first, and in `total` how many there are."""
-    where, parameters = matching(filters, "l.port", "l.program_id", "l.protocol")
-    return Question(
-        f"""
-        SELECT l.id, l.protocol, l.address, l.port, l.opened_at, l.closed_at, l.opened_seen,
-            l.closed_seen, l.hidden, p.pid, g.name AS process, g.cmdline,
-            count(*) OVER () AS total
-        FROM listener l
-        LEFT JOIN process p ON p.id = l.process_id
-        LEFT JOIN program g ON g.id = l.program_id
-        WHERE l.opened_at <= ? AND (l.closed_at IS NULL OR l.closed_at >= ?) AND {where}
-        ORDER BY l.opened_at DESC, l.id DESC LIMIT ?
-        """,
-        (until, since, *parameters, filters.limit),
     )
 
 

@@ -29,6 +29,17 @@ def draw() -> tuple[int, int]:
     return since, until
 
 
+def choose(since: int, until: int) -> None:
+    """Say another range in both fields; for a callback, before they are drawn."""
+    set_moment("since", since)
+    set_moment("until", until)
+
+
+def said() -> tuple[int, int]:
+    """What the fields said last."""
+    return st.session_state["exact_since"], st.session_state["exact_until"]
+
+
 def set_moment(name: str, micros: int) -> None:
     """Say another time in the field of this name; for a callback, before the field is drawn."""
     st.session_state[f"exact_{name}"] = micros
@@ -63,8 +74,8 @@ def moment(name: str, label: str, default: int) -> int:
         on_change=address.forget,
         args=(name,),
     )
-    if said := address.wrong(name):
-        complain(f"{said} The address was not followed.")
+    if wrong := address.wrong(name):
+        complain(f"{wrong} The address was not followed.")
     # The field has no seconds, and an hour that the clock repeats is not told apart in it: only a
     # field that was changed says more than what is kept.
     if given is not None and given != shown:
