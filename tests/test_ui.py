@@ -270,7 +270,7 @@ def test_history_is_newest_first_and_as_long_as_asked(page: AppTest) -> None:
     assert len(table(history)) == 2
     assert address(history) == {"limit": "2"}
     assert "Showing the newest 2 of 6 events." in texts(history)
-    assert len(history.get("download_button")) == 1
+    assert len(history.get("download_button")) == 2
 
 
 def test_a_time_range_bounds_the_history(page: AppTest) -> None:

@@ -150,8 +150,8 @@ def test_the_monitor_view_has_numbers_watches_and_gaps(
         assert list(lost["lost"]) == [5]
         numbers = metrics(page)
         assert numbers["Watched"] == "88.9 %"
-        assert numbers["Not watched"] == "10 min"
-        assert (numbers["CPU"], numbers["Memory"]) == ("0.12 %", "20.0 MiB")
+        assert numbers["Gaps"] == "10 min"
+        assert (numbers["CPU"], numbers["Memory"]) == ("0.12 %", "20 MiB")
         assert numbers["Database"] == "3.0 MiB"
         assert len(page.get("plotly_chart")) == 4
         assert all(chart.proto.alt for chart in page.get("plotly_chart"))

@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from porteye_core.model import Filters
+from porteye_core.store.dead_band import KEEP_ALIVE_US
 
-# A sample is stored at least every 5 minutes: one older than this and an interval between samples
-# says nothing about now.
-FRESH_US = 6 * 60 * 1_000_000
+# The writer stores no sample while nothing moves, and one at least this often: what is older than
+# this and an interval between samples says nothing about now.
+FRESH_US = KEEP_ALIVE_US
 
 
 class Question(NamedTuple):
@@ -122,14 +123,15 @@ def matching(
             f"{program} IN (SELECT id FROM program"
             r" WHERE name LIKE ? ESCAPE '\' OR cmdline LIKE ? ESCAPE '\')"
         )
-        parameters += [_like(filters.process)] * 2
+        parameters += [like(filters.process)] * 2
     if filters.protocol:
         clauses.append(f"{protocol} = ?")
         parameters.append(filters.protocol)
     return " AND ".join(clauses), tuple(parameters)
 
 
-def _like(text: str) -> str:
+def like(text: str) -> str:
+    """The LIKE pattern that finds this text anywhere; a backslash escapes in it."""
     for special in ("\\", "%", "_"):
         text = text.replace(special, "\\" + special)
     return f"%{text}%"
