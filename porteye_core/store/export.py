@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import sqlite3
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
@@ -52,6 +53,21 @@ def history_csv(connection: sqlite3.Connection, filters: Filters) -> Iterator[st
             yield _taken(buffer)
             renew(connection)
     yield _taken(buffer)
+
+
+def history_json(connection: sqlite3.Connection, filters: Filters) -> Iterator[str]:
+    """The same as a JSON array, in pieces of some hundred objects; nothing is put before a text,
+    for no spreadsheet runs what stands in JSON."""
+    found: list[str] = []
+    start = "["
+    for number, row in enumerate(queries.rows(connection, queries.history(filters, whole=True))):
+        found.append(json.dumps({**dict(row), "at": timestamp(row["at"])}, ensure_ascii=False))
+        if number % _CHUNK == _CHUNK - 1:
+            yield start + ",\n".join(found)
+            found.clear()
+            start = ",\n"
+            renew(connection)
+    yield (start if found or start == "[" else "") + ",\n".join(found) + "]\n"
 
 
 def _cells(row: sqlite3.Row) -> Iterable[Any]:

@@ -90,50 +90,6 @@ def event_count(filters: Filters) -> Question:
     )
 
 
-def turnover(filters: Filters, bucket_us: int) -> Question:
-    """Opens and closes in each bucket that has any; a bucket is named by its first microsecond."""
-    where, parameters = _events(filters)
-    return Question(
-        f"""
-        SELECT e.at / ?1 * ?1 AS bucket, sum(e.kind = 'opened') AS opened,
-            sum(e.kind = 'closed') AS closed
-        FROM event e JOIN listener l ON l.id = e.listener_id
-        WHERE {where} GROUP BY bucket ORDER BY bucket
-        """.replace("?1", str(int(bucket_us))),
-        parameters,
-    )
-
-
-def open_at(filters: Filters, moment: int) -> Question:
-    """How many listeners were open at a moment."""
-    where, parameters = matching(filters, "l.port", "l.program_id", "l.protocol")
-    return Question(
-        f"""
-        SELECT count(*) FROM listener l
-        WHERE l.opened_at <= ? AND (l.closed_at IS NULL OR l.closed_at > ?) AND {where}
-        """,
-        (moment, moment, *parameters),
-    )
-
-
-def lives(filters: Filters, since: int, until: int) -> Question:
-    """The lives that overlap a range, the latest first, and in `total` how many there are."""
-    where, parameters = matching(filters, "l.port", "l.program_id", "l.protocol")
-    return Question(
-        f"""
-        SELECT l.id, l.protocol, l.address, l.port, l.opened_at, l.closed_at, l.opened_seen,
-            l.closed_seen, l.hidden, p.pid, g.name AS process, g.cmdline,
-            count(*) OVER () AS total
-        FROM listener l
-        LEFT JOIN process p ON p.id = l.process_id
-        LEFT JOIN program g ON g.id = l.program_id
-        WHERE l.opened_at <= ? AND (l.closed_at IS NULL OR l.closed_at >= ?) AND {where}
-        ORDER BY l.opened_at DESC, l.id DESC LIMIT ?
-        """,
-        (until, since, *parameters, filters.limit),
-    )
-
-
 def rows(connection: sqlite3.Connection, question: Question) -> Iterator[sqlite3.Row]:
     """The answer, row by row."""
     return iter(connection.execute(*question))
@@ -167,14 +123,15 @@ def matching(
             f"{program} IN (SELECT id FROM program"
             r" WHERE name LIKE ? ESCAPE '\' OR cmdline LIKE ? ESCAPE '\')"
         )
-        parameters += [_like(filters.process)] * 2
+        parameters += [like(filters.process)] * 2
     if filters.protocol:
         clauses.append(f"{protocol} = ?")
         parameters.append(filters.protocol)
     return " AND ".join(clauses), tuple(parameters)
 
 
-def _like(text: str) -> str:
+def like(text: str) -> str:
+    """The LIKE pattern that finds this text anywhere; a backslash escapes in it."""
     for special in ("\\", "%", "_"):
         text = text.replace(special, "\\" + special)
     return f"%{text}%"

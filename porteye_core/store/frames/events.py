@@ -33,9 +33,3 @@ def history(
 def event_count(connection: sqlite3.Connection, filters: Filters) -> int:
     """How many events the filters let through, whatever `limit` says."""
     return number(connection, queries.event_count(filters))
-
-
-def first_event_at(connection: sqlite3.Connection) -> int | None:
-    """When the history begins, None if it is empty."""
-    found: int | None = connection.execute("SELECT min(at) FROM event").fetchone()[0]
-    return found
