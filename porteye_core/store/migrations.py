@@ -190,7 +190,16 @@ CREATE INDEX tick_interrupted ON tick (at) WHERE gap > 0 OR jump != 0;
 CREATE INDEX tick_lost ON tick (watch_id, lost, at) WHERE lost > 0;
 """
 
-STEPS = (_FIRST, _SECOND, _TICK_OWN)
+# What is no longer there, and why: readers say so instead of showing that nothing happened.
+_DROPPED = """
+CREATE TABLE dropped (
+    kind TEXT PRIMARY KEY CHECK (kind IN ('samples', 'rollups', 'events')),
+    before INTEGER NOT NULL,
+    reason TEXT NOT NULL CHECK (reason IN ('age', 'size'))
+) STRICT, WITHOUT ROWID;
+"""
+
+STEPS = (_FIRST, _SECOND, _TICK_OWN, _DROPPED)
 
 
 def version(connection: sqlite3.Connection) -> int:
