@@ -1,0 +1,37 @@
+"""How many events a range has, from buckets and by counting them."""
+
+import random
+from pathlib import Path
+
+import pytest
+
+from porteye_core.model import Filters, Seen
+from porteye_core.store import queries
+from porteye_core.store.frames.events import event_count
+from porteye_core.store.reader import open_reader
+from porteye_core.store.writer import Opening, Writer
+from tests.kit.values import SECOND, endpoint, owned
+
+DAY = 86_400 * SECOND
+START = 20_000 * DAY
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_buckets_count_what_the_events_do(db: Path, writer: Writer, seed: int) -> None:
+    chance = random.Random(seed)
+    at = START
+    for _ in range(300):
+        at += round(10 ** chance.uniform(0, 10.3))
+        closed = (at + chance.randrange(DAY), Seen.KERNEL)
+        writer.record_changes(at, [Opening(owned(endpoint(1)), at, Seen.KERNEL, closed)])
+    with open_reader(db) as reader:
+        for _ in range(60):
+            since, until = sorted(chance.randrange(START - DAY, at + 2 * DAY) for _ in range(2))
+            for asked in (
+                Filters(since=since, until=until),
+                Filters(since=since),
+                Filters(until=until),
+                Filters(),
+            ):
+                counted = reader.execute(*queries.event_count(asked)).fetchone()[0]
+                assert event_count(reader, asked) == counted
