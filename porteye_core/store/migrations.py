@@ -190,7 +190,15 @@ CREATE INDEX tick_interrupted ON tick (at) WHERE gap > 0 OR jump != 0;
 CREATE INDEX tick_lost ON tick (watch_id, lost, at) WHERE lost > 0;
 """
 
-STEPS = (_FIRST, _SECOND, _TICK_OWN)
+# The writer has named an event's program as soon as it learnt it only since this step. What was
+# learnt before is named now, so that one index has all events of a program.
+_LEARNT = """
+UPDATE event SET program_id = (SELECT program_id FROM listener WHERE id = listener_id)
+WHERE program_id IS NULL
+    AND (SELECT program_id FROM listener WHERE id = listener_id) IS NOT NULL;
+"""
+
+STEPS = (_FIRST, _SECOND, _TICK_OWN, _LEARNT)
 
 
 def version(connection: sqlite3.Connection) -> int:

@@ -274,6 +274,11 @@ class Writer:
         process, program = self._owner(owned)
         if program is not None and self._has_no_program(number):
             endpoint = listener.endpoint
+            self._connection.execute(
+                "UPDATE event SET program_id = ? WHERE at = ? AND listener_id = ?"
+                " AND program_id IS NULL",
+                (program, listener.opened_at, number),
+            )
             rollups.name_opening(
                 self._connection, listener.opened_at, endpoint.port, endpoint.protocol, program
             )

@@ -5,7 +5,7 @@ import sqlite3
 import pandas as pd
 
 from porteye_core.model import Filters
-from porteye_core.store import queries
+from porteye_core.store import queries, search
 from porteye_core.store.frames.columns import (
     command_lines,
     frame_of,
@@ -21,7 +21,7 @@ def history(
 ) -> pd.DataFrame:
     """The newest events that the filters let through, at most `limit` of them; `before` is the id
     of an event: only older ones."""
-    frame = frame_of(connection, queries.history(filters, before=before))
+    frame = frame_of(connection, search.newest_question(connection, filters, before))
     frame["at"] = times(frame["at"])
     frame["pid"] = frame["pid"].astype("Int64")
     frame["service"] = services(frame)
