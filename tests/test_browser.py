@@ -205,7 +205,8 @@ def test_a_wrong_filter_is_said_beside_its_field(app: App, page: Page) -> None:
     show(page, app.url)
     page.get_by_label("Port", exact=True).fill("eighty")
     page.get_by_label("Port", exact=True).press("Enter")
-    expect(page.get_by_text("“eighty” is not a port.")).to_be_visible()
+    beside = page.get_by_test_id("stSidebarUserContent").get_by_text("“eighty” is not a port.")
+    expect(beside).to_be_visible()
     wait_for_cells(page, str(app.url.rsplit(":", 1)[1]))
 
 
@@ -214,7 +215,7 @@ def test_text_of_the_address_is_shown_and_never_followed(app: App, page: Page) -
     page.on("request", lambda request: asked.add(request.url))
     hostile = "![](http://evil.invalid/a.png) :red[x] :smile: :material/home: $a^2$"
     show(page, f"{app.url}/?{urlencode({'port': hostile})}")
-    alert = page.get_by_test_id("stAlert")
+    alert = page.get_by_test_id("stSidebarUserContent").get_by_test_id("stAlert")
     expect(alert).to_be_visible()
     shown = alert.inner_text().replace("\u2060", "")
     assert f"“{hostile[:40]}” is not a port." in shown
@@ -251,7 +252,7 @@ def test_stable_keys_stand_in_the_address_and_survive_a_reload(app: App, page: P
 def test_the_page_asks_nothing_of_any_other_host(app: App, page: Page) -> None:
     asked: set[str] = set()
     page.on("request", lambda request: asked.add(request.url))
-    for view in ("", "/history", "/timeline"):
+    for view in ("", "/history", "/timeline", "/monitor"):
         show(page, app.url + view)
     others = {url for url in asked if not url.startswith((app.url, "data:", "blob:"))}
     assert not {url for url in others if not url.startswith(app.url.replace("http", "ws"))}
@@ -262,7 +263,7 @@ def test_the_page_asks_nothing_of_any_other_host(app: App, page: Page) -> None:
 def test_no_view_is_wider_than_its_window(app: App, page: Page, width: int, scheme: str) -> None:
     page.set_viewport_size({"width": width, "height": 844})
     page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
-    for view in ("", "history", "timeline"):
+    for view in ("", "history", "timeline", "monitor"):
         page.goto(f"{app.url}/{view}")
         page.wait_for_selector("[data-testid=stDataFrame], [data-testid=stPlotlyChart]")
         save(page, f"{view or 'live'}-{width}-{scheme}")

@@ -1,18 +1,25 @@
 """Figures: what is in them, never their pixels."""
 
+from typing import Any
+
 import pandas as pd
 import plotly.graph_objects as go
 import pytest
 
-from porteye_core.charts import activity
+from porteye_core.charts import activity, heat
 from porteye_core.charts import lives as life_bars
-from porteye_core.charts.figure import FRAME_HEIGHT, PALETTE
+from porteye_core.charts.figure import FRAME_HEIGHT, NOT_WATCHED, OTHERS, PALETTE, Span, moments
+from porteye_core.charts.stories import several, stories
 
-START = pd.Timestamp("2026-01-01T00:00:00")
+ZONE = "Europe/Berlin"
+START = pd.Timestamp("2026-01-01T01:00:00", tz=ZONE)
+WALL = START.tz_localize(None)
 HOUR = pd.Timedelta(hours=1)
-SPAN = (START, START + 4 * HOUR)
+SPAN: Span = (START, START + 4 * HOUR)
 GAPS = pd.DataFrame({"start": [START], "end": [START + HOUR]})
 NO_GAPS = GAPS.iloc[:0]
+ROWS = [(80, "tcp"), (443, "tcp")]
+MILLISECONDS = 3_600_000  # an hour's
 
 
 @pytest.fixture
@@ -31,6 +38,9 @@ def buckets() -> pd.DataFrame:
 
 @pytest.fixture
 def lives() -> pd.DataFrame:
+    """One that was open before anybody looked, one polled, and one closed while nobody watched."""
+    opened = [START - HOUR, START + HOUR, START + 2 * HOUR]
+    closed = [pd.NaT, START + 2 * HOUR, START + 3.5 * HOUR]
     return pd.DataFrame(
         {
             "port": [443, 80, 80],
@@ -38,64 +48,174 @@ def lives() -> pd.DataFrame:
             "address": ["0.0.0.0"] * 3,
             "process": ["nginx", "<b>httpd</b>", "nginx"],
             "pid": pd.array([1, 2, None], dtype="Int64"),
-            "opened_at": [START - HOUR, START + HOUR, START + 2 * HOUR],
-            "closed_at": [pd.NaT, START + 2 * HOUR, START + 9 * HOUR],
-            "opened_seen": ["gap", "poll", "poll"],
+            "opened_at": opened,
+            "closed_at": closed,
+            "opened_seen": ["gap", "poll", "kernel"],
+            "closed_seen": [None, "kernel", "gap"],
+            "opened_from": [pd.NaT, START + 0.5 * HOUR, START + 2 * HOUR],
+            "closed_from": [pd.NaT, START + 2 * HOUR, START + 3 * HOUR],
         }
-    ).astype({"closed_at": "datetime64[us]"})
+    ).astype(
+        {
+            f"{edge}_{which}": f"datetime64[us, {ZONE}]"
+            for edge in ("opened", "closed")
+            for which in ("at", "from")
+        }
+    )
+
+
+@pytest.fixture
+def merged() -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "port": [80],
+            "protocol": ["tcp"],
+            "process": ["nginx"],
+            "opened": [1204],
+            "closed": [1203],
+            "start": [START],
+            "end": [START + 2 * HOUR],
+        }
+    )
+
+
+def drawn(lives: pd.DataFrame, gaps: pd.DataFrame = NO_GAPS) -> list[Any]:
+    return list(life_bars.timeline(lives, nothing_merged(), ROWS, gaps, SPAN).data)
+
+
+def nothing_merged() -> pd.DataFrame:
+    columns = {"port": [0], "protocol": [""], "process": [""], "opened": [0], "closed": [0]}
+    return pd.DataFrame({**columns, "start": [START], "end": [START]}).iloc[:0]
+
+
+def parts(traces: list[Any], *, soft: bool) -> list[tuple[float, float, float]]:
+    """From where to where in hours, and in which row, of the bars with or without a soft edge."""
+    return sorted(
+        (
+            (pd.Timestamp(base) - WALL) / HOUR,
+            (pd.Timestamp(base) - WALL) / HOUR + x / MILLISECONDS,
+            row,
+        )
+        for trace in traces
+        if isinstance(trace, go.Bar) and (trace.marker.opacity is not None) == soft
+        for base, x, row in zip(trace.base, trace.x, trace.y, strict=True)
+    )
 
 
 def test_the_open_count_stands_at_the_end_of_its_bucket(buckets: pd.DataFrame) -> None:
     (line,) = activity.open_listeners(buckets, NO_GAPS, SPAN).data
     assert list(line.y) == [2, 2, 0, 0]
-    assert pd.Timestamp(line.x[0]) == START + HOUR
+    assert pd.Timestamp(line.x[0]) == WALL + HOUR
     assert line.line.shape == "hv"
 
 
-def test_opens_rise_and_closes_fall(buckets: pd.DataFrame) -> None:
+def test_opens_rise_and_closes_fall_and_neither_is_labelled_below_nothing(
+    buckets: pd.DataFrame,
+) -> None:
     figure = activity.turnover(buckets, NO_GAPS, SPAN, "hour")
     opened, closed = figure.data
     assert list(opened.y) == [2, 0, 1, 0]
     assert list(closed.y) == [0, 0, -3, 0]
     assert figure.layout.yaxis.title.text == "Events per hour"
     assert closed.marker.pattern.shape  # told apart by more than colour
+    labels = dict(zip(figure.layout.yaxis.tickvals, figure.layout.yaxis.ticktext, strict=True))
+    assert labels[-2] == labels[2] == "2"
+    assert max(labels) >= 3
+
+
+def test_what_is_pointed_at_is_told_on_the_readers_clock_and_in_utc(buckets: pd.DataFrame) -> None:
+    (line,) = activity.open_listeners(buckets, NO_GAPS, SPAN).data
+    assert line.customdata[0] == "2026-01-01 02:00:00 (01:00:00 UTC)"
+    early = pd.Series([pd.Timestamp("2026-01-01T00:30:00.1234567", tz=ZONE)])
+    assert moments(early) == ["2026-01-01 00:30:00.123 (2025-12-31 23:30:00.123 UTC)"]
+    assert moments(early.dt.tz_convert("UTC")) == ["2025-12-31 23:30:00.123 UTC"]
 
 
 def test_every_life_is_a_bar_of_its_length_in_the_row_of_its_port(lives: pd.DataFrame) -> None:
-    figure = life_bars.timeline(lives, NO_GAPS, SPAN)
-    bars = {bar.name: bar for bar in figure.data}
-    assert list(bars["nginx"].y) == ["443/tcp", "80/tcp"]
-    assert list(bars["nginx"].x) == [4 * 3_600_000, 2 * 3_600_000]  # cut to the range
-    assert list(figure.layout.yaxis.categoryarray) == ["443/tcp", "80/tcp"]
-    assert len({bar.marker.color for bar in figure.data}) == 2
+    exact = lives.assign(opened_from=lives["opened_at"], closed_from=lives["closed_at"])
+    traces = drawn(exact)
+    # 80 is on top; what began before the range or goes on after it is cut to it.
+    assert parts(traces, soft=False) == [(0, 4, 0), (1, 2, 1), (2, 3.5, 1)]
+    assert not parts(traces, soft=True)
+
+
+def test_an_edge_that_is_not_exact_is_drawn_paler_from_its_earliest_time(
+    lives: pd.DataFrame,
+) -> None:
+    traces = drawn(lives)
+    assert parts(traces, soft=True) == [(0.5, 1, 1), (3, 3.5, 1)]
+    assert parts(traces, soft=False) == [(0, 4, 0), (1, 2, 1), (2, 3, 1)]
+
+
+def test_a_beginning_that_nothing_bounds_is_soft_all_the_same(lives: pd.DataFrame) -> None:
+    late = lives.iloc[:1].assign(opened_at=START + 2 * HOUR)
+    ((start, end, _),) = parts(drawn(late), soft=True)
+    assert start < end == 2
+
+
+def test_bars_that_stand_for_several_lives_are_striped_and_say_so(
+    lives: pd.DataFrame, merged: pd.DataFrame
+) -> None:
+    figure = life_bars.timeline(lives.iloc[:1], merged, ROWS, NO_GAPS, SPAN)
+    (striped,) = [bar for bar in figure.data if bar.marker.pattern.shape]
+    assert "several lives: 1,204 opened, 1,203 closed" in striped.customdata[0]
+    assert several(merged) == list(striped.customdata)
+    assert sum(bool(bar.showlegend) for bar in figure.data if bar.name == "nginx") == 1
 
 
 def test_a_story_says_what_is_known_and_is_never_markup(lives: pd.DataFrame) -> None:
-    bars = {bar.name: bar for bar in life_bars.timeline(lives, NO_GAPS, SPAN).data}
-    first = bars["nginx"].customdata[0]
-    assert "opened before 2025-12-31 23:00:00" in first
-    assert "still open" in first
-    escaped = "&lt;b&gt;httpd&lt;/b&gt;"
-    assert escaped in bars[escaped].customdata[0]
+    first, second, third = stories(lives)
+    assert "opened before 2026-01-01 00:00:00.000" in first
+    assert "open as far as is known" in first
+    assert "&lt;b&gt;httpd&lt;/b&gt;, pid 2" in second
+    assert "or up to 1800 s before" in second
+    assert "closed between 2026-01-01 04:00:00.000" in third
+    assert "nobody watched" in third
+    assert "opened 2026-01-01 03:00:00.000 (02:00:00.000 UTC)" in third
 
 
-def test_times_without_a_watch_are_marked_in_every_chart(
+def test_times_without_a_watch_are_hatched_in_every_chart_above_everything(
     buckets: pd.DataFrame, lives: pd.DataFrame
 ) -> None:
-    for figure in (
-        activity.open_listeners(buckets, GAPS, SPAN),
-        activity.turnover(buckets, GAPS, SPAN, "hour"),
-        life_bars.timeline(lives, GAPS, SPAN),
-    ):
-        (shape,) = figure.layout.shapes
-        assert (pd.Timestamp(shape.x0), pd.Timestamp(shape.x1)) == (START, START + HOUR)
+    for figure in every_chart(buckets, lives, GAPS):
+        hatched = figure.data[-1]
+        assert hatched.name == NOT_WATCHED
+        assert hatched.showlegend
+        assert hatched.fillpattern.shape == "/"
+        # Plotly draws lines above bars and maps, in whatever order they come.
+        assert isinstance(hatched, go.Scatter)
+        assert [pd.Timestamp(hatched.x[0]), pd.Timestamp(hatched.x[2])] == [WALL, WALL + HOUR]
+        assert list(hatched.y[:5]) == [0, 1, 1, 0, 0]
+
+
+def test_a_gap_too_short_for_a_pixel_is_still_seen(buckets: pd.DataFrame) -> None:
+    short = pd.DataFrame({"start": [START + HOUR], "end": [START + HOUR + HOUR / 3600]})
+    hatched = activity.open_listeners(buckets, short, SPAN).data[-1]
+    assert hatched.x[0] < WALL + HOUR < hatched.x[2]
+    assert hatched.x[2] - hatched.x[0] >= 4 * HOUR / 400
+
+
+def test_without_a_gap_the_legend_does_not_speak_of_one(buckets: pd.DataFrame) -> None:
+    figure = activity.open_listeners(buckets, NO_GAPS, SPAN)
+    assert NOT_WATCHED not in [trace.name for trace in figure.data]
 
 
 def test_more_programs_than_colours_share_grey(lives: pd.DataFrame) -> None:
-    many = pd.concat([lives.assign(process=f"p{i}") for i in range(12)])
-    colors = [bar.marker.color for bar in life_bars.timeline(many, NO_GAPS, SPAN).data]
-    assert set(PALETTE) < set(colors)
-    assert len(set(colors)) == len(PALETTE) + 1
+    many = pd.concat([lives.assign(process=f"p{i}") for i in range(12)], ignore_index=True)
+    traces = drawn(many)
+    colors = {bar.name: bar.marker.color for bar in traces}
+    assert set(colors.values()) == {*PALETTE, OTHERS}
+    assert colors["4 more"] == OTHERS
+
+
+def test_a_program_keeps_its_colour_when_others_come_and_go(lives: pd.DataFrame) -> None:
+    few = {bar.name: bar.marker.color for bar in drawn(lives.iloc[:1])}
+    others = pd.concat([lives.iloc[1:2]] * 5, ignore_index=True)
+    more = {
+        bar.name: bar.marker.color
+        for bar in drawn(pd.concat([lives.iloc[:1], others], ignore_index=True))
+    }
+    assert few["nginx"] == more["nginx"]
 
 
 def test_counts_below_six_are_labelled_with_whole_numbers(buckets: pd.DataFrame) -> None:
@@ -103,25 +223,65 @@ def test_counts_below_six_are_labelled_with_whole_numbers(buckets: pd.DataFrame)
 
 
 def test_a_long_name_is_cut_in_the_legend(lives: pd.DataFrame) -> None:
-    (bar,) = life_bars.timeline(lives.assign(process="<" * 99), NO_GAPS, SPAN).data
-    assert bar.name == "&lt;" * 39 + "…"
+    names = {bar.name for bar in drawn(lives.assign(process="<" * 99))}
+    assert names == {"&lt;" * 39 + "…"}
 
 
-def test_charts_share_their_left_edge_and_their_bars_stay_thin(
+def test_a_map_is_empty_where_nothing_happened_and_says_what_did() -> None:
+    map_, *_ = hot(NO_GAPS).data
+    assert [list(row) for row in pd.DataFrame(map_.z).isna().to_numpy()] == [
+        [True, True, True, False],
+        [False, True, True, True],
+    ]
+    assert map_.z[0][3] > map_.z[1][0]
+    said = map_.customdata[0][3]
+    assert "Port 443/tcp: 600 opened, 400 closed" in said
+    assert "to 2026-01-01 05:00:00 (04:00:00 UTC)" in said
+    assert map_.colorbar.ticktext[-1] == "1,000"
+    assert map_.colorbar.ticktext[0] == "1"
+
+
+def hot(gaps: pd.DataFrame) -> go.Figure:
+    cells = pd.DataFrame(
+        {
+            "port": [80, 443, 22],
+            "protocol": ["tcp"] * 3,
+            "bucket": [0, 3, 1],
+            "opened": [1, 600, 9],
+            "closed": [0, 400, 9],
+        }
+    )
+    edges = pd.Series([START + hour * HOUR for hour in range(5)])
+    return heat.heat(cells, ROWS, edges, gaps, SPAN)
+
+
+def every_chart(
+    buckets: pd.DataFrame, lives: pd.DataFrame, gaps: pd.DataFrame
+) -> tuple[go.Figure, ...]:
+    return (
+        activity.open_listeners(buckets, gaps, SPAN),
+        activity.turnover(buckets, gaps, SPAN, "hour"),
+        life_bars.timeline(lives, nothing_merged(), ROWS, gaps, SPAN),
+        hot(gaps),
+    )
+
+
+def test_charts_share_one_time_axis_that_no_chart_zooms_alone(
     buckets: pd.DataFrame, lives: pd.DataFrame
 ) -> None:
-    timeline = life_bars.timeline(lives, GAPS, SPAN)
-    figures = (
-        activity.open_listeners(buckets, GAPS, SPAN),
-        activity.turnover(buckets, GAPS, SPAN, "hour"),
-        timeline,
-    )
+    figures = every_chart(buckets, lives, GAPS)
     assert len({figure.layout.margin.l for figure in figures}) == 1
+    assert len({tuple(figure.layout.xaxis.range) for figure in figures}) == 1
     assert not any(figure.layout.yaxis.automargin for figure in figures)
-    assert {figure.layout.shapes[0].layer for figure in figures} == {"above"}
-    one = life_bars.timeline(lives.iloc[:1], NO_GAPS, SPAN)
-    many = life_bars.timeline(pd.concat([lives.assign(port=i) for i in range(9)]), NO_GAPS, SPAN)
-    assert pixels(one, rows=1) == pytest.approx(pixels(many, rows=9))
+    assert all(figure.layout.xaxis.fixedrange for figure in figures)
+
+
+def test_bars_are_as_thin_where_they_are_few(lives: pd.DataFrame) -> None:
+    one = life_bars.timeline(lives.iloc[:1], nothing_merged(), ROWS[1:], NO_GAPS, SPAN)
+    rows = [(port, "tcp") for port in range(80, 90)]
+    many = pd.concat([lives.assign(port=port) for port, _ in rows], ignore_index=True)
+    all_ = life_bars.timeline(many, nothing_merged(), rows, NO_GAPS, SPAN)
+    assert pixels(one, 1) == pytest.approx(pixels(all_, 10))
 
 
 def pixels(figure: go.Figure, rows: int) -> float:

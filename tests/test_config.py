@@ -1,5 +1,6 @@
 """Flags over environment over default."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -65,11 +66,23 @@ def test_the_command_for_a_monitor_is_that_of_this_interpreter_and_database(
 ) -> None:
     monkeypatch.setattr(config, "PROJECT", tmp_path)
     monkeypatch.setattr(sys, "executable", str(tmp_path / ".venv" / "bin" / "python"))
-    monkeypatch.chdir(tmp_path)
-    started = f"{Path('.venv/bin/python')} monitor_service.py"
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.chdir(tmp_path)  # whoever reads it may be in another folder
+    started = f"{tmp_path}/.venv/bin/python {tmp_path}/monitor_service.py"
     assert config.monitor_command(config.Config().db) == started
     assert config.monitor_command(tmp_path / "other.db") == f"{started} --db {tmp_path}/other.db"
-    (tmp_path / "elsewhere").mkdir()
-    monkeypatch.chdir(tmp_path / "elsewhere")
-    absolute = f"{tmp_path}/.venv/bin/python {tmp_path}/monitor_service.py"
-    assert config.monitor_command(config.Config().db) == absolute
+
+
+def test_the_command_asks_for_rights_where_they_are_missing_and_sudo_is_there(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    sudo = tmp_path / "sudo"
+    sudo.touch(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    assert config.monitor_command(config.Config().db).startswith(f"sudo {sys.executable} ")
+    sudo.unlink()
+    assert config.monitor_command(config.Config().db).startswith(sys.executable)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    sudo.touch(0o755)
+    assert config.monitor_command(config.Config().db).startswith(sys.executable)

@@ -179,9 +179,13 @@ def test_samples_come_at_their_own_beat_and_for_what_has_just_opened(rig: Rig) -
     assert rig.rows("SELECT id FROM tick") == [(1,), (2,), (3,)]
     # At the second beat nothing had changed.
     assert rig.rows("SELECT tick_id, port FROM sample JOIN listener l ON l.id = listener_id") == [
-        (1, 1001),
+        (1, 1001),  # at tick 2 it has not moved
         (3, 1002),
     ]
+    assert rig.rows(
+        "SELECT port, beats FROM rollup JOIN listener l ON l.id = listener_id"
+        " WHERE resolution = 300 ORDER BY port"
+    ) == [(1001, 2), (1002, 1)]
 
 
 def test_a_restart_logs_nothing_again_and_closes_what_has_gone(db: Path) -> None:

@@ -1,63 +1,141 @@
-"""Which samples are worth a row."""
+"""A sample that says nothing new is not stored; one that does, or the keep-alive, is."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from porteye_core.model import Sample
-from porteye_core.store.dead_band import KEEP_ALIVE_US, DeadBand
+from porteye_core.errors import StoreError
+from porteye_core.model import Filters, Listener, Sample, Seen, Tick
+from porteye_core.store import queries
+from porteye_core.store.dead_band import KEEP_ALIVE_US, DeadBand, has_moved
+from porteye_core.store.reader import open_reader
+from porteye_core.store.writer import Closing, Opening, Writer
+from tests.kit.values import SECOND, endpoint, owned
 
-STORED = Sample(1, cpu=1000, rss=100 << 20, clients=3, queue=0, backlog=128)
-
-
-@pytest.fixture
-def band() -> DeadBand:
-    band = DeadBand()
-    band.keep(band.moved([STORED], 0), 0)
-    return band
-
-
-def test_the_first_sample_is_stored_and_the_same_again_is_not(band: DeadBand) -> None:
-    assert DeadBand().moved([STORED], 0) == [STORED]
-    assert band.moved([STORED], 10) == []
+MINUTE = 60 * SECOND
+IDLE = Sample(1, cpu=10, rss=100_000_000, clients=0, queue=0, backlog=128)
 
 
 @pytest.mark.parametrize(
-    "moved",
+    ("now", "moved"),
     [
-        replace(STORED, cpu=1101),
-        replace(STORED, cpu=None),
-        replace(STORED, rss=106 << 20),
-        replace(STORED, rss=94 << 20),
-        replace(STORED, clients=4),
-        replace(STORED, queue=1),
-        replace(STORED, backlog=256),
+        (IDLE, False),
+        (replace(IDLE, cpu=60), False),
+        (replace(IDLE, cpu=61), True),
+        (replace(IDLE, cpu=None), True),
+        (replace(IDLE, rss=101_900_000), False),
+        (replace(IDLE, rss=102_100_000), True),
+        (replace(IDLE, rss=97_900_000), True),
+        (replace(IDLE, rss=None), True),
+        (replace(IDLE, clients=1), True),
+        (replace(IDLE, queue=1), True),
+        (replace(IDLE, queue=None), True),
+        (replace(IDLE, backlog=4096), True),
     ],
 )
-def test_what_a_person_would_call_a_change_is_stored(band: DeadBand, moved: Sample) -> None:
-    assert band.moved([moved], 10) == [moved]
+def test_what_counts_as_a_change(now: Sample, moved: bool) -> None:  # noqa: FBT001
+    assert has_moved(IDLE, now) is moved
 
 
-@pytest.mark.parametrize("changed", [{"cpu": 1099}, {"cpu": 901}, {"rss": 104 << 20}])
-def test_a_flutter_is_not(band: DeadBand, changed: dict[str, int]) -> None:
-    assert band.moved([replace(STORED, **changed)], 10) == []
+def test_a_tenth_of_much_is_no_change_where_half_a_percent_would_be() -> None:
+    busy = replace(IDLE, cpu=8000)
+    assert not has_moved(busy, replace(busy, cpu=8700))
+    assert has_moved(busy, replace(busy, cpu=8900))
 
 
-def test_slow_drift_is_measured_from_what_is_stored(band: DeadBand) -> None:
-    drifted = [replace(STORED, cpu=1000 + 60 * step) for step in (1, 2)]
-    assert band.moved(drifted[:1], 10) == []
-    assert band.moved(drifted[1:], 20) == drifted[1:]
+def test_small_memory_may_move_by_sixty_four_pages() -> None:
+    small = replace(IDLE, rss=1_000_000)
+    assert not has_moved(small, replace(small, rss=1_250_000))
+    assert has_moved(small, replace(small, rss=1_300_000))
 
 
-def test_an_unchanged_sample_is_stored_again_after_five_minutes(band: DeadBand) -> None:
-    assert band.moved([STORED], KEEP_ALIVE_US) == [STORED]
+def test_a_slow_drift_is_seen_when_it_has_come_far_enough() -> None:
+    band = DeadBand(10 * SECOND)
+    stored = []
+    for beat in range(20):
+        sample = replace(IDLE, cpu=beat * 20)
+        moved = band.moved(beat, [sample])
+        band.remember(beat, moved)
+        stored += moved
+    assert [each.cpu for each in stored] == [0, 60, 120, 180, 240, 300, 360]
 
 
-def test_what_was_not_kept_is_offered_again(band: DeadBand) -> None:
-    changed = replace(STORED, clients=9)
-    assert band.moved([changed], 10) == band.moved([changed], 20) == [changed]
+@given(st.lists(st.integers(1, 60), max_size=100))
+def test_no_sample_gets_older_than_the_keep_alive(waits: list[int]) -> None:
+    """Beats come up to a minute late: the sample before is then at most a beat too old."""
+    band, at, latest = DeadBand(10 * SECOND), 0, 0
+    band.remember(at, [IDLE])
+    for wait in waits:
+        late = at + wait * SECOND
+        assert late - latest <= KEEP_ALIVE_US - 10 * SECOND + wait * SECOND
+        at = late
+        if moved := band.moved(at, [IDLE]):
+            band.remember(at, moved)
+            latest = at
 
 
-def test_a_listener_that_has_gone_is_forgotten(band: DeadBand) -> None:
-    band.keep([], 3 * KEEP_ALIVE_US)
-    assert not band._stored
+@pytest.mark.parametrize("set_to", [-3600 * SECOND, 86_400 * SECOND])
+def test_a_clock_that_is_set_makes_every_sample_due(set_to: int) -> None:
+    band = DeadBand(10 * SECOND)
+    band.remember(0, [IDLE])
+    assert band.moved(10 * SECOND, [IDLE]) == []
+    assert band.moved(set_to, [IDLE]) == [IDLE]
+
+
+@pytest.fixture
+def idle(writer: Writer) -> Listener:
+    (born,) = writer.record_changes(1, [Opening(owned(), 1, Seen.POLL)])
+    return born
+
+
+def beat(writer: Writer, at: int, *samples: Sample) -> None:
+    writer.record_tick(Tick(at, at, len(samples), 0, 0, 0), samples)
+
+
+def test_every_beat_has_a_tick_and_few_have_samples(
+    db: Path, writer: Writer, idle: Listener
+) -> None:
+    for at in range(0, 10 * MINUTE, 10 * SECOND):
+        beat(writer, at, replace(IDLE, listener_id=idle.id))
+    with open_reader(db) as reader:
+        assert reader.execute("SELECT count(*) FROM tick").fetchone()[0] == 60
+        assert [
+            row[0] / SECOND
+            for row in reader.execute("SELECT at FROM sample JOIN tick ON id = tick_id")
+        ] == [0, 290, 580]
+        assert (
+            reader.execute("SELECT sum(beats) FROM rollup WHERE resolution = 300").fetchone()[0]
+            == 60
+        )
+
+
+def test_the_page_knows_what_is_unchanged_even_when_a_beat_comes_late(
+    db: Path, writer: Writer, idle: Listener
+) -> None:
+    for at in (*range(0, 281, 10), 300, 309):
+        now = at * SECOND
+        beat(writer, now, replace(IDLE, listener_id=idle.id))
+        for later in (0, 9 * SECOND):
+            with open_reader(db) as reader:
+                (row,) = queries.rows(reader, queries.listening(Filters(), now + later))
+            assert row["rss"] == IDLE.rss
+
+
+def test_what_the_database_did_not_take_is_offered_again(
+    db: Path, writer: Writer, idle: Listener
+) -> None:
+    with pytest.raises(StoreError):
+        beat(writer, 1, replace(IDLE, listener_id=idle.id), replace(IDLE, listener_id=99))
+    beat(writer, 2, replace(IDLE, listener_id=idle.id))
+    with open_reader(db) as reader:
+        assert reader.execute("SELECT count(*) FROM sample").fetchone()[0] == 1
+
+
+def test_what_closed_is_forgotten(writer: Writer, idle: Listener) -> None:
+    (other,) = writer.record_changes(2, [Opening(owned(endpoint(81)), 2, Seen.POLL)])
+    beat(writer, 3, *(replace(IDLE, listener_id=each.id) for each in (idle, other)))
+    writer.record_changes(4, closed=[Closing(idle, 4, Seen.POLL)])
+    assert list(writer._dead_band._stored) == [other.id]

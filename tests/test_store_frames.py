@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from porteye_core.model import Filters, Hidden, Program, Protocol, Seen
 from porteye_core.store import queries
-from porteye_core.store.frames import activity, events, listeners
+from porteye_core.store.frames import activity, events, listeners, lives, ports, totals
 from porteye_core.store.reader import open_reader
 from porteye_core.store.writer import Closing, Opening, Writer
 from tests.kit.seeding import MINUTE, Instant
@@ -19,7 +19,7 @@ from tests.kit.values import SECOND, endpoint, owned, process
 ALL = Filters()
 
 
-def ports(instant: Instant, filters: Filters) -> list[int]:
+def listed(instant: Instant, filters: Filters) -> list[int]:
     with open_reader(instant.db) as reader:
         return list(listeners.listening(reader, filters, instant.now)["port"])
 
@@ -62,13 +62,13 @@ def test_an_unknown_owner_is_a_reason_and_its_numbers_are_missing(seeded: Instan
 def test_filters_let_through_what_they_say(
     seeded: Instant, filters: Filters, expected: list[int]
 ) -> None:
-    assert ports(seeded, filters) == expected
+    assert listed(seeded, filters) == expected
 
 
 def test_the_history_is_newest_first_and_limited(seeded: Instant) -> None:
     with open_reader(seeded.db) as reader:
         table = events.history(reader, replace(ALL, limit=2))
-        assert events.event_count(reader, replace(ALL, limit=2)) == 6
+        assert totals.event_count(reader, replace(ALL, limit=2)) == 6
     assert list(table["kind"]) == ["opened", "closed"]
     assert list(table["port"]) == [8765, 8765]
     assert table["at"].dtype == "datetime64[us, UTC]"
@@ -81,30 +81,6 @@ def test_times_bound_the_history(seeded: Instant) -> None:
     assert list(table["kind"]) == ["closed", "opened"]
 
 
-def test_a_turnover_has_every_bucket_and_the_open_count_at_its_end(seeded: Instant) -> None:
-    hour = replace(ALL, since=seeded.now - 60 * MINUTE, until=seeded.now)
-    with open_reader(seeded.db) as reader:
-        buckets = activity.turnover(reader, hour, MINUTE)
-    assert len(buckets) in (61, 62)
-    assert buckets["opened"].sum() == 5
-    assert buckets["closed"].sum() == 1
-    assert buckets["open"].iloc[-1] == 4
-    assert (buckets["end"] - buckets["at"]).unique() == [pd.Timedelta(minutes=1)]
-    late = replace(hour, since=seeded.now - 25 * MINUTE)
-    with open_reader(seeded.db) as reader:
-        assert activity.turnover(reader, late, MINUTE)["open"].iloc[0] == 4
-
-
-def test_lives_that_overlap_the_range_are_counted_and_cut(seeded: Instant) -> None:
-    since, until = seeded.now - 25 * MINUTE, seeded.now - 15 * MINUTE
-    with open_reader(seeded.db) as reader:
-        lives, total = activity.lives(reader, replace(ALL, limit=2), since, until)
-    assert total == 4
-    assert lives["port"].iloc[0] == 8765
-    assert len(lives) == 2
-    assert not pd.isna(lives["closed_at"].iloc[0])
-
-
 def test_an_owner_learnt_later_is_found_in_the_whole_history(db: Path, writer: Writer) -> None:
     (born,) = writer.record_changes(5, [Opening(owned(), 5, Seen.POLL)])
     writer.record_changes(6, reowned=[(born, owned(owner=process()))])
@@ -112,7 +88,7 @@ def test_an_owner_learnt_later_is_found_in_the_whole_history(db: Path, writer: W
     range_ = Filters(process="nginx", since=1, until=9)
     with open_reader(db) as reader:
         assert list(events.history(reader, range_)["process"]) == ["nginx", "nginx"]
-        assert activity.turnover(reader, range_, 10)["open"].min() == 0
+        assert activity.turnover(reader, range_, [0, 5, 6, 10])["open"].min() == 0
 
 
 def test_an_empty_answer_has_its_columns(seeded: Instant) -> None:
@@ -120,8 +96,11 @@ def test_an_empty_answer_has_its_columns(seeded: Instant) -> None:
     with open_reader(seeded.db) as reader:
         assert "cmdline" in listeners.listening(reader, nothing, seeded.now)
         assert "at" in events.history(reader, nothing)
-        assert activity.lives(reader, nothing, 0, seeded.now)[1] == 0
-        assert activity.turnover(reader, nothing, SECOND)["open"].max() == 0
+        edges = [seeded.now - MINUTE, seeded.now + SECOND]
+        assert lives.lives(reader, nothing, 0, seeded.now, []).empty
+        assert ports.busiest(reader, nothing, 0, seeded.now).empty
+        assert activity.by_port(reader, nothing, [(1, "tcp")], edges).empty
+        assert activity.turnover(reader, nothing, edges)["open"].max() == 0
         assert activity.intervals([]).empty
 
 

@@ -1,135 +1,217 @@
-"""Rollups say what the rows say that they sum up."""
+"""Rollups, turnover and activity say what samples and events say, whatever happens."""
 
-import random
 import sqlite3
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from porteye_core.model import Listener, Sample, Seen, Tick
-from porteye_core.store import migrations, rollups
+from porteye_core.model import Listener, Owned, Sample, Seen, Tick
+from porteye_core.store import migrations
 from porteye_core.store.reader import open_reader
+from porteye_core.store.sqlite import open_writer
 from porteye_core.store.writer import Closing, Opening, Writer
-from tests.kit.seeding import PLAN
-from tests.kit.values import SECOND, endpoint, owned, process
+from tests.conftest import PLAN
+from tests.kit.values import HOST, SECOND, endpoint, owned, process
 
-DAY = 86_400 * SECOND
-WATCH = owned(endpoint(80), process(7, name="nginx"))
-
-
-def rows(connection: sqlite3.Connection, question: str) -> list[tuple[object, ...]]:
-    return [tuple(row) for row in connection.execute(question)]
-
-
-_EVENTS = """
-SELECT e.at, e.port, l.protocol, coalesce(e.program_id, l.program_id, 0) AS program_id,
-    e.kind = 'opened' AS opened, e.kind = 'closed' AS closed
-FROM event e JOIN listener l ON l.id = e.listener_id
+TURNOVER = """
+SELECT resolution, at - at % (resolution * 1000000) AS bucket,
+    sum(kind = 'opened'), sum(kind = 'closed')
+FROM event, (SELECT 60 AS resolution UNION ALL SELECT 3600 UNION ALL SELECT 86400)
+GROUP BY resolution, bucket ORDER BY resolution, bucket
+"""
+ACTIVITY = """
+SELECT resolution, e.at - e.at % (resolution * 1000000) AS bucket, e.port, l.protocol,
+    coalesce(e.program_id, l.program_id, 0) AS program,
+    sum(e.kind = 'opened'), sum(e.kind = 'closed')
+FROM event e JOIN listener l ON l.id = e.listener_id,
+    (SELECT 3600 AS resolution UNION ALL SELECT 86400)
+GROUP BY resolution, bucket, e.port, l.protocol, program
+ORDER BY resolution, bucket, e.port, l.protocol, program
 """
 
 
-def agree(connection: sqlite3.Connection) -> None:
-    """The tables hold what a plain sum of the events gives."""
-    for table, resolutions, key in (
-        ("turnover", rollups.TURNOVER, "bucket"),
-        ("activity", rollups.ACTIVITY, "bucket, port, protocol, program_id"),
-    ):
-        for resolution in resolutions:
-            wanted = rows(
-                connection,
-                f"SELECT {key}, sum(opened), sum(closed) FROM"
-                f" (SELECT *, at - at % {resolution * SECOND} AS bucket FROM ({_EVENTS}))"
-                f" GROUP BY {key} ORDER BY {key}",
-            )
-            found = rows(
-                connection,
-                f"SELECT {key}, opened, closed FROM {table} WHERE resolution = {resolution}"
-                f" AND opened + closed > 0 ORDER BY {key}",
-            )
-            assert wanted
-            assert found == wanted
+@contextmanager
+def new_writer() -> Iterator[tuple[Path, Writer]]:
+    """A writer on a file of its own: hypothesis runs a test many times with one fixture."""
+    with tempfile.TemporaryDirectory() as folder:
+        db = Path(folder) / "x.db"
+        with open_writer(db, HOST, 1) as writer:
+            writer.begin_watch(1, PLAN)
+            yield db, writer
 
 
-def churn(writer: Writer, seed: int) -> None:
-    chance = random.Random(seed)
-    now, alive = 20_000 * DAY, list[Listener]()
-    writer.begin_watch(now, PLAN)
-    for _ in range(120):
-        now += chance.randrange(3 * 3600) * SECOND
-        closed = [
-            alive.pop(chance.randrange(len(alive))) for _ in range(chance.randrange(3)) if alive
-        ]
-        named = [each for each in alive if each.owner is None and chance.random() < 0.3]
-        fresh = [
-            Opening(
-                owned(
-                    endpoint(chance.choice([80, 443, 3000]), chance.choice(["tcp", "udp"])),
-                    process(chance.randrange(9), name=chance.choice("abc"))
-                    if chance.random() < 0.7
-                    else None,
-                ),
-                now - chance.randrange(5) * SECOND,
-                Seen.KERNEL,
-                chance.choice([None, None, (now, Seen.KERNEL)]),
-            )
-            for _ in range(chance.randrange(4))
-        ]
-        born = writer.record_changes(
-            now,
-            fresh,
-            [Closing(each, now, Seen.KERNEL) for each in closed],
-            [(each, owned(each.endpoint, process(99, name="late"))) for each in named],
-        )
-        alive = [each for each in alive if each not in named]
-        alive += [each for each, opening in zip(born, fresh, strict=True) if not opening.closed]
-
-
-@pytest.mark.parametrize("seed", range(4))
-def test_events_are_counted_as_they_are_stored(db: Path, writer: Writer, seed: int) -> None:
-    churn(writer, seed)
+def table(db: Path, statement: str) -> list[tuple[object, ...]]:
     with open_reader(db) as reader:
-        agree(reader)
+        return [tuple(row) for row in reader.execute(statement)]
 
 
-def test_a_database_of_schema_1_is_summed_up_when_it_is_migrated(
-    db: Path, writer: Writer, tmp_path: Path
+def assert_counts_agree(db: Path) -> None:
+    assert table(db, "SELECT * FROM turnover ORDER BY 1, 2") == table(db, TURNOVER)
+    assert table(db, "SELECT * FROM activity ORDER BY 1, 2, 3, 4, 5") == table(db, ACTIVITY)
+
+
+HOURS = st.integers(0, 60 * 3600 * SECOND)
+SOCKETS = st.builds(
+    lambda port, protocol, pid: owned(
+        endpoint(port, protocol), process(pid, name=f"p{pid % 3}") if pid else None
+    ),
+    st.integers(1, 3),
+    st.sampled_from(("tcp", "udp")),
+    st.integers(0, 4),
+)
+STEPS = st.lists(
+    st.tuples(
+        HOURS,
+        st.lists(st.tuples(SOCKETS, st.booleans()), max_size=4),
+        st.integers(0, 3),  # how many close
+        st.lists(st.tuples(st.integers(0, 20), SOCKETS), max_size=2),
+    ),
+    max_size=12,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(STEPS)
+def test_counts_are_those_of_the_events(
+    steps: list[tuple[int, list[tuple[Owned, bool]], int, list[tuple[int, Owned]]]],
 ) -> None:
-    churn(writer, 1)
-    old = tmp_path / "old.db"
-    with sqlite3.connect(old, isolation_level=None) as connection:
-        connection.executescript(migrations.STEPS[0] + "PRAGMA user_version = 1;")
-        connection.execute("ATTACH ? AS new", (str(db),))
-        tables = rows(connection, "SELECT name FROM main.sqlite_master WHERE type = 'table'")
-        for (table,) in tables:
-            if str(table).startswith("sqlite_"):
-                continue
-            columns = rows(connection, f"SELECT name FROM pragma_table_info('{table}', 'main')")
-            names = ", ".join(str(name) for (name,) in columns)
-            connection.execute(f"INSERT INTO {table} ({names}) SELECT {names} FROM new.{table}")
-        connection.execute("DETACH new")
-        migrations.migrate(connection)
-        agree(connection)
-        assert rows(connection, "PRAGMA integrity_check") == [("ok",)]
+    with new_writer() as (db, writer):
+        left: list[Listener] = []
+        for at, opening, closing, learning in steps:
+            closed, left = left[:closing], left[closing:]
+            reowned = [(left[i % len(left)], seen) for i, seen in learning if left]
+            openings = [
+                Opening(seen, at, Seen.POLL, (at + SECOND, Seen.KERNEL) if short else None)
+                for seen, short in opening
+            ]
+            born = writer.record_changes(
+                at, openings, [Closing(each, at, Seen.POLL) for each in closed], reowned
+            )
+            pairs = zip(born, openings, strict=True)
+            left += [each for each, opened in pairs if opened.closed is None]
+        assert_counts_agree(db)
 
 
-def test_usage_has_the_mean_and_the_most_of_every_beat(db: Path, writer: Writer) -> None:
-    start = 20_000 * DAY
-    writer.begin_watch(start, PLAN)
-    (listener,) = writer.record_changes(start, [Opening(WATCH, start, Seen.POLL)])
-    for beat, cpu in enumerate([100, 100, None, 400]):
-        at = start + beat * 100 * SECOND
-        tick = Tick(at, at, listeners=1, clients=0, scan_us=1, hidden=0)
-        writer.record_tick(tick, [Sample(listener.id, cpu=cpu, rss=5, clients=beat, queue=0)])
-    with open_reader(db) as reader:
-        found = rows(
-            reader,
-            "SELECT resolution, bucket, beats, cpu_sum, cpu_max, clients_max, backlog FROM rollup",
+def test_an_opening_moves_to_the_first_program_that_is_learnt(db: Path, writer: Writer) -> None:
+    (born,) = writer.record_changes(5, [Opening(owned(), 5, Seen.POLL)])
+    assert table(db, "SELECT program_id, opened FROM activity") == [(0, 1), (0, 1)]
+    writer.record_changes(6, reowned=[(born, owned(owner=process(10, name="a")))])
+    assert table(db, "SELECT program_id, opened FROM activity") == [(1, 1), (1, 1)]
+    writer.record_changes(7, reowned=[(born, owned(owner=process(11, name="b")))])
+    assert table(db, "SELECT program_id, opened FROM activity") == [(1, 1), (1, 1)]
+    assert table(db, "SELECT program_id FROM event") == [(1,)]
+    assert_counts_agree(db)
+
+
+Beat = tuple[int, dict[int, tuple[int | None, int | None]]]
+BEATS = st.lists(
+    st.tuples(
+        st.integers(1, 400),  # seconds since the beat before
+        st.dictionaries(
+            st.integers(1, 3),
+            st.tuples(
+                st.none() | st.integers(0, 10_000).map(lambda n: n * 60),
+                st.none() | st.integers(0, 50),
+            ),
+        ),
+    ),
+    max_size=40,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(BEATS)
+def test_a_rollup_is_that_of_every_beat(beats: list[Beat]) -> None:
+    with new_writer() as (db, writer):
+        sockets = [owned(endpoint(port)) for port in (1, 2, 3)]
+        writer.record_changes(1, [Opening(each, 1, Seen.POLL) for each in sockets])
+        expected: dict[tuple[int, int, int], list[tuple[int | None, int | None]]] = defaultdict(
+            list
         )
-        stored = rows(reader, "SELECT clients FROM sample")
-    later = start + 300 * SECOND
-    assert found == [
-        (300, start, 3, 200, 100, 2, None),
-        (300, later, 1, 400, 400, 3, None),
-        (3600, start, 4, 600, 400, 3, None),
+        at = 0
+        for after, used in beats:
+            at += after * SECOND
+            writer.record_tick(
+                Tick(at, at, 3, 0, 0, 0),
+                [Sample(n, cpu=cpu, clients=clients) for n, (cpu, clients) in used.items()],
+            )
+            for number, values in used.items():
+                for resolution in (300, 3600):
+                    bucket = at - at % (resolution * SECOND)
+                    expected[resolution, bucket, number].append(values)
+        writer.end_watch(at)
+        rows = table(
+            db,
+            "SELECT resolution, bucket, listener_id, beats, cpu_sum, cpu_max,"
+            " clients_max FROM rollup",
+        )
+    assert {row[:3] for row in rows} == set(expected)
+    for *key, count, cpu_sum, cpu_max, clients_max in rows:
+        seen = expected[tuple(key)]  # type: ignore[index]
+        cpu = [each for each, _ in seen if each is not None]
+        clients = [each for _, each in seen if each is not None]
+        assert count == len(seen)
+        assert (cpu_max, clients_max) == (max(cpu, default=None), max(clients, default=None))
+        if len(cpu) == len(seen):
+            assert cpu_sum == sum(cpu)
+        elif not cpu:
+            assert cpu_sum is None
+        else:  # what could not be read never moves the mean out of what was
+            assert isinstance(cpu_sum, int)
+            assert min(cpu) - 1 <= cpu_sum / count <= max(cpu)
+
+
+def test_the_hour_has_what_a_killed_writer_counted_last(db: Path) -> None:
+    hour = 3600 * SECOND
+    with open_writer(db, HOST, 1) as writer:
+        writer.begin_watch(hour, PLAN)
+        (born,) = writer.record_changes(hour, [Opening(owned(), hour, Seen.POLL)])
+        for beat in range(3):
+            at = hour + beat * 10 * SECOND
+            writer.record_tick(Tick(at, at, 1, 0, 0, 0), [Sample(born.id, cpu=100)])
+    with open_writer(db, HOST, 1) as writer:
+        writer.begin_watch(2 * hour, PLAN)
+        writer.record_tick(Tick(2 * hour, 2 * hour, 1, 0, 0, 0), [Sample(born.id, cpu=900)])
+    assert table(db, "SELECT beats, cpu_sum, cpu_max FROM rollup WHERE resolution = 3600") == [
+        (3, 300, 100)
     ]
-    assert len(stored) == 4
+
+
+def test_an_older_database_is_brought_up_to_date_with_its_events_counted(db: Path) -> None:
+    made = sqlite3.connect(db, isolation_level=None)
+    made.executescript(migrations.STEPS[0])
+    made.executescript(f"""
+        PRAGMA user_version = 1;
+        PRAGMA application_id = {migrations.APPLICATION_ID};
+        INSERT INTO host VALUES (1, 'here', 'm1', 'Linux', 1, NULL, '', 0);
+        INSERT INTO program VALUES (1, x'00', 'nginx', '', '', ''), (2, x'01', 'dns', '', '', '');
+        """)
+    lives = [(80, "tcp", 1, 1), (80, "tcp", None, 1), (53, "udp", None, None), (53, "udp", 2, 2)]
+    for number, (port, protocol, of_event, of_life) in enumerate(lives, start=1):
+        opened, closed = number * 1700 * SECOND, number * 40_000 * SECOND
+        made.execute(
+            "INSERT INTO listener (id, host_id, protocol, family, address, port, user, program_id,"
+            " opened_at, opened_seen, closed_at, closed_seen)"
+            " VALUES (?, 1, ?, 'ipv4', '', ?, '', ?, ?, 'poll', ?, 'poll')",
+            (number, protocol, port, of_life, opened, closed),
+        )
+        for at, kind in ((opened, "opened"), (closed, "closed")):
+            made.execute(
+                "INSERT INTO event (host_id, at, kind, seen, listener_id, port, program_id)"
+                " VALUES (1, ?, ?, 'poll', ?, ?, ?)",
+                (at, kind, number, port, of_event),
+            )
+    made.close()
+    with open_writer(db, HOST, 1) as writer:
+        assert_counts_agree(db)
+        assert table(db, "SELECT sum(opened), sum(closed) FROM turnover WHERE resolution = 60") == [
+            (4, 4)
+        ]
+        writer.begin_watch(1, PLAN)
+        writer.record_changes(5, [Opening(owned(endpoint(53, "udp")), 5, Seen.POLL)])
+        assert_counts_agree(db)

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.history.plain import plain_history
+from benchmarks.history.plain import plain_count, plain_history
 from benchmarks.seed import seed
 from benchmarks.seeding.scale import DAY, HOUR, Scale
 from porteye_core.model import Filters, Protocol
 from porteye_core.store import search
+from porteye_core.store.frames import totals
 from porteye_core.store.order import Order
 from porteye_core.store.reader import open_reader
 from porteye_core.store.writer import Writer
@@ -48,6 +49,13 @@ def set_back(tmp_path_factory: pytest.TempPathFactory) -> Path:
             " FROM event e JOIN listener l ON l.id = e.listener_id,"
             " (SELECT 3600 AS resolution UNION ALL SELECT 86400)"
             " GROUP BY resolution, b, e.port, l.protocol, program"
+        )
+        connection.execute("DELETE FROM turnover")
+        connection.execute(
+            "INSERT INTO turnover SELECT resolution, at - at % (resolution * 1000000) AS b,"
+            " sum(kind = 'opened'), sum(kind = 'closed') FROM event,"
+            " (SELECT 60 AS resolution UNION ALL SELECT 3600 UNION ALL SELECT 86400)"
+            " GROUP BY resolution, b"
         )
         connection.commit()
     return db
@@ -93,6 +101,15 @@ def test_it_finds_what_reading_all_of_them_finds(
     assert some > 40
 
 
+def test_events_are_counted_as_reading_all_of_them_counts(reader: sqlite3.Connection) -> None:
+    draws = random.Random(8)
+    ports = [port for (port,) in reader.execute("SELECT DISTINCT port FROM event")]
+    for _ in range(400):
+        filters = random_filters(draws, ports)
+        wanted = reader.execute(*plain_count(filters)).fetchone()[0]
+        assert totals.event_count(reader, filters) == wanted, filters
+
+
 def test_all_events_of_a_range_of_time_lie_between_its_ids(reader: sqlite3.Connection) -> None:
     order, draws = Order(reader), random.Random(5)
     for _ in range(100):
@@ -120,3 +137,4 @@ def test_an_empty_history_has_no_events(db: Path, writer: Writer) -> None:
     with open_reader(db) as reader:
         for filters in (Filters(), Filters(ports=((1, 2),)), Filters(process="a", since=1)):
             assert search.newest(reader, filters) == []
+            assert totals.event_count(reader, filters) == 0

@@ -15,6 +15,7 @@ from streamlit.runtime.context import ContextProxy
 from streamlit.testing.v1 import AppTest
 
 from porteye_core import config, dashboard
+from porteye_core.filters import MOST_RECORDS
 from porteye_core.store import migrations
 from porteye_core.store.sqlite import open_writer
 from porteye_core.ui.context import View
@@ -153,10 +154,13 @@ def test_a_wrong_value_in_the_url_is_said_and_leaves_the_default(
 ) -> None:
     page = open_page(seeded.db, monkeypatch, {name: value})
     assert len(table(page)) == 4
-    assert len(page.error) == 1
+    assert [error.value for error in page.sidebar.error] == [
+        error.value for error in page.main.error
+    ]
+    assert len(page.sidebar.error) == 1
     assert literal(said) in page.error[0].value
     assert value not in address(page).values()
-    assert len(page.run().error) == 1  # until the field is changed
+    assert len(page.run().sidebar.error) == 1  # until the field is changed
     if name in ("range", "protocol"):
         assert not page.selectbox(key=name).set_value({"range": "1h"}.get(name, "udp")).run().error
 
@@ -190,7 +194,7 @@ HOSTILE = "![](http://evil.invalid/a.png) :red[x] :material/home: $a$ www.evil.i
 
 def test_what_is_quoted_is_never_markup(seeded: Instant, monkeypatch: pytest.MonkeyPatch) -> None:
     page = open_page(seeded.db, monkeypatch, {"port": HOSTILE, "protocol": HOSTILE})
-    said = [error.value for error in page.error]
+    said = [error.value for error in page.sidebar.error]
     assert len(said) == 2
     for text in said:
         assert "\\!\\[\\]\\(http\\:\u2060//evil" in text
@@ -260,8 +264,13 @@ def test_history_is_newest_first_and_as_long_as_asked(page: AppTest) -> None:
     page.number_input(key="limit").set_value(2).run()
     history = switch(page, "history")
     assert list(table(history)["kind"]) == ["opened", "closed"]
+    history.number_input(key="limit").set_value(MOST_RECORDS + 1).run()
+    assert f"“{MOST_RECORDS + 1}” is not a number of records." in history.error[0].value
+    assert literal(f"Use 1 to {MOST_RECORDS}.") in history.error[0].value
+    assert len(table(history)) == 2
+    assert address(history) == {"limit": "2"}
     assert "Showing the newest 2 of 6 events." in texts(history)
-    assert len(history.get("download_button")) == 1
+    assert len(history.get("download_button")) == 2
 
 
 def test_a_time_range_bounds_the_history(page: AppTest) -> None:
@@ -269,23 +278,6 @@ def test_a_time_range_bounds_the_history(page: AppTest) -> None:
     assert len(table(history)) == 6
     history.selectbox(key="range").set_value("15m").run()
     assert list(table(history)["kind"]) == ["opened"]
-
-
-def test_activity_draws_three_charts_of_the_range(page: AppTest) -> None:
-    activity = switch(page, "timeline")
-    assert not activity.exception
-    charts = activity.get("plotly_chart")
-    assert len(charts) == 3
-    assert "python3" in charts[2].proto.spec
-    assert "Events per minute" in charts[1].proto.spec
-    activity.text_input(key="port").set_value("1").run()
-    assert activity.get("plotly_chart") == []
-    assert "No listener that the filters let through" in texts(activity)
-
-
-def test_a_timeline_that_is_cut_says_how_many_it_left_out(page: AppTest) -> None:
-    page.number_input(key="limit").set_value(2).run()
-    assert "Lives, the latest 2 of 5" in texts(switch(page, "timeline"))
 
 
 def test_filters_that_match_nothing_say_so(page: AppTest) -> None:
@@ -298,7 +290,7 @@ def test_a_stopped_monitor_is_said_before_its_last_table(
     abandoned: Instant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page = open_page(abandoned.db, monkeypatch)
-    assert "The monitor is not running." in page.warning[0].value
+    assert "The monitor is not running:" in page.warning[0].value
     assert config.monitor_command(abandoned.db) in page.warning[0].value
     assert len(table(page)) == 4
     assert "Not running" in texts(page)

@@ -1,5 +1,6 @@
 """The API's description as one page, without a script or anything from the network."""
 
+import re
 from html import escape
 from typing import Any
 
@@ -35,7 +36,7 @@ def _operation(path: str, method: str, operation: dict[str, Any], schema: dict[s
     fields = _fields(operation["responses"].get("200", {}), schema)
     return (
         f"<h2><code>{method.upper()} /api{escape(path)}</code></h2>"
-        f"<p>{escape(operation.get('description', ''))}</p>"
+        f"<p>{_prose(operation.get('description', ''))}</p>"
         + _table(
             "Parameter",
             [
@@ -68,5 +69,10 @@ def _meaning(described: dict[str, Any], shape: dict[str, Any]) -> str:
 def _table(head: str, lines: list[tuple[str, str]]) -> str:
     if not lines:
         return ""
-    body = "".join(f"<tr><td><code>{escape(name)}</code><td>{escape(text)}" for name, text in lines)
+    body = "".join(f"<tr><td><code>{escape(name)}</code><td>{_prose(text)}" for name, text in lines)
     return f"<table><tr><th>{head}<th>Meaning{body}</table>"
+
+
+def _prose(text: str) -> str:
+    """A description as HTML: what stands between backquotes is code."""
+    return re.sub("`([^`]+)`", r"<code>\1</code>", escape(text))

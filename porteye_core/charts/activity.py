@@ -3,51 +3,80 @@
 import pandas as pd
 import plotly.graph_objects as go
 
-from porteye_core.charts.figure import CLOSED, OPENED, PALETTE, Span, finished, whole_numbers
+from porteye_core.charts.figure import (
+    CLOSED,
+    OPENED,
+    PALETTE,
+    Span,
+    finished,
+    moments,
+    wall,
+    whole_numbers,
+)
+
+_HEIGHT = 240
+_STRIPES = {"shape": "\\", "size": 4, "solidity": 0.6}
 
 
 def open_listeners(turnover: pd.DataFrame, gaps: pd.DataFrame, span: Span) -> go.Figure:
     """How many listeners were open over time, as steps: each bucket's count stands at its end."""
+    at = turnover["end"].where(lambda end: end < span[1], span[1])
     figure = go.Figure(
         go.Scatter(
-            x=turnover["end"].where(lambda end: end < span[1], span[1]),
+            x=wall(at),
             y=turnover["open"],
             mode="lines",
             line={"shape": "hv", "color": PALETTE[0], "width": 2},
             fill="tozeroy",
             fillcolor="rgba(0, 114, 178, 0.15)",
             name="open",
-            hovertemplate="%{y} open<br>%{x}<extra></extra>",
+            customdata=moments(at, "s"),
+            hovertemplate="%{y} open<br>%{customdata}<extra></extra>",
         )
     )
-    figure.update_yaxes(**whole_numbers(turnover["open"].max()))
-    return finished(figure, gaps, span, "Listeners open", height=280)
+    figure.update_yaxes(**whole_numbers(turnover["open"].max()), rangemode="tozero")
+    return finished(figure, gaps, span, "Listeners open", _HEIGHT)
 
 
 def turnover(buckets: pd.DataFrame, gaps: pd.DataFrame, span: Span, bucket: str) -> go.Figure:
     """Opens above and closes below the line, per bucket; `bucket` says how long one is."""
     # Plotly measures lengths on a time axis in milliseconds, and centres bars unless told.
     width = (buckets["end"] - buckets["at"]).dt.total_seconds() * 1000
-    within = {"x": buckets["at"], "width": width, "offset": 0}
+    within = {"x": wall(buckets["at"]), "width": width, "offset": 0}
+    when = [
+        f"{begin}<br>to {end}"
+        for begin, end in zip(
+            moments(buckets["at"], "s"), moments(buckets["end"], "s"), strict=True
+        )
+    ]
     figure = go.Figure(
         [
             go.Bar(
                 **within,
                 y=buckets["opened"],
+                customdata=when,
                 name="opened",
                 marker={"color": OPENED},
-                hovertemplate="%{y} opened<br>%{x}<extra></extra>",
+                hovertemplate="%{y} opened<br>%{customdata}<extra></extra>",
             ),
             go.Bar(
                 **within,
                 y=-buckets["closed"],
-                customdata=buckets["closed"],
+                customdata=list(zip(buckets["closed"], when, strict=True)),
                 name="closed",
-                marker={"color": CLOSED, "pattern": {"shape": "/"}},
-                hovertemplate="%{customdata} closed<br>%{x}<extra></extra>",
+                marker={"color": CLOSED, "pattern": _STRIPES},
+                hovertemplate="%{customdata[0]} closed<br>%{customdata[1]}<extra></extra>",
             ),
         ]
     )
     figure.update_layout(barmode="relative", bargap=0.1)
-    figure.update_yaxes(**whole_numbers(buckets[["opened", "closed"]].max().max()))
-    return finished(figure, gaps, span, f"Events per {bucket}", height=280)
+    figure.update_yaxes(**_both_ways(int(buckets[["opened", "closed"]].max().max())))
+    return finished(figure, gaps, span, f"Events per {bucket}", _HEIGHT)
+
+
+def _both_ways(highest: int) -> dict[str, object]:
+    """Counts that grow upwards and downwards, none of them negative."""
+    steps = (digit * 10**power for power in range(12) for digit in (1, 2, 5))
+    step = next(step for step in steps if step * 3 >= highest)
+    ticks = range(-3 * step, 3 * step + 1, step)
+    return {"tickvals": list(ticks), "ticktext": [f"{abs(tick):,}" for tick in ticks]}

@@ -1,5 +1,8 @@
 """What every figure shares: colours, frame, axes, and what is drawn where nobody watched."""
 
+from typing import Any, Literal
+
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
@@ -8,11 +11,24 @@ import plotly.graph_objects as go
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8A7C00", "#7B61C4")
 OTHERS = "#8A8F98"
 OPENED, CLOSED = "#009E73", "#D55E00"
-_UNWATCHED = "rgba(128, 128, 128, 0.35)"
+NOT_WATCHED = "not watched"
 
 Span = tuple[pd.Timestamp, pd.Timestamp]  # the range that every chart of a page shows
 FRAME_HEIGHT = 130  # pixels around the rows or the plot of a figure
 _LEFT = 76  # pixels: charts that stand below each other share one time axis
+_NARROWEST_GAP = 1 / 400  # of the range: three pixels, so that a minute shows in a day
+_MICROS = np.dtype("datetime64[us]")
+_UNWATCHED: dict[str, Any] = {
+    "fillcolor": "rgba(128, 128, 128, 0.25)",
+    # Plotly's own size of 8 leaves a gap of a few pixels without a line.
+    "fillpattern": {
+        "shape": "/",
+        "size": 5,
+        "solidity": 0.35,
+        "fgcolor": "rgba(128, 128, 128, 1)",
+        "bgcolor": "rgba(128, 128, 128, 0.25)",
+    },
+}
 
 
 def text(value: object) -> str:
@@ -20,27 +36,94 @@ def text(value: object) -> str:
     return str(value).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
+def wall(times: "pd.Series[Any]") -> "pd.Series[Any]":
+    """Times as the reader's clock shows them, which is what Plotly draws: it knows no zones."""
+    here: pd.Series[Any] = times.dt.tz_localize(None)
+    return here
+
+
+def moments(times: "pd.Series[Any]", unit: Literal["s", "ms"] = "ms") -> list[str]:
+    """Each time on the reader's clock, and in UTC beside it; to the second or the millisecond."""
+    here = _texts(wall(times), unit)
+    if str(times.dt.tz) == "UTC":
+        return [f"{each} UTC" for each in here]
+    there = _texts(times.dt.tz_convert("UTC").dt.tz_localize(None), unit)
+    return [
+        f"{each} ({utc[len('2026-01-01 ') :] if each[:10] == utc[:10] else utc} UTC)"
+        for each, utc in zip(here, there, strict=True)
+    ]
+
+
 def whole_numbers(highest: int) -> dict[str, object]:
     """An axis of counts has no half ones between few whole ones."""
     return {"dtick": 1} if highest < 6 else {"tickformat": ",d"}
 
 
+def row_axis(rows: list[tuple[int, str]]) -> dict[str, object]:
+    """An axis with a line for each port, the first on top; see `heights`."""
+    return {
+        "tickvals": list(range(len(rows))),
+        "ticktext": [f"{port}/{protocol}" for port, protocol in reversed(rows)],
+        "range": [-0.5, len(rows) - 0.5],
+    }
+
+
+def heights(rows: list[tuple[int, str]]) -> dict[tuple[int, str], int]:
+    """Where on a `row_axis` each port's line is."""
+    return {row: len(rows) - 1 - place for place, row in enumerate(rows)}
+
+
 def finished(
     figure: go.Figure, gaps: pd.DataFrame, span: Span, y_title: str, height: int
 ) -> go.Figure:
-    """The figure over this range, with the gaps of the watch drawn across it."""
-    for start, end in zip(gaps["start"], gaps["end"], strict=True):
-        # Above the bars: a life that goes on under it was not watched there.
-        figure.add_vrect(
-            x0=start, x1=end, fillcolor=_UNWATCHED, line_width=0, layer="above", name="not watched"
-        )
+    """The figure over this range, with the gaps of the watch hatched across it."""
+    if len(gaps):
+        figure.add_trace(_hatching(gaps, span))
     figure.update_layout(
         height=height,
         margin={"l": _LEFT, "r": 8, "t": 24, "b": 8},
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
         showlegend=True,
         hoverlabel={"align": "left"},
+        hovermode="closest",
+        yaxis2={"overlaying": "y", "range": [0, 1], "visible": False, "fixedrange": True},
     )
-    figure.update_xaxes(type="date", range=list(span))
-    figure.update_yaxes(title_text=y_title, automargin=False, rangemode="tozero")
+    start, end = (edge.tz_localize(None) for edge in span)
+    # What narrows one chart narrows all: a zoom of one alone would tell them apart.
+    figure.update_xaxes(type="date", range=[start, end], fixedrange=True)
+    figure.update_layout(
+        yaxis={"title": {"text": y_title}, "automargin": False, "fixedrange": True},
+    )
     return figure
+
+
+def _hatching(gaps: pd.DataFrame, span: Span) -> go.Scatter:
+    """Above the bars: a life that goes on under it was not watched there."""
+    x: list[pd.Timestamp | None] = []
+    y: list[int | None] = []
+    least = (span[1] - span[0]) * _NARROWEST_GAP
+    for start, end in zip(gaps["start"], gaps["end"], strict=True):
+        widened = max(pd.Timedelta(0), least - (end - start)) / 2
+        left, right = (
+            edge.tz_localize(None)
+            for edge in (max(start - widened, span[0]), min(end + widened, span[1]))
+        )
+        x += [left, left, right, right, left, None]
+        y += [0, 1, 1, 0, 0, None]
+    return go.Scatter(
+        x=x,
+        y=y,
+        yaxis="y2",
+        mode="none",
+        fill="toself",
+        hoverinfo="skip",
+        name=NOT_WATCHED,
+        showlegend=True,
+        **_UNWATCHED,
+    )
+
+
+def _texts(times: "pd.Series[Any]", unit: Literal["s", "ms"]) -> list[str]:
+    # numpy writes a thousand times in the time that strftime takes for thirty.
+    written = np.datetime_as_string(times.to_numpy(_MICROS), unit=unit)
+    return [str(each).replace("T", " ") for each in written]

@@ -1,74 +1,144 @@
 """A bar for each life of a listener."""
 
-from collections.abc import Hashable, Iterator, Mapping
+import zlib
 from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
 
-from porteye_core.charts.figure import FRAME_HEIGHT, OTHERS, PALETTE, Span, finished, text
+from porteye_core.charts.figure import (
+    FRAME_HEIGHT,
+    OTHERS,
+    PALETTE,
+    Span,
+    finished,
+    heights,
+    row_axis,
+    text,
+    wall,
+)
+from porteye_core.charts.stories import several, stories
 
-_ROW_HEIGHT, _BAR_SHARE, _FEWEST_ROWS = 22, 0.65, 4
+_ROW_HEIGHT, _BAR, _FEWEST_ROWS = 22, 14, 4  # pixels, pixels, rows
 _LONGEST_NAME = 40
+SEVERAL = "several programs"
+_NARROWEST_EDGE = 1 / 2000  # of the range: narrower than a pixel, a soft edge is none
+_UNBOUNDED_EDGE = 1 / 50  # where nobody knows how far back it reaches
 
 
-def timeline(lives: pd.DataFrame, gaps: pd.DataFrame, span: Span) -> go.Figure:
-    """One bar for each life, in a row for each port, coloured by program."""
+def timeline(
+    lives: pd.DataFrame,
+    merged: pd.DataFrame,
+    rows: list[tuple[int, str]],
+    gaps: pd.DataFrame,
+    span: Span,
+) -> go.Figure:
+    """A line for each port, with a bar for each life or, of `merged`, for each stretch in which
+    any was open, coloured by program. Where an edge is not exact, a paler part shows the time in
+    which it lies.
+    """
     figure = go.Figure()
-    since, until = span
-    rows = [
-        f"{port}/{protocol}"
-        for port, protocol in zip(lives["port"], lives["protocol"], strict=True)
-    ]
-    start = lives["opened_at"].where(lives["opened_at"] > since, since)
-    end = lives["closed_at"].where(lives["closed_at"] < until, until)
-    drawn = lives.assign(
-        row=rows, start=start, milliseconds=(end - start).dt.total_seconds() * 1000
+    drawn_rows = max(_FEWEST_ROWS, len(rows))
+    # In rows, which are taller where few.
+    thickness = _BAR / _ROW_HEIGHT * len(rows) / drawn_rows
+    place = heights(rows)
+    colors = _colors(pd.concat([lives["process"], merged["process"]]).astype("str"))
+    for part, story in ((lives, stories(lives)), (merged, several(merged))):
+        pairs = zip(part["port"], part["protocol"], strict=True)
+        part["row"], part["story"] = [place[pair] for pair in pairs], story
+        part["legend"] = [colors[name][0] for name in part["process"]]
+    known = lives["closed_from"].fillna(lives["closed_at"])
+    layers = (
+        (_within(lives["opened_at"], known, lives, span), _sharp),
+        (_soft_edges(lives, span), _soft),
+        (_within(merged["start"], merged["end"], merged, span), _striped),
     )
-    order = sorted(set(rows), key=lambda row: (int(row.split("/")[0]), row), reverse=True)
-    figure.update_yaxes(type="category", dtick=1, categoryorder="array", categoryarray=order)
-    drawn_rows = max(_FEWEST_ROWS, len(order))
-    thickness = _BAR_SHARE * len(order) / drawn_rows  # in rows, which are taller where few
-    for name, color, own in _by_color(drawn):
-        figure.add_trace(_bars(own, name, color, thickness))
+    by_color = [(dict(tuple(bars.groupby("legend"))), look) for bars, look in layers]
+    for name, color in dict.fromkeys(colors.values()):
+        shown = True
+        for bars, look in by_color:
+            if name in bars:
+                figure.add_trace(_bars(bars[name], thickness, name, look(color), shown=shown))
+                shown = False
     figure.update_layout(barmode="overlay")
-    height = FRAME_HEIGHT + _ROW_HEIGHT * drawn_rows
-    return finished(figure, gaps, span, "", height=height)
+    figure.update_yaxes(**row_axis(rows))
+    return finished(figure, gaps, span, "", FRAME_HEIGHT + _ROW_HEIGHT * drawn_rows)
 
 
-def _bars(lives: pd.DataFrame, name: str, color: str, thickness: float) -> go.Bar:
+def _sharp(color: str) -> dict[str, Any]:
+    # A life shorter than a pixel keeps its outline.
+    return {"color": color, "line": {"color": color, "width": 2}}
+
+
+def _soft(color: str) -> dict[str, Any]:
+    return {"color": color, "opacity": 0.4, "line": {"width": 0}}
+
+
+def _striped(color: str) -> dict[str, Any]:
+    # Along the bar: across it they would look like many short lives.
+    stripes = {"shape": "-", "size": 4, "solidity": 0.4, "fillmode": "replace"}
+    return {"color": color, "pattern": stripes, "line": {"color": color, "width": 1}}
+
+
+def _soft_edges(lives: pd.DataFrame, span: Span) -> pd.DataFrame:
+    unbounded = (span[1] - span[0]) * _UNBOUNDED_EDGE
+    opened_from = lives["opened_from"].fillna(lives["opened_at"] - unbounded)
+    closed = lives[lives["closed_at"].notna() & lives["closed_from"].notna()]
+    since = closed["closed_from"].where(lambda at: at > closed["opened_at"], closed["opened_at"])
+    both = pd.concat(
+        [
+            _within(opened_from, lives["opened_at"], lives, span),
+            _within(since, closed["closed_at"], closed, span),
+        ]
+    )
+    return both[both["end"] - both["start"] > (span[1] - span[0]) * _NARROWEST_EDGE]
+
+
+def _within(
+    start: "pd.Series[Any]", end: "pd.Series[Any]", bars: pd.DataFrame, span: Span
+) -> pd.DataFrame:
+    """Bars from start to end, cut to the range; one without an end reaches to the range's."""
+    begin, finish = _cut(start, span), _cut(end.fillna(span[1]), span)
+    return bars.assign(start=begin, end=finish.where(finish > begin, begin))
+
+
+def _cut(times: "pd.Series[Any]", span: Span) -> "pd.Series[Any]":
+    begun = times.where(times > span[0], span[0])
+    return begun.where(begun < span[1], span[1])
+
+
+def _bars(
+    bars: pd.DataFrame, thickness: float, name: str, look: dict[str, Any], *, shown: bool
+) -> go.Bar:
     return go.Bar(
-        base=lives["start"],
-        # In milliseconds, as in turnover(). A life shorter than a pixel keeps its outline.
-        x=lives["milliseconds"],
-        y=lives["row"],
+        base=wall(bars["start"]),
+        # Plotly measures lengths on a time axis in milliseconds.
+        x=(bars["end"] - bars["start"]).dt.total_seconds() * 1000,
+        y=bars["row"],
         width=thickness,
         orientation="h",
         name=name,
-        marker={"color": color, "line": {"color": color, "width": 2}},
-        customdata=[_story(life) for life in lives.to_dict("records")],
+        legendgroup=name,
+        showlegend=shown,
+        marker=look,
+        customdata=bars["story"],
         hovertemplate="%{customdata}<extra></extra>",
     )
 
 
-def _story(life: Mapping[Hashable, Any]) -> str:
-    opened, closed = pd.Timestamp(life["opened_at"]), pd.Timestamp(life["closed_at"])
-    before = "before " if life["opened_seen"] == "gap" else ""
-    end = "still open" if pd.isna(closed) else f"closed {closed:%Y-%m-%d %H:%M:%S}"
-    pid = "" if pd.isna(life["pid"]) else f", pid {life['pid']}"
-    where = f"{life['protocol']} {life['address']} port {life['port']}"
-    begin = f"opened {before}{opened:%Y-%m-%d %H:%M:%S}"
-    return f"{text(life['process'])}{pid}<br>{where}<br>{begin}<br>{end}"
-
-
-def _by_color(lives: pd.DataFrame) -> Iterator[tuple[str, str, pd.DataFrame]]:
-    """The most frequent programs, with a colour each; the others share grey and one name."""
-    programs = lives["process"].astype("str")
-    names = list(programs.value_counts().index)
-    for name, color in zip(names, PALETTE, strict=False):
-        yield _legend(name), color, lives[programs == name]
-    if others := names[len(PALETTE) :]:
-        yield f"{len(others)} more", OTHERS, lives[programs.isin(others)]
+def _colors(named: "pd.Series[str]") -> dict[str, tuple[str, str]]:
+    """For each program its name in the legend and its colour: the most frequent have one each, the
+    others share grey and one name."""
+    names = [name for name in named.value_counts().index if name != SEVERAL]
+    free, found = list(PALETTE), {}
+    for name in names[: len(PALETTE)]:
+        # By its name, so that it mostly keeps its colour when the range changes.
+        color = PALETTE[zlib.crc32(name.encode()) % len(PALETTE)]
+        free.remove(color := color if color in free else free[0])
+        found[name] = _legend(name), color
+    others = names[len(PALETTE) :]
+    found |= dict.fromkeys(others, (f"{len(others)} more", OTHERS))
+    return found | {SEVERAL: (SEVERAL, OTHERS)}
 
 
 def _legend(name: str) -> str:

@@ -1,52 +1,59 @@
-"""Which samples are worth a row: a missing one means unchanged.
+"""Pure: which samples are worth a row. One that is not stored means: as the one before it.
 
-Most listeners idle, and a row for each at every beat would be most of the database.
+The bands are what a person would not call a change: half a percent of a core or a tenth of the
+use, two percent of the memory and at least 64 pages. Clients, queue and backlog are exact.
 """
 
 from collections.abc import Iterable, Sequence
 
 from porteye_core.model import Sample
 
-# A listener's newest sample is never older than this and a beat, so that readers need not search.
+# Everybody who reads the newest sample of a listener looks back as far as this.
 KEEP_ALIVE_US = 5 * 60 * 1_000_000
-# What a person would call the same: half a percent of a core, or a tenth of what it was; the
-# memory within 1 MiB or a twentieth.
-_CPU, _CPU_SHARE = 50, 10
-_RSS, _RSS_SHARE = 1 << 20, 20
+_CPU, _CPU_SHARE = 50, 0.1  # hundredths of a percent of one core
+_RSS, _RSS_SHARE = 262_144, 0.02  # bytes
 
 
 class DeadBand:
-    """Remembers what was stored last of each listener."""
+    """Remembers the latest stored sample of each listener."""
 
-    def __init__(self) -> None:
-        self._stored: dict[int, tuple[Sample, int]] = {}
+    def __init__(self, beat_us: int) -> None:
+        """`beat_us`: between two beats; a beat may come so late, and no sample gets too old."""
+        self._longest = KEEP_ALIVE_US - beat_us
+        self._stored: dict[int, tuple[int, Sample]] = {}
 
-    def moved(self, samples: Iterable[Sample], elapsed: int) -> list[Sample]:
-        """Those that differ from what is stored, or whose stored one has become old."""
-        return [each for each in samples if self._differs(each, elapsed)]
+    def moved(self, at: int, samples: Iterable[Sample]) -> list[Sample]:
+        """The samples to store: of new listeners, past the band, and those due to show again."""
+        return [each for each in samples if self._is_due(at, each)]
 
-    def keep(self, stored: Sequence[Sample], elapsed: int) -> None:
-        """Remember that these have been stored at this time of a clock that never steps."""
-        for each in stored:
-            self._stored[each.listener_id] = each, elapsed
-        stale = [n for n, (_, at) in self._stored.items() if elapsed - at > 2 * KEEP_ALIVE_US]
-        for number in stale:  # closed since
-            del self._stored[number]
-
-    def _differs(self, sample: Sample, elapsed: int) -> bool:
-        found = self._stored.get(sample.listener_id)
-        if found is None or elapsed - found[1] >= KEEP_ALIVE_US:
-            return True
-        last = found[0]
+    def _is_due(self, at: int, sample: Sample) -> bool:
+        known = self._stored.get(sample.listener_id)
+        # A clock that was set, forward or back, makes every sample due.
         return (
-            (sample.clients, sample.queue, sample.backlog)
-            != (last.clients, last.queue, last.backlog)
-            or _moved(sample.cpu, last.cpu, _CPU, _CPU_SHARE)
-            or _moved(sample.rss, last.rss, _RSS, _RSS_SHARE)
+            known is None or not 0 <= at - known[0] < self._longest or has_moved(known[1], sample)
         )
 
+    def remember(self, at: int, stored: Sequence[Sample]) -> None:
+        """Compare with these from now on: the database has taken them."""
+        for each in stored:
+            self._stored[each.listener_id] = at, each
 
-def _moved(value: int | None, last: int | None, least: int, share: int) -> bool:
-    if value is None or last is None:
-        return value is not last
-    return abs(value - last) > max(least, last // share)
+    def forget(self, listeners: Iterable[int]) -> None:
+        """These have closed."""
+        for number in listeners:
+            self._stored.pop(number, None)
+
+
+def has_moved(before: Sample, now: Sample) -> bool:
+    """Whether a sample says something else than the one before."""
+    return (
+        (before.clients, before.queue, before.backlog) != (now.clients, now.queue, now.backlog)
+        or _is_past(before.cpu, now.cpu, _CPU, _CPU_SHARE)
+        or _is_past(before.rss, now.rss, _RSS, _RSS_SHARE)
+    )
+
+
+def _is_past(before: int | None, now: int | None, least: int, share: float) -> bool:
+    if before is None or now is None:
+        return before is not now
+    return abs(now - before) > max(least, share * before)

@@ -42,7 +42,8 @@ def history_csv(connection: sqlite3.Connection, filters: Filters) -> Iterator[st
 
 
 def history_json(connection: sqlite3.Connection, filters: Filters) -> Iterator[str]:
-    """The same as a JSON array of what /api/history answers, a line for each."""
+    """The same as a JSON array of what /api/history answers, a line for each; nothing is put before
+    a text, for no spreadsheet runs what stands in JSON."""
     before_line = "[\n"
     for rows in _chunks(connection, filters):
         piece = io.StringIO()

@@ -6,10 +6,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from porteye_core.model import Filters
+from porteye_core.store.dead_band import KEEP_ALIVE_US
 
-# A sample is stored at least every 5 minutes: one older than this and an interval between samples
-# says nothing about now.
-FRESH_US = 6 * 60 * 1_000_000
+# The writer stores no sample while nothing moves, and one at least this often: what is older than
+# this and an interval between samples says nothing about now.
+FRESH_US = KEEP_ALIVE_US
 
 
 class Question(NamedTuple):
@@ -75,73 +76,9 @@ def events(ids: Sequence[int]) -> Question:
     )
 
 
-def event_count(filters: Filters) -> Question:
-    """How many events the filters let through."""
-    where, parameters = _events(filters)
-    return Question(
-        f"SELECT count(*) FROM event e JOIN listener l ON l.id = e.listener_id WHERE {where}",
-        parameters,
-    )
-
-
-def turnover(filters: Filters, bucket_us: int) -> Question:
-    """Opens and closes in each bucket that has any; a bucket is named by its first microsecond."""
-    where, parameters = _events(filters)
-    return Question(
-        f"""
-        SELECT e.at / ?1 * ?1 AS bucket, sum(e.kind = 'opened') AS opened,
-            sum(e.kind = 'closed') AS closed
-        FROM event e JOIN listener l ON l.id = e.listener_id
-        WHERE {where} GROUP BY bucket ORDER BY bucket
-        """.replace("?1", str(int(bucket_us))),
-        parameters,
-    )
-
-
-def open_at(filters: Filters, moment: int) -> Question:
-    """How many listeners were open at a moment."""
-    where, parameters = matching(filters, "l.port", "l.program_id", "l.protocol")
-    return Question(
-        f"""
-        SELECT count(*) FROM listener l
-        WHERE l.opened_at <= ? AND (l.closed_at IS NULL OR l.closed_at > ?) AND {where}
-        """,
-        (moment, moment, *parameters),
-    )
-
-
-def lives(filters: Filters, since: int, until: int) -> Question:
-    """The lives that overlap a range, the latest first, and in `total` how many there are."""
-    where, parameters = matching(filters, "l.port", "l.program_id", "l.protocol")
-    return Question(
-        f"""
-        SELECT l.id, l.protocol, l.address, l.port, l.opened_at, l.closed_at, l.opened_seen,
-            l.closed_seen, l.hidden, p.pid, g.name AS process, g.cmdline,
-            count(*) OVER () AS total
-        FROM listener l
-        LEFT JOIN process p ON p.id = l.process_id
-        LEFT JOIN program g ON g.id = l.program_id
-        WHERE l.opened_at <= ? AND (l.closed_at IS NULL OR l.closed_at >= ?) AND {where}
-        ORDER BY l.opened_at DESC, l.id DESC LIMIT ?
-        """,
-        (until, since, *parameters, filters.limit),
-    )
-
-
 def rows(connection: sqlite3.Connection, question: Question) -> Iterator[sqlite3.Row]:
     """The answer, row by row."""
     return iter(connection.execute(*question))
-
-
-def _events(filters: Filters) -> tuple[str, tuple[Any, ...]]:
-    where, parameters = matching(filters, "e.port", "e.program_id", "l.protocol")
-    if filters.since is not None:
-        where += " AND e.at >= ?"
-        parameters += (filters.since,)
-    if filters.until is not None:
-        where += " AND e.at <= ?"
-        parameters += (filters.until,)
-    return where, parameters
 
 
 def matching(
@@ -167,10 +104,11 @@ def matching(
 def process_condition(text: str) -> Question:
     """Whose name or command line has this text in it, whatever its case: a condition on program."""
     where = r"(name LIKE ? ESCAPE '\' OR cmdline LIKE ? ESCAPE '\')"
-    return Question(where, (_like(text),) * 2)
+    return Question(where, (like(text),) * 2)
 
 
-def _like(text: str) -> str:
+def like(text: str) -> str:
+    """The LIKE pattern that finds this text anywhere; a backslash escapes in it."""
     for special in ("\\", "%", "_"):
         text = text.replace(special, "\\" + special)
     return f"%{text}%"

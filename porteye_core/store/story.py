@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from porteye_core.exposure import Exposure, exposure
 from porteye_core.model import Ancestor, Hidden, Protocol, Seen
 
-_COLUMNS = """
+LIFE_COLUMNS = """
 SELECT l.id, l.protocol, l.address, l.port, coalesce(l.netns != h.netns, 0) AS elsewhere,
     l.opened_at, l.closed_at, l.opened_seen, l.closed_seen, l.hidden, p.pid, p.started_at,
     coalesce(g.name, '') AS process, coalesce(g.user, l.user) AS user,
@@ -60,7 +60,7 @@ class Held:
 
 def life(connection: sqlite3.Connection, number: int) -> Life | None:
     """The listener of this number, None if there is none."""
-    row = connection.execute(f"{_COLUMNS} WHERE l.id = ?", (number,)).fetchone()
+    row = connection.execute(f"{LIFE_COLUMNS} WHERE l.id = ?", (number,)).fetchone()
     return None if row is None else life_of(row)
 
 
@@ -78,7 +78,7 @@ def holders(connection: sqlite3.Connection, number: int) -> list[Held]:
 def earlier(connection: sqlite3.Connection, of: Life, limit: int) -> list[Life]:
     """The lives of the same port that began before this one, the latest first."""
     rows = connection.execute(
-        f"{_COLUMNS} WHERE l.protocol = ? AND l.id IN (SELECT listener_id FROM event"
+        f"{LIFE_COLUMNS} WHERE l.protocol = ? AND l.id IN (SELECT listener_id FROM event"
         " WHERE port = ? AND kind = 'opened' AND listener_id < ? ORDER BY id DESC LIMIT ?)"
         " ORDER BY l.id DESC",
         # Of both protocols: the index knows the port alone.
@@ -92,7 +92,7 @@ def siblings(connection: sqlite3.Connection, of: Life) -> list[Life]:
     if of.program is None:
         return []
     rows = connection.execute(
-        f"{_COLUMNS} WHERE l.closed_at IS NULL AND l.program_id = ? AND l.id != ?"
+        f"{LIFE_COLUMNS} WHERE l.closed_at IS NULL AND l.program_id = ? AND l.id != ?"
         " ORDER BY l.port, l.address",
         (of.program, of.id),
     )
@@ -128,6 +128,7 @@ def life_of(row: sqlite3.Row) -> Life:
 def candidates(connection: sqlite3.Connection, limit: int) -> list[Life]:
     """What is open, by port: the listeners to choose from."""
     rows = connection.execute(
-        f"{_COLUMNS} WHERE l.closed_at IS NULL ORDER BY l.port, l.address, l.id LIMIT ?", (limit,)
+        f"{LIFE_COLUMNS} WHERE l.closed_at IS NULL ORDER BY l.port, l.address, l.id LIMIT ?",
+        (limit,),
     )
     return [life_of(row) for row in rows]

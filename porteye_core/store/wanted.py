@@ -44,6 +44,22 @@ class Wanted:
             return Keys("e.port", ports)
         return None
 
+    @property
+    def is_indexed(self) -> bool:
+        """Whether the entries of one index, of ports or of programs, tell all that is wanted."""
+        return self.protocol is None and (self.ports is None or self.programs is None)
+
+    @cached_property
+    def apart(self) -> list[tuple[int, int]]:
+        """The ranges of ports without those that others have in them already."""
+        found: list[tuple[int, int]] = []
+        for low, high in sorted(self.ports or ()):
+            if found and low <= found[-1][1]:
+                found[-1] = found[-1][0], max(found[-1][1], high)
+            else:
+                found.append((low, high))
+        return found
+
     @cached_property
     def condition(self) -> Question:
         """On a row `e` of event; it leads SQLite to no index but that of the rowid."""
@@ -68,18 +84,22 @@ class Wanted:
 
     def counted_ports(self, resolution_us: int, bucket: int) -> list[int]:
         """The ports of what activity has of it in this bucket."""
-        return self._counted("DISTINCT port", resolution_us, bucket)
+        return self._counted("DISTINCT a.port", resolution_us, bucket)
+
+    @cached_property
+    def counted(self) -> Question:
+        """On a row `a` of activity."""
+        narrow = self._narrow("a.port", "+a.program_id")
+        if self.protocol is None:
+            return narrow
+        return Question(f"{narrow.sql} AND a.protocol = ?", (*narrow.parameters, self.protocol))
 
     def _counted(self, what: str, resolution_us: int, bucket: int, end: str = "") -> list[int]:
-        narrow = self._narrow("port", "+program_id")
-        protocol = "AND protocol = ?" if self.protocol else ""
+        where, parameters = self.counted
         found = self._connection.execute(
-            f"SELECT {what} FROM activity WHERE resolution = ? AND bucket = ? AND {narrow.sql}"
-            f" {protocol} {end}",
-            (
-                *(resolution_us // 1_000_000, bucket, *narrow.parameters),
-                *([self.protocol] if self.protocol else []),
-            ),
+            f"SELECT {what} FROM activity a WHERE a.resolution = ? AND a.bucket = ? AND {where}"
+            f" {end}",
+            (resolution_us // 1_000_000, bucket, *parameters),
         )
         return [number for (number,) in found]
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from porteye_core.config import Config
-from porteye_core.ui import banner, complaints, layout, monitor_state, sidebar
+from porteye_core.ui import banner, complaints, layout, monitor_state, quick_answers, sidebar
 from porteye_core.ui.context import View
 from porteye_core.ui.login import logged_in
 from porteye_core.ui.pages import pages
@@ -28,6 +28,7 @@ def main(config: Config, *, login: bool = False) -> None:
     complaints.clear()
     with st.sidebar:
         st.header("PortEye", anchor=False)
+        quick_answers.button(config.db)
         filters, length = sidebar.filters()
         st.divider()
         monitor_state.panel(config.db)

@@ -22,11 +22,29 @@ _EARLIEST, _LATEST = datetime(1969, 12, 31), datetime(2101, 1, 2)  # noqa: DTZ00
 def draw() -> tuple[int, int]:
     """Draw both fields and return what they say, in microseconds since the epoch."""
     now = time.time_ns() // 1000 // _MINUTE * _MINUTE
-    since = _moment("since", "From", now - _DAY)
-    until = _moment("until", "To", now)
+    since = moment("since", "From", now - _DAY)
+    until = moment("until", "To", now)
     if since > until:
         complain("“From” is later than “To”: nothing lies between them.")
     return since, until
+
+
+def choose(since: int, until: int) -> None:
+    """Say another range in both fields; for a callback, before they are drawn."""
+    set_moment("since", since)
+    set_moment("until", until)
+
+
+def said() -> tuple[int, int]:
+    """What the fields said last."""
+    return st.session_state["exact_since"], st.session_state["exact_until"]
+
+
+def set_moment(name: str, micros: int) -> None:
+    """Say another time in the field of this name; for a callback, before the field is drawn."""
+    st.session_state[f"exact_{name}"] = micros
+    st.session_state[f"pick_{name}"] = _on_the_clock(micros)
+    address.forget(name)
 
 
 def stamp(micros: int) -> str:
@@ -35,7 +53,9 @@ def stamp(micros: int) -> str:
     return f"{at:%Y-%m-%dT%H:%M:%SZ}"
 
 
-def _moment(name: str, label: str, default: int) -> int:
+def moment(name: str, label: str, default: int) -> int:
+    """Draw a field for a time that the address keeps under this name, and return what it says, in
+    microseconds since the epoch."""
     exact = f"exact_{name}"
     if exact not in st.session_state:
         st.session_state[exact] = address.first(name, lambda text: _parsed(name, text), default)
@@ -54,14 +74,14 @@ def _moment(name: str, label: str, default: int) -> int:
         on_change=address.forget,
         args=(name,),
     )
-    if said := address.wrong(name):
-        complain(f"{said} The address was not followed.")
+    if wrong := address.wrong(name):
+        complain(f"{wrong} The address was not followed.")
     # The field has no seconds, and an hour that the clock repeats is not told apart in it: only a
     # field that was changed says more than what is kept.
     if given is not None and given != shown:
         st.session_state[exact] = round(given.replace(tzinfo=viewers_zone()).timestamp() * 1e6)
-    moment: int = st.session_state[exact]
-    return moment
+    micros: int = st.session_state[exact]
+    return micros
 
 
 def _on_the_clock(micros: int) -> datetime:

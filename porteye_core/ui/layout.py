@@ -16,18 +16,18 @@ _ROW, _HEADER, _TALLEST = 35, 38, 820  # pixels, as Streamlit draws a table
 _STYLE = """<style>
 .stMainBlockContainer {padding: 4.2rem clamp(1rem, 2vw, 2.5rem) 2rem}
 [data-testid=stMetric] > div {padding: .3rem .7rem}
-[data-testid=stMetricValue] {font-size: 1.4rem}
 .st-key-told {min-height: 3.9rem; gap: 0}
 .st-key-headline {gap: .6rem}
 .st-key-headline > .stElementContainer {flex: 1 1 7.5rem; min-width: 0}
 [data-testid=stElementToolbarButton]:has([aria-label^="Download as CSV"]) {display: none}
-.stApp:has([data-testid=stSidebar][aria-expanded=true]) .st-key-complaints {display: none}
+.stApp:has([data-testid=stSidebar][data-collapsed=false]) .st-key-complaints {display: none}
 [data-testid=stLayoutWrapper]:has([data-testid=stMetric]) +
     .stElementContainer:has([data-testid=stDataFrame]) {margin-top: 1.6rem}
 [data-testid=stCaptionContainer] {opacity: .78 !important}
 [data-testid=stCaptionContainer] code {font-size: .8rem !important; color: inherit !important}
-:is(a, button, input, summary, [tabindex="0"], [role=tab], [role=option]):focus-visible,
-[data-baseweb=select]:has(input:focus-visible) {
+:is(a, button, summary, [tabindex="0"]:not(input), [role=tab], [role=option]):focus-visible,
+.stSidebar :is(.stTextInput, .stNumberInput, .stSelectbox, .stDateTimeInput)
+    > div:has(input:focus-visible) {
     outline: 3px solid #D55E00 !important; outline-offset: 2px
 }
 @media (max-width: 640px) {

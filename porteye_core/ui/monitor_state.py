@@ -8,7 +8,7 @@ from pathlib import Path
 import streamlit as st
 
 from porteye_core.config import monitor_command
-from porteye_core.errors import StoreError, StoreMissing
+from porteye_core.errors import StoreError, StoreMissing, StoreSlow
 from porteye_core.store import lock
 from porteye_core.store.reader import open_reader
 from porteye_core.store.status import State, Status, status
@@ -34,6 +34,8 @@ def read(db: Path, draw: Callable[[sqlite3.Connection], None]) -> None:
             draw(connection)
     except StoreMissing:
         st.info("Nothing is recorded yet.")
+    except StoreSlow as err:
+        st.warning(literal(err), icon=":material/hourglass_disabled:")
     except StoreError:
         st.info("Nothing can be shown until the database can be read.")
 

@@ -11,6 +11,7 @@ _PAGES = {
     "listener": ("Listener", ":material/article_person:"),
     "timeline": ("Timeline", ":material/view_timeline:"),
     "history": ("History", ":material/history:"),
+    "time_machine": ("Time machine", ":material/schedule:"),
     "monitor": ("Monitor", ":material/monitor_heart:"),
 }
 

@@ -24,28 +24,3 @@ RANGES = {
 }
 CUSTOM = "custom"
 DEFAULT = "24h"
-
-_BUCKETS = {
-    "second": 1,
-    "10 seconds": 10,
-    "minute": 60,
-    "5 minutes": 300,
-    "15 minutes": 900,
-    "hour": 3600,
-    "6 hours": 6 * 3600,
-    "day": 86400,
-    "week": 7 * 86400,
-}
-_MOST_BUCKETS = 240  # more bars than that are narrower than 4 pixels
-
-
-def bucket(length: int) -> tuple[str, int]:
-    """The shortest bucket that divides a range into few enough, by name and in microseconds.
-
-    >>> bucket(60 * 60 * 1_000_000)
-    ('minute', 60000000)
-    """
-    for name, seconds in _BUCKETS.items():
-        if length / (seconds * 1_000_000) <= _MOST_BUCKETS:
-            return name, seconds * 1_000_000
-    return "30 days", 30 * 86400 * 1_000_000

@@ -105,7 +105,7 @@ def _limit() -> int:
         key="limit",
         on_change=address.forget,
         args=("limit",),
-        help="In the history and the timeline. An export always has every record.",
+        help="In the history. An export always has every record.",
     )
     _complain("limit")
     return _understood("limit", str(typed), _records, _RECORDS)

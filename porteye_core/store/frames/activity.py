@@ -1,44 +1,109 @@
-"""What happened over a range of time, as frames."""
+"""What opened and closed over a range of time, as frames."""
 
+import math
 import sqlite3
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from porteye_core.model import Filters
-from porteye_core.store import queries
-from porteye_core.store.frames.columns import frame_of, number, owners, times
+from porteye_core.store.frames import changes
+from porteye_core.store.frames.columns import number, times
+from porteye_core.store.queries import Question
+
+Numbers = npt.NDArray[np.int64]
 
 
-def turnover(connection: sqlite3.Connection, filters: Filters, bucket_us: int) -> pd.DataFrame:
-    """Opens and closes per bucket of the range since..until, empty buckets included: `at` and `end`
-    bound a bucket, and `open` is how many listeners were open at its end."""
-    if filters.since is None or filters.until is None:
-        raise ValueError("A turnover needs a range.")
-    first = filters.since // bucket_us
-    buckets = pd.Index(range(first, filters.until // bucket_us + 1), dtype="int64") * bucket_us
-    frame = frame_of(connection, queries.turnover(filters, bucket_us)).set_index("bucket")
-    frame = frame.reindex(buckets, fill_value=0).astype("int64")
-    before = number(connection, queries.open_at(filters, filters.since - 1))
-    frame["open"] = before + (frame["opened"] - frame["closed"]).cumsum()
-    frame.insert(0, "at", times(buckets.to_series()))
-    frame.insert(1, "end", times(buckets.to_series() + bucket_us))
-    return frame.reset_index(drop=True)
+def turnover(connection: sqlite3.Connection, filters: Filters, edges: list[int]) -> pd.DataFrame:
+    """Opens and closes of since..until between each two neighbours of `edges`, which reach over
+    it: `at` and `end` bound a bucket, and `open` is how many listeners were open at its end."""
+    since, until = _bounds(filters)
+    grain, found = _grain(edges), changes.changes(filters, since, until, edges)
+    rows = connection.execute(
+        f"SELECT (at - ?) / ? AS place, sum(opened), sum(closed) FROM ({found.sql}) GROUP BY place",
+        (edges[0], grain, *found.parameters),
+    ).fetchall()
+    place, opened, closed = np.array([tuple(row) for row in rows], dtype="int64").reshape(-1, 3).T
+    bucket, length = _buckets(place, grain, edges), len(edges) - 1
+    frame = pd.DataFrame(
+        {"opened": _sums(bucket, opened, length), "closed": _sums(bucket, closed, length)}
+    )
+    before = standing_count(connection, filters, since - 1)
+    # A listener that changed hands may count as opened by one program and closed by another.
+    frame["open"] = (before + (frame["opened"] - frame["closed"]).cumsum()).clip(lower=0)
+    frame.insert(0, "at", times(pd.Series(edges[:-1])))
+    frame.insert(1, "end", times(pd.Series(edges[1:])))
+    return frame
 
 
-def lives(
-    connection: sqlite3.Connection, filters: Filters, since: int, until: int
-) -> tuple[pd.DataFrame, int]:
-    """The lives that overlap a range, the latest `limit` of them, and how many there are."""
-    frame = frame_of(connection, queries.lives(filters, since, until))
-    total = int(frame["total"].iloc[0]) if len(frame) else 0
-    frame["opened_at"] = times(frame["opened_at"])
-    frame["closed_at"] = times(frame["closed_at"])
-    frame["pid"] = frame["pid"].astype("Int64")
-    frame["process"] = owners(frame)
-    return frame.drop(columns="total"), total
+def begun_at(connection: sqlite3.Connection) -> int | None:
+    """When the first watch began, None if there never was any."""
+    found: int | None = connection.execute("SELECT min(started_at) FROM watch").fetchone()[0]
+    return found
+
+
+def standing_count(connection: sqlite3.Connection, filters: Filters, moment: int) -> int:
+    """How many listeners were open at a moment."""
+    found = changes.standing(filters, moment, "l.id")
+    return number(connection, Question(f"SELECT count(*) FROM ({found.sql})", found.parameters))
+
+
+def by_port(
+    connection: sqlite3.Connection,
+    filters: Filters,
+    ports: list[tuple[int, str]],
+    edges: list[int],
+) -> pd.DataFrame:
+    """Opens and closes of since..until on these ports, in each bucket between the edges that has
+    any: `bucket` is the place of its first edge."""
+    since, until = _bounds(filters)
+    wanted = {pair: place for place, pair in enumerate(ports)}
+    numbers = ",".join(dict.fromkeys(str(int(port)) for port, _ in ports))
+    found = changes.changes_by_port(filters, since, until, edges)
+    grain = _grain(edges)
+    rows = [
+        (wanted[port, protocol], *counts)
+        for port, protocol, *counts in connection.execute(
+            "SELECT port, protocol, (at - ?) / ? AS place, sum(opened), sum(closed)"
+            f" FROM ({found.sql}) WHERE +port IN ({numbers}) GROUP BY port, protocol, place",
+            (edges[0], grain, *found.parameters),
+        )
+        if (port, protocol) in wanted
+    ]
+    row, place, opened, closed = np.array(rows, dtype="int64").reshape(-1, 4).T
+    width = len(edges) - 1
+    cells = row * width + _buckets(place, grain, edges)
+    sums = [_sums(cells, each, len(ports) * width) for each in (opened, closed)]
+    (held,) = np.nonzero(sums[0] + sums[1])
+    row, bucket = np.divmod(held, width)
+    frame = pd.DataFrame(ports, columns=["port", "protocol"]).iloc[row].reset_index(drop=True)
+    return frame.assign(bucket=bucket, opened=sums[0][held], closed=sums[1][held])
 
 
 def intervals(pairs: list[tuple[int, int]]) -> pd.DataFrame:
     """Pairs of times as a frame with `start` and `end`."""
     frame = pd.DataFrame(pairs, columns=["start", "end"], dtype="int64")
     return frame.apply(times)
+
+
+def _bounds(filters: Filters) -> tuple[int, int]:
+    if filters.since is None or filters.until is None:
+        raise ValueError("A question about a range needs both its ends.")
+    return filters.since, filters.until
+
+
+def _grain(edges: list[int]) -> int:
+    """The longest step from the first edge that meets every other: the database adds up by it, and
+    what it answers is no longer than the chart, but for a day of 23 or 25 hours."""
+    return math.gcd(*(edge - edges[0] for edge in edges[1:]))
+
+
+def _buckets(place: Numbers, grain: int, edges: list[int]) -> Numbers:
+    """The bucket in which each grain lies."""
+    found: Numbers = np.searchsorted(edges, edges[0] + place * grain, side="right") - 1
+    return found
+
+
+def _sums(cells: Numbers, counts: Numbers, length: int) -> Numbers:
+    return np.bincount(cells, weights=counts, minlength=length).astype("int64")

@@ -5,11 +5,10 @@ import sqlite3
 import pandas as pd
 
 from porteye_core.model import Filters
-from porteye_core.store import queries, search
+from porteye_core.store import search
 from porteye_core.store.frames.columns import (
     command_lines,
     frame_of,
-    number,
     owners,
     services,
     times,
@@ -28,14 +27,3 @@ def history(
     frame["cmdline"] = command_lines(frame)
     frame["process"] = owners(frame)
     return frame
-
-
-def event_count(connection: sqlite3.Connection, filters: Filters) -> int:
-    """How many events the filters let through, whatever `limit` says."""
-    return number(connection, queries.event_count(filters))
-
-
-def first_event_at(connection: sqlite3.Connection) -> int | None:
-    """When the history begins, None if it is empty."""
-    found: int | None = connection.execute("SELECT min(at) FROM event").fetchone()[0]
-    return found

@@ -1,20 +1,28 @@
-"""History: what opened and closed, newest first, and all of it as CSV."""
+"""History: what opened and closed, newest first, and all of it as CSV or JSON."""
 
 import sqlite3
+import tempfile
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
-from porteye_core.errors import StoreError
-from porteye_core.store.export import history_csv
-from porteye_core.store.frames import events
+from porteye_core.model import Filters
+from porteye_core.store.export import history_csv, history_json
+from porteye_core.store.frames import events, totals
 from porteye_core.store.reader import open_reader
 from porteye_core.ui.context import View, viewers_zone
 from porteye_core.ui.layout import show_table
 from porteye_core.ui.monitor_state import now, read
 
-_EXPORTABLE = "exportable"
+Pieces = Callable[[sqlite3.Connection, Filters], Iterator[str]]
+_FORMATS: dict[str, tuple[Pieces, str]] = {
+    "CSV": (history_csv, "text/csv"),
+    "JSON": (history_json, "application/json"),
+}
+_SHORT = 20_000  # events that are exported in about a second
 
 _COLUMNS: dict[str, Any] = {
     "at": st.column_config.DatetimeColumn(
@@ -40,54 +48,96 @@ _ON_A_PHONE = ("at", "kind", "port", "process")
 
 
 @st.fragment(run_every=5)
-def newest() -> None:
-    """The newest events that the filters let through."""
+def page_of_events() -> None:
+    """The newest events that the filters let through, or those before an event."""
     view = View.current()
-    if _readable(view.db) != st.session_state[_EXPORTABLE]:
-        st.rerun()  # the button stands outside of this fragment
     read(view.db, lambda connection: _show(connection, view))
 
 
 def _show(connection: sqlite3.Connection, view: View) -> None:
     filters = view.asked(now())
-    table = events.history(connection, filters)
-    total = events.event_count(connection, filters)
-    if table.empty:
+    before = _before()
+    table = events.history(connection, filters, before=before)
+    total = totals.event_count(connection, filters)
+    if table.empty and before is None:
         st.info("No event that the filters let through is recorded in this time range.")
         return
-    st.caption(f"Showing the newest {len(table):,} of {total:,} events.")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        which = "newest" if before is None else "next older"
+        st.caption(f"Showing the {which} {len(table):,} of {total:,} events.")
+        st.button("Newest", on_click=_turn, args=(None,), disabled=before is None)
+        older = int(table["id"].min()) if len(table) == filters.limit else None
+        st.button("Older", on_click=_turn, args=(older,), disabled=older is None)
+    if table.empty:
+        st.info("There are no older events.")
+        return
     table["at"] = table["at"].dt.tz_convert(viewers_zone())
     show_table(table, _COLUMNS, _ON_A_PHONE, key="events", alt="Events, the newest first")
 
 
+def _before() -> int | None:
+    """The event in the address before which the page begins, None for the newest page."""
+    text = st.query_params.get("before", "")
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 16 else None
+
+
+def _turn(before: int | None) -> None:
+    if before is None:
+        st.query_params.pop("before", None)
+    else:
+        st.query_params["before"] = str(before)
+
+
 def export() -> None:
-    """A button that makes the file only when it is asked for, where there is something to read."""
+    """The whole filtered history as a file: at once where it is short, else made with progress."""
     view = View.current()
-    st.session_state[_EXPORTABLE] = _readable(view.db)
-    if not st.session_state[_EXPORTABLE]:
-        return
-
-    def whole() -> bytes:
-        with open_reader(view.db) as connection:
-            return "".join(history_csv(connection, view.asked(now()))).encode()
-
-    st.download_button(
-        "Export the whole filtered history as CSV",
-        whole,
-        file_name="porteye-history.csv",
-        mime="text/csv",
-        icon=":material/download:",
-        on_click="ignore",
-    )
+    read(view.db, lambda connection: _offer(connection, view))
 
 
-def _readable(db: Path) -> bool:
-    try:
-        with open_reader(db):
-            return True
-    except StoreError:
-        return False
+def _offer(connection: sqlite3.Connection, view: View) -> None:
+    filters = view.asked(now())
+    total = totals.event_count(connection, filters)
+    with st.container(horizontal=True):
+        for name, (pieces, mime) in _FORMATS.items():
+            if total <= _SHORT:
+                st.download_button(
+                    f"Export the whole filtered history as {name}",
+                    partial(_text, view.db, filters, pieces),
+                    file_name=f"porteye-history.{name.lower()}",
+                    mime=mime,
+                    icon=":material/download:",
+                    on_click="ignore",
+                )
+            elif st.button(f"Make a {name} file of {total:,} events"):
+                _make(connection, filters, total, name)
+
+
+def _text(db: Path, filters: Filters, pieces: Pieces) -> bytes:
+    with open_reader(db) as connection:
+        return "".join(pieces(connection, filters)).encode()
+
+
+def _make(connection: sqlite3.Connection, filters: Filters, total: int, name: str) -> None:
+    """Write a long export piece by piece, and then offer it."""
+    pieces, mime = _FORMATS[name]
+    progress = st.progress(0.0, text="Reading the history …")
+    with tempfile.TemporaryFile() as file:
+        done = 0
+        for piece in pieces(connection, filters):
+            file.write(piece.encode())
+            done += piece.count("\n")
+            progress.progress(min(done / total, 1.0), text=f"{done:,} of {total:,} events")
+        progress.empty()
+        file.seek(0)
+        st.download_button(
+            f"Save the {name} file",
+            file,
+            file_name=f"porteye-history.{name.lower()}",
+            mime=mime,
+            icon=":material/download:",
+            on_click="ignore",
+        )
 
 
 export()
-newest()
+page_of_events()

@@ -56,10 +56,10 @@ def _numbers(
     missed = _covered(unwatched, since, until)
     numbers = {
         "Watched": f"{_share(1 - missed / (until - since))} %",
-        "Not watched": times.length(missed),
+        "Gaps": times.length(missed),
         "CPU": _last(figures["cpu"], "{:.2f} %"),
-        "Memory": _last(figures["rss"] / (1 << 20), "{:.1f} MiB"),
-        "A look takes": _last(figures["scan"], "{:.1f} ms"),
+        "Memory": _last(figures["rss"] / (1 << 20), "{:.0f} MiB"),
+        "Look time": _last(figures["scan"], "{:.1f} ms"),
         "Database": _last(figures["size"] / (1 << 20), "{:,.1f} MiB"),
     }
     with st.container(horizontal=True):

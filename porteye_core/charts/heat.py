@@ -1,0 +1,87 @@
+"""Where the events are: ports by time."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from porteye_core.charts.figure import (
+    FRAME_HEIGHT,
+    Span,
+    finished,
+    heights,
+    moments,
+    row_axis,
+    wall,
+)
+
+_ROW_HEIGHT = 20
+_KEY_HEIGHT = 60
+# One hue, ever denser: it stands out from a light and from a dark page, and colour-blind readers
+# see the same order.
+_SCALE = ((0.0, "rgba(213, 94, 0, 0.35)"), (1.0, "rgba(213, 94, 0, 1)"))
+
+
+def heat(
+    cells: pd.DataFrame,
+    rows: list[tuple[int, str]],
+    edges: "pd.Series[pd.Timestamp]",
+    gaps: pd.DataFrame,
+    span: Span,
+) -> go.Figure:
+    """Opens and closes of each port in each bucket between the edges; `cells` has those with any.
+
+    The scale is logarithmic: a port that is opened a thousand times an hour would hide the others.
+    """
+    place = heights(rows)
+    shape = (len(rows), len(edges) - 1)
+    depth, said = np.full(shape, np.nan), np.full(shape, "", dtype=object)
+    when = moments(edges, "s")
+    highest = 1
+    columns = (cells[name].tolist() for name in ("port", "protocol", "bucket", "opened", "closed"))
+    for port, protocol, bucket, opened, closed in zip(*columns, strict=True):
+        count = opened + closed
+        if not count or (port, protocol) not in place:
+            continue
+        highest = max(highest, count)
+        depth[place[port, protocol], bucket] = math.log10(count)
+        said[place[port, protocol], bucket] = (
+            f"Port {port}/{protocol}: {opened:,} opened, {closed:,} closed<br>"
+            f"{when[bucket]}<br>to {when[bucket + 1]}"
+        )
+    figure = go.Figure(
+        go.Heatmap(
+            x=wall(edges),
+            y=list(range(len(rows))),
+            z=depth,
+            zmin=0,
+            zmax=math.log10(max(highest, 2)),
+            customdata=said,
+            colorscale=_SCALE,
+            colorbar=_key(highest),
+            hoverongaps=False,
+            ygap=2,
+            hovertemplate="%{customdata}<extra></extra>",
+        )
+    )
+    figure.update_yaxes(**row_axis(rows))
+    return finished(figure, gaps, span, "", FRAME_HEIGHT + _KEY_HEIGHT + _ROW_HEIGHT * len(rows))
+
+
+def _key(highest: int) -> dict[str, object]:
+    """The scale in words, over the plot, where it takes no width from the time axis."""
+    counts = sorted({*(10**power for power in range(int(math.log10(highest)) + 1)), highest})
+    shown = [count for count in counts if count == highest or count * 2 <= highest]
+    return {
+        "orientation": "h",
+        "x": 1,
+        "xanchor": "right",
+        "y": 1.0,
+        "yanchor": "bottom",
+        "len": 0.35,
+        "thickness": 10,
+        "title": {"text": "events", "side": "top"},
+        "tickvals": [math.log10(count) for count in shown],
+        "ticktext": [f"{count:,}" for count in shown],
+    }

@@ -1,0 +1,70 @@
+"""What a bar of the timeline says when it is pointed at; all of it is text, never markup."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pandas as pd
+
+from porteye_core.charts.figure import moments, text
+
+
+def stories(lives: pd.DataFrame) -> list[str]:
+    """Who listened where, and how exactly it is known from when to when; one for each life."""
+    lines = zip(
+        lives["process"],
+        lives["pid"],
+        lives["protocol"],
+        lives["address"],
+        lives["port"],
+        _edges(lives, "opened"),
+        _edges(lives, "closed"),
+        strict=True,
+    )
+    return [
+        f"{text(process) or 'unknown owner'}{'' if pd.isna(pid) else f', pid {pid}'}<br>"
+        f"{protocol} {text(address)} port {port}<br>{opened}<br>{closed}"
+        for process, pid, protocol, address, port, opened, closed in lines
+    ]
+
+
+def several(merged: pd.DataFrame) -> list[str]:
+    """What a bar that stands for several lives covers."""
+    lines = zip(
+        merged["process"],
+        merged["protocol"],
+        merged["port"],
+        merged["opened"],
+        merged["closed"],
+        moments(merged["start"], "s"),
+        moments(merged["end"], "s"),
+        strict=True,
+    )
+    return [
+        f"{text(process) or 'unknown owner'}<br>{protocol} port {port}, several lives:"
+        f" {opened:,} opened, {closed:,} closed<br>from {start}<br>to {end}"
+        for process, protocol, port, opened, closed, start, end in lines
+    ]
+
+
+def _edges(lives: pd.DataFrame, name: str) -> Iterator[str]:
+    at, earliest = lives[f"{name}_at"], lives[f"{name}_from"]
+    seconds: pd.Series[Any] = (at - earliest).dt.total_seconds()
+    lines = zip(
+        at.isna(),
+        lives[f"{name}_seen"],
+        moments(at),
+        moments(earliest),
+        seconds,
+        strict=True,
+    )
+    for missing, seen, moment, before, uncertain in lines:
+        if missing:
+            yield "open as far as is known"
+        elif seen == "kernel":
+            yield f"{name} {moment}"
+        elif seen == "poll":
+            yield f"{name} {moment} or up to {uncertain:g} s before"
+        elif pd.isna(uncertain):
+            yield f"{name} before {moment}: nobody watched"
+        else:
+            yield f"{name} between {before}<br>and {moment}: nobody watched"

@@ -1,0 +1,119 @@
+"""What listened at a moment, and what changed between two, as frames."""
+
+import sqlite3
+from typing import Any
+
+import pandas as pd
+
+from porteye_core.model import Filters
+from porteye_core.store.frames.columns import (
+    chain,
+    command_lines,
+    exposures,
+    frame_of,
+    owners,
+    services,
+    times,
+)
+from porteye_core.store.moments import Watched, open_at
+
+_EXACT = ""
+_NUMBERS = ("pid", "rss", "clients", "queue", "backlog")
+
+
+def as_of(
+    connection: sqlite3.Connection, filters: Filters, at: int, watched: Watched
+) -> pd.DataFrame:
+    """What was open at a moment, by port; `certainty` says in words what could not be known."""
+    frame = frame_of(connection, open_at(filters, at, watched.gap))
+    frame["certainty"] = [_certainty(row, at, watched) for row in frame.to_dict("records")]
+    if watched.gap is not None:  # what it used then is not known either
+        frame[["cpu", "rss", "clients", "queue", "backlog"]] = None
+    frame["cpu"] = frame["cpu"].astype("Float64") / 100
+    for column in _NUMBERS:
+        frame[column] = frame[column].astype("Int64")
+    frame["since"] = times(frame["opened_at"])
+    frame["service"] = services(frame)
+    frame["exposure"] = exposures(frame)
+    frame["home"] = frame["container"].where(frame["container"].fillna("") != "", frame["unit"])
+    frame["cmdline"] = command_lines(frame)
+    frame["process"] = owners(frame)
+    frame["parents"] = [chain(text) for text in frame["parents"]]
+    return frame
+
+
+def changes(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
+    """What differs between what listened at two moments: one row a change, by port.
+
+    `change` is opened, closed, restarted, changed owner or changed exposure; `was` and `is` say
+    between what.
+    """
+    gone = before[~before["id"].isin(after["id"])].to_dict("records")
+    come = after[~after["id"].isin(before["id"])].to_dict("records")
+    found = []
+    for key, told in ((_endpoint, _same_place), (_port, _same_port)):
+        waiting: dict[Any, list[dict[Any, Any]]] = {}
+        for each in gone:
+            waiting.setdefault(key(each), []).append(each)
+        left = []
+        for each in come:
+            matches = waiting.get(key(each))
+            if matches:
+                was = matches.pop(0)
+                gone.remove(was)
+                found.append(told(was, each))
+            else:
+                left.append(each)
+        come = left
+    found += [_change("closed", each, _who(each), "") for each in gone]
+    found += [_change("opened", each, "", _who(each)) for each in come]
+    columns = ["change", "port", "protocol", "service", "address", "was", "is", "certainty"]
+    frame = pd.DataFrame(found, columns=[*columns, "id"])
+    return frame.sort_values(["port", "protocol"], kind="stable", ignore_index=True)
+
+
+def _certainty(row: dict[Any, Any], at: int, watched: Watched) -> str:
+    gap = watched.gap
+    if row["opened_at"] > at:
+        return "may have been open already"
+    closed = row["closed_at"]
+    ended = None if closed is None or pd.isna(closed) else int(closed)
+    if gap is None:
+        polled = row["closed_seen"] == "poll" and ended is not None
+        late = polled and ended is not None and ended - watched.interval_us <= at
+        return "may have closed just before" if late else _EXACT
+    if row["closed_seen"] == "gap" and ended is not None and (gap.end is None or ended <= gap.end):
+        return "may have closed already"
+    return "open when last watched" if gap.end is None else "open before and after the gap"
+
+
+def _endpoint(row: dict[Any, Any]) -> tuple[object, ...]:
+    return row["protocol"], row["address"], row["port"]
+
+
+def _port(row: dict[Any, Any]) -> tuple[object, ...]:
+    return row["protocol"], row["port"], row["program_id"]
+
+
+def _same_place(was: dict[Any, Any], row: dict[Any, Any]) -> dict[str, object]:
+    same = was["program_id"] == row["program_id"]
+    return _change("restarted" if same else "changed owner", row, _who(was), _who(row))
+
+
+def _same_port(was: dict[Any, Any], row: dict[Any, Any]) -> dict[str, object]:
+    kind = "changed exposure" if was["exposure"] != row["exposure"] else "changed address"
+    return _change(kind, row, _reach(was), _reach(row))
+
+
+def _change(kind: str, row: dict[Any, Any], was: str, now: str) -> dict[str, object]:
+    same = ("port", "protocol", "service", "address", "certainty", "id")
+    return {"change": kind, "was": was, "is": now, **{name: row[name] for name in same}}
+
+
+def _who(row: dict[Any, Any]) -> str:
+    pid = "" if pd.isna(row["pid"]) else f", pid {row['pid']}"
+    return f"{row['process']}{pid}"
+
+
+def _reach(row: dict[Any, Any]) -> str:
+    return f"{row['exposure']} ({row['address']})"

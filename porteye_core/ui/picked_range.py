@@ -1,0 +1,68 @@
+"""A range that was picked on a chart: it becomes the page's own, and there is a way back."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import streamlit as st
+
+from porteye_core.ui import custom_range
+from porteye_core.ui.context import viewers_zone
+from porteye_core.ui.ranges import CUSTOM
+
+_PICKED, _NEW, _WHOLE = "picked_range", "range_is_picked", "range_before_picking"
+_SECOND = 1_000_000
+_SHORTEST = 10 * _SECOND
+
+
+@dataclass(frozen=True, slots=True)
+class _Whole:
+    """What the sidebar said before anything was picked."""
+
+    name: str
+    bounds: tuple[int, int] | None
+
+
+def pick(chart: str, since: int, until: int) -> None:
+    """Make what was selected on a chart of since..until the range of the page."""
+    boxes = st.session_state[chart]["selection"]["box"]
+    if not boxes:
+        return
+    ends = sorted(_moment(str(edge)) for edge in boxes[-1]["x"])
+    first, last = (min(max(edge, since), until) for edge in ends)
+    # Whole seconds, as they stand in the URL, and not fewer than make a chart.
+    first -= first % _SECOND
+    last = max(last + -last % _SECOND, first + _SHORTEST)
+    if not is_picked():
+        name = st.session_state["range"]
+        bounds = custom_range.said() if name == CUSTOM else None
+        st.session_state[_WHOLE] = _Whole(name, bounds)
+    custom_range.choose(first, last)
+    st.session_state["range"] = CUSTOM
+    st.session_state[_PICKED], st.session_state[_NEW] = (first, last), True
+
+
+def is_new() -> bool:
+    """Whether a range was picked since this was asked."""
+    return bool(st.session_state.pop(_NEW, False))
+
+
+def is_picked() -> bool:
+    """Whether the range of the page is what was picked last."""
+    picked = st.session_state.get(_PICKED)
+    return (
+        picked is not None and st.session_state["range"] == CUSTOM and custom_range.said() == picked
+    )
+
+
+def forget() -> None:
+    """Go back to the range before picking."""
+    whole: _Whole = st.session_state[_WHOLE]
+    if whole.bounds:
+        custom_range.choose(*whole.bounds)
+    st.session_state["range"] = whole.name
+    st.session_state[_PICKED] = None
+
+
+def _moment(edge: str) -> int:
+    at = datetime.fromisoformat(edge.replace("T", " ").strip())
+    return round(at.replace(tzinfo=viewers_zone()).timestamp() * 1e6)

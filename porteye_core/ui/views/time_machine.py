@@ -1,0 +1,188 @@
+"""Time machine: what listened at any moment, and what changed between two."""
+
+import sqlite3
+import time
+from collections import Counter
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from porteye_core.store.frames.as_of import as_of, changes
+from porteye_core.store.moments import Watched, watched
+from porteye_core.store.status import status
+from porteye_core.ui import custom_range
+from porteye_core.ui.context import View, local, viewers_zone
+from porteye_core.ui.layout import show_table
+from porteye_core.ui.markdown import literal
+from porteye_core.ui.monitor_state import now, read
+from porteye_core.ui.pages import story_link
+from porteye_core.ui.phrases import utc
+
+_MINUTE = 60 * 1_000_000
+_STEPS = {"−1 day": -1440, "−1 hour": -60, "−1 min": -1, "+1 min": 1, "+1 hour": 60, "+1 day": 1440}
+_COMPARE = "compare"
+
+_COLUMNS: dict[str, Any] = {
+    "port": st.column_config.NumberColumn("Port", format="%d", width=52),
+    "protocol": st.column_config.TextColumn("Proto", width=44),
+    "service": st.column_config.TextColumn("Service", width=60),
+    "exposure": st.column_config.TextColumn("Reachable from", width=114),
+    "address": st.column_config.TextColumn("Address", width=76),
+    "process": st.column_config.TextColumn("Process", width=84),
+    "pid": st.column_config.NumberColumn("PID", format="%d", width=60),
+    "home": st.column_config.TextColumn("Unit", width=64, help="Its systemd unit or container"),
+    "user": st.column_config.TextColumn("User", width=50),
+    "clients": st.column_config.NumberColumn("Clients", format="%d", width=54),
+    "cpu": st.column_config.NumberColumn("CPU %", format="%.1f", width=50),
+    "rss": st.column_config.NumberColumn("Memory", format="bytes", width=66),
+    "since": st.column_config.DatetimeColumn("Since", format="YYYY-MM-DD HH:mm:ss", width=132),
+    "certainty": st.column_config.TextColumn(
+        "Certainty", width=190, help="Empty: it is known that it was open at that moment"
+    ),
+    "queue": st.column_config.NumberColumn("Queue", format="%d", width=52),
+    "backlog": st.column_config.NumberColumn("Backlog", format="%d", width=60),
+    "cmdline": st.column_config.TextColumn("Command line", width=240),
+    "parents": st.column_config.TextColumn("Started by", width=240),
+}
+_CHANGES: dict[str, Any] = {
+    "change": st.column_config.TextColumn("Change", width=120),
+    "port": st.column_config.NumberColumn("Port", format="%d", width=60),
+    "protocol": st.column_config.TextColumn("Proto", width=48),
+    "service": st.column_config.TextColumn("Service", width=80),
+    "address": st.column_config.TextColumn("Address", width=110),
+    "was": st.column_config.TextColumn("Was", width=210),
+    "is": st.column_config.TextColumn("Is", width=210),
+    "certainty": st.column_config.TextColumn("Certainty", width=190),
+}
+_COLOURS = {"opened": "rgba(0, 158, 115, 0.28)", "closed": "rgba(213, 94, 0, 0.30)"}
+_OTHERS = "rgba(0, 114, 178, 0.22)"
+
+
+def time_machine() -> None:
+    """The moment's fields, and what listened then."""
+    view = View.current()
+    begin = time.time_ns() // 1000 // _MINUTE * _MINUTE
+    if _COMPARE not in st.session_state:
+        st.session_state[_COMPARE] = "versus" in st.query_params
+    at = _field("at", "At this moment", begin - 60 * _MINUTE)
+    versus = None
+    if st.toggle("Compare with another moment", key=_COMPARE):
+        versus = _field("versus", "And at this one", begin)
+    _write(at, versus)
+    read(view.db, lambda connection: _draw(connection, view, at, versus))
+
+
+def _field(name: str, label: str, default: int) -> int:
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        with st.container(width=230):
+            at = custom_range.moment(name, label, default)
+        for text, minutes in _STEPS.items():
+            st.button(
+                text,
+                key=f"{name}{minutes}",
+                on_click=custom_range.set_moment,
+                args=(name, at + minutes * _MINUTE),
+            )
+        st.button("Now", key=f"{name}_now", on_click=_set_now, args=(name,))
+    st.caption(literal(f"{local(at)}, exactly {utc(at)}"))
+    return at
+
+
+def _set_now(name: str) -> None:
+    custom_range.set_moment(name, now())
+
+
+def _write(at: int, versus: int | None) -> None:
+    said = {"at": custom_range.stamp(at)}
+    if versus is not None:
+        said["versus"] = custom_range.stamp(versus)
+    elif "versus" in st.query_params:
+        del st.query_params["versus"]
+    for name, text in said.items():
+        if st.query_params.get(name) != text:
+            st.query_params[name] = text
+
+
+def _draw(connection: sqlite3.Connection, view: View, at: int, versus: int | None) -> None:
+    table = _at(connection, view, at)
+    if versus is None:
+        if table is not None:
+            _show(table)
+        return
+    other = _at(connection, view, versus)
+    if table is not None and other is not None:
+        _compare(table, other, at, versus)
+
+
+def _at(connection: sqlite3.Connection, view: View, at: int) -> pd.DataFrame | None:
+    """What listened then, None with a sentence where there is nothing to know."""
+    moment = now()
+    if at > moment:
+        st.info(literal(f"{local(at)} has not come yet."))
+        return None
+    how = watched(connection, at, watching=status(connection, view.db, moment).is_current)
+    if how.gap is not None and how.gap.start is None:
+        first = "" if how.gap.end is None else f" The first watch began {local(how.gap.end)}."
+        st.info(literal(f"Nobody watched yet at {local(at)}.{first}"))
+        return None
+    _warn(at, how)
+    return as_of(connection, view.filters, at, how)
+
+
+def _warn(at: int, how: Watched) -> None:
+    if how.gap is None or how.gap.start is None:
+        return
+    until = "now" if how.gap.end is None else local(how.gap.end)
+    st.warning(
+        literal(
+            f"Nobody watched at {local(at)}: the gap is from {local(how.gap.start)} to {until}."
+            " What closed in it, or opened in it, did so at a time that is not known."
+        ),
+        icon=":material/visibility_off:",
+    )
+
+
+def _show(table: pd.DataFrame) -> None:
+    if table.empty:
+        st.info("Nothing that the filters let through listened at that moment.")
+        return
+    unsure = int((table["certainty"] != "").sum())
+    st.caption(
+        f"{len(table):,} listeners"
+        + (f", {unsure:,} of them not certain." if unsure else ", all of them certain.")
+    )
+    table["since"] = table["since"].dt.tz_convert(viewers_zone())
+    show_table(
+        table, _COLUMNS, ("port", "process", "exposure", "certainty"),
+        key="then", alt="What listened at that moment",
+    )  # fmt: skip
+
+
+def _compare(table: pd.DataFrame, other: pd.DataFrame, at: int, versus: int) -> None:
+    first, second = (table, other) if at <= versus else (other, table)
+    found = changes(first, second)
+    between = f"between {local(min(at, versus))} and {local(max(at, versus))}"
+    if found.empty:
+        st.info(literal(f"Nothing that the filters let through differs {between}."))
+        return
+    counts = Counter(found["change"])
+    said = ", ".join(f"{count} {kind}" for kind, count in counts.most_common())
+    st.markdown(literal(f"{said} {between}."))
+    styles = pd.DataFrame("", index=found.index, columns=list(_CHANGES))
+    for row, kind in enumerate(found["change"]):
+        styles.iloc[row] = f"background-color: {_COLOURS.get(kind, _OTHERS)}"
+    st.dataframe(
+        found[list(_CHANGES)].style.apply(lambda _: styles, axis=None),
+        column_config=_CHANGES,
+        hide_index=True,
+        key="changes",
+        alt="What changed between the two moments",
+    )
+    with st.expander("Their stories"):
+        for each in found.head(20).to_dict("records"):
+            place = f"{each['port']}/{each['protocol']}"
+            story_link(int(each["id"]), literal(f"{place} {each['change']}"))
+
+
+time_machine()

@@ -1,0 +1,50 @@
+"""The figures of what watching costs: what is in them, never their pixels."""
+
+from collections.abc import Callable
+
+import pandas as pd
+import plotly.graph_objects as go
+import pytest
+
+from porteye_core.charts import beats
+
+START = pd.Timestamp("2026-01-01T00:00:00")
+MINUTE = pd.Timedelta(minutes=1)
+SPAN = (START, START + 5 * MINUTE)
+GAPS = pd.DataFrame({"start": [START + 2 * MINUTE], "end": [START + 3 * MINUTE]})
+Figure = Callable[[pd.DataFrame, pd.DataFrame, tuple[pd.Timestamp, pd.Timestamp]], go.Figure]
+
+
+@pytest.fixture
+def figures() -> pd.DataFrame:
+    values = [1.0, 2.0, None, 4.0, None]
+    columns = ("cpu", "cpu_most", "scan", "scan_most", "rss", "size")
+    at = [START + number * MINUTE for number in range(5)]
+    return pd.DataFrame({"at": at, **dict.fromkeys(columns, values)})
+
+
+@pytest.mark.parametrize("draw", [beats.processor, beats.looks])
+def test_mean_and_most_are_told_apart_by_name_and_dashes(
+    draw: Figure, figures: pd.DataFrame
+) -> None:
+    mean, most = draw(figures, GAPS, SPAN).data
+    assert (mean.name, most.name) == ("mean", "most")
+    assert mean.line.dash != most.line.dash
+
+
+@pytest.mark.parametrize("draw", [beats.memory, beats.database])
+def test_bytes_are_drawn_in_mebibytes(draw: Figure, figures: pd.DataFrame) -> None:
+    figures[["rss", "size"]] *= 1 << 20
+    figure = draw(figures, GAPS, SPAN)
+    assert list(figure.data[0].y)[:2] == [1, 2]
+    assert figure.layout.yaxis.title.text == "MiB"
+
+
+@pytest.mark.parametrize("draw", [beats.processor, beats.looks, beats.memory, beats.database])
+def test_no_line_crosses_what_nobody_measured(draw: Figure, figures: pd.DataFrame) -> None:
+    figure = draw(figures, GAPS, SPAN)
+    for line in figure.data:
+        assert not line.connectgaps
+        assert pd.isna(line.y[2])
+        assert list(line.marker.size) == [0, 0, 0, 5, 0]  # alone, it is no line
+    assert figure.layout.shapes[0].x0 == GAPS["start"][0]

@@ -1,0 +1,127 @@
+"""What was open at a moment, by the index of lives and by reading them all."""
+
+import random
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from porteye_core.model import Filters, Listener, Seen, Tick
+from porteye_core.store.frames.as_of import as_of, changes
+from porteye_core.store.moments import Gap, watched
+from porteye_core.store.reader import open_reader
+from porteye_core.store.writer import Closing, Opening, Writer
+from tests.kit.seeding import PLAN, Instant
+from tests.kit.values import SECOND, endpoint, owned, process
+
+START = 20_000 * 86_400 * SECOND
+MINUTE = 60 * SECOND
+ALL = Filters()
+
+
+def ids(connection: sqlite3.Connection, at: int) -> set[int]:
+    return set(as_of(connection, ALL, at, watched(connection, at, watching=True))["id"])
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_index_finds_what_reading_every_life_finds(db: Path, writer: Writer, seed: int) -> None:
+    chance = random.Random(seed)
+    writer.begin_watch(START, PLAN)
+    now, alive = START, list[Listener]()
+    for _ in range(200):
+        now += round(10 ** chance.uniform(0, 5.3)) * SECOND
+        closing = [alive.pop(chance.randrange(len(alive)))] if len(alive) > 3 else []
+        alive += writer.record_changes(
+            now,
+            [Opening(owned(endpoint(chance.randrange(1, 99))), now, Seen.KERNEL)],
+            [Closing(each, now, Seen.KERNEL) for each in closing],
+        )
+    with open_reader(db) as reader:
+        for _ in range(40):
+            at = chance.randrange(START, now)
+            wanted = reader.execute(
+                "SELECT id FROM listener WHERE opened_at <= ? AND coalesce(closed_at, ?) > ?",
+                (at, now * 2, at),
+            )
+            assert ids(reader, at) == {row[0] for row in wanted}
+
+
+def test_no_sample_is_taken_from_the_future(seeded: Instant) -> None:
+    with open_reader(seeded.db) as reader:
+        for at, known in ((seeded.now - 1, False), (seeded.now, True)):
+            how = watched(reader, at, watching=True)
+            assert bool(as_of(reader, ALL, at, how)["rss"].notna().any()) is known
+
+
+def test_what_a_gap_hides_is_said(db: Path, writer: Writer) -> None:
+    writer.begin_watch(START, PLAN)
+    first = [owned(endpoint(port), process(port)) for port in (1, 2)]
+    born = writer.record_changes(START, [Opening(each, START, Seen.POLL) for each in first])
+    writer.end_watch(START + MINUTE)
+    back = START + 3 * MINUTE
+    writer.begin_watch(back, PLAN)
+    late = Opening(owned(endpoint(3), process(3)), back, Seen.GAP)
+    writer.record_changes(back, [late], [Closing(born[1], back, Seen.GAP)])
+    with open_reader(db) as reader:
+        at = START + 2 * MINUTE
+        how = watched(reader, at, watching=True)
+        assert how.gap == Gap(START + MINUTE, back)
+        told = as_of(reader, ALL, at, how).set_index("port")["certainty"].to_dict()
+        assert told == {
+            1: "open before and after the gap",
+            2: "may have closed already",
+            3: "may have been open already",
+        }
+        for sure in (START, back):
+            assert watched(reader, sure, watching=True).gap is None
+        assert watched(reader, 1, watching=True).gap == Gap(None, SECOND)
+        # A watch that nobody continues ends where it was last seen.
+        assert watched(reader, back + MINUTE, watching=False).gap == Gap(back, None)
+
+
+def test_a_watch_that_did_not_look_for_a_while_has_a_gap(db: Path, writer: Writer) -> None:
+    writer.begin_watch(START, PLAN)
+    at = START + 10 * MINUTE
+    tick = Tick(at, at, listeners=0, clients=0, scan_us=1, hidden=0, gap=5 * MINUTE)
+    writer.record_tick(tick, [])
+    with open_reader(db) as reader:
+        assert watched(reader, at - MINUTE, watching=True).gap == Gap(at - 5 * MINUTE, at)
+        assert watched(reader, at - 6 * MINUTE, watching=True).gap is None
+
+
+def test_changes_have_names(db: Path, writer: Writer) -> None:
+    writer.begin_watch(START, PLAN)
+    before = [
+        owned(endpoint(80), process(1, name="nginx")),
+        owned(endpoint(443), process(1, name="nginx")),
+        owned(endpoint(5432), process(2, name="postgres")),
+        owned(endpoint(3000), process(3, name="node")),
+        owned(endpoint(22), process(4, name="sshd")),
+    ]
+    after = [
+        owned(endpoint(80), process(11, name="nginx")),
+        owned(endpoint(443), process(12, name="caddy")),
+        owned(endpoint(5432, address="0.0.0.0"), process(2, name="postgres")),
+        owned(endpoint(8080), process(13, name="java")),
+    ]
+    born = writer.record_changes(START, [Opening(each, START, Seen.KERNEL) for each in before])
+    later = START + MINUTE
+    writer.record_changes(
+        later,
+        [Opening(each, later, Seen.KERNEL) for each in after],
+        [Closing(each, later, Seen.KERNEL) for each in born[:4]],
+    )
+    with open_reader(db) as reader:
+        how = watched(reader, START, watching=True)
+        found = changes(as_of(reader, ALL, START, how), as_of(reader, ALL, later, how))
+    told = {(row["port"], row["change"]) for row in found.to_dict("records")}
+    assert told == {
+        (80, "restarted"),
+        (443, "changed owner"),
+        (5432, "changed exposure"),
+        (3000, "closed"),
+        (8080, "opened"),
+    }
+    exposed = found[found["port"] == 5432].iloc[0]
+    assert exposed["was"] == "this machine only (127.0.0.1)"
+    assert exposed["is"] == "every interface (0.0.0.0)"

@@ -1,0 +1,197 @@
+"""What the page says of its monitor, in each of its states, over a real database."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from porteye_core.config import monitor_command
+from porteye_core.model import Limit, Tick, WatchPlan
+from porteye_core.store.sqlite import open_writer
+from tests.kit.seeding import MINUTE, PLAN, Instant, seed
+from tests.kit.values import HOST, SECOND
+from tests.test_ui import (
+    VIEWS,
+    fresh_configuration,  # noqa: F401 - for every test here
+    metrics,
+    open_page,
+    switch,
+    texts,
+)
+
+ALL = sorted(path.stem for path in VIEWS.glob("*.py") if path.stem != "__init__")
+Make = Callable[[Path], AbstractContextManager[object]]
+
+
+def ago(micros: int) -> int:
+    return time.time_ns() // 1000 - micros
+
+
+def stopped(db: Path) -> AbstractContextManager[object]:
+    with open_writer(db, HOST, ago(61 * MINUTE)) as writer:
+        seed(writer, ago(2 * MINUTE))
+        writer.end_watch(ago(MINUTE))
+    return nullcontext()
+
+
+def killed(db: Path) -> AbstractContextManager[object]:
+    with open_writer(db, HOST, ago(61 * MINUTE)) as writer:
+        seed(writer, ago(MINUTE))
+    return nullcontext()
+
+
+@contextmanager
+def stalled(db: Path) -> Iterator[object]:
+    with open_writer(db, HOST, ago(65 * MINUTE)) as writer:
+        seed(writer, ago(3 * MINUTE))
+        yield writer
+
+
+def never(db: Path) -> AbstractContextManager[object]:
+    with open_writer(db, HOST, ago(MINUTE)):
+        return nullcontext()
+
+
+def absent(db: Path) -> AbstractContextManager[object]:
+    return nullcontext(db)
+
+
+def starting(db: Path) -> AbstractContextManager[object]:
+    return open_writer(db, HOST, ago(0))
+
+
+def unreadable(db: Path) -> AbstractContextManager[object]:
+    db.write_text("no database, and long enough to be taken for one" * 100)
+    return nullcontext()
+
+
+STATES = [
+    (stopped, "**The monitor is not running:** it was stopped", "Start it with `"),
+    (
+        killed,
+        "**The monitor is not running:** it ended without recording a stop",
+        "Start it with `",
+    ),
+    (stalled, "**The monitor cannot look:** it runs", "end it. Start it again with `"),
+    (never, "**No monitor is running**, and none has watched", "Start it with `"),
+    (absent, "**No monitor is running**, and none has watched", "Start it with `"),
+    (starting, "**The monitor is starting:**", "the first look is a moment away."),
+    (unreadable, "**The database cannot be shown.**", "It must be a PortEye database"),
+]
+
+
+def above(page: AppTest) -> str:
+    """What stands before the view: the banner is the first in the main area."""
+    first = (page.main.warning or page.main.info)[0]
+    assert first.icon
+    return str(first.value)
+
+
+@pytest.mark.parametrize("view", ALL)
+@pytest.mark.parametrize(("make", "said", "advice"), STATES, ids=lambda each: str(each)[:20])
+def test_every_view_says_first_that_nobody_watches_and_what_to_do(
+    make: Make, said: str, advice: str, view: str, db: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with make(db):
+        page = switch(open_page(db, monkeypatch), view)
+        assert not page.exception
+        assert said in above(page)
+        assert advice in above(page)
+        if advice.endswith("`"):
+            assert f"{advice}{monitor_command(db)}`." in above(page)
+
+
+@pytest.mark.parametrize("view", ALL)
+def test_while_somebody_watches_nothing_stands_above_a_view(
+    view: str, seeded: Instant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = switch(open_page(seeded.db, monkeypatch), view)
+    assert "Watching" in texts(page)
+    assert not page.main.warning
+    assert not page.main.error
+
+
+def test_a_time_is_the_viewers_with_utc_behind_it(
+    abandoned: Instant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "streamlit.runtime.context.ContextProxy.timezone", property(lambda _: "Asia/Tokyo")
+    )
+    page = open_page(abandoned.db, monkeypatch)
+    (seen,) = [each.value for each in page.sidebar.caption if "was last seen" in each.value]
+    assert 'title="' in seen
+    assert ' UTC">' in seen
+    assert " JST</time>" in seen
+    assert "JST" in above(page)
+    assert "UTC" in above(page)
+
+
+def test_the_monitor_view_has_numbers_watches_and_gaps(
+    db: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_writer(db, HOST, ago(90 * MINUTE)) as writer:
+        writer.begin_watch(ago(90 * MINUTE), PLAN)
+        writer.end_watch(ago(70 * MINUTE))
+    with open_writer(db, HOST, ago(61 * MINUTE)) as writer:
+        now = ago(0)
+        seed(writer, now)
+        tick = Tick(now, now, 1, 0, 4000, 0, lost=5, cpu=12, rss=20 << 20, size=3 << 20)
+        writer.record_tick(tick, [])
+        page = switch(open_page(db, monkeypatch), "monitor")
+        assert not page.exception
+        watches, gaps, lost = (each.value for each in page.dataframe)
+        assert list(watches["ended"]) == ["goes on", "stopped"]
+        assert list(watches["how long"]) == ["1 h", "20 min"]
+        assert list(gaps["reason"]) == ["the monitor was stopped"]
+        assert list(lost["lost"]) == [5]
+        numbers = metrics(page)
+        assert numbers["Watched"] == "88.9 %"
+        assert numbers["Gaps"] == "10 min"
+        assert (numbers["CPU"], numbers["Memory"]) == ("0.12 %", "20 MiB")
+        assert numbers["Database"] == "3.0 MiB"
+        assert len(page.get("plotly_chart")) == 4
+        assert all(chart.proto.alt for chart in page.get("plotly_chart"))
+        assert "By **portable**" in texts(page)
+        assert "Listeners are seen by polling." in texts(page)
+
+
+def test_a_monitor_without_limits_or_losses_says_so(
+    db: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_writer(db, HOST, ago(2 * MINUTE)) as writer:
+        writer.begin_watch(ago(MINUTE), replace(PLAN, limits=(), why="It is the only one."))
+        writer.record_tick(Tick(ago(0), 1, 0, 0, 900, 0), [])
+        said = texts(switch(open_page(db, monkeypatch), "monitor"))
+    assert "It is the only one." in said
+    assert "It knows of nothing that it cannot see." in said
+    assert "Somebody watched all the time." in said
+    assert "No record of the kernel was lost." in said
+    assert said.count("Not recorded in this time range.") == 3
+
+
+def test_hints_of_limits_are_quoted_literally(db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    limit = Limit("x", "*Owners* <b>hidden</b>", "sudo `x`")
+    with open_writer(db, HOST, ago(2 * MINUTE)) as writer:
+        writer.begin_watch(ago(MINUTE), WatchPlan("portable", SECOND, 10 * SECOND, (limit,)))
+        writer.record_tick(Tick(ago(0), 1, 0, 0, 900, 0), [])
+        said = texts(switch(open_page(db, monkeypatch), "monitor"))
+    assert "\\*Owners\\* \\<b\\>hidden" in said
+    assert "`` sudo `x` ``" in said
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "said"),
+    [
+        ("2001-01-01T00:00:00Z", "2001-01-02T00:00:00Z", "Nothing was watched in this time range."),
+        ("2100-01-01T00:00:00Z", "2100-01-02T00:00:00Z", "Nothing was watched in this time range."),
+    ],
+)
+def test_a_range_without_a_watch_says_so(
+    since: str, until: str, said: str, seeded: Instant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = open_page(seeded.db, monkeypatch, {"since": since, "until": until})
+    assert said in texts(switch(page, "monitor"))

@@ -1,0 +1,68 @@
+"""Any moment of the past, through Streamlit's own test runner."""
+
+from collections.abc import Callable
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from porteye_core.ui.custom_range import stamp
+from tests.kit.seeding import MINUTE, Instant
+from tests.test_ui import address, open_page, switch, table, texts
+
+
+@pytest.fixture
+def at(seeded: Instant, monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
+    def travelled(moment: int, versus: int | None = None) -> AppTest:
+        page = open_page(seeded.db, monkeypatch)
+        page.query_params["at"] = stamp(moment)
+        if versus is not None:
+            page.query_params["versus"] = stamp(versus)
+        found = switch(page, "time_machine")
+        assert not found.exception
+        return found
+
+    return travelled
+
+
+def test_a_moment_has_what_listened_then(at: Callable[..., AppTest], seeded: Instant) -> None:
+    during, between = seeded.now - 25 * MINUTE, seeded.now - 15 * MINUTE
+    assert list(table(at(during))["port"]) == [53, 80, 5432, 8765]
+    page = at(between)
+    assert list(table(page)["port"]) == [53, 80, 5432]
+    assert "3 listeners, all of them certain" in texts(page)
+    assert address(page)["at"] == stamp(between)
+
+
+def test_two_moments_have_what_changed_between_them(
+    at: Callable[..., AppTest], seeded: Instant
+) -> None:
+    page = at(seeded.now - 25 * MINUTE, seeded.now - 15 * MINUTE)
+    shown = table(page)
+    assert list(shown["change"]) == ["closed"]
+    assert list(shown["port"]) == [8765]
+    assert "1 closed between" in texts(page)
+    again = table(at(seeded.now - 25 * MINUTE, seeded.now))
+    assert list(again["change"]) == ["restarted"]
+    nothing = at(seeded.now - 15 * MINUTE, seeded.now - 14 * MINUTE)
+    assert "Nothing that the filters let through differs" in texts(nothing)
+
+
+def test_before_the_first_watch_and_in_the_future_is_a_sentence(
+    at: Callable[..., AppTest], seeded: Instant
+) -> None:
+    assert "Nobody watched yet at" in texts(at(seeded.now - 120 * MINUTE))
+    assert "has not come yet" in texts(at(seeded.now + 24 * 60 * MINUTE))
+
+
+def test_a_button_goes_a_minute_further(at: Callable[..., AppTest], seeded: Instant) -> None:
+    start = seeded.now - 25 * MINUTE
+    page = at(start)
+    page.button(key="at-1").click().run()
+    assert not page.exception
+    assert address(page)["at"] == stamp(start - MINUTE)
+
+
+def test_the_sidebars_filters_count(at: Callable[..., AppTest], seeded: Instant) -> None:
+    page = at(seeded.now - 25 * MINUTE)
+    page.text_input(key="process").set_value("nginx").run()
+    assert list(table(page)["port"]) == [80]
