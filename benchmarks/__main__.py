@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from typing import Protocol
 
-from benchmarks import capture, idle, machine, report, seed, snapshot
+from benchmarks import capture, idle, machine, page, report, seed, snapshot
 
 
 class Benchmark(Protocol):
@@ -25,6 +25,7 @@ REGISTRY: dict[str, Benchmark] = {
     "snapshot": snapshot,
     "idle": idle,
     "seed": seed,
+    "page": page,
 }
 
 

@@ -47,6 +47,21 @@ def parser() -> argparse.ArgumentParser:
         metavar="SECONDS",
         help="how often to store CPU, memory and clients (default: 10)",
     )
+    add(
+        "--keep-events",
+        metavar="DURATION",
+        help="how long to keep what opened and closed: 30d, 1y (default: forever)",
+    )
+    add(
+        "--keep-samples",
+        metavar="DURATION",
+        help="how long to keep each sample; means and peaks stay a year (default: 7d)",
+    )
+    add(
+        "--max-size",
+        metavar="SIZE",
+        help="drop the oldest records beyond this: 500MB, 2GB (default: no limit)",
+    )
     add("--source", metavar="NAME", help=f"{', '.join(config.SOURCES)} (default: auto)")
     add("--once", action="store_true", help="look once, store it and exit")
     add(
@@ -93,7 +108,9 @@ def _watch(settings: Config, argv: Sequence[str]) -> None:
         waiter = stack.enter_context(Waiter())
         limits = _privilege_limits(settings, argv)
         # The database first: a second monitor must not disturb the first one's tracing.
-        writer = stack.enter_context(open_writer(settings.db, _this_host(), SystemClock().now()))
+        writer = stack.enter_context(
+            open_writer(settings.db, _this_host(), SystemClock().now(), settings.keep)
+        )
         picked = pick(settings.source, privileged=privilege.is_admin())
         stack.callback(picked.source.close)
         plan = _plan(settings, picked, limits)

@@ -6,10 +6,12 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from porteye_core import quantities
 from porteye_core.errors import ConfigError
+from porteye_core.model import DEFAULT_KEEP, Keep
 
 PROJECT = Path(__file__).resolve().parent.parent
 SOURCES = ("auto", "tracepoint", "sock_diag", "portable")
@@ -29,6 +31,7 @@ class Config:
     sample_interval: float = 10.0
     source: str = "auto"
     once: bool = False
+    keep: Keep = DEFAULT_KEEP
     require_admin: bool = False
     elevate: bool = False
     exit_with_parent: bool = False
@@ -58,6 +61,7 @@ def load(flags: Mapping[str, object], environ: Mapping[str, str]) -> Config:
         sample_interval=max(interval or 0, default.sample_interval if samples is None else samples),
         source=_choice(*given("source", "PORTEYE_SOURCE"), SOURCES, default.source),
         once=bool(flags.get("once")),
+        keep=_keep(flags),
         require_admin=bool(flags.get("require_admin")),
         elevate=bool(flags.get("elevate")),
         exit_with_parent=bool(flags.get("exit_with_parent")),
@@ -69,6 +73,17 @@ def load(flags: Mapping[str, object], environ: Mapping[str, str]) -> Config:
         allowed_hosts=_words(environ.get("PORTEYE_ALLOWED_HOSTS", "")),
         cors_origin=_origin(environ.get("PORTEYE_CORS_ORIGIN", "")),
     )
+
+
+def _keep(flags: Mapping[str, object]) -> Keep:
+    keep = DEFAULT_KEEP
+    if (given := flags.get("keep_events")) is not None:
+        keep = replace(keep, events=quantities.duration("--keep-events", str(given)))
+    if (given := flags.get("keep_samples")) is not None:
+        keep = replace(keep, samples=quantities.duration("--keep-samples", str(given)))
+    if (given := flags.get("max_size")) is not None:
+        keep = replace(keep, size=quantities.size("--max-size", str(given)))
+    return keep
 
 
 def monitor_command(db: Path) -> str:

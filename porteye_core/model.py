@@ -275,6 +275,22 @@ class Watch:
 
 
 @dataclass(frozen=True, slots=True)
+class Keep:
+    """How much history to keep: durations in microseconds, None for ever; size: bytes that the
+    database may have, None for no limit. Nothing is kept longer than the events that it tells of,
+    and no rollup is dropped before its samples."""
+
+    samples: int | None = None
+    rollups: int | None = None
+    events: int | None = None
+    size: int | None = None
+
+
+FOR_EVER = Keep()
+DEFAULT_KEEP = Keep(samples=7 * 86_400_000_000, rollups=365 * 86_400_000_000)
+
+
+@dataclass(frozen=True, slots=True)
 class Filters:
     """Which listeners and events a reader asks for; the page, its URL and the API share it.
 

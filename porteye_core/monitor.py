@@ -37,6 +37,8 @@ _JUMP_US = 500_000
 # twenty looks a second hear as much as a thousand would.
 _REST = 0.05
 _MOST_LINES = 20
+# Seconds that one step of dropping old records may take, between two looks.
+_STEP = 0.05
 
 
 class Wait(Protocol):
@@ -90,6 +92,8 @@ class Monitor:
         stop or the parent has gone; then end the watch."""
         while True:
             self.look()
+            if self._left() >= _STEP:
+                self._writer.drop_some(self._clock.now(), self._clock.elapsed())
             filenos = () if self._failing else self._source.filenos()
             if orphaned() or (filenos and wait(min(_REST, self._left()), ())):
                 break

@@ -238,7 +238,7 @@ def test_a_map_is_empty_where_nothing_happened_and_says_what_did() -> None:
     assert "Port 443/tcp: 600 opened, 400 closed" in said
     assert "to 2026-01-01 05:00:00 (04:00:00 UTC)" in said
     assert map_.colorbar.ticktext[-1] == "1,000"
-    assert map_.colorbar.ticktext[0] == "1"
+    assert map_.colorbar.ticktext[0] == "1 event"
 
 
 def hot(gaps: pd.DataFrame) -> go.Figure:

@@ -11,7 +11,7 @@ import pytest
 
 from porteye_core.errors import SourceError
 from porteye_core.footprint import FootprintMeter
-from porteye_core.model import Depth, Kind, Limit, Notice, Reading, Socket, WatchPlan
+from porteye_core.model import Depth, Keep, Kind, Limit, Notice, Reading, Socket, WatchPlan
 from porteye_core.monitor import Monitor
 from porteye_core.owner import OwnerFinder, UsageMeter, processes
 from porteye_core.store.reader import open_reader
@@ -423,3 +423,23 @@ def test_a_failure_to_find_owners_is_a_failed_look(
     monkeypatch.setattr(OwnerFinder, "refresh", fail)
     rig.look(after=10 * SECOND)
     assert len(rig.events) == 1
+
+
+def test_old_records_are_dropped_between_looks(db: Path) -> None:
+    hour = 3600 * SECOND
+    with open_writer(db, HOST, 1, Keep(samples=hour)) as writer:
+        rig = Rig(db, writer, ScriptedClock())
+        rig.look(A)
+        first = rig.rows("SELECT at FROM tick")
+        rig.look(A, after=2 * hour)
+        left = iter(range(70))
+
+        def wait(seconds: float, filenos: Sequence[int]) -> bool:
+            rig.clock.pass_(SECOND)
+            return next(left, None) is None
+
+        rig.monitor.run(wait)
+        ticks = rig.rows("SELECT at FROM tick")
+        assert first[0] not in ticks
+        assert len(ticks) > 5
+        assert rig.rows("SELECT min(tick_id) > 1 FROM sample") == [(1,)]

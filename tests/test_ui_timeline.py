@@ -1,10 +1,12 @@
 """The timeline, through Streamlit's own test runner, over a real database."""
 
+import base64
 import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -16,7 +18,8 @@ from porteye_core.store.writer import Opening, Writer
 from tests.kit.seeding import MINUTE, PLAN, Instant
 from tests.kit.stopped import BEGUN, STOPPED, stopped_for_a_minute
 from tests.kit.values import HOST, SECOND, endpoint, owned, process
-from tests.test_ui import fresh_configuration, open_page, switch, texts
+from tests.test_ui import fresh_configuration, open_page, switch
+from tests.test_ui import texts as marked
 
 __all__ = ["fresh_configuration"]
 
@@ -39,6 +42,11 @@ def timeline(db: Path, monkeypatch: pytest.MonkeyPatch, **said: str) -> AppTest:
     page = switch(open_page(db, monkeypatch, said), "timeline")
     assert not page.exception
     return page
+
+
+def texts(page: AppTest) -> str:
+    """What the page says, without the backslashes that keep Markdown from reading it."""
+    return marked(page).replace("\\", "").replace("\u2060", "")
 
 
 def charts(page: AppTest) -> dict[str, Any]:
@@ -134,10 +142,6 @@ def decoded(values: Any) -> list[float]:
     """Numbers as Plotly writes them: a list, or the bytes of an array."""
     if isinstance(values, list):
         return [float(value) for value in values]
-    import base64
-
-    import numpy as np
-
     return [
         float(each) for each in np.frombuffer(base64.b64decode(values["bdata"]), values["dtype"])
     ]
@@ -188,7 +192,9 @@ def test_a_count_by_program_says_when_listeners_changed_hands(
     empty: Writer, db: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     at = pd.Timestamp.now("UTC").value // 1000 - 5 * MINUTE
-    nginx, python = (owned(endpoint(80), process(1, name=name)) for name in ("nginx", "python3"))
+    nginx, python = (
+        owned(endpoint(80), process(pid, name=name)) for pid, name in ((1, "nginx"), (2, "python3"))
+    )
     (born,) = empty.record_changes(at, [Opening(nginx, at, Seen.KERNEL)])
     empty.record_changes(at + MINUTE, reowned=[(born, python)])
     said = "changed hands"

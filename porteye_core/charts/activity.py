@@ -24,7 +24,7 @@ def open_listeners(turnover: pd.DataFrame, gaps: pd.DataFrame, span: Span) -> go
     figure = go.Figure(
         go.Scatter(
             x=wall(at),
-            y=turnover["open"],
+            y=turnover["open"].tolist(),
             mode="lines",
             line={"shape": "hv", "color": PALETTE[0], "width": 2},
             fill="tozeroy",
@@ -41,7 +41,7 @@ def open_listeners(turnover: pd.DataFrame, gaps: pd.DataFrame, span: Span) -> go
 def turnover(buckets: pd.DataFrame, gaps: pd.DataFrame, span: Span, bucket: str) -> go.Figure:
     """Opens above and closes below the line, per bucket; `bucket` says how long one is."""
     # Plotly measures lengths on a time axis in milliseconds, and centres bars unless told.
-    width = (buckets["end"] - buckets["at"]).dt.total_seconds() * 1000
+    width = ((buckets["end"] - buckets["at"]).dt.total_seconds() * 1000).tolist()
     within = {"x": wall(buckets["at"]), "width": width, "offset": 0}
     when = [
         f"{begin}<br>to {end}"
@@ -53,7 +53,7 @@ def turnover(buckets: pd.DataFrame, gaps: pd.DataFrame, span: Span, bucket: str)
         [
             go.Bar(
                 **within,
-                y=buckets["opened"],
+                y=buckets["opened"].tolist(),
                 customdata=when,
                 name="opened",
                 marker={"color": OPENED},
@@ -61,7 +61,7 @@ def turnover(buckets: pd.DataFrame, gaps: pd.DataFrame, span: Span, bucket: str)
             ),
             go.Bar(
                 **within,
-                y=-buckets["closed"],
+                y=(-buckets["closed"]).tolist(),
                 customdata=list(zip(buckets["closed"], when, strict=True)),
                 name="closed",
                 marker={"color": CLOSED, "pattern": _STRIPES},

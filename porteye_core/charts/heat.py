@@ -17,7 +17,7 @@ from porteye_core.charts.figure import (
 )
 
 _ROW_HEIGHT = 20
-_KEY_HEIGHT = 60
+_KEY_HEIGHT = 30
 # One hue, ever denser: it stands out from a light and from a dark page, and colour-blind readers
 # see the same order.
 _SCALE = ((0.0, "rgba(213, 94, 0, 0.35)"), (1.0, "rgba(213, 94, 0, 1)"))
@@ -81,7 +81,6 @@ def _key(highest: int) -> dict[str, object]:
         "yanchor": "bottom",
         "len": 0.35,
         "thickness": 10,
-        "title": {"text": "events", "side": "top"},
         "tickvals": [math.log10(count) for count in shown],
-        "ticktext": [f"{count:,}" for count in shown],
+        "ticktext": ["1 event", *(f"{count:,}" for count in shown[1:])],
     }

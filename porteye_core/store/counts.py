@@ -4,7 +4,7 @@ A bucket is `at - at % (resolution * 1e6)`, its first microsecond. No transactio
 """
 
 import sqlite3
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 
 from porteye_core.model import Kind
@@ -22,6 +22,17 @@ _ADD_ACTIVITY = """
 INSERT INTO activity VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
     opened = opened + excluded.opened, closed = closed + excluded.closed
 """
+_EMPTY_TURNOVER = """
+DELETE FROM turnover WHERE resolution = ? AND bucket = ? AND opened = 0 AND closed = 0
+"""
+_EMPTY_ACTIVITY = """
+DELETE FROM activity WHERE resolution = ? AND bucket = ? AND port = ? AND protocol = ?
+    AND program_id = ? AND opened = 0 AND closed = 0
+"""
+
+_Sums = defaultdict[tuple[int | str, ...], Counter[str]]
+# Time, kind, port, protocol and program of an event.
+Counted = tuple[int, str, int, str, int | None]
 
 
 def bucket_of(at: int, resolution: int) -> int:
@@ -31,21 +42,37 @@ def bucket_of(at: int, resolution: int) -> int:
 
 def add(connection: sqlite3.Connection, events: Iterable[Event]) -> None:
     """Count events: of one transaction together, for a storm has many in one bucket."""
-    turnover: Counter[tuple[int, int, Kind]] = Counter()
-    activity: Counter[tuple[int, int, int, str, int, Kind]] = Counter()
-    for each in events:
-        program = each.program or _UNKNOWN
+    counted = ((e.at, e.kind, e.port, e.protocol, e.program) for e in events)
+    turnover, activity = _sums(counted)
+    connection.executemany(_ADD_TURNOVER, _rows(turnover, 1))
+    connection.executemany(_ADD_ACTIVITY, _rows(activity, 1))
+
+
+def take_back(connection: sqlite3.Connection, events: Iterable[Counted]) -> None:
+    """Count these events, which are deleted, no longer."""
+    turnover, activity = _sums(events)
+    connection.executemany(_ADD_TURNOVER, _rows(turnover, -1))
+    connection.executemany(_ADD_ACTIVITY, _rows(activity, -1))
+    connection.executemany(_EMPTY_TURNOVER, list(turnover))
+    connection.executemany(_EMPTY_ACTIVITY, list(activity))
+
+
+def _sums(events: Iterable[Counted]) -> tuple[_Sums, _Sums]:
+    turnover: _Sums = defaultdict(Counter)
+    activity: _Sums = defaultdict(Counter)
+    for at, kind, port, protocol, program in events:
         for resolution in TURNOVER:
-            turnover[resolution, bucket_of(each.at, resolution), each.kind] += 1
+            turnover[resolution, bucket_of(at, resolution)][kind] += 1
         for resolution in ACTIVITY:
-            bucket = bucket_of(each.at, resolution)
-            activity[resolution, bucket, each.port, each.protocol, program, each.kind] += 1
-    connection.executemany(
-        _ADD_TURNOVER, [(*key[:-1], *_pair(key[-1], turnover[key])) for key in turnover]
-    )
-    connection.executemany(
-        _ADD_ACTIVITY, [(*key[:-1], *_pair(key[-1], activity[key])) for key in activity]
-    )
+            bucket = bucket_of(at, resolution)
+            activity[resolution, bucket, port, protocol, program or _UNKNOWN][kind] += 1
+    return turnover, activity
+
+
+def _rows(sums: _Sums, sign: int) -> list[tuple[int | str, ...]]:
+    return [
+        (*key, sign * count[Kind.OPENED], sign * count[Kind.CLOSED]) for key, count in sums.items()
+    ]
 
 
 def move(connection: sqlite3.Connection, learnt: Learnt) -> None:
@@ -55,12 +82,4 @@ def move(connection: sqlite3.Connection, learnt: Learnt) -> None:
         before = (*place, _UNKNOWN)
         connection.execute(_ADD_ACTIVITY, (*before, -1, 0))
         connection.execute(_ADD_ACTIVITY, (*place, learnt.program, 1, 0))
-        connection.execute(
-            "DELETE FROM activity WHERE resolution = ? AND bucket = ? AND port = ?"
-            " AND protocol = ? AND program_id = ? AND opened = 0 AND closed = 0",
-            before,
-        )
-
-
-def _pair(kind: Kind, count: int) -> tuple[int, int]:
-    return (count, 0) if kind is Kind.OPENED else (0, count)
+        connection.execute(_EMPTY_ACTIVITY, before)

@@ -3,6 +3,8 @@
 import json
 import sqlite3
 from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import astuple
 
 try:  # hashlib loads OpenSSL too: 4 of the 32 MiB that a monitor may take
@@ -22,6 +24,7 @@ class Identities:
         self._connection = connection
         self._host = host
         self._processes: OrderedDict[ProcessKey, tuple[int, int]] = OrderedDict()
+        self._used: set[tuple[int, int]] | None = None
 
     def forget(self) -> None:
         """Drop what is remembered: rows of a transaction that failed are not there."""
@@ -35,7 +38,19 @@ class Identities:
             self._processes[process.key] = known
             if len(self._processes) > _MOST_REMEMBERED:
                 self._processes.popitem(last=False)
+        if self._used is not None:
+            self._used.add(known)
         return known
+
+    @contextmanager
+    def noting_use(self) -> Iterator[set[tuple[int, int]]]:
+        """The ids, of process and program, that are given out during the block."""
+        used: set[tuple[int, int]] = set()
+        self._used = used
+        try:
+            yield used
+        finally:
+            self._used = None
 
     def _process_row(self, process: Process) -> tuple[int, int]:
         program = self._program_row(process.program)

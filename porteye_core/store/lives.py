@@ -61,14 +61,10 @@ class Learnt(NamedTuple):
 class Lives:
     """Writes the rows of one host's listeners and of who holds them."""
 
-    def __init__(self, connection: sqlite3.Connection, host: int) -> None:
+    def __init__(self, connection: sqlite3.Connection, host: int, identities: Identities) -> None:
         self._connection = connection
         self._host = host
-        self._identities = Identities(connection, host)
-
-    def forget(self) -> None:
-        """Drop what is remembered of a transaction that failed."""
-        self._identities.forget()
+        self._identities = identities
 
     def open_ones(self) -> dict[int, Listener]:
         """The listeners without an end, by their numbers."""

@@ -198,7 +198,16 @@ WHERE program_id IS NULL
     AND (SELECT program_id FROM listener WHERE id = listener_id) IS NOT NULL;
 """
 
-STEPS = (_FIRST, _SECOND, _TICK_OWN, _LEARNT)
+# What is no longer there, and why: readers say so instead of showing that nothing happened.
+_DROPPED = """
+CREATE TABLE dropped (
+    kind TEXT PRIMARY KEY CHECK (kind IN ('samples', 'rollups', 'events')),
+    before INTEGER NOT NULL,
+    reason TEXT NOT NULL CHECK (reason IN ('age', 'size'))
+) STRICT, WITHOUT ROWID;
+"""
+
+STEPS = (_FIRST, _SECOND, _TICK_OWN, _DROPPED, _LEARNT)
 
 
 def version(connection: sqlite3.Connection) -> int:

@@ -11,10 +11,9 @@ from typing import NamedTuple
 _LATE_US = 5 * 60 * 1_000_000
 
 _SET_BACK = """
-SELECT max(0,
-    (SELECT coalesce(max(-jump), 0) FROM tick WHERE gap > 0 OR jump != 0),
-    (SELECT coalesce(max(before - started_at), 0) FROM (
-        SELECT started_at, lag(seen_at) OVER (ORDER BY id) AS before FROM watch)))
+SELECT coalesce((SELECT sum(-jump) FROM tick WHERE (gap > 0 OR jump != 0) AND jump < 0), 0)
+    + coalesce((SELECT sum(max(0, before - started_at)) FROM (
+        SELECT started_at, lag(seen_at) OVER (ORDER BY id) AS before FROM watch)), 0)
 """
 _LOWEST = """
 SELECT min(id) FROM event WHERE at >= ?1
@@ -24,6 +23,11 @@ _HIGHEST = """
 SELECT max(id) FROM event WHERE at <= ?1
     AND at >= (SELECT max(at) FROM event WHERE at <= ?1) - ?2
 """
+
+
+def set_back(connection: sqlite3.Connection) -> int:
+    """By how many microseconds the clock was ever set back, in all."""
+    return int(connection.execute(_SET_BACK).fetchone()[0])
 
 
 class Ids(NamedTuple):
@@ -38,7 +42,7 @@ class Order:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        self._slack = _LATE_US + int(connection.execute(_SET_BACK).fetchone()[0])
+        self._slack = _LATE_US + set_back(connection)
         lowest, highest = connection.execute(
             "SELECT (SELECT min(id) FROM event), (SELECT max(id) FROM event)"
         ).fetchone()

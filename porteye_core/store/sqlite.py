@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from porteye_core.errors import StoreError
+from porteye_core.model import FOR_EVER, Keep
 from porteye_core.store import migrations
 from porteye_core.store.files import create_private
 from porteye_core.store.host import Host
@@ -31,8 +32,8 @@ PRAGMA trusted_schema = OFF;
 
 
 @contextmanager
-def open_writer(db: Path, host: Host, now: int) -> Iterator[Writer]:
-    """The writer of this database, created and migrated if need be.
+def open_writer(db: Path, host: Host, now: int, keep: Keep = FOR_EVER) -> Iterator[Writer]:
+    """The writer of this database, created and migrated if need be; it keeps so much history.
 
     Raises StoreHeld if another process writes to it, StoreNewer, or StoreError.
     """
@@ -44,7 +45,7 @@ def open_writer(db: Path, host: Host, now: int) -> Iterator[Writer]:
         create_private(db)
         connection, host_id, rebooted = _connect(db, host)
         try:
-            yield Writer(connection, host_id, db, rebooted=rebooted)
+            yield Writer(connection, host_id, db, rebooted=rebooted, keep=keep)
         finally:
             connection.close()
 

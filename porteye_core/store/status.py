@@ -3,6 +3,7 @@
 import json
 import sqlite3
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 
@@ -51,7 +52,7 @@ def status(connection: sqlite3.Connection, db: Path, now: int) -> Status:
     row = connection.execute("SELECT * FROM watch ORDER BY id DESC LIMIT 1").fetchone()
     if row is None:
         return Status(State.STARTING if holder else State.NEVER, pid, None)
-    watch = _watch(row)
+    watch = _watch(row, _dropped(connection))
     tick = connection.execute(
         "SELECT scan_us, hidden, lost, left_out FROM tick WHERE watch_id = ?"
         " ORDER BY id DESC LIMIT 1",
@@ -69,10 +70,26 @@ def _state(watch: Watch, holder: lock.Holder | None, now: int) -> State:
     return State.STALLED if late else State.WATCHING
 
 
-def _watch(row: sqlite3.Row) -> Watch:
-    limits = tuple(Limit(**limit) for limit in json.loads(row["limits"]))
+def _watch(row: sqlite3.Row, dropped: tuple[Limit, ...]) -> Watch:
+    limits = (*(Limit(**limit) for limit in json.loads(row["limits"])), *dropped)
     plan = WatchPlan(row["source"], row["interval"], row["sample_interval"], limits, row["why"])
     return Watch(row["id"], row["started_at"], row["seen_at"], row["stopped_at"], plan)
+
+
+def _dropped(connection: sqlite3.Connection) -> tuple[Limit, ...]:
+    """The history that is missing; that samples become rollups with age is no loss."""
+    rows = connection.execute(
+        "SELECT kind, before, reason FROM dropped WHERE reason = 'size' OR kind = 'events'"
+    )
+    return tuple(Limit("dropped", _lost(*row)) for row in rows)
+
+
+def _lost(kind: str, before: int, reason: str) -> str:
+    moment = datetime.fromtimestamp(before / 1e6, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    what = f"{kind.capitalize()} from before {moment} were dropped"
+    if reason == "size":
+        return f"{what}, so that the database stays within --max-size."
+    return f"{what}, as --keep-events says; what is still open stays."
 
 
 def gaps(

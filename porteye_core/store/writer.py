@@ -3,18 +3,21 @@
 import json
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict
 from pathlib import Path
 
 from porteye_core import __version__
 from porteye_core.errors import StoreError
-from porteye_core.model import Listener, Owned, Sample, Tick, WatchPlan
+from porteye_core.model import FOR_EVER, Keep, Listener, Owned, Sample, Tick, WatchPlan
 from porteye_core.store import counts
 from porteye_core.store.dead_band import DeadBand
+from porteye_core.store.identities import Identities
 from porteye_core.store.lives import Closing, Event, Lives, Opening, listener_of
+from porteye_core.store.retention import Retention
 from porteye_core.store.rollups import Rollups
+from porteye_core.store.transaction import transaction
 
 __all__ = ["Closing", "Opening", "Writer", "listener_of"]
 
@@ -26,7 +29,13 @@ class Writer:
     """
 
     def __init__(
-        self, connection: sqlite3.Connection, host_id: int, db: Path, *, rebooted: bool = False
+        self,
+        connection: sqlite3.Connection,
+        host_id: int,
+        db: Path,
+        *,
+        rebooted: bool = False,
+        keep: Keep = FOR_EVER,
     ) -> None:
         """`rebooted`: what was open when a monitor last looked ended with the boot before."""
         self.rebooted = rebooted
@@ -36,8 +45,10 @@ class Writer:
         self.booted_at: int = connection.execute(
             "SELECT booted_at FROM host WHERE id = ?", (host_id,)
         ).fetchone()[0]
-        self._lives = Lives(connection, host_id)
+        self._identities = Identities(connection, host_id)
+        self._lives = Lives(connection, host_id, self._identities)
         self._rollups = Rollups(connection)
+        self._retention = Retention(connection, keep, self._identities)
         self._dead_band = DeadBand(beat_us=0)
         self._watch = 0
 
@@ -128,6 +139,13 @@ class Writer:
             self._rollups.add(tick.at, samples)
             self._seen(tick.at)
         self._dead_band.remember(tick.at, moved)
+        if tick.jump:
+            self._retention.distrust(tick.monotonic)
+
+    def drop_some(self, now: int, elapsed: int) -> None:
+        """One small step, of a few hundredths of a second, towards keeping no more than is wanted;
+        none if nothing is due. `elapsed`: of the clock that never steps, microseconds."""
+        self._retention.step(now, elapsed)
 
     def _tick(self, tick: Tick) -> int | None:
         return self._connection.execute(
@@ -155,23 +173,11 @@ class Writer:
             "UPDATE watch SET seen_at = max(seen_at, ?) WHERE id = ?", (at, self._watch)
         )
 
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        try:
-            self._connection.execute("BEGIN IMMEDIATE")
-            yield
-            self._connection.execute("COMMIT")
-        except sqlite3.Error as err:
-            self._roll_back()
-            raise StoreError(f"The database did not take a write: {err}.") from err
-        except BaseException:
-            self._roll_back()
-            raise
+    def _transaction(self) -> AbstractContextManager[None]:
+        return transaction(self._connection, self._undone)
 
-    def _roll_back(self) -> None:
-        if self._connection.in_transaction:
-            self._connection.execute("ROLLBACK")
-        self._lives.forget()
+    def _undone(self) -> None:
+        self._identities.forget()
         self._rollups.forget()
 
 

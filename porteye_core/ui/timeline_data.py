@@ -8,7 +8,6 @@ import pandas as pd
 
 from porteye_core.charts.figure import Span
 from porteye_core.charts.lives import SEVERAL
-from porteye_core.model import Filters
 from porteye_core.store.frames import activity, ports
 from porteye_core.store.frames import lives as single
 from porteye_core.store.frames.changes import is_narrowed
@@ -33,7 +32,8 @@ class Charted:
 
     rows: the ports that are drawn, heat_rows: those of the heat map, of `ports` in all; merged:
     what stands for several lives each, on `crowded` of the ports; lives: how many overlap the
-    range.
+    range; drifts: whether listeners changed hands, so that what a program opened and closed does
+    not tell how many it had open.
     """
 
     span: Span
@@ -99,7 +99,7 @@ def charted(
         ports=len(found),
         crowded=len(crowded),
         count=int(found["lives"].sum()),
-        drifts=bool(filters.process) and _drifts(connection, filters, until, counts),
+        drifts=bool((found["before"] + found["opened"] != found["closed"] + found["after"]).any()),
     )
 
 
@@ -109,12 +109,6 @@ def _parted(shown: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     by_lives = shown.sort_values("lives", kind="stable")
     fits = by_lives["lives"].cumsum() <= _MOST_BARS
     return by_lives[fits], by_lives[~fits]
-
-
-def _drifts(
-    connection: sqlite3.Connection, filters: Filters, until: int, counts: pd.DataFrame
-) -> bool:
-    return activity.standing_count(connection, filters, until) != int(counts["open"].iloc[-1])
 
 
 def _rows(frame: pd.DataFrame) -> list[Row]:

@@ -84,7 +84,8 @@ def by_port(
 def intervals(pairs: list[tuple[int, int]]) -> pd.DataFrame:
     """Pairs of times as a frame with `start` and `end`."""
     frame = pd.DataFrame(pairs, columns=["start", "end"], dtype="int64")
-    return frame.apply(times)
+    # By name: `apply` leaves an empty frame as it is.
+    return frame.assign(start=times(frame["start"]), end=times(frame["end"]))
 
 
 def _bounds(filters: Filters) -> tuple[int, int]:

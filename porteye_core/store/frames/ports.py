@@ -15,32 +15,43 @@ def busiest(
     connection: sqlite3.Connection, filters: Filters, since: int, until: int
 ) -> pd.DataFrame:
     """Every port that had a listener open in since..until: `opened` and `closed` in that range,
-    `before` how many were open when it began, `lives` how many overlap it, and `process` the
-    program that had it: missing where there were several, empty where it is not known. The most events come first, of as many the lower port."""
+    `before` how many were open when it began and `after` when it ended, `lives` how many overlap
+    it, and `process` the program that had it: missing where there were several, empty where it is
+    not known. The most events come first, of as many the lower port.
+
+    Events are counted by the program of their time, what was open by its owner of today: where a
+    listener changed hands, `before` + `opened` is not `closed` + `after` for a program.
+    """
     found = changes.totals_by_port(filters, since, until)
-    stood = changes.standing(filters, since - 1, "l.port, l.protocol, l.program_id")
+    first, last = (
+        changes.standing(filters, moment, "l.port, l.protocol, l.program_id")
+        for moment in (since - 1, until)
+    )
     return frame_of(
         connection,
         Question(
             f"""
             WITH port AS (
                 SELECT port, protocol, sum(opened) AS opened, sum(closed) AS closed,
-                    sum(before) AS before, sum(opened) + sum(before) AS lives,
+                    sum(before) AS before, sum(after) AS after,
+                    max(sum(opened) + sum(before), sum(closed) + sum(after)) AS lives,
                     min(one) AS one, max(other) AS other
                 FROM (
-                    SELECT port, protocol, opened, closed, 0 AS before, one, other
+                    SELECT port, protocol, opened, closed, 0 AS before, 0 AS after, one, other
                     FROM ({found.sql})
                     UNION ALL
-                    SELECT port, protocol, 0, 0, 1, program_id, program_id FROM ({stood.sql})
+                    SELECT port, protocol, 0, 0, 1, 0, program_id, program_id FROM ({first.sql})
+                    UNION ALL
+                    SELECT port, protocol, 0, 0, 0, 1, program_id, program_id FROM ({last.sql})
                 )
                 GROUP BY port, protocol
             )
-            SELECT port, protocol, opened, closed, before, lives,
+            SELECT port, protocol, opened, closed, before, after, lives,
                 iif(one = other, g.name, iif(one IS NULL, '', NULL)) AS process
             FROM port LEFT JOIN program g ON g.id = one
             ORDER BY opened + closed DESC, port, protocol
             """,
-            (*found.parameters, *stood.parameters),
+            (*found.parameters, *first.parameters, *last.parameters),
         ),
     )
 

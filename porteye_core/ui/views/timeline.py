@@ -122,11 +122,12 @@ def _chart(
     if note:
         st.caption(note)
     # On a phone a finger on the chart scrolls the page.
-    figure.update_layout(dragmode=False if is_phone() else "select", selectdirection="h")
+    picks = not is_phone()
+    figure.update_layout(dragmode="select" if picks else False, selectdirection="h")
     st.plotly_chart(
         figure,
         key=key,
-        on_select=lambda: picked_range.pick(key, *range_),
+        on_select=(lambda: picked_range.pick(key, *range_)) if picks else "ignore",
         selection_mode="box",
         config={"displayModeBar": False},
         alt=alt,

@@ -1,0 +1,48 @@
+"""Durations and sizes as people write them on a command line."""
+
+import re
+
+from porteye_core.errors import ConfigError
+
+_HOUR = 3600 * 1_000_000
+_UNITS = {"h": _HOUR, "d": 24 * _HOUR, "w": 7 * 24 * _HOUR, "y": 365 * 24 * _HOUR}
+_SIZES = {"mb": 10**6, "gb": 10**9, "tb": 10**12}
+# Below this the space that SQLite itself turns over is most of the file.
+_SMALLEST = 10 * 10**6
+
+
+def duration(name: str, text: str) -> int | None:
+    """Microseconds; None for "forever".
+
+    >>> duration("--keep-samples", "7d") == 7 * 86400 * 1_000_000
+    True
+
+    Raises ConfigError, which begins with the name.
+    """
+    if text.strip().lower() == "forever":
+        return None
+    number = _number(name, text, _UNITS, "a duration like 12h, 30d, 8w, 1y, or forever")
+    if number < _HOUR:
+        raise ConfigError(f"{name} {text} is too short.", "Give at least 1h.")
+    return number
+
+
+def size(name: str, text: str) -> int:
+    """Bytes; a megabyte is 1,000,000 of them.
+
+    >>> size("--max-size", "1.5GB")
+    1500000000
+
+    Raises ConfigError, which begins with the name.
+    """
+    number = _number(name, text, _SIZES, "a size like 500MB, 2GB or 1TB")
+    if number < _SMALLEST:
+        raise ConfigError(f"{name} {text} is too small.", "Give at least 10MB.")
+    return number
+
+
+def _number(name: str, text: str, units: dict[str, int], wanted: str) -> int:
+    found = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,3})?) ?([a-z]+)", text.strip().lower())
+    if found is None or found[2] not in units:
+        raise ConfigError(f"{name} {text} cannot be read.", f"Give {wanted}.")
+    return round(float(found[1]) * units[found[2]])

@@ -1,0 +1,149 @@
+"""Deletes what is older than a time, in steps: each `next()` is one short transaction.
+
+No index leads from a listener to its samples, rollups and events, for one would write many times
+the bytes (docs/database.md says what goes with what). So samples and rollups go by time alone, and
+a life goes after them; foreign keys are not checked meanwhile, which would read all of a table.
+"""
+
+import sqlite3
+from collections.abc import Generator, Iterator
+from typing import Literal, NamedTuple
+
+from porteye_core.store import counts
+from porteye_core.store.order import set_back
+from porteye_core.store.pace import Pace
+from porteye_core.store.rollups import COARSE, FINE
+from porteye_core.store.transaction import unchecked
+
+Kind = Literal["samples", "rollups", "events"]
+Reason = Literal["age", "size"]
+Steps = Iterator[None]
+
+_HOUR = 3600 * 1_000_000
+_SPANS = (0, 1, 2)  # the classes of listener.span
+
+
+class _Life(NamedTuple):
+    id: int
+    opened_at: int
+    closed_at: int
+    protocol: str
+    program: int | None
+
+
+class Dropping:
+    """Deletes by time; what a step deletes and the note of it are one transaction."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._ticks = Pace(first=100, least=10, most=5000)
+        self._buckets = Pace(first=4, least=1, most=2000)
+        self._lives = Pace(first=50, least=10, most=2000)
+
+    def samples(self, before: int, reason: Reason) -> Steps:
+        """Samples and their ticks; ticks that tell of a gap or of a clock that was set stay."""
+        at, number = -(2**62), 0
+        while True:
+            with self._ticks.measured(), unchecked(self._connection):
+                ticks = self._connection.execute(
+                    "SELECT at, id FROM tick WHERE (at, id) > (?, ?) AND at < ?"
+                    " ORDER BY at, id LIMIT ?",
+                    (at, number, before, self._ticks.size),
+                ).fetchall()
+                if not ticks:
+                    return
+                ids = [(each,) for _, each in ticks]
+                gone = self._many("DELETE FROM sample WHERE tick_id = ?", ids)
+                gone += self._many("DELETE FROM tick WHERE id = ? AND gap = 0 AND jump = 0", ids)
+                at, number = ticks[-1]
+                if gone:
+                    self._note("samples", at + 1, reason)
+            yield
+
+    def rollups(self, before: int, reason: Reason) -> Steps:
+        """Rollups whose hour had ended by then."""
+        end = counts.bucket_of(before, COARSE)
+        for resolution in (FINE, COARSE):
+            while (first := self._first_bucket(resolution, end)) is not None:
+                with self._buckets.measured(), unchecked(self._connection):
+                    length = self._buckets.size * resolution * 1_000_000
+                    until = min(end, first + length)
+                    self._connection.execute(
+                        "DELETE FROM rollup WHERE resolution = ? AND bucket < ?",
+                        (resolution, until),
+                    )
+                    self._note("rollups", until, reason)
+                yield
+
+    def _first_bucket(self, resolution: int, end: int) -> int | None:
+        row = self._connection.execute(
+            "SELECT bucket FROM rollup WHERE resolution = ? AND bucket < ? ORDER BY bucket LIMIT 1",
+            (resolution, end),
+        ).fetchone()
+        return None if row is None else int(row[0])
+
+    def events(self, before: int, reason: Reason) -> Generator[None, None, int]:
+        """Lives that had closed by then with all that belongs to them, and first the samples and
+        rollups, which would tell of nothing; returns how many lives."""
+        yield from self.samples(before, reason)
+        yield from self.rollups(before, reason)
+        end = counts.bucket_of(before, COARSE) - _HOUR - self.disorder()
+        gone = 0
+        for span in _SPANS:
+            while lives := self._closed(span, end):
+                with self._lives.measured(), unchecked(self._connection):
+                    self._drop_lives(lives)
+                    self._note("events", lives[-1].closed_at + 1, reason)
+                gone += len(lives)
+                yield
+        with unchecked(self._connection):
+            self._connection.execute("DELETE FROM tick WHERE at < ?", (end,))
+            self._connection.execute(
+                "DELETE FROM watch WHERE max(seen_at, coalesce(stopped_at, 0)) < ?"
+                " AND id < (SELECT min(watch_id) FROM tick)",
+                (end,),
+            )
+        yield
+        return gone
+
+    def disorder(self) -> int:
+        """By how much samples and rollups may bear later times than the end of their life."""
+        return set_back(self._connection)
+
+    def _closed(self, span: int, before: int) -> list[_Life]:
+        """Some lives that ended by then, the oldest end first."""
+        rows = self._connection.execute(
+            "SELECT id, opened_at, closed_at, protocol, program_id FROM listener"
+            " WHERE span = ? AND closed_at < ? AND closed_at IS NOT NULL"
+            " ORDER BY closed_at LIMIT ?",
+            (span, before, self._lives.size),
+        )
+        return [_Life(*row) for row in rows]
+
+    def _drop_lives(self, lives: list[_Life]) -> None:
+        of = {life.id: life for life in lives}
+        events: list[tuple[int]] = []
+        counted: list[counts.Counted] = []
+        for moment in {at for life in lives for at in (life.opened_at, life.closed_at)}:
+            for number, listener, at, kind, port, program in self._connection.execute(
+                "SELECT id, listener_id, at, kind, port, program_id FROM event WHERE at = ?",
+                (moment,),
+            ):
+                if life := of.get(listener):
+                    events.append((number,))
+                    counted.append((at, kind, port, life.protocol, program or life.program))
+        counts.take_back(self._connection, counted)
+        self._many("DELETE FROM event WHERE id = ?", events)
+        ids = [(number,) for number in of]
+        self._many("DELETE FROM holder WHERE listener_id = ?", ids)
+        self._many("DELETE FROM listener WHERE id = ?", ids)
+
+    def _many(self, statement: str, parameters: list[tuple[int]]) -> int:
+        return self._connection.executemany(statement, parameters).rowcount
+
+    def _note(self, kind: Kind, before: int, reason: Reason) -> None:
+        self._connection.execute(
+            "INSERT INTO dropped VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET"
+            " reason = excluded.reason, before = max(before, excluded.before)",
+            (kind, before, reason),
+        )

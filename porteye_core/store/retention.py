@@ -1,0 +1,156 @@
+"""Keeps no more history than is wanted, in small steps between the looks of the monitor."""
+
+import logging
+import sqlite3
+from collections.abc import Callable
+
+from porteye_core.errors import StoreError
+from porteye_core.model import Keep
+from porteye_core.store.dropping import Dropping, Kind, Reason, Steps
+from porteye_core.store.identities import Identities
+from porteye_core.store.orphans import drop_orphans
+from porteye_core.store.pace import Pace
+
+log = logging.getLogger("porteye")
+
+_HOUR = 3600 * 1_000_000
+_FIRST, _EVERY = 60 * 1_000_000, _HOUR
+# After a clock was set: history must not go because a clock was wrong for some minutes.
+_DISTRUST = _HOUR
+_REST = 1_000_000  # between two steps: a step of 25 ms each second is 2.5 % of a core at most
+# What has been measured within the last hour stays, whatever the size.
+_UNTOUCHED = _HOUR
+_STRIDE: dict[Kind, int] = {"samples": _HOUR, "rollups": 24 * _HOUR, "events": 24 * _HOUR}
+# Dropped down to this share of the limit, for else each hour would drop one more.
+_GOAL = 0.9
+_FREE = 0.05  # and this share of it may be free pages
+# Free pages that stay in the file: a few hours' rows go into them again.
+_SLACK = 1024
+_OLDEST: dict[Kind, str] = {
+    "samples": "SELECT at FROM tick WHERE gap = 0 AND jump = 0 ORDER BY at LIMIT 1",
+    "rollups": "SELECT min(bucket) FROM rollup WHERE resolution = 300",
+    "events": "SELECT min(at) FROM (SELECT min(closed_at) AS at FROM listener WHERE span = 0"
+    " AND closed_at IS NOT NULL UNION ALL SELECT min(closed_at) FROM listener WHERE span = 1"
+    " AND closed_at IS NOT NULL UNION ALL SELECT min(closed_at) FROM listener WHERE span = 2"
+    " AND closed_at IS NOT NULL)",
+}
+
+
+class Retention:
+    """Runs rounds, an hour apart or when the file has become too large, step by step."""
+
+    def __init__(self, connection: sqlite3.Connection, keep: Keep, identities: Identities) -> None:
+        self._connection = connection
+        self._keep = keep
+        self._identities = identities
+        self._dropping = Dropping(connection)
+        self._vacuum = Pace(first=100, least=20, most=5000)
+        self._round: Steps | None = None
+        self._due: int | None = None  # elapsed
+        self._rested = 0
+        self._said: set[str] = set()
+        self._stuck = self._searched = False
+
+    def step(self, now: int, elapsed: int) -> None:
+        """One short step if one is due; a step that fails ends the round, and the next tries it
+        again."""
+        if self._due is None:
+            self._due = elapsed + _FIRST
+        if elapsed < self._rested:
+            return
+        if self._round is None:
+            if elapsed < self._due and (self._stuck or not self._is_too_large()):
+                return
+            self._round, self._due = self._steps(now), elapsed + _EVERY
+        self._rested = elapsed + _REST
+        try:
+            next(self._round)
+        except StopIteration:
+            self._round = None
+        except (StoreError, sqlite3.Error) as err:
+            self._round = None
+            self._say("failed", f"Old records could not be dropped, and are next hour: {err}")
+
+    def distrust(self, elapsed: int) -> None:
+        """The clock was set: drop nothing by it for a while."""
+        self._round, self._due = None, elapsed + _DISTRUST
+
+    def _steps(self, now: int) -> Steps:
+        keep = self._keep
+        if keep.samples is not None:
+            yield from self._dropping.samples(now - keep.samples, "age")
+            if keep.rollups is not None:
+                yield from self._dropping.rollups(now - max(keep.samples, keep.rollups), "age")
+        if keep.events is not None:
+            yield from self._drop_events(now - keep.events, "age")
+        if keep.size is not None and self._is_too_large():
+            yield from self._shrink(now, keep.size)
+        yield from self._give_back()
+
+    def _drop_events(self, before: int, reason: Reason) -> Steps:
+        lives = yield from self._dropping.events(before, reason)
+        if lives or not self._searched:  # a kill may have left some
+            yield from drop_orphans(self._connection, self._identities)
+            self._searched = True
+
+    def _shrink(self, now: int, size: int) -> Steps:
+        drops: dict[Kind, Callable[[int, Reason], Steps]] = {
+            "samples": self._dropping.samples,
+            "rollups": self._dropping.rollups,
+            "events": self._drop_events,
+        }
+        for kind, drop in drops.items():
+            done = None
+            while self._used() > size * _GOAL:
+                before = self._oldest_part(kind, now)
+                if before is None or before == done:
+                    break
+                self._say(
+                    kind,
+                    f"The database has reached --max-size, {size / 1e6:,.0f} MB: the oldest {kind}"
+                    " are dropped.",
+                )
+                yield from drop(before, "size")
+                done = before
+        self._stuck = self._used() > size
+        if self._stuck:
+            self._say("stuck", "The database is larger than --max-size with nothing old in it.")
+
+    def _oldest_part(self, kind: Kind, now: int) -> int | None:
+        """Up to when to drop next, None if there is nothing that old."""
+        oldest = self._connection.execute(_OLDEST[kind]).fetchone()
+        if oldest is None or oldest[0] is None or oldest[0] >= now - _UNTOUCHED:
+            return None
+        reach = oldest[0] + _STRIDE[kind] + self._dropping.disorder()
+        return int(min(reach, now - _UNTOUCHED))
+
+    def _give_back(self) -> Steps:
+        slack = _SLACK
+        if self._keep.size is not None:
+            slack = min(slack, int(self._keep.size * _FREE / self._number("PRAGMA page_size")))
+        free = self._number("PRAGMA freelist_count")
+        while free > slack:
+            with self._vacuum.measured():
+                # execute() would free one page, whatever the number.
+                pages = min(self._vacuum.size, free - slack)
+                self._connection.executescript(f"PRAGMA incremental_vacuum({pages})")
+            yield
+            before, free = free, self._number("PRAGMA freelist_count")
+            if free >= before:  # a file that was made without auto_vacuum
+                return
+
+    def _is_too_large(self) -> bool:
+        size = self._number("PRAGMA page_count") * self._number("PRAGMA page_size")
+        return self._keep.size is not None and size > self._keep.size
+
+    def _used(self) -> int:
+        pages = self._number("PRAGMA page_count") - self._number("PRAGMA freelist_count")
+        return pages * self._number("PRAGMA page_size")
+
+    def _number(self, statement: str) -> int:
+        return int(self._connection.execute(statement).fetchone()[0])
+
+    def _say(self, what: str, sentence: str) -> None:
+        if what not in self._said:
+            self._said.add(what)
+            log.warning("%s", sentence)
