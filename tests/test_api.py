@@ -22,7 +22,7 @@ from starlette.testclient import TestClient
 from porteye_core.api import create_api, shapes
 from porteye_core.config import Config, monitor_command
 from porteye_core.store import bounds
-from porteye_core.store.export import timestamp
+from porteye_core.store.records import timestamp
 from tests.kit.seeding import Instant, grow
 
 
@@ -115,6 +115,28 @@ def test_the_csv_has_what_the_history_has(client: TestClient) -> None:
     assert [line["timestamp"] for line in lines] == [each["timestamp"] for each in events]
 
 
+def test_the_json_file_has_all_that_the_history_has(client: TestClient) -> None:
+    response = client.get("/api/history.json?limit=1")
+    assert "porteye-history.json" in response.headers["content-disposition"]
+    assert response.json() == get(client, "/api/history")
+    assert len(response.json()) == 6
+
+
+def test_pages_follow_each_other_to_the_end(client: TestClient) -> None:
+    response = client.get("/api/history?limit=4&protocol=tcp")
+    newest, pages = response.json(), 1
+    while "next" in response.links:
+        response = client.get(f"/api/history{response.links['next']['url']}")
+        newest += response.json()
+        pages += 1
+    assert newest == get(client, "/api/history?protocol=tcp")
+    assert pages == 2
+    assert get(client, "/api/history?before=1") == []
+    assert get(client, "/api/history?before=") == get(client, "/api/history")
+    assert error(client, "/api/history?before=0", 422)["code"] == "invalid_parameter"
+    assert error(client, "/api/history?before=99999999999999999999", 422)
+
+
 def test_health_says_who_watches_and_with_which_limits(client: TestClient) -> None:
     health = get(client, "/api/health")
     assert health["status"] == "watching"
@@ -175,7 +197,7 @@ def test_a_question_that_takes_too_long_is_503(
 ) -> None:
     grow(seeded.db, 5_000)
     monkeypatch.setattr(bounds, "LONGEST_QUERY", -1.0)
-    found = error(client, "/api/history.csv?process=nothing-has-this-name", 503)
+    found = error(client, "/api/history.csv?process=python&protocol=udp", 503)
     assert found["code"] == "question_too_slow"
     assert "Narrow it" in found["hint"]
 
@@ -183,7 +205,7 @@ def test_a_question_that_takes_too_long_is_503(
 def test_what_fails_inside_says_nothing_of_the_inside(
     client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("porteye_core.api.shapes.event", lambda row: 1 / 0)
+    monkeypatch.setattr("porteye_core.store.records.event", lambda row: 1 / 0)
     found = error(client, "/api/history", 500)
     assert found["code"] == "internal_error"
     assert "zero" not in str(found)
@@ -202,7 +224,7 @@ def test_the_description_names_every_path_and_the_page_needs_no_network(
     client: TestClient,
 ) -> None:
     paths = set(get(client, "/api/openapi.json")["paths"])
-    assert paths == {"/ports", "/history", "/history.csv", "/health"}
+    assert paths == {"/ports", "/history", "/history.csv", "/history.json", "/health"}
     page = client.get("/api/docs")
     assert page.status_code == 200
     for path in paths:

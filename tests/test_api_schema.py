@@ -19,7 +19,7 @@ from porteye_core.api import Guesses, HostGuard, TokenGuard, create_api
 from porteye_core.config import Config
 from tests.kit.seeding import Instant
 
-PATHS = ("/ports", "/history", "/history.csv", "/health")
+PATHS = ("/ports", "/history", "/history.csv", "/history.json", "/health")
 # A filter refuses texts that no schema can tell from good ones, and takes an empty limit.
 FINER = [positive_data_acceptance, negative_data_rejection]
 TOKEN = "correct-horse-battery-staple"

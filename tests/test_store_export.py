@@ -2,17 +2,22 @@
 
 import csv
 import io
+import json
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from porteye_core.model import Filters, Seen
-from porteye_core.store.export import COLUMNS, harmless, history_csv, timestamp
+from porteye_core.store import records, search
+from porteye_core.store.export import COLUMNS, harmless, history_csv, history_json
 from porteye_core.store.reader import open_reader
+from porteye_core.store.records import timestamp
 from porteye_core.store.writer import Opening, Writer
 from tests.kit.seeding import Instant
 from tests.kit.values import endpoint, owned, process
+
+MOST = Filters(limit=10_000)
 
 
 def export(db: Path, filters: Filters) -> str:
@@ -33,12 +38,38 @@ def test_an_export_of_nothing_is_a_header(seeded: Instant) -> None:
 
 
 def test_a_long_export_comes_in_pieces(db: Path, writer: Writer) -> None:
-    born = [Opening(owned(endpoint(port)), port, Seen.POLL) for port in range(1, 1202)]
+    born = [Opening(owned(endpoint(port)), port, Seen.POLL) for port in range(1, 2202)]
     writer.record_changes(1, born)
     with open_reader(db) as reader:
         pieces = list(history_csv(reader, Filters()))
     assert len(pieces) == 3
-    assert len("".join(pieces).splitlines()) == 1202
+    assert len("".join(pieces).splitlines()) == 2202
+
+
+def test_an_export_as_json_is_the_history_of_the_api(db: Path, writer: Writer) -> None:
+    born = [Opening(owned(endpoint(port)), port, Seen.POLL) for port in range(1, 2001)]
+    writer.record_changes(1, born)
+    with open_reader(db) as reader:
+        pieces = list(history_json(reader, Filters(limit=1)))
+        everything = json.loads("".join(pieces))
+        assert everything == [records.event(row) for row in search.newest(reader, MOST)]
+        assert json.loads("".join(history_json(reader, Filters(process="nobody")))) == []
+        (one,) = json.loads("".join(history_json(reader, Filters(ports=((7, 7),)))))
+    assert len(pieces) > 2
+    assert len(everything) == 2000
+    assert one["port"] == 7
+
+
+def test_a_slow_client_does_not_hold_the_writers_log(db: Path, writer: Writer) -> None:
+    born = [Opening(owned(endpoint(port)), port, Seen.POLL) for port in range(1, 2002)]
+    writer.record_changes(1, born)
+    with open_reader(db) as reader:
+        pieces = history_csv(reader, Filters())
+        next(pieces)
+        writer.record_changes(2, [Opening(owned(endpoint(9999)), 2, Seen.POLL)])
+        next(pieces)
+        assert search.newest(reader, Filters(limit=1))[0]["port"] == 9999
+        assert "9999" not in "".join(pieces)
 
 
 @pytest.mark.parametrize("cell", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"])

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from porteye_core.model import Filters, Hidden, Program, Protocol, Seen
 from porteye_core.store import queries
-from porteye_core.store.frames import activity, events, listeners, lives, ports
+from porteye_core.store.frames import activity, events, listeners, lives, ports, totals
 from porteye_core.store.reader import open_reader
 from porteye_core.store.writer import Closing, Opening, Writer
 from tests.kit.seeding import MINUTE, Instant
@@ -68,7 +68,7 @@ def test_filters_let_through_what_they_say(
 def test_the_history_is_newest_first_and_limited(seeded: Instant) -> None:
     with open_reader(seeded.db) as reader:
         table = events.history(reader, replace(ALL, limit=2))
-        assert events.event_count(reader, replace(ALL, limit=2)) == 6
+        assert totals.event_count(reader, replace(ALL, limit=2)) == 6
     assert list(table["kind"]) == ["opened", "closed"]
     assert list(table["port"]) == [8765, 8765]
     assert table["at"].dtype == "datetime64[us, UTC]"

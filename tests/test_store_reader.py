@@ -7,7 +7,7 @@ import pytest
 
 from porteye_core.errors import StoreError, StoreSlow
 from porteye_core.model import Filters
-from porteye_core.store import bounds, queries
+from porteye_core.store import bounds, search
 from porteye_core.store.export import history_csv
 from porteye_core.store.reader import open_reader
 from tests.kit.seeding import ENDLESS, Instant, grow
@@ -103,4 +103,4 @@ def test_an_export_has_its_time_anew_for_every_piece(
 def test_a_megabyte_of_text_or_a_nul_in_a_question_is_only_text(seeded: Instant) -> None:
     for text in ("x" * 40_000, "'; DROP TABLE event; --", '"', "%", "_", "\\", "é\u202e"):
         with open_reader(seeded.db) as reader:
-            assert list(queries.rows(reader, queries.history(Filters(process=text)))) == []
+            assert search.newest(reader, Filters(process=text)) == []

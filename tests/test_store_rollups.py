@@ -97,13 +97,14 @@ def test_counts_are_those_of_the_events(
         assert_counts_agree(db)
 
 
-def test_an_opening_moves_to_the_program_that_is_learnt_later(db: Path, writer: Writer) -> None:
+def test_an_opening_moves_to_the_first_program_that_is_learnt(db: Path, writer: Writer) -> None:
     (born,) = writer.record_changes(5, [Opening(owned(), 5, Seen.POLL)])
     assert table(db, "SELECT program_id, opened FROM activity") == [(0, 1), (0, 1)]
     writer.record_changes(6, reowned=[(born, owned(owner=process(10, name="a")))])
     assert table(db, "SELECT program_id, opened FROM activity") == [(1, 1), (1, 1)]
     writer.record_changes(7, reowned=[(born, owned(owner=process(11, name="b")))])
-    assert table(db, "SELECT program_id, opened FROM activity") == [(2, 1), (2, 1)]
+    assert table(db, "SELECT program_id, opened FROM activity") == [(1, 1), (1, 1)]
+    assert table(db, "SELECT program_id FROM event") == [(1,)]
     assert_counts_agree(db)
 
 

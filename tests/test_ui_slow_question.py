@@ -17,7 +17,8 @@ def test_the_page_says_that_it_gave_up_and_what_to_do(
     dashboard.config.cache_clear()
     monkeypatch.setattr(bounds, "LONGEST_QUERY", -1.0)
     page = AppTest.from_file(str(PROJECT / "streamlit_app.py"), default_timeout=30)
-    page.query_params["process"] = "nothing has this name"
+    page.query_params["process"] = "python"
+    page.query_params["protocol"] = "udp"
     page.query_params["range"] = "all"
     page.run()
     page.switch_page("porteye_core/ui/views/history.py").run()

@@ -1,14 +1,16 @@
 """The routes. Each request reads one moment of the database and cannot write."""
 
 import logging
+import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Query
 from pydantic import BeforeValidator, Field
 from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
 
 from porteye_core import __version__, filters
@@ -22,8 +24,8 @@ from porteye_core.api.token import TokenGuard
 from porteye_core.config import Config, monitor_command
 from porteye_core.errors import StoreMissing
 from porteye_core.model import Filters
-from porteye_core.store import lock, queries
-from porteye_core.store.export import history_csv
+from porteye_core.store import lock, queries, records, search
+from porteye_core.store.export import history_csv, history_json
 from porteye_core.store.reader import open_reader
 from porteye_core.store.status import State, Status, status
 
@@ -43,6 +45,11 @@ _Limit = Annotated[
     Field(ge=1, le=filters.MOST_RECORDS),
     BeforeValidator(lambda value: 100 if value == "" else value),
     Query(description="how many records"),
+]
+_Before = Annotated[
+    Annotated[int, Field(ge=1, le=2**63 - 1)] | None,
+    BeforeValidator(lambda value: None if value == "" else value),
+    Query(description="only events before the one of this id: the last one of the page before"),
 ]
 _ERRORS: dict[int | str, dict[str, Any]] = {
     400: {"model": shapes.Error, "description": "The Host header names another machine"},
@@ -97,6 +104,7 @@ def create_api(
             allow_origins=[config.cors_origin],
             allow_methods=["GET"],
             allow_headers=["Authorization"],
+            expose_headers=["Link"],
         )
     api.add_middleware(SecurityHeaders, headers.API)
     _add_routes(api, config.db)
@@ -126,11 +134,16 @@ def _add_routes(api: FastAPI, db: Path) -> None:
             )
 
     @api.get("/history", responses={200: {"model": list[shapes.Event]}, **_INVALID})
-    def history(which: _Which) -> Response:
-        """What opened and closed, the newest first."""
+    def history(request: Request, which: _Which, before: _Before = None) -> Response:
+        """What opened and closed, the newest first. Where there may be more, the header Link names
+        the next page, whose rel is next."""
         with open_reader(db) as connection:
-            found = queries.rows(connection, queries.history(which))
-            return JSONResponse([shapes.event(row) for row in found])
+            found = search.newest(connection, which, before)
+        response = JSONResponse([records.event(row) for row in found])
+        if len(found) == which.limit:
+            older = request.url.include_query_params(before=found[-1]["id"])
+            response.headers["Link"] = f'<?{older.query}>; rel="next"'
+        return response
 
     @api.get(
         "/history.csv",
@@ -139,12 +152,12 @@ def _add_routes(api: FastAPI, db: Path) -> None:
     )
     def history_as_csv(which: _Which) -> Response:
         """The whole history that the filters let through; `limit` does not count."""
-        pieces = _pieces(db, which)
-        return StreamingResponse(
-            _after(next(pieces), pieces),
-            media_type="text/csv; charset=utf-8",
-            headers={"Content-Disposition": 'attachment; filename="porteye-history.csv"'},
-        )
+        return _file(_pieces(db, which, history_csv), "csv", "text/csv; charset=utf-8")
+
+    @api.get("/history.json", responses={200: {"model": list[shapes.Event]}, **_INVALID})
+    def history_as_json(which: _Which) -> Response:
+        """The whole history that the filters let through; `limit` does not count."""
+        return _file(_pieces(db, which, history_json), "json", "application/json")
 
     @api.get("/health", responses={200: {"model": shapes.Health}, **_ERRORS})
     def health() -> Response:
@@ -163,9 +176,21 @@ def _add_routes(api: FastAPI, db: Path) -> None:
         return HTMLResponse(docs_page(api.openapi()))
 
 
-def _pieces(db: Path, which: Filters) -> Iterator[str]:
+_Export = Callable[[sqlite3.Connection, Filters], Iterator[str]]
+
+
+def _pieces(db: Path, which: Filters, export: _Export) -> Iterator[str]:
     with open_reader(db) as connection:
-        yield from history_csv(connection, which)
+        yield from export(connection, which)
+
+
+def _file(pieces: Iterator[str], ending: str, kind: str) -> Response:
+    """A file to save, sent as it is made."""
+    return StreamingResponse(
+        _after(next(pieces), pieces),
+        media_type=kind,
+        headers={"Content-Disposition": f'attachment; filename="porteye-history.{ending}"'},
+    )
 
 
 def _after(first: str, rest: Iterator[str]) -> Iterator[str]:

@@ -5,10 +5,9 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from porteye_core.model import Hidden
-from porteye_core.reasons import REASONS
 from porteye_core.services import service
-from porteye_core.store.export import timestamp
+from porteye_core.store import records
+from porteye_core.store.records import timestamp
 from porteye_core.store.status import Status
 
 
@@ -107,7 +106,7 @@ def port(row: sqlite3.Row) -> dict[str, Any]:
         "id": row["id"],
         "port": row["port"],
         "service": service(row["port"], row["protocol"]),
-        **_place(row),
+        **records.place(row),
         "exe": row["exe"] or "",
         "unit": row["unit"] or "",
         "container": row["container"] or "",
@@ -121,19 +120,6 @@ def port(row: sqlite3.Row) -> dict[str, Any]:
         "own_netns": not row["elsewhere"],
         "since": timestamp(row["opened_at"]),
         "since_seen": row["opened_seen"],
-    }
-
-
-def event(row: sqlite3.Row) -> dict[str, Any]:
-    """An Event from a row of queries.history."""
-    return {
-        "id": row["id"],
-        "timestamp": timestamp(row["at"]),
-        "status": row["kind"],
-        "seen": row["seen"],
-        "port": row["port"],
-        **_place(row),
-        "listener": row["listener"],
     }
 
 
@@ -159,19 +145,6 @@ def health(status: Status, version: str) -> dict[str, Any]:
         "lost": status.lost,
         "left_out": status.left_out,
         "version": version,
-    }
-
-
-def _place(row: sqlite3.Row) -> dict[str, Any]:
-    return {
-        "protocol": row["protocol"],
-        "family": row["family"],
-        "address": row["address"],
-        "process": row["process"] or "",
-        "pid": row["pid"],
-        "user": row["user"] or "",
-        "cmdline": row["cmdline"] or "",
-        "hidden": REASONS[Hidden(row["hidden"])].long if row["hidden"] else "",
     }
 
 

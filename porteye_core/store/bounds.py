@@ -69,13 +69,6 @@ class BoundedConnection(sqlite3.Connection):
         return time.monotonic() > self._until
 
 
-def renew(connection: sqlite3.Connection) -> None:
-    """Begin the time anew for the next piece of a long answer: how long its reader took over the
-    pieces before does not count."""
-    if isinstance(connection, BoundedConnection):
-        connection.renew()
-
-
 def is_late(err: sqlite3.Error) -> bool:
     """Whether a statement was given up because its time was over."""
     return getattr(err, "sqlite_errorcode", None) == sqlite3.SQLITE_INTERRUPT

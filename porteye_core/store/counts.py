@@ -76,10 +76,10 @@ def _rows(sums: _Sums, sign: int) -> list[tuple[int | str, ...]]:
 
 
 def move(connection: sqlite3.Connection, learnt: Learnt) -> None:
-    """Count an opening for the program that is known now, and no longer for the one before."""
+    """Count an opening for the program that is known now, and no longer for nobody."""
     for resolution in ACTIVITY:
         place = resolution, bucket_of(learnt.opened_at, resolution), learnt.port, learnt.protocol
-        before = (*place, learnt.before or _UNKNOWN)
+        before = (*place, _UNKNOWN)
         connection.execute(_ADD_ACTIVITY, (*before, -1, 0))
-        connection.execute(_ADD_ACTIVITY, (*place, learnt.now, 1, 0))
+        connection.execute(_ADD_ACTIVITY, (*place, learnt.program, 1, 0))
         connection.execute(_EMPTY_ACTIVITY, before)

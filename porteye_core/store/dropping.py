@@ -10,6 +10,7 @@ from collections.abc import Generator, Iterator
 from typing import Literal, NamedTuple
 
 from porteye_core.store import counts
+from porteye_core.store.order import set_back
 from porteye_core.store.pace import Pace
 from porteye_core.store.rollups import COARSE, FINE
 from porteye_core.store.transaction import unchecked
@@ -20,11 +21,6 @@ Steps = Iterator[None]
 
 _HOUR = 3600 * 1_000_000
 _SPANS = (0, 1, 2)  # the classes of listener.span
-_DISORDER = """
-SELECT coalesce((SELECT sum(-jump) FROM tick WHERE (gap > 0 OR jump != 0) AND jump < 0), 0)
-    + coalesce((SELECT sum(max(0, before - started_at)) FROM (
-        SELECT started_at, lag(seen_at) OVER (ORDER BY id) AS before FROM watch)), 0)
-"""
 
 
 class _Life(NamedTuple):
@@ -112,7 +108,7 @@ class Dropping:
 
     def disorder(self) -> int:
         """By how much samples and rollups may bear later times than the end of their life."""
-        return int(self._connection.execute(_DISORDER).fetchone()[0])
+        return set_back(self._connection)
 
     def _closed(self, span: int, before: int) -> list[_Life]:
         """Some lives that ended by then, the oldest end first."""

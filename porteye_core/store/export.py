@@ -1,16 +1,16 @@
-"""The history as CSV (RFC 4180), for the page's button and the API alike."""
+"""The whole history as a file, in constant memory, for the page and the API alike."""
 
 import csv
 import io
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
+from dataclasses import replace
 from typing import Any
 
 from porteye_core.model import Filters
-from porteye_core.store import queries
-from porteye_core.store.bounds import renew
+from porteye_core.store import records, search
+from porteye_core.store.records import timestamp
 
 COLUMNS = (
     "id",
@@ -25,49 +25,49 @@ COLUMNS = (
     "user",
     "cmdline",
 )
-_CHUNK = 500
+_CHUNK = 1000
 # What a spreadsheet takes for the beginning of a formula (OWASP, CSV injection).
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
-def timestamp(at: int) -> str:
-    """ISO 8601 in UTC with microseconds and offset.
-
-    >>> timestamp(1_000_000)
-    '1970-01-01T00:00:01.000000+00:00'
-    """
-    seconds, micros = divmod(at, 1_000_000)
-    moment = datetime.fromtimestamp(seconds, UTC).replace(microsecond=micros)
-    return moment.isoformat(timespec="microseconds")
-
-
 def history_csv(connection: sqlite3.Connection, filters: Filters) -> Iterator[str]:
-    """The whole history that the filters let through, newest first, in pieces of some hundred
-    lines; the first has the header."""
+    """The whole history that the filters let through, newest first, in pieces of at most a
+    thousand lines; the first begins with the header. RFC 4180."""
     buffer = io.StringIO()
     writer = csv.writer(buffer)
     writer.writerow(COLUMNS)
-    for number, row in enumerate(queries.rows(connection, queries.history(filters, whole=True))):
-        writer.writerow(_cells(row))
-        if number % _CHUNK == _CHUNK - 1:
-            yield _taken(buffer)
-            renew(connection)
-    yield _taken(buffer)
+    for rows in _chunks(connection, filters):
+        writer.writerows(map(_cells, rows))
+        yield _taken(buffer)
 
 
 def history_json(connection: sqlite3.Connection, filters: Filters) -> Iterator[str]:
-    """The same as a JSON array, in pieces of some hundred objects; nothing is put before a text,
-    for no spreadsheet runs what stands in JSON."""
-    found: list[str] = []
-    start = "["
-    for number, row in enumerate(queries.rows(connection, queries.history(filters, whole=True))):
-        found.append(json.dumps({**dict(row), "at": timestamp(row["at"])}, ensure_ascii=False))
-        if number % _CHUNK == _CHUNK - 1:
-            yield start + ",\n".join(found)
-            found.clear()
-            start = ",\n"
-            renew(connection)
-    yield (start if found or start == "[" else "") + ",\n".join(found) + "]\n"
+    """The same as a JSON array of what /api/history answers, a line for each; nothing is put before
+    a text, for no spreadsheet runs what stands in JSON."""
+    before_line = "[\n"
+    for rows in _chunks(connection, filters):
+        piece = io.StringIO()
+        for row in rows:
+            piece.write(before_line + json.dumps(records.event(row), ensure_ascii=False))
+            before_line = ",\n"
+        yield piece.getvalue()
+    yield "[]\n" if before_line == "[\n" else "\n]\n"
+
+
+def _chunks(connection: sqlite3.Connection, filters: Filters) -> Iterator[list[sqlite3.Row]]:
+    """The events in lists, of which the first may be empty; each is a moment of its own.
+
+    A reader that stays in one moment keeps the writer's log from being emptied, for as long as a
+    slow client takes. Events are never changed, and new ones come before the first.
+    """
+    chunk = replace(filters, limit=_CHUNK)
+    rows = search.newest(connection, chunk)
+    yield rows
+    while len(rows) == _CHUNK:
+        connection.execute("ROLLBACK")
+        connection.execute("BEGIN")
+        rows = search.newest(connection, chunk, before=rows[-1]["id"])
+        yield rows
 
 
 def _cells(row: sqlite3.Row) -> Iterable[Any]:

@@ -55,8 +55,7 @@ class Learnt(NamedTuple):
     opened_at: int
     port: int
     protocol: Protocol
-    before: int | None
-    now: int
+    program: int
 
 
 class Lives:
@@ -154,6 +153,13 @@ class Lives:
         counted for from now on, if that changes."""
         process, program = self._owner(owned)
         learnt = None if program is None else self._learnt(number, program)
+        if learnt:
+            # So that one index has all events of a program: its time finds it, listeners have none.
+            self._connection.execute(
+                "UPDATE event SET program_id = ? WHERE at = ? AND listener_id = ?"
+                " AND kind = 'opened'",
+                (program, learnt.opened_at, number),
+            )
         self._connection.execute(
             "UPDATE listener SET process_id = coalesce(?1, process_id),"
             " program_id = coalesce(?2, program_id), hidden = iif(?1 IS NULL, hidden, NULL),"
@@ -175,13 +181,12 @@ class Lives:
 
     def _learnt(self, number: int, program: int) -> Learnt | None:
         row = self._connection.execute(
-            "SELECT l.opened_at, l.port, l.protocol, l.program_id FROM listener l"
+            "SELECT l.opened_at, l.port, l.protocol FROM listener l"
             " JOIN event e ON e.at = l.opened_at AND e.listener_id = l.id"
-            " WHERE l.id = ? AND e.kind = 'opened' AND e.program_id IS NULL"
-            " AND l.program_id IS NOT ?",
-            (number, program),
+            " WHERE l.id = ? AND e.kind = 'opened' AND e.program_id IS NULL",
+            (number,),
         ).fetchone()
-        return None if row is None else Learnt(row[0], row[1], Protocol(row[2]), row[3], program)
+        return None if row is None else Learnt(row[0], row[1], Protocol(row[2]), program)
 
     def _owner(self, owned: Owned) -> tuple[int | None, int | None]:
         return self._identities.process(owned.owner) if owned.owner else (None, None)

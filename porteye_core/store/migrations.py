@@ -190,6 +190,14 @@ CREATE INDEX tick_interrupted ON tick (at) WHERE gap > 0 OR jump != 0;
 CREATE INDEX tick_lost ON tick (watch_id, lost, at) WHERE lost > 0;
 """
 
+# The writer has named an event's program as soon as it learnt it only since this step. What was
+# learnt before is named now, so that one index has all events of a program.
+_LEARNT = """
+UPDATE event SET program_id = (SELECT program_id FROM listener WHERE id = listener_id)
+WHERE program_id IS NULL
+    AND (SELECT program_id FROM listener WHERE id = listener_id) IS NOT NULL;
+"""
+
 # What is no longer there, and why: readers say so instead of showing that nothing happened.
 _DROPPED = """
 CREATE TABLE dropped (
@@ -199,7 +207,7 @@ CREATE TABLE dropped (
 ) STRICT, WITHOUT ROWID;
 """
 
-STEPS = (_FIRST, _SECOND, _TICK_OWN, _DROPPED)
+STEPS = (_FIRST, _SECOND, _TICK_OWN, _DROPPED, _LEARNT)
 
 
 def version(connection: sqlite3.Connection) -> int:

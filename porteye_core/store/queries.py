@@ -1,7 +1,8 @@
 """Filters as SQL: every reader's question, with bound parameters only."""
 
+import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from porteye_core.model import Filters
@@ -57,55 +58,27 @@ def listening(filters: Filters, now: int, closed_since: int | None = None) -> Qu
     )
 
 
-def history(filters: Filters, *, whole: bool = False, before: int | None = None) -> Question:
-    """The events, newest first: `limit` of them, or the whole of what the filters let through;
-    before: only those with a smaller id."""
-    where, parameters = _events(filters)
-    if before is not None:
-        where += " AND e.id < ?"
-        parameters += (before,)
-    limit = "" if whole else "LIMIT ?"
+def events(ids: Sequence[int]) -> Question:
+    """These events, newest first."""
     return Question(
-        f"""
+        """
         SELECT e.id, e.at, e.kind, e.seen, e.port, l.protocol, l.family, l.address, l.hidden,
             l.id AS listener, p.pid, g.name AS process,
             coalesce(g.user, l.user) AS user, g.cmdline
         FROM event e
         JOIN listener l ON l.id = e.listener_id
         LEFT JOIN process p ON p.id = l.process_id
-        LEFT JOIN program g ON g.id = coalesce(e.program_id, l.program_id)
-        WHERE {where}
-        ORDER BY e.id DESC {limit}
+        LEFT JOIN program g ON g.id = e.program_id
+        WHERE e.id IN (SELECT value FROM json_each(?))
+        ORDER BY e.id DESC
         """,
-        (*parameters, *(() if whole else (filters.limit,))),
-    )
-
-
-def event_count(filters: Filters) -> Question:
-    """How many events the filters let through."""
-    where, parameters = _events(filters)
-    return Question(
-        f"SELECT count(*) FROM event e JOIN listener l ON l.id = e.listener_id WHERE {where}",
-        parameters,
+        (json.dumps(ids),),
     )
 
 
 def rows(connection: sqlite3.Connection, question: Question) -> Iterator[sqlite3.Row]:
     """The answer, row by row."""
     return iter(connection.execute(*question))
-
-
-def _events(filters: Filters) -> tuple[str, tuple[Any, ...]]:
-    # An owner may have been learnt after the opening was written.
-    program = "coalesce(e.program_id, l.program_id)"
-    where, parameters = matching(filters, "e.port", program, "l.protocol")
-    if filters.since is not None:
-        where += " AND e.at >= ?"
-        parameters += (filters.since,)
-    if filters.until is not None:
-        where += " AND e.at <= ?"
-        parameters += (filters.until,)
-    return where, parameters
 
 
 def matching(
@@ -119,15 +92,19 @@ def matching(
         clauses.append("(" + " OR ".join([f"{port} BETWEEN ? AND ?"] * len(filters.ports)) + ")")
         parameters += [bound for pair in filters.ports for bound in pair]
     if filters.process:
-        clauses.append(
-            f"{program} IN (SELECT id FROM program"
-            r" WHERE name LIKE ? ESCAPE '\' OR cmdline LIKE ? ESCAPE '\')"
-        )
-        parameters += [like(filters.process)] * 2
+        named = process_condition(filters.process)
+        clauses.append(f"{program} IN (SELECT id FROM program WHERE {named.sql})")
+        parameters += named.parameters
     if filters.protocol:
         clauses.append(f"{protocol} = ?")
         parameters.append(filters.protocol)
     return " AND ".join(clauses), tuple(parameters)
+
+
+def process_condition(text: str) -> Question:
+    """Whose name or command line has this text in it, whatever its case: a condition on program."""
+    where = r"(name LIKE ? ESCAPE '\' OR cmdline LIKE ? ESCAPE '\')"
+    return Question(where, (like(text),) * 2)
 
 
 def like(text: str) -> str:

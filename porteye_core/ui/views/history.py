@@ -11,7 +11,7 @@ import streamlit as st
 
 from porteye_core.model import Filters
 from porteye_core.store.export import history_csv, history_json
-from porteye_core.store.frames import events
+from porteye_core.store.frames import events, totals
 from porteye_core.store.reader import open_reader
 from porteye_core.ui.context import View, viewers_zone
 from porteye_core.ui.layout import show_table
@@ -58,7 +58,7 @@ def _show(connection: sqlite3.Connection, view: View) -> None:
     filters = view.asked(now())
     before = _before()
     table = events.history(connection, filters, before=before)
-    total = events.event_count(connection, filters)
+    total = totals.event_count(connection, filters)
     if table.empty and before is None:
         st.info("No event that the filters let through is recorded in this time range.")
         return
@@ -96,7 +96,7 @@ def export() -> None:
 
 def _offer(connection: sqlite3.Connection, view: View) -> None:
     filters = view.asked(now())
-    total = events.event_count(connection, filters)
+    total = totals.event_count(connection, filters)
     with st.container(horizontal=True):
         for name, (pieces, mime) in _FORMATS.items():
             if total <= _SHORT:

@@ -1,0 +1,47 @@
+"""The peer: every question as one would first write it, and as the answer is defined."""
+
+from typing import Any
+
+from porteye_core.model import Filters
+from porteye_core.store.queries import Question, matching
+
+_FROM = """
+FROM event e
+JOIN listener l ON l.id = e.listener_id
+LEFT JOIN process p ON p.id = l.process_id
+LEFT JOIN program g ON g.id = coalesce(e.program_id, l.program_id)
+"""
+
+
+def plain_history(filters: Filters, before: int | None = None) -> Question:
+    """LIKE over the joined rows, ORDER BY, LIMIT."""
+    where, parameters = _where(filters)
+    if before is not None:
+        where += " AND e.id < ?"
+        parameters += (before,)
+    return Question(
+        "SELECT e.id, e.at, e.kind, e.seen, e.port, l.protocol, l.family, l.address, l.hidden,"
+        " l.id AS listener, p.pid, g.name AS process, coalesce(g.user, l.user) AS user, g.cmdline"
+        f" {_FROM} WHERE {where} ORDER BY e.id DESC LIMIT ?",
+        (*parameters, filters.limit),
+    )
+
+
+def plain_count(filters: Filters) -> Question:
+    """Every row that matches, counted."""
+    where, parameters = _where(filters)
+    return Question(f"SELECT count(*) {_FROM} WHERE {where}", parameters)
+
+
+def _where(filters: Filters) -> tuple[str, tuple[Any, ...]]:
+    where, parameters = matching(
+        Filters(ports=filters.ports, protocol=filters.protocol), "e.port", "g.id", "l.protocol"
+    )
+    if filters.process:
+        where += " AND (g.name LIKE ? OR g.cmdline LIKE ?)"
+        parameters += (f"%{filters.process}%",) * 2
+    for bound, sign in ((filters.since, ">="), (filters.until, "<=")):
+        if bound is not None:
+            where += f" AND e.at {sign} ?"
+            parameters += (bound,)
+    return where, parameters

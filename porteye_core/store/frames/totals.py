@@ -1,0 +1,117 @@
+"""How many events the filters let through, exactly, without reading millions of rows.
+
+All of a time: from what the writer counts. Of some ports, or of some programs: by one index, whose
+entries between two ids need no look at the events. Of both, or of a protocol: from activity.
+"""
+
+import json
+import sqlite3
+
+from porteye_core.model import Filters
+from porteye_core.store.frames import changes
+from porteye_core.store.frames.pieces import ACTIVITY, Piece, pieces
+from porteye_core.store.order import Ids, Order
+from porteye_core.store.wanted import Wanted
+
+_SECOND = 1_000_000
+# The latest time that SQLite's integers can say, and the earliest that matters.
+_ALWAYS, _NEVER = 0, 2**63 - 2
+
+
+def event_count(connection: sqlite3.Connection, filters: Filters) -> int:
+    """How many events the filters let through, whatever `limit` says."""
+    wanted = Wanted(connection, filters)
+    if wanted.is_nothing:
+        return 0
+    since, until = _range(connection, filters)
+    if since > until:
+        return 0
+    if not changes.is_narrowed(filters):
+        question = changes.changes(filters, since, until, [])
+        sums = f"SELECT coalesce(sum(opened) + sum(closed), 0) FROM ({question.sql})"
+        return _number(connection, sums, question.parameters)
+    count = _Count(connection, filters, wanted)
+    if wanted.is_indexed:
+        return count.by_index()
+    return sum(count.piece(each) for each in pieces(since, until + 1, ACTIVITY))
+
+
+def _range(connection: sqlite3.Connection, filters: Filters) -> tuple[int, int]:
+    """The times to count from and to, within those of the events that there are."""
+    first, last = connection.execute(
+        "SELECT (SELECT min(at) FROM event), (SELECT max(at) FROM event)"
+    ).fetchone()
+    if first is None:
+        return 1, 0
+    since = first if filters.since is None else max(first, filters.since)
+    until = last if filters.until is None else min(last, filters.until)
+    return since, until
+
+
+class _Count:
+    """One count of what is narrowed."""
+
+    def __init__(self, connection: sqlite3.Connection, filters: Filters, wanted: Wanted) -> None:
+        self._connection, self._filters, self._wanted = connection, filters, wanted
+        self._order = Order(connection)
+
+    def by_index(self) -> int:
+        """By the entries of one index; only near the ends of the range the times are read."""
+        since, until = self._filters.since, self._filters.until
+        around = self._order.ids(since, until)
+        before = None if since is None else self._order.ids(None, since - 1).high
+        after = None if until is None else self._order.ids(until + 1, None).low
+        sure = Ids(
+            around.low if before is None else max(around.low, before + 1),
+            around.high if after is None else min(around.high, after - 1),
+        )
+        if sure.low > sure.high:
+            return self._read(around)
+        ends = Ids(around.low, sure.low - 1), Ids(sure.high + 1, around.high)
+        return self._sought(sure) + sum(map(self._read, ends))
+
+    def piece(self, piece: Piece) -> int:
+        """In one piece of the range."""
+        if piece.resolution:
+            return self._counted(piece)
+        ids = self._order.ids(piece.since, piece.until - 1)
+        return self._read(ids, piece.since, piece.until - 1)
+
+    def _sought(self, ids: Ids) -> int:
+        """What the index has between two ids, whatever their times."""
+        if self._wanted.programs is not None:
+            statement = (
+                "SELECT count(*) FROM json_each(?) j CROSS JOIN event e ON e.program_id = j.value"
+                " WHERE e.id BETWEEN ? AND ?"
+            )
+            return self._number(statement, json.dumps(self._wanted.programs), *ids)
+        statement = "SELECT count(*) FROM event WHERE port BETWEEN ? AND ? AND id BETWEEN ? AND ?"
+        return sum(self._number(statement, *pair, *ids) for pair in self._wanted.apart)
+
+    def _read(self, ids: Ids, since: int = _ALWAYS, until: int = _NEVER) -> int:
+        """What the events themselves say."""
+        where, parameters = self._wanted.condition
+        return self._number(
+            f"SELECT count(*) FROM event e WHERE e.id BETWEEN ? AND ? AND +e.at BETWEEN ? AND ?"
+            f" AND {where}",
+            *(*ids, since, until, *parameters),
+        )
+
+    def _counted(self, piece: Piece) -> int:
+        """What activity has. Bucket by bucket: so ports are sought in each."""
+        length = piece.resolution * _SECOND
+        buckets = json.dumps(list(range(piece.since, piece.until, length)))
+        where, parameters = self._wanted.counted
+        return self._number(
+            "SELECT coalesce(sum(opened) + sum(closed), 0)"
+            " FROM json_each(?) b CROSS JOIN activity a"
+            f" ON a.resolution = ? AND a.bucket = b.value AND {where}",
+            *(buckets, piece.resolution, *parameters),
+        )
+
+    def _number(self, statement: str, *parameters: object) -> int:
+        return _number(self._connection, statement, parameters)
+
+
+def _number(connection: sqlite3.Connection, statement: str, parameters: tuple[object, ...]) -> int:
+    return int(connection.execute(statement, parameters).fetchone()[0])

@@ -1,0 +1,123 @@
+"""The newest events that filters let through, found in milliseconds among millions.
+
+A common word, a wide range of ports: the newest events have enough of them. A rare one has few
+events, and the indexes of event name them. What is rare only together, a port and a program, is
+sought in the hours in which activity has counted it.
+"""
+
+import heapq
+import sqlite3
+from collections.abc import Iterator
+
+from porteye_core.model import Filters
+from porteye_core.store import queries
+from porteye_core.store.order import Ids, Order
+from porteye_core.store.queries import Question
+from porteye_core.store.wanted import Wanted
+
+# Events read on the way back from the newest, in tens of nanoseconds each; a protocol is read from
+# the listener of each, in a microsecond.
+_FIRST_LOOK, _SECOND_LOOK, _SECOND_LOOK_PROTOCOL = 2_000, 200_000, 20_000
+# As many seeks in an index take as long as the second look.
+_FEW_KEYS = 300
+_HOUR_US, _DAY_US = 3_600_000_000, 86_400_000_000
+_HOURS = _DAY_US // _HOUR_US
+_ANY = Question("1", ())
+
+
+def newest(
+    connection: sqlite3.Connection, filters: Filters, before: int | None = None
+) -> list[sqlite3.Row]:
+    """The newest `limit` events that the filters let through, newest first; `before` is the id of
+    an event: only older ones."""
+    return connection.execute(*newest_question(connection, filters, before)).fetchall()
+
+
+def newest_question(
+    connection: sqlite3.Connection, filters: Filters, before: int | None = None
+) -> Question:
+    """The same as a question that names its events."""
+    return queries.events(_Search(connection, filters, before).ids())
+
+
+class _Search:
+    """One search; what it found is a heap of at most `limit` ids, the lowest first."""
+
+    def __init__(
+        self, connection: sqlite3.Connection, filters: Filters, before: int | None
+    ) -> None:
+        self._connection, self._filters = connection, filters
+        self._wanted = Wanted(connection, filters)
+        self._order = Order(connection)
+        self._ids = self._order.ids(filters.since, filters.until, before)
+        self._found: list[int] = []
+
+    def ids(self) -> list[int]:
+        """The ids of the newest events, newest first."""
+        if not self._wanted.is_nothing:
+            self._search()
+        return sorted(self._found, reverse=True)
+
+    def _search(self) -> None:
+        wanted = self._wanted
+        if wanted.ports is None and wanted.programs is None:
+            self._look(self._ids)
+            return
+        left = self._look_back(self._ids.high, _FIRST_LOOK)
+        keys = wanted.keys
+        if keys is None or len(keys.values) > _FEW_KEYS:
+            much = _SECOND_LOOK_PROTOCOL if wanted.protocol else _SECOND_LOOK
+            left = self._look_back(left, much)
+        if keys is None:
+            self._look_where_counted(left)
+            return
+        for value in keys.values:
+            self._look(Ids(self._lowest, left), Question(f"{keys.column} = ?", (value,)))
+
+    @property
+    def _lowest(self) -> int:
+        """The lowest id that is still worth finding."""
+        is_full = len(self._found) >= self._filters.limit
+        return max(self._ids.low, self._found[0] + 1) if is_full else self._ids.low
+
+    def _look_back(self, high: int, count: int) -> int:
+        """Look at so many events from `high` on down; returns the highest id that is left."""
+        self._look(Ids(max(self._lowest, high - count + 1), high))
+        return high - count
+
+    def _look_where_counted(self, high: int) -> None:
+        """Look at the hours that have what is wanted, from the latest on."""
+        for hour in self._hours(high):
+            until = hour + _HOUR_US - 1
+            ids = self._order.ids(hour, until)
+            within = Ids(max(ids.low, self._lowest), min(ids.high, high))
+            for port in self._wanted.counted_ports(_HOUR_US, hour):
+                # What is not of this hour is found in its own.
+                at = Question("e.port = ? AND e.at BETWEEN ? AND ?", (port, hour, until))
+                self._look(within, at)
+
+    def _hours(self, high: int) -> Iterator[int]:
+        """The hours to look at, until no event of an earlier one can be among the newest."""
+        first, last = self._order.times(Ids(self._ids.low, high))
+        for day in range(last // _DAY_US * _DAY_US, first - _DAY_US, -_DAY_US):
+            if self._order.ids(None, day + _DAY_US - 1).high < self._lowest:
+                return
+            if self._wanted.is_counted(_DAY_US, day):
+                yield from (day + hour * _HOUR_US for hour in reversed(range(_HOURS)))
+
+    def _look(self, ids: Ids, also: Question = _ANY) -> None:
+        if ids.low > ids.high:
+            return
+        where, parameters = self._wanted.condition
+        found = self._connection.execute(
+            f"SELECT e.id FROM event e WHERE {also.sql} AND e.id BETWEEN ? AND ? AND {where}"
+            " ORDER BY e.id DESC LIMIT ?",
+            (*also.parameters, *ids, *parameters, self._filters.limit),
+        )
+        for (number,) in found:
+            if len(self._found) < self._filters.limit:
+                heapq.heappush(self._found, number)
+            elif number > self._found[0]:
+                heapq.heapreplace(self._found, number)
+            else:
+                return

@@ -1,0 +1,140 @@
+"""The search finds what reading every event finds, whichever way it takes."""
+
+import random
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from benchmarks.history.plain import plain_count, plain_history
+from benchmarks.seed import seed
+from benchmarks.seeding.scale import DAY, HOUR, Scale
+from porteye_core.model import Filters, Protocol
+from porteye_core.store import search
+from porteye_core.store.frames import totals
+from porteye_core.store.order import Order
+from porteye_core.store.reader import open_reader
+from porteye_core.store.writer import Writer
+
+NOW = 1_700_000_000_000_000
+DAYS = 4
+# Between two days the clock was set back by so much.
+SET_BACK = 2 * HOUR + HOUR // 3
+
+
+@pytest.fixture(scope="module")
+def steady_clock(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    db = tmp_path_factory.mktemp("steady") / "seeded.db"
+    seed(db, Scale(days=DAYS, listeners=30, events=3000, sample_days=0.05), NOW)
+    return db
+
+
+@pytest.fixture(scope="module")
+def set_back(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A history in which later events have earlier times."""
+    db = tmp_path_factory.mktemp("stepped") / "seeded.db"
+    seed(db, Scale(days=DAYS, listeners=30, events=3000, sample_days=0.05), NOW)
+    with closing(sqlite3.connect(db)) as connection:
+        connection.execute(
+            "UPDATE event SET at = at - ? WHERE id > 1500 AND listener_id > 100", (SET_BACK,)
+        )
+        connection.execute("UPDATE tick SET jump = ? WHERE id = 7", (-SET_BACK,))
+        connection.execute("DELETE FROM activity")
+        connection.execute(
+            "INSERT INTO activity SELECT resolution, e.at - e.at % (resolution * 1000000) AS b,"
+            " e.port, l.protocol, coalesce(e.program_id, 0) AS program,"
+            " sum(e.kind = 'opened'), sum(e.kind = 'closed')"
+            " FROM event e JOIN listener l ON l.id = e.listener_id,"
+            " (SELECT 3600 AS resolution UNION ALL SELECT 86400)"
+            " GROUP BY resolution, b, e.port, l.protocol, program"
+        )
+        connection.execute("DELETE FROM turnover")
+        connection.execute(
+            "INSERT INTO turnover SELECT resolution, at - at % (resolution * 1000000) AS b,"
+            " sum(kind = 'opened'), sum(kind = 'closed') FROM event,"
+            " (SELECT 60 AS resolution UNION ALL SELECT 3600 UNION ALL SELECT 86400)"
+            " GROUP BY resolution, b"
+        )
+        connection.commit()
+    return db
+
+
+@pytest.fixture(params=["steady_clock", "set_back"])
+def reader(request: pytest.FixtureRequest) -> Iterator[sqlite3.Connection]:
+    with open_reader(request.getfixturevalue(request.param)) as opened:
+        yield opened
+
+
+def random_filters(draws: random.Random, ports: list[int]) -> Filters:
+    one, other = sorted(draws.sample(range(1, 61000), 2))
+    spread = sorted(draws.choices([NOW - int(draws.random() * DAYS * DAY) for _ in range(9)], k=2))
+    since, until = draws.choice([(None, None), (spread[0], None), (None, spread[1]), tuple(spread)])
+    several = tuple((port, port) for port in draws.sample(ports, 3))
+    return Filters(
+        ports=draws.choice([(), (), several, several[:1], ((8000, 8080),), ((one, other),)]),
+        process=draws.choice(["", "", "python", "vitest", "runserver", "case", "zzz", "nginx"]),
+        protocol=draws.choice([None, None, Protocol.TCP, Protocol.UDP]),
+        limit=draws.choice([1, 5, 20, 100]),
+        since=since,
+        until=until,
+    )
+
+
+@pytest.mark.parametrize("look", [2, 50, 2000])
+def test_it_finds_what_reading_all_of_them_finds(
+    reader: sqlite3.Connection, look: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for constant in ("_FIRST_LOOK", "_SECOND_LOOK", "_SECOND_LOOK_PROTOCOL"):
+        monkeypatch.setattr(search, constant, look)
+    draws = random.Random(look)
+    ports = [port for (port,) in reader.execute("SELECT DISTINCT port FROM event")]
+    some = 0
+    for _ in range(150):
+        filters = random_filters(draws, ports)
+        before = draws.choice([None, None, draws.randrange(1, 3200)])
+        wanted = [tuple(row) for row in reader.execute(*plain_history(filters, before))]
+        found = [tuple(row) for row in search.newest(reader, filters, before)]
+        assert found == wanted, (filters, before)
+        some += bool(wanted)
+    assert some > 40
+
+
+def test_events_are_counted_as_reading_all_of_them_counts(reader: sqlite3.Connection) -> None:
+    draws = random.Random(8)
+    ports = [port for (port,) in reader.execute("SELECT DISTINCT port FROM event")]
+    for _ in range(400):
+        filters = random_filters(draws, ports)
+        wanted = reader.execute(*plain_count(filters)).fetchone()[0]
+        assert totals.event_count(reader, filters) == wanted, filters
+
+
+def test_all_events_of_a_range_of_time_lie_between_its_ids(reader: sqlite3.Connection) -> None:
+    order, draws = Order(reader), random.Random(5)
+    for _ in range(100):
+        since, until = sorted(NOW - int(draws.random() * DAYS * DAY) for _ in range(2))
+        low, high = order.ids(since, until)
+        within = "SELECT count(*) FROM event WHERE at BETWEEN ? AND ?"
+        (wanted,) = reader.execute(within, (since, until)).fetchone()
+        (found,) = reader.execute(f"{within} AND id BETWEEN ? AND ?", (since, until, low, high))
+        assert found[0] == wanted
+        first, last = order.times(order.ids(since, until))
+        within = "SELECT count(*) FROM event WHERE id BETWEEN ? AND ? AND NOT at BETWEEN ? AND ?"
+        assert reader.execute(within, (low, high, first, last)).fetchone()[0] == 0
+
+
+def test_ids_are_near_the_times_where_the_clock_was_steady(steady_clock: Path) -> None:
+    with open_reader(steady_clock) as reader:
+        low, high = Order(reader).ids(NOW - 2 * DAY, NOW - DAY)
+        wanted = reader.execute(
+            "SELECT count(*) FROM event WHERE at BETWEEN ? AND ?", (NOW - 2 * DAY, NOW - DAY)
+        ).fetchone()[0]
+    assert high - low + 1 <= wanted + 100
+
+
+def test_an_empty_history_has_no_events(db: Path, writer: Writer) -> None:
+    with open_reader(db) as reader:
+        for filters in (Filters(), Filters(ports=((1, 2),)), Filters(process="a", since=1)):
+            assert search.newest(reader, filters) == []
+            assert totals.event_count(reader, filters) == 0
