@@ -69,6 +69,8 @@ def test_a_range_is_drawn_in_four_charts_that_have_names(page: AppTest) -> None:
     assert traces(charts(page)["Lives"], "python3")
     assert "Events per minute" in json.dumps(charts(page)["Opened"]["layout"])
     assert all(chart.proto.alt for chart in page.get("plotly_chart"))
+    # A zoom of one chart alone would set them apart.
+    assert all(chart["layout"]["xaxis"]["fixedrange"] for chart in charts(page).values())
     assert "5 lives on 4 ports." in texts(page)
     page.text_input(key="port").set_value("1").run()
     assert page.get("plotly_chart") == []

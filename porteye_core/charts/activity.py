@@ -34,7 +34,7 @@ def open_listeners(turnover: pd.DataFrame, gaps: pd.DataFrame, span: Span) -> go
             hovertemplate="%{y} open<br>%{customdata}<extra></extra>",
         )
     )
-    figure.update_yaxes(**whole_numbers(turnover["open"].max()), rangemode="tozero")
+    figure.update_yaxes(**whole_numbers(turnover["open"].max()))
     return finished(figure, gaps, span, "Listeners open", _HEIGHT)
 
 

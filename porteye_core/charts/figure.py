@@ -91,10 +91,9 @@ def finished(
         yaxis2={"overlaying": "y", "range": [0, 1], "visible": False, "fixedrange": True},
     )
     start, end = (edge.tz_localize(None) for edge in span)
-    # What narrows one chart narrows all: a zoom of one alone would tell them apart.
-    figure.update_xaxes(type="date", range=[start, end], fixedrange=True)
+    figure.update_xaxes(type="date", range=[start, end])
     figure.update_layout(
-        yaxis={"title": {"text": y_title}, "automargin": False, "fixedrange": True},
+        yaxis={"title": {"text": y_title}, "automargin": False, "rangemode": "tozero"}
     )
     return figure
 
