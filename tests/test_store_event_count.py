@@ -35,7 +35,4 @@ def test_the_buckets_count_what_the_events_do(db: Path, writer: Writer, seed: in
                 bounds = (asked.since or 0, asked.until or 1 << 62)
                 question = "SELECT count(*) FROM event WHERE at BETWEEN ? AND ?"
                 counted = reader.execute(question, bounds).fetchone()[0]
-                    "SELECT count(*) FROM event WHERE at BETWEEN ? AND ?",
-                    (asked.since or 0, asked.until or 1 << 62),
-                ).fetchone()[0]
                 assert event_count(reader, asked) == counted
