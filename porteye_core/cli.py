@@ -3,23 +3,27 @@
 import argparse
 import logging
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
+from pathlib import Path
 
 import psutil
 
 from porteye_core import __version__, config, privilege
 from porteye_core.clock import SystemClock
 from porteye_core.config import Config
-from porteye_core.errors import PortEyeError, PrivilegeError, SourceError
+from porteye_core.errors import PortEyeError, PrivilegeError, SourceError, StoreError
 from porteye_core.footprint import FootprintMeter
 from porteye_core.log_lines import PlainFormatter
 from porteye_core.model import Limit, WatchPlan
 from porteye_core.monitor import Monitor
 from porteye_core.owner import OwnerFinder, UsageMeter, processes
 from porteye_core.sources import Picked, pick
+from porteye_core.store.backup import back_up
 from porteye_core.store.host import Host
+from porteye_core.store.records import timestamp
 from porteye_core.store.sqlite import open_writer
 from porteye_core.waiting import Waiter
 
@@ -32,8 +36,8 @@ def parser() -> argparse.ArgumentParser:
         prog="monitor_service.py",
         description="Watch what listens on this machine and write it to SQLite.",
         epilog="PORTEYE_DB, PORTEYE_INTERVAL and PORTEYE_SOURCE stand for --db, --interval and"
-        " --source. Exit status: 0 ended by a signal or --once, 1 something failed, 2 a flag or"
-        " variable is wrong, 3 another monitor has the database, 4 rights are missing.",
+        " --source. Exit status: 0 ended by a signal, --once or --backup, 1 something failed, 2 a"
+        " flag or variable is wrong, 3 another monitor has the database, 4 rights are missing.",
     )
     add = flags.add_argument
     add("--db", metavar="PATH", help="the database (default: porteye.db beside this program)")
@@ -63,7 +67,9 @@ def parser() -> argparse.ArgumentParser:
         help="drop the oldest records beyond this: 500MB, 2GB (default: no limit)",
     )
     add("--source", metavar="NAME", help=f"{', '.join(config.SOURCES)} (default: auto)")
-    add("--once", action="store_true", help="look once, store it and exit")
+    instead = flags.add_mutually_exclusive_group().add_argument
+    instead("--once", action="store_true", help="look once, store it and exit")
+    instead("--backup", metavar="PATH", help="copy the database to a new file, check it and exit")
     add(
         "--require-admin",
         action="store_true",
@@ -90,6 +96,9 @@ def main(argv: Sequence[str]) -> int:
         if settings.elevate and not privilege.is_admin():
             privilege.elevate([sys.executable, *argv])
             return 0
+        if settings.backup is not None:
+            _back_up(settings.db, settings.backup)
+            return 0
         _watch(settings, [sys.executable, *argv])
     except PortEyeError as err:
         log.error("%s", err)
@@ -101,6 +110,20 @@ def _log_to_stderr() -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(PlainFormatter("%(asctime)s %(levelname)s %(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
+
+
+def _back_up(db: Path, target: Path) -> None:
+    # SIGTERM as SIGINT: what is unfinished is deleted on the way out.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        made = back_up(db, target)
+    except KeyboardInterrupt:
+        raise StoreError("The backup was interrupted.", "Nothing is kept of it.") from None
+    until = "never" if made.newest is None else f"until {timestamp(made.newest)}"
+    log.info(
+        "copied %d events and %d listeners, %.1f MB, watched %s, to %s",
+        *(made.events, made.listeners, made.size / 1e6, until, target),
+    )
 
 
 def _watch(settings: Config, argv: Sequence[str]) -> None:

@@ -31,6 +31,7 @@ class Config:
     sample_interval: float = 10.0
     source: str = "auto"
     once: bool = False
+    backup: Path | None = None
     keep: Keep = DEFAULT_KEEP
     require_admin: bool = False
     elevate: bool = False
@@ -56,11 +57,12 @@ def load(flags: Mapping[str, object], environ: Mapping[str, str]) -> Config:
     interval = _seconds(*given("interval", "PORTEYE_INTERVAL"))
     samples = _seconds("--sample-interval", flags.get("sample_interval"))
     return Config(
-        db=_database(*given("db", "PORTEYE_DB"), default.db),
+        db=_file(*given("db", "PORTEYE_DB")) or default.db,
         interval=interval,
         sample_interval=max(interval or 0, default.sample_interval if samples is None else samples),
         source=_choice(*given("source", "PORTEYE_SOURCE"), SOURCES, default.source),
         once=bool(flags.get("once")),
+        backup=_file("--backup", flags.get("backup")),
         keep=_keep(flags),
         require_admin=bool(flags.get("require_admin")),
         elevate=bool(flags.get("elevate")),
@@ -98,9 +100,9 @@ def monitor_command(db: Path) -> str:
     return shlex.join([*sudo, *words])
 
 
-def _database(name: str, value: object, default: Path) -> Path:
+def _file(name: str, value: object) -> Path | None:
     if value is None:
-        return default
+        return None
     text = str(value)
     if "\0" in text:
         raise ConfigError(f"{name} has a NUL character in it.", "Give the path of a file.")

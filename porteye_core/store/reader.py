@@ -18,6 +18,14 @@ def open_reader(db: Path) -> Iterator[sqlite3.Connection]:
     Everything read through it is one moment of the database. Raises StoreMissing, StoreOlder,
     StoreNewer, StoreSlow if a statement takes longer than LONGEST_QUERY, or StoreError.
     """
+    with open_unchecked(db) as connection:
+        migrations.check_current(migrations.version(connection), db)
+        yield connection
+
+
+@contextmanager
+def open_unchecked(db: Path) -> Iterator[sqlite3.Connection]:
+    """The same, whatever its schema. Raises StoreMissing, StoreSlow or StoreError."""
     try:
         db.stat()
         connection = _connect(db)
@@ -30,7 +38,6 @@ def open_reader(db: Path) -> Iterator[sqlite3.Connection]:
         raise _unreadable(db, err) from err
     try:
         connection.execute("BEGIN")
-        migrations.check_current(migrations.version(connection), db)
         yield connection
     except sqlite3.Error as err:
         raise _slow() if is_late(err) else _unreadable(db, err) from err
