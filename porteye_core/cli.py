@@ -1,6 +1,7 @@
 """The monitor's command line: flags to Config, errors to one sentence and an exit status."""
 
 import argparse
+import faulthandler
 import logging
 import os
 import signal
@@ -16,10 +17,12 @@ from porteye_core.clock import SystemClock
 from porteye_core.config import Config
 from porteye_core.errors import PortEyeError, PrivilegeError, SourceError, StoreError
 from porteye_core.footprint import FootprintMeter
+from porteye_core.heartbeat import Heartbeat
 from porteye_core.log_lines import PlainFormatter
 from porteye_core.model import Limit, WatchPlan
 from porteye_core.monitor import Monitor
 from porteye_core.owner import OwnerFinder, UsageMeter, processes
+from porteye_core.service_manager import ServiceManager
 from porteye_core.sources import Picked, pick
 from porteye_core.store.backup import back_up
 from porteye_core.store.host import Host
@@ -90,6 +93,7 @@ def main(argv: Sequence[str]) -> int:
     """Run the monitor until it is told to stop; returns the exit status."""
     flags = vars(parser().parse_args(argv[1:]))
     _log_to_stderr()
+    faulthandler.enable()  # a manager whose watchdog bites sends SIGABRT: the log says where
     try:
         settings = config.load(flags, os.environ)
         log.setLevel(settings.log_level.upper())
@@ -150,9 +154,13 @@ def _watch(settings: Config, argv: Sequence[str]) -> None:
         log.info(
             "watching by %s every %g s, into %s", plan.source, plan.interval_us / 1e6, settings.db
         )
+        heartbeat = stack.enter_context(Heartbeat(ServiceManager(), plan))
         monitor.run(
-            wait=(lambda *_: True) if settings.once else waiter.wait,
+            wait=lambda seconds, filenos: (
+                settings.once or waiter.wait(heartbeat.paced(seconds), filenos)
+            ),
             orphaned=_orphaned if settings.exit_with_parent else lambda: False,
+            alive=lambda: heartbeat.turn(monitor.watched),
         )
         if settings.once and not monitor.has_looked:
             raise SourceError("The only look failed: nothing is stored.", "Try it again.")

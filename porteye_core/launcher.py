@@ -7,11 +7,14 @@ import os
 import sys
 from collections.abc import AsyncIterator
 
+from porteye_core import service_manager
 from porteye_core.config import PROJECT, Config
 from porteye_core.store import lock
 
 log = logging.getLogger("porteye.launcher")
 
+# The token is the page's; a service manager that started the dashboard waits for the dashboard.
+_NOT_PASSED_ON = {"PORTEYE_TOKEN", *service_manager.VARIABLES}
 _PATIENCE = 5.0  # seconds; the monitor ends within one
 
 
@@ -28,7 +31,7 @@ async def monitor_beside(config: Config) -> AsyncIterator[None]:
         str(config.db),
         "--exit-with-parent",
         stdin=asyncio.subprocess.DEVNULL,
-        env={name: value for name, value in os.environ.items() if name != "PORTEYE_TOKEN"},
+        env={name: value for name, value in os.environ.items() if name not in _NOT_PASSED_ON},
     )
     try:
         yield

@@ -87,11 +87,17 @@ class Monitor:
         self._sampled: tuple[int, int] | None = None  # when the last full tick was: wall, elapsed
         self._failing = False
 
-    def run(self, wait: Wait, orphaned: Callable[[], bool] = lambda: False) -> None:
+    def run(
+        self,
+        wait: Wait,
+        orphaned: Callable[[], bool] = lambda: False,
+        alive: Callable[[], None] = lambda: None,
+    ) -> None:
         """Look at every interval and whenever the kernel announces something, until `wait` says
-        stop or the parent has gone; then end the watch."""
+        stop or the parent has gone; then end the watch. Calls `alive` at every turn."""
         while True:
             self.look()
+            alive()
             if self._left() >= _STEP:
                 self._writer.drop_some(self._clock.now(), self._clock.elapsed())
             filenos = () if self._failing else self._source.filenos()
@@ -106,6 +112,11 @@ class Monitor:
     def has_looked(self) -> bool:
         """Whether a look has succeeded yet."""
         return self._looked is not None
+
+    @property
+    def watched(self) -> int | None:
+        """How many listeners are open; None if the last look failed."""
+        return None if self._failing or not self.has_looked else len(self._listeners)
 
     def stop(self) -> None:
         """End the watch: what was seen is stored already."""
