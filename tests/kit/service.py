@@ -5,7 +5,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -37,10 +37,15 @@ def run_service(
 
 
 @contextmanager
-def monitor(db: Path, *flags: str) -> Iterator[subprocess.Popen[str]]:
-    """A monitor that has begun to watch; ended at the end if the test has not done so."""
+def monitor(
+    db: Path, *flags: str, within: Callable[..., list[str]] = lambda *command: [*command]
+) -> Iterator[subprocess.Popen[str]]:
+    """A monitor that has begun to watch; ended at the end if the test has not done so.
+
+    `within` puts its command line into another, which becomes it.
+    """
     process = subprocess.Popen(
-        [sys.executable, str(SERVICE), "--db", str(db), "--interval", "0.2", *flags],
+        within(sys.executable, str(SERVICE), "--db", str(db), "--interval", "0.2", *flags),
         env=environment(),
         stderr=subprocess.PIPE,
         text=True,
