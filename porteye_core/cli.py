@@ -117,8 +117,9 @@ def _log_to_stderr() -> None:
 
 
 def _back_up(db: Path, target: Path) -> None:
-    # SIGTERM as SIGINT: what is unfinished is deleted on the way out.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # Either raises KeyboardInterrupt: what is unfinished is deleted on the way out.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     try:
         made = back_up(db, target)
     except KeyboardInterrupt:
