@@ -7,17 +7,14 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, expect
 
 from benchmarks.seed import seed
 from benchmarks.seeding.scale import Scale
 from tests.kit.app import App, dashboard
-from tests.test_browser import CHROMIUM, OUTPUT, QUIET
+from tests.kit.browser import OUTPUT, PATIENCE, chromium, needs_chromium
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed"),
-]
+pytestmark = needs_chromium
 VIEWS = {
     "now": "",
     "listener": "listener?listener=1&range=7d",
@@ -41,10 +38,8 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=[*QUIET, "--no-sandbox"])
+    with chromium() as opened:
         yield opened
-        opened.close()
 
 
 def moment(before: int) -> str:
@@ -68,8 +63,8 @@ def test_a_view_fits_its_window_and_is_never_empty_without_a_word(
         page = context.new_page()
         page.goto(f"{app.url}/{path.format(day=moment(90_000), hour=moment(3600))}")
         shown = "[data-testid=stDataFrame] canvas td, .js-plotly-plot .main-svg"
-        page.wait_for_selector(shown, state="attached", timeout=60_000)
-        expect(page.get_by_test_id("stStatusWidget")).to_have_count(0, timeout=60_000)
+        page.wait_for_selector(shown, state="attached", timeout=PATIENCE)
+        expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)
         page.screenshot(path=OUTPUT / f"{name}-{scheme}-{width}.png")
         assert page.get_by_test_id("stException").count() == 0
         hangs = page.evaluate(
