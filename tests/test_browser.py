@@ -13,7 +13,9 @@ from tests.kit.app import App, dashboard
 from tests.kit.browser import (
     PATIENCE,
     chromium,
+    click_row,
     needs_chromium,
+    row_of,
     save,
     show,
     text_of,
@@ -65,24 +67,6 @@ def test_a_listener_is_seen_opening_and_closing_and_is_exported(app: App, page: 
     assert [(int(line["id"]), line["status"], line["timestamp"]) for line in exported] == [
         (each["id"], each["status"], each["timestamp"]) for each in events
     ]
-
-
-def row_of(page: Page, port: int) -> int:
-    """The place of a port's row in the table, counted from 0."""
-    row: int = page.evaluate(
-        """port => [...document.querySelectorAll("[data-testid=stDataFrame] canvas tbody tr")]
-            .findIndex(row => [...row.cells].some(cell => cell.textContent === port))""",
-        str(port),
-    )
-    assert row >= 0
-    return row
-
-
-def click_row(page: Page, row: int) -> None:
-    """Tick the box in front of a row."""
-    box = page.get_by_test_id("stDataFrame").locator("canvas").first.bounding_box()
-    assert box is not None
-    page.mouse.click(box["x"] + 16, box["y"] + 38 + 35 * row + 17)
 
 
 def colour_of(page: Page, row: int) -> tuple[int, int, int]:

@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 
 from tests import test_browser
 from tests.kit.app import App, dashboard
-from tests.kit.browser import expect_watching
+from tests.kit.browser import expect_settled, expect_watching
 from tests.kit.service import PROJECT, monitor
 
 page = test_browser.page
@@ -118,6 +118,8 @@ def test_the_keyboard_is_followed_by_a_visible_outline_in_order(app: App, page: 
     page.goto(app.url)
     expect(page.get_by_role("link", name="Monitor")).to_be_visible()
     expect(page.get_by_label("Process", exact=True)).to_be_visible()
+    expect(banner(page)).to_be_visible()
+    expect_settled(page)
     reached: list[str] = []
     while not reached or "Monitor" not in reached[-1]:
         assert len(reached) < 60, reached

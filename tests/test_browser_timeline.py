@@ -11,7 +11,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.kit.app import App, dashboard
-from tests.kit.browser import PATIENCE, chromium, needs_chromium, save
+from tests.kit.browser import PATIENCE, chromium, expect_settled, needs_chromium, save
 from tests.kit.seeding import MINUTE
 from tests.kit.stopped import BEGUN, STOPPED, stopped_for_a_minute
 
@@ -54,6 +54,7 @@ def show(page: Page, app: App, **said: str) -> None:
     page.goto(f"{app.url}/timeline?{urlencode({**ends, **said})}")
     for key in CHARTS:
         expect(chart(page, key).locator(".nsewdrag").first).to_be_attached()
+    expect_settled(page)
 
 
 def stamp(micros: int) -> str:

@@ -55,6 +55,11 @@ def expect_watching(page: Page) -> None:
     expect(badge).to_be_visible()
 
 
+def expect_settled(page: Page) -> None:
+    """Until everything is drawn and nothing moves any more."""
+    expect(page.locator(".stApp[data-test-script-state=notRunning]")).to_be_visible()
+
+
 def wait_for_cells(page: Page, *wanted: str) -> None:
     """Streamlit draws a table on a canvas, with one for screen readers inside that is read here."""
     page.wait_for_function(
@@ -66,6 +71,24 @@ def wait_for_cells(page: Page, *wanted: str) -> None:
         arg=list(wanted),
         timeout=PATIENCE,
     )
+
+
+def row_of(page: Page, port: int) -> int:
+    """The place of a port's row in the table, counted from 0."""
+    row: int = page.evaluate(
+        """port => [...document.querySelectorAll("[data-testid=stDataFrame] canvas tbody tr")]
+            .findIndex(row => [...row.cells].some(cell => cell.textContent === port))""",
+        str(port),
+    )
+    assert row >= 0
+    return row
+
+
+def click_row(page: Page, row: int) -> None:
+    """Tick the box in front of a row."""
+    box = page.get_by_test_id("stDataFrame").locator("canvas").first.bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + 16, box["y"] + 38 + 35 * row + 17)
 
 
 def save(page: Page, name: str) -> None:
