@@ -14,6 +14,7 @@ from tests.kit.browser import (
     chromium,
     expect_watching,
     needs_chromium,
+    save,
     show,
     text_of,
     wait_for_cells,
@@ -57,6 +58,12 @@ def test_the_form_opens_page_and_websocket_and_the_address_never_keeps_the_token
     page = context.new_page()
     stopped = complaints(page)
     page.goto(f"{guarded.url}/history?port=80")
+    for scheme in ("light", "dark"):
+        for width in (1280, 390):
+            page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+            page.set_viewport_size({"width": width, "height": 844})
+            save(page, f"token-{scheme}-{width}")
+    page.set_viewport_size({"width": 1280, "height": 900})
     page.get_by_label("Token").fill("not the right one")
     page.get_by_role("button", name="Open").click()
     expect(page.get_by_role("alert")).to_have_text("This is not the token.")

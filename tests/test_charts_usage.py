@@ -39,6 +39,7 @@ def test_each_figure_has_a_plot_of_its_own_and_what_is_not_known_has_none(
         domains.add(axis.domain)
     assert len(domains) == 3
     assert list(drawn.data[1].y) == [1, 3]
+    assert drawn.layout["yaxis" + drawn.data[2].yaxis[1:]].tickformat == ",d"
 
 
 def test_a_gap_is_hatched_across_every_plot(frame: pd.DataFrame) -> None:

@@ -6,7 +6,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from porteye_core.charts.figure import PALETTE, Span, finished
+from porteye_core.charts.figure import PALETTE, Span, finished, whole_numbers
 
 
 class _Line(NamedTuple):
@@ -48,4 +48,6 @@ def usage(frame: pd.DataFrame, gaps: pd.DataFrame, span: Span) -> go.Figure:
             row=row,
             col=1,
         )
+        if line.column in {"clients", "queue"}:
+            figure.update_yaxes(whole_numbers(int(values.max())), row=row, col=1)
     return figure.update_layout(showlegend=False, hovermode="x")

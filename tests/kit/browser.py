@@ -57,6 +57,7 @@ def expect_watching(page: Page) -> None:
 
 def expect_settled(page: Page) -> None:
     """Until everything is drawn and nothing moves any more."""
+    expect(page.get_by_test_id("stSkeleton")).to_have_count(0)
     expect(page.locator(".stApp[data-test-script-state=notRunning]")).to_be_visible()
 
 

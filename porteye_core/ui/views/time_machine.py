@@ -12,7 +12,7 @@ from porteye_core.store.moments import Watched, watched
 from porteye_core.store.status import status
 from porteye_core.ui import custom_range, time_travel
 from porteye_core.ui.context import View, local, viewers_zone
-from porteye_core.ui.layout import show_table
+from porteye_core.ui.layout import in_order, show_table, table_height
 from porteye_core.ui.markdown import literal
 from porteye_core.ui.monitor_state import now, read
 from porteye_core.ui.pages import story_link
@@ -136,12 +136,22 @@ def _show(table: pd.DataFrame) -> None:
     st.caption(
         f"{len(table):,} listeners"
         + (f", {unsure:,} of them not certain." if unsure else ", all of them certain.")
+        + _unmeasured(table)
     )
     table["since"] = table["since"].dt.tz_convert(viewers_zone())
     show_table(
         table, _COLUMNS, ("port", "process", "exposure", "certainty"),
         key="then", alt="What listened at that moment",
     )  # fmt: skip
+
+
+def _unmeasured(table: pd.DataFrame) -> str:
+    """A sentence about the listeners of which only that they were open is known."""
+    blank = int(table[["clients", "cpu", "rss"]].isna().all(axis=1).sum())
+    if not blank:
+        return ""
+    whose = "any" if blank == len(table) else f"{blank:,}"
+    return f" What {whose} of them used then is not known: no sample of it is kept."
 
 
 def _compare(table: pd.DataFrame, other: pd.DataFrame, at: int, versus: int) -> None:
@@ -159,8 +169,10 @@ def _compare(table: pd.DataFrame, other: pd.DataFrame, at: int, versus: int) -> 
         styles.iloc[row] = f"background-color: {_COLOURS.get(kind, _OTHERS)}"
     st.dataframe(
         found[list(_CHANGES)].style.apply(lambda _: styles, axis=None),
+        column_order=in_order(_CHANGES, ("change", "port", "was", "is")),
         column_config=_CHANGES,
         hide_index=True,
+        height=table_height(len(found)),
         key="changes",
         alt="What changed between the two moments",
     )
