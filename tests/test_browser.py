@@ -3,35 +3,27 @@
 import base64
 import csv
 import io
-import os
-import shutil
 from collections.abc import Iterator
-from pathlib import Path
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
-from playwright.sync_api import Download, Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from tests.kit.app import App, dashboard
+from tests.kit.browser import (
+    PATIENCE,
+    chromium,
+    click_row,
+    needs_chromium,
+    row_of,
+    save,
+    show,
+    text_of,
+    wait_for_cells,
+)
 from tests.kit.opener import Opener
-from tests.kit.service import PROJECT
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("chrome")
-# Chromium asks its maker for updates and names at every start unless it is told not to.
-QUIET = [
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-OUTPUT = PROJECT / "test-output"
-
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed"),
-]
+pytestmark = needs_chromium
 
 
 @pytest.fixture(scope="module")
@@ -42,46 +34,13 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
 
 
 @pytest.fixture
-def page(app: App) -> Iterator[Page]:
-    # A sandbox needs namespaces that root in a container does not have.
-    rootless = not hasattr(os, "geteuid") or os.geteuid() != 0
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=[*QUIET, *([] if rootless else ["--no-sandbox"])]
-        )
+def page() -> Iterator[Page]:
+    with chromium() as browser:
         opened = browser.new_page(
             viewport={"width": 1280, "height": 900}, timezone_id="Europe/Berlin"
         )
-        opened.set_default_timeout(30_000)
+        opened.set_default_timeout(PATIENCE)
         yield opened
-        browser.close()
-
-
-def show(page: Page, url: str) -> None:
-    page.goto(url)
-    expect(page.get_by_text("Watching")).to_be_visible(timeout=30_000)
-
-
-def wait_for_cells(page: Page, *wanted: str) -> None:
-    """Streamlit draws a table on a canvas, with one for screen readers inside that is read here."""
-    page.wait_for_function(
-        """wanted => {
-            const cells = [...document.querySelectorAll("[data-testid=stDataFrame] canvas td")];
-            const texts = cells.map(cell => cell.textContent);
-            return wanted.every(text => texts.includes(text));
-        }""",
-        arg=list(wanted),
-        timeout=30_000,
-    )
-
-
-def save(page: Page, name: str) -> None:
-    OUTPUT.mkdir(exist_ok=True)
-    page.screenshot(path=OUTPUT / f"{name}.png")
-
-
-def text_of(download: Download) -> str:
-    return Path(download.path()).read_text()
 
 
 def test_a_listener_is_seen_opening_and_closing_and_is_exported(app: App, page: Page) -> None:
@@ -96,7 +55,7 @@ def test_a_listener_is_seen_opening_and_closing_and_is_exported(app: App, page: 
         opener.close(port)
         wait_for_cells(page, str(port), "closed")
         nothing = page.get_by_text("Nothing that the filters let through")
-        expect(nothing).to_be_visible(timeout=30_000)
+        expect(nothing).to_be_visible()
     page.get_by_role("link", name="History").click()
     wait_for_cells(page, "opened", "closed", str(port))
     save(page, "history")
@@ -108,24 +67,6 @@ def test_a_listener_is_seen_opening_and_closing_and_is_exported(app: App, page: 
     assert [(int(line["id"]), line["status"], line["timestamp"]) for line in exported] == [
         (each["id"], each["status"], each["timestamp"]) for each in events
     ]
-
-
-def row_of(page: Page, port: int) -> int:
-    """The place of a port's row in the table, counted from 0."""
-    row: int = page.evaluate(
-        """port => [...document.querySelectorAll("[data-testid=stDataFrame] canvas tbody tr")]
-            .findIndex(row => [...row.cells].some(cell => cell.textContent === port))""",
-        str(port),
-    )
-    assert row >= 0
-    return row
-
-
-def click_row(page: Page, row: int) -> None:
-    """Tick the box in front of a row."""
-    box = page.get_by_test_id("stDataFrame").locator("canvas").first.bounding_box()
-    assert box is not None
-    page.mouse.click(box["x"] + 16, box["y"] + 38 + 35 * row + 17)
 
 
 def colour_of(page: Page, row: int) -> tuple[int, int, int]:

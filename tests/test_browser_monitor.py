@@ -11,6 +11,7 @@ from playwright.sync_api import Page, expect
 
 from tests import test_browser
 from tests.kit.app import App, dashboard
+from tests.kit.browser import expect_settled, expect_watching
 from tests.kit.service import PROJECT, monitor
 
 page = test_browser.page
@@ -21,7 +22,6 @@ THEMES: dict[str, Any] = tomllib.loads((PROJECT / ".streamlit" / "config.toml").
     "theme"
 ]
 SCHEMES = ("light", "dark")
-PATIENCE = 30_000  # milliseconds: a busy machine may take its time
 
 
 @pytest.fixture(scope="module")
@@ -58,20 +58,18 @@ def test_a_monitor_that_ends_is_said_on_every_view(
     with monitor(folder / "porteye.db", "--source", "portable") as process:
         page.goto(app.url)
         expect(page.get_by_test_id("stMetric").first).to_be_visible()
-        expect(page.get_by_test_id("stSidebar").get_by_text("Watching")).to_be_visible()
-        expect(banner(page)).to_have_count(0, timeout=PATIENCE)
+        expect_watching(page)
+        expect(banner(page)).to_have_count(0)
         unwarned = top_of_view(page)
         process.send_signal(ending)
-        expect(banner(page)).to_contain_text(
-            f"The monitor is not running: {said}", timeout=PATIENCE
-        )
-        expect(banner(page)).to_contain_text("monitor_service.py", timeout=PATIENCE)
+        expect(banner(page)).to_contain_text(f"The monitor is not running: {said}")
+        expect(banner(page)).to_contain_text("monitor_service.py")
         assert top_of_view(page) > unwarned
         for view in VIEWS:
             page.goto(f"{app.url}/{view}")
-            expect(banner(page)).to_contain_text(said, timeout=PATIENCE)
+            expect(banner(page)).to_contain_text(said)
     with monitor(folder / "porteye.db", "--source", "portable"):
-        expect(banner(page)).to_have_count(0, timeout=PATIENCE)
+        expect(banner(page)).to_have_count(0)
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
@@ -120,13 +118,15 @@ def test_the_keyboard_is_followed_by_a_visible_outline_in_order(app: App, page: 
     page.goto(app.url)
     expect(page.get_by_role("link", name="Monitor")).to_be_visible()
     expect(page.get_by_label("Process", exact=True)).to_be_visible()
+    expect(banner(page)).to_be_visible()
+    expect_settled(page)
     reached: list[str] = []
-    while not reached or "Monitor" not in reached[-1]:
+    while not reached or not reached[-1].endswith("Monitor"):
         assert len(reached) < 60, reached
         page.keyboard.press("Tab")
         name = "document.activeElement.ariaLabel || document.activeElement.textContent"
         reached.append(page.evaluate(name))
-        page.wait_for_function(OUTLINED, timeout=10_000)
+        page.wait_for_function(OUTLINED)
     order = [
         next(at for at, name in enumerate(reached) if name.endswith(wanted))
         for wanted in ("Skip to main content", "Port", "Process", "Protocol", "Now", "Monitor")

@@ -1,38 +1,38 @@
 """What strangers meet in a browser: the token's form, and a page that runs nothing of theirs."""
 
-import os
 import socket
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.kit.app import App, dashboard
+from tests.kit.browser import (
+    PATIENCE,
+    chromium,
+    expect_watching,
+    needs_chromium,
+    save,
+    show,
+    text_of,
+    wait_for_cells,
+)
 from tests.kit.opener import Opener
-from tests.test_browser import CHROMIUM, QUIET, show, text_of, wait_for_cells
 
 TOKEN = "correct-horse-battery-staple"
 HOSTILE = "<img src=x onerror=document.title='owned'><script>document.title='owned'</script>"
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed"),
-]
+pytestmark = needs_chromium
 
 
 @pytest.fixture
 def context() -> Iterator[BrowserContext]:
-    rootless = not hasattr(os, "geteuid") or os.geteuid() != 0
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=[*QUIET, *([] if rootless else ["--no-sandbox"])]
-        )
+    with chromium() as browser:
         opened = browser.new_context(viewport={"width": 1280, "height": 900})
-        opened.set_default_timeout(30_000)
+        opened.set_default_timeout(PATIENCE)
         yield opened
-        browser.close()
 
 
 @pytest.fixture(scope="module")
@@ -58,20 +58,26 @@ def test_the_form_opens_page_and_websocket_and_the_address_never_keeps_the_token
     page = context.new_page()
     stopped = complaints(page)
     page.goto(f"{guarded.url}/history?port=80")
+    for scheme in ("light", "dark"):
+        for width in (1280, 390):
+            page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+            page.set_viewport_size({"width": width, "height": 844})
+            save(page, f"token-{scheme}-{width}")
+    page.set_viewport_size({"width": 1280, "height": 900})
     page.get_by_label("Token").fill("not the right one")
     page.get_by_role("button", name="Open").click()
     expect(page.get_by_role("alert")).to_have_text("This is not the token.")
     page.get_by_label("Token").fill(TOKEN)
     page.get_by_role("button", name="Open").click()
     page.wait_for_url("**/history?port=80*")
-    expect(page.get_by_text("Watching")).to_be_visible()
+    expect_watching(page)
     (cookie,) = [each for each in context.cookies() if each["name"].startswith("porteye")]
     assert cookie["httpOnly"]
     assert cookie["sameSite"] == "Strict"
     assert TOKEN not in cookie["value"]
     context.clear_cookies()
     page.goto(f"{guarded.url}/?token={TOKEN}")
-    expect(page.get_by_text("Watching")).to_be_visible()
+    expect_watching(page)
     assert "token" not in page.url
     assert stopped == []
     assert TOKEN not in guarded.log.read_text()
@@ -86,7 +92,7 @@ def test_a_link_on_another_site_finds_who_is_in(guarded: App, context: BrowserCo
     )
     page.goto("http://other.invalid/")
     page.get_by_role("link").click()
-    expect(page.get_by_text("Watching")).to_be_visible()
+    expect_watching(page)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="names are given through /proc")
@@ -108,7 +114,7 @@ def test_hostile_names_are_text_and_nothing_in_the_page_breaks_its_policy(
         expect(page.locator("[aria-label^='Download as CSV']").first).to_be_hidden()
         for view in ("history", "timeline"):
             page.goto(f"{guarded.url}/{view}?port={port}")
-            expect(page.get_by_text("Watching")).to_be_visible()
+            expect_watching(page)
             page.wait_for_selector("[data-testid=stDataFrame], [data-testid=stPlotlyChart]")
         expect(page.locator(".js-plotly-plot").last).to_be_visible()
         page.goto(f"{guarded.url}/history?port={port}")

@@ -1,7 +1,6 @@
 """The timeline in a real Chromium: what a hand does with its charts, and what an eye sees."""
 
 import io
-import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -9,17 +8,14 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.kit.app import App, dashboard
+from tests.kit.browser import PATIENCE, chromium, expect_settled, needs_chromium, save
 from tests.kit.seeding import MINUTE
 from tests.kit.stopped import BEGUN, STOPPED, stopped_for_a_minute
-from tests.test_browser import CHROMIUM, QUIET, save
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed"),
-]
+pytestmark = needs_chromium
 
 END = BEGUN + 10 * MINUTE
 CHARTS = ("open", "turnover", "lives", "heat")
@@ -36,13 +32,8 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
 
 @pytest.fixture
 def browser() -> Iterator[Browser]:
-    rootless = not hasattr(os, "geteuid") or os.geteuid() != 0
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=[*QUIET, *([] if rootless else ["--no-sandbox"])]
-        )
+    with chromium() as launched:
         yield launched
-        launched.close()
 
 
 @pytest.fixture
@@ -54,7 +45,7 @@ def opened(browser: Browser, width: int = 1280, **said: Any) -> Page:
     page = browser.new_page(
         viewport={"width": width, "height": 1600}, timezone_id="Europe/Berlin", **said
     )
-    page.set_default_timeout(30_000)
+    page.set_default_timeout(PATIENCE)
     return page
 
 
@@ -62,7 +53,8 @@ def show(page: Page, app: App, **said: str) -> None:
     ends = {"since": stamp(BEGUN), "until": stamp(END)}
     page.goto(f"{app.url}/timeline?{urlencode({**ends, **said})}")
     for key in CHARTS:
-        expect(chart(page, key).locator(".nsewdrag").first).to_be_attached(timeout=30_000)
+        expect(chart(page, key).locator(".nsewdrag").first).to_be_attached()
+    expect_settled(page)
 
 
 def stamp(micros: int) -> str:

@@ -7,19 +7,17 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from benchmarks.seed import seed
 from benchmarks.seeding.scale import Scale
 from tests.kit.app import App, dashboard
-from tests.test_browser import CHROMIUM, OUTPUT, QUIET
+from tests.kit.browser import PATIENCE, chromium, expect_settled, needs_chromium, save
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed"),
-]
+pytestmark = needs_chromium
 VIEWS = {
     "now": "",
+    "choose": "listener",
     "listener": "listener?listener=1&range=7d",
     "timeline": "timeline?range=7d",
     "history": "history?range=7d",
@@ -40,11 +38,16 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
 
 
 @pytest.fixture(scope="module")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    folder = tmp_path_factory.mktemp("empty")
+    with dashboard(folder / "porteye.db", folder, PORTEYE_MONITOR="off") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=[*QUIET, "--no-sandbox"])
+    with chromium() as opened:
         yield opened
-        opened.close()
 
 
 def moment(before: int) -> str:
@@ -56,25 +59,71 @@ def moment(before: int) -> str:
 def test_a_view_fits_its_window_and_is_never_empty_without_a_word(
     app: App, browser: Browser, scheme: str, width: int
 ) -> None:
+    context = visitor(browser, scheme, width)
+    for name, path in VIEWS.items():
+        page = context.new_page()
+        page.goto(f"{app.url}/{path.format(day=moment(90_000), hour=moment(3600))}")
+        shown = "[data-testid=stDataFrame] canvas td, .js-plotly-plot .main-svg, [role=combobox]"
+        page.wait_for_selector(shown, state="attached", timeout=PATIENCE)
+        keep(page, f"{name}-{scheme}-{width}")
+        page.close()
+    context.close()
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_view_of_nothing_says_so_in_a_sentence(
+    empty: App, browser: Browser, scheme: str, width: int
+) -> None:
+    context = visitor(browser, scheme, width)
+    for name in ("", "listener", "timeline", "history", "time_machine", "monitor"):
+        page = context.new_page()
+        page.goto(f"{empty.url}/{name}")
+        said = page.get_by_test_id("stMain").get_by_text("Nothing is recorded yet.")
+        expect(said.first).to_be_visible()
+        expect(page.locator(".st-key-banner")).to_contain_text("No monitor is running")
+        keep(page, f"empty-{name or 'now'}-{scheme}-{width}")
+        page.close()
+    context.close()
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_key_opens_the_quick_answers_which_fit_the_window(
+    app: App, browser: Browser, scheme: str, width: int
+) -> None:
+    context = visitor(browser, scheme, width)
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE)
+    page.goto(app.url)
+    page.wait_for_selector("[data-testid=stDataFrame] canvas td", state="attached")
+    page.keyboard.press("Control+k")
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Port, pid or name").fill("22")
+    page.keyboard.press("Enter")
+    expect(dialog.get_by_text("at 22 since").first).to_be_visible()
+    expect(dialog.get_by_role("link").first).to_be_visible()
+    keep(page, f"quick-answers-{scheme}-{width}")
+    context.close()
+
+
+def visitor(browser: Browser, scheme: str, width: int) -> BrowserContext:
+    """Somebody with a window as wide as a desk's or a phone's."""
     phone = width < 500
-    context = browser.new_context(
+    return browser.new_context(
         viewport={"width": width, "height": 844 if phone else 900},
         color_scheme="dark" if scheme == "dark" else "light",
         timezone_id="Europe/Berlin",
         user_agent=PHONE if phone else None,
     )
-    OUTPUT.mkdir(exist_ok=True)
-    for name, path in VIEWS.items():
-        page = context.new_page()
-        page.goto(f"{app.url}/{path.format(day=moment(90_000), hour=moment(3600))}")
-        shown = "[data-testid=stDataFrame] canvas td, .js-plotly-plot .main-svg"
-        page.wait_for_selector(shown, state="attached", timeout=60_000)
-        expect(page.get_by_test_id("stStatusWidget")).to_have_count(0, timeout=60_000)
-        page.screenshot(path=OUTPUT / f"{name}-{scheme}-{width}.png")
-        assert page.get_by_test_id("stException").count() == 0
-        hangs = page.evaluate(
-            "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
-        )
-        assert hangs <= 0, name
-        page.close()
-    context.close()
+
+
+def keep(page: Page, name: str) -> None:
+    """Keep a picture of a view that hangs out of nothing and has not failed."""
+    expect_settled(page)
+    save(page, name)
+    assert page.get_by_test_id("stException").count() == 0
+    hangs = page.evaluate(
+        "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    )
+    assert hangs <= 0, name

@@ -27,6 +27,7 @@ def at(seeded: Instant, monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTes
 def test_a_moment_has_what_listened_then(at: Callable[..., AppTest], seeded: Instant) -> None:
     during, between = seeded.now - 25 * MINUTE, seeded.now - 15 * MINUTE
     assert list(table(at(during))["port"]) == [53, 80, 5432, 8765]
+    assert "What any of them used then is not known" in texts(at(during))
     page = at(between)
     assert list(table(page)["port"]) == [53, 80, 5432]
     assert "3 listeners, all of them certain" in texts(page)

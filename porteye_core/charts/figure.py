@@ -18,6 +18,7 @@ FRAME_HEIGHT = 130  # pixels around the rows or the plot of a figure
 _LEFT = 76  # pixels: charts that stand below each other share one time axis
 _NARROWEST_GAP = 1 / 400  # of the range: three pixels, so that a minute shows in a day
 _MICROS = np.dtype("datetime64[us]")
+_ACROSS = {"range": [0, 1], "visible": False, "fixedrange": True}
 _UNWATCHED: dict[str, Any] = {
     "fillcolor": "rgba(128, 128, 128, 0.25)",
     # Plotly's own size of 8 leaves a gap of a few pixels without a line.
@@ -76,11 +77,15 @@ def heights(rows: list[tuple[int, str]]) -> dict[tuple[int, str], int]:
 
 
 def finished(
-    figure: go.Figure, gaps: pd.DataFrame, span: Span, y_title: str, height: int
+    figure: go.Figure, gaps: pd.DataFrame, span: Span, y_title: str, height: int, rows: int = 1
 ) -> go.Figure:
-    """The figure over this range, with the gaps of the watch hatched across it."""
-    if len(gaps):
-        figure.add_trace(_hatching(gaps, span))
+    """The figure over this range, with the gaps of the watch hatched across each of its rows."""
+    for row in range(1, rows + 1):
+        own, over = "" if row == 1 else row, rows + row
+        figure.update_layout({f"yaxis{over}": {"overlaying": f"y{own}", **_ACROSS}})
+        if len(gaps):
+            across = _hatching(gaps, span)
+            figure.add_trace(across.update(xaxis=f"x{own}", yaxis=f"y{over}", showlegend=row == 1))
     figure.update_layout(
         height=height,
         margin={"l": _LEFT, "r": 8, "t": 24, "b": 8},
@@ -88,7 +93,6 @@ def finished(
         showlegend=True,
         hoverlabel={"align": "left"},
         hovermode="closest",
-        yaxis2={"overlaying": "y", "range": [0, 1], "visible": False, "fixedrange": True},
     )
     start, end = (edge.tz_localize(None) for edge in span)
     figure.update_xaxes(type="date", range=[start, end])
@@ -114,12 +118,10 @@ def _hatching(gaps: pd.DataFrame, span: Span) -> go.Scatter:
     return go.Scatter(
         x=x,
         y=y,
-        yaxis="y2",
         mode="none",
         fill="toself",
         hoverinfo="skip",
         name=NOT_WATCHED,
-        showlegend=True,
         **_UNWATCHED,
     )
 

@@ -6,7 +6,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from porteye_core.charts.figure import PALETTE, Span, finished
+from porteye_core.charts.figure import PALETTE, Span, finished, whole_numbers
 
 
 class _Line(NamedTuple):
@@ -32,7 +32,8 @@ def usage(frame: pd.DataFrame, gaps: pd.DataFrame, span: Span) -> go.Figure:
         subplot_titles=[line.title for line in shown],
     )  # fmt: skip
     figure.update_annotations(x=0, xanchor="left", font={"size": 13})
-    finished(figure, gaps, span, "", height=_HEIGHT * len(shown) + 40)
+    finished(figure, gaps, span, "", height=_HEIGHT * len(shown) + 40, rows=len(shown))
+    figure.update_yaxes(rangemode="tozero")
     for row, (line, colour) in enumerate(zip(shown, PALETTE, strict=False), start=1):
         values = frame[line.column] / (1 << 20) if line.column == "rss" else frame[line.column]
         figure.add_trace(
@@ -47,4 +48,6 @@ def usage(frame: pd.DataFrame, gaps: pd.DataFrame, span: Span) -> go.Figure:
             row=row,
             col=1,
         )
+        if line.column in {"clients", "queue"}:
+            figure.update_yaxes(whole_numbers(int(values.max())), row=row, col=1)
     return figure.update_layout(showlegend=False, hovermode="x")

@@ -8,7 +8,7 @@ from porteye_core.config import Config
 from porteye_core.ui import banner, complaints, layout, monitor_state, quick_answers, sidebar
 from porteye_core.ui.context import View
 from porteye_core.ui.login import logged_in
-from porteye_core.ui.pages import pages
+from porteye_core.ui.pages import bar, pages
 
 _SIDEBAR = 240  # pixels: every one is missing beside the tables
 _ICON = Path(__file__).parent / "icon.svg"
@@ -24,7 +24,7 @@ def main(config: Config, *, login: bool = False) -> None:
     )
     if login and not logged_in():
         return
-    page = st.navigation(pages(), position="top")
+    page = st.navigation(pages(), position="hidden")
     complaints.clear()
     with st.sidebar:
         st.header("PortEye", anchor=False)
@@ -34,6 +34,7 @@ def main(config: Config, *, login: bool = False) -> None:
         monitor_state.panel(config.db)
     layout.use_the_width()
     View(config.db, filters, length).keep()
+    bar()
     banner.draw(config.db)
     complaints.repeat()
     page.run()

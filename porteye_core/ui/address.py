@@ -1,17 +1,38 @@
 """The filters in the page's address, under keys that stay the same whatever the page calls them.
 
-A session reads them once and writes them after every run: a change of view empties the address.
+A session reads them once, and again when the browser goes back or forward; it writes them after
+every run. Streamlit makes an entry of the browser's history for each change, so that a link from
+view to view carries what the address will say: one step forward is then one step back.
 """
 
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from porteye_core.errors import FilterError
 
 _T = TypeVar("_T")
 _NAMES = ("port", "process", "protocol", "range", "since", "until", "limit")
+_MOMENTS = ("since", "until", "at", "versus")
+
+
+def follow_the_browser() -> None:
+    """Read the address anew if the browser went back or forward; before any field is drawn."""
+    context = get_script_run_ctx()
+    if context is None or not context.is_history_navigation:
+        return
+    moments = [f"{part}_{name}" for part in ("exact", "pick") for name in _MOMENTS]
+    for name in (*_NAMES, *moments, "compare"):
+        st.session_state.pop(name, None)
+        forget(name)
+
+
+def filters() -> dict[str, str]:
+    """What the address says of the filters, for a link to another view."""
+    said = st.query_params.to_dict()
+    return {name: said[name] for name in _NAMES if name in said}
 
 
 def first(name: str, parse: Callable[[str], _T], default: _T) -> _T:

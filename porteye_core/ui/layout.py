@@ -9,13 +9,15 @@ import streamlit as st
 _ROW, _HEADER, _TALLEST = 35, 38, 820  # pixels, as Streamlit draws a table
 # Streamlit leaves six empty lines above a page and a thumb's breadth beside it; a table needs them.
 # Its counts are as tall as a chart each, and on a phone they would fill the screen. A table's
-# toolbar lies above it, where it would cover a count. Captions are fainter and their commands
-# smaller than can be read. What was wrong with a filter stands in the sidebar, and above the view
-# while that is closed. Streamlit's download of a table writes a name like =1+1 as a formula, which
-# PortEye's exports do not.
+# toolbar lies above it, where it would cover a count. Captions and the words of a chart are
+# fainter, and commands in captions smaller, than can be read. What was wrong with a filter stands
+# in the sidebar, and above the view while that is closed. Streamlit's download of a table writes a
+# name like =1+1 as a formula, which PortEye's exports do not. The links to the views stand in the
+# empty header where they fit beside its buttons; Streamlit's own would lose the filters, and hide
+# in the sidebar on a phone.
 _STYLE = """<style>
 .stMainBlockContainer {padding: 4.2rem clamp(1rem, 2vw, 2.5rem) 2rem}
-[data-testid=stMetric] > div {padding: .3rem .7rem}
+[data-testid=stMetric] > div:first-child {padding: .3rem .7rem}
 .st-key-told {min-height: 3.9rem; gap: 0}
 .st-key-headline {gap: .6rem}
 .st-key-headline > .stElementContainer {flex: 1 1 7.5rem; min-width: 0}
@@ -30,9 +32,18 @@ _STYLE = """<style>
     > div:has(input:focus-visible) {
     outline: 3px solid #D55E00 !important; outline-offset: 2px
 }
+.st-key-views {gap: .6rem .8rem}
+.st-key-quick button {padding-inline: .5rem; white-space: nowrap}
+.js-plotly-plot text:not(.hoverlayer text) {fill: currentColor !important; opacity: .8}
+@media (min-width: 1000px) {
+    .st-key-views {position: fixed; top: 1.25rem; width: auto; z-index: 999991}
+    .stApp:has([data-testid=stSidebar][data-collapsed=true]) .st-key-views {margin-left: 2.5rem}
+    .stElementContainer:has(> .st-key-views), [data-testid=stLayoutWrapper]:has(> .st-key-views)
+        {position: absolute}
+}
 @media (max-width: 640px) {
     .stElementContainer:has(> [data-testid=stMetric]) {flex: 1 1 28%; min-width: 0}
-    [data-testid=stMetricChart] {display: none}
+    [data-testid=stMetric] > div:has([data-testid=stMetricChart]) {display: none}
     [data-testid=stMetricValue] {font-size: 1.1rem}
 }
 @media (prefers-reduced-motion: reduce) {

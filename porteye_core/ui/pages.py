@@ -5,6 +5,8 @@ from pathlib import Path
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
+from porteye_core.ui import address, time_travel
+
 _VIEWS = Path(__file__).parent / "views"
 _PAGES = {
     "now": ("Now", ":material/sensors:"),
@@ -28,11 +30,19 @@ def page(name: str) -> StreamlitPage:
     return st.Page(_VIEWS / f"{name}.py", title=title, icon=icon, default=first)
 
 
+def bar() -> None:
+    """Links to the views; each keeps the filters, and the time machine its moments."""
+    with st.container(horizontal=True, key="views"):
+        for name in _PAGES:
+            moments = time_travel.said() if name == "time_machine" else {}
+            st.page_link(page(name), query_params={**address.filters(), **moments})
+
+
 def story_link(listener: int, label: str = "Its whole story") -> None:
     """A link to a listener's story."""
     st.page_link(
         page("listener"),
         label=label,
         icon=":material/article_person:",
-        query_params={"listener": str(listener)},
+        query_params={"listener": str(listener), **address.filters()},
     )

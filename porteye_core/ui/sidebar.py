@@ -22,6 +22,7 @@ _LARGEST = (1 << 53) - 1  # the largest number that a browser counts exactly
 def filters() -> tuple[Filters, int | None]:
     """Draw the widgets and return what they say, with the length of a range that ends now; a text
     that cannot be understood gets a message and leaves its filter as it was."""
+    address.follow_the_browser()
     no_ports: tuple[tuple[int, int], ...] = ()
     ports = _understood("port", _port_text(), texts.ports, no_ports)
     process = _understood("process", _process_text(), texts.process, "")

@@ -15,7 +15,6 @@ from porteye_core.store.story import Held, Life
 from porteye_core.ui.context import View, viewers_zone
 from porteye_core.ui.markdown import literal
 from porteye_core.ui.monitor_state import now, read
-from porteye_core.ui.pages import story_link
 from porteye_core.ui.phrases import length, moment, utc
 from porteye_core.ui.story import sentence
 
@@ -65,7 +64,11 @@ def _choose(connection: sqlite3.Connection) -> None:
 
 def _open_chosen() -> None:
     if st.session_state[_CHOSEN] is not None:
-        st.query_params["listener"] = str(st.session_state[_CHOSEN])
+        _open(st.session_state[_CHOSEN])
+
+
+def _open(number: int) -> None:
+    st.query_params["listener"] = str(number)
 
 
 def _name(life: Life) -> str:
@@ -138,14 +141,14 @@ def _context(connection: sqlite3.Connection, life: Life) -> None:
     if not before:
         st.caption("Nothing is recorded before it.")
     for each in before:
-        _line(each)
+        _line(each, "earlier")
     others = story.siblings(connection, life)
     if life.program is not None:
         st.markdown("##### What else this program listens on")
         if not others:
             st.caption("Nothing else.")
         for each in others:
-            _line(each)
+            _line(each, "other")
 
 
 def _holders(held: list[Held]) -> None:
@@ -167,13 +170,18 @@ def _holders(held: list[Held]) -> None:
     )
 
 
-def _line(life: Life) -> None:
+def _line(life: Life, section: str) -> None:
     moment_now, zone = now(), viewers_zone()
     until = moment(life.closed_at, moment_now, zone) if life.closed_at else "open"
     lasted = "" if life.closed_at is None else f", {length(life.closed_at - life.opened_at)}"
-    story_link(
-        life.id,
+    # Streamlit's link from a page to itself leaves the address as it was.
+    st.button(
         literal(f"{_name(life)}: {moment(life.opened_at, moment_now, zone)} – {until}{lasted}"),
+        key=f"{section}_{life.id}",
+        type="tertiary",
+        icon=":material/article_person:",
+        on_click=_open,
+        args=(life.id,),
     )
 
 

@@ -1,7 +1,6 @@
 """Time machine: what listened at any moment, and what changed between two."""
 
 import sqlite3
-import time
 from collections import Counter
 from typing import Any
 
@@ -11,9 +10,9 @@ import streamlit as st
 from porteye_core.store.frames.as_of import as_of, changes
 from porteye_core.store.moments import Watched, watched
 from porteye_core.store.status import status
-from porteye_core.ui import custom_range
+from porteye_core.ui import custom_range, time_travel
 from porteye_core.ui.context import View, local, viewers_zone
-from porteye_core.ui.layout import show_table
+from porteye_core.ui.layout import in_order, show_table, table_height
 from porteye_core.ui.markdown import literal
 from porteye_core.ui.monitor_state import now, read
 from porteye_core.ui.pages import story_link
@@ -21,7 +20,6 @@ from porteye_core.ui.phrases import utc
 
 _MINUTE = 60 * 1_000_000
 _STEPS = {"−1 day": -1440, "−1 hour": -60, "−1 min": -1, "+1 min": 1, "+1 hour": 60, "+1 day": 1440}
-_COMPARE = "compare"
 
 _COLUMNS: dict[str, Any] = {
     "port": st.column_config.NumberColumn("Port", format="%d", width=52),
@@ -62,14 +60,12 @@ _OTHERS = "rgba(0, 114, 178, 0.22)"
 def time_machine() -> None:
     """The moment's fields, and what listened then."""
     view = View.current()
-    begin = time.time_ns() // 1000 // _MINUTE * _MINUTE
-    if _COMPARE not in st.session_state:
-        st.session_state[_COMPARE] = "versus" in st.query_params
-    at = _field("at", "At this moment", begin - 60 * _MINUTE)
+    time_travel.begin()
+    at = _field("at", "At this moment", time_travel.an_hour_ago())
     versus = None
-    if st.toggle("Compare with another moment", key=_COMPARE):
-        versus = _field("versus", "And at this one", begin)
-    _write(at, versus)
+    if st.toggle("Compare with another moment", key=time_travel.COMPARE, persist_state="session"):
+        versus = _field("versus", "And at this one", time_travel.this_minute())
+    time_travel.write(at, versus)
     read(view.db, lambda connection: _draw(connection, view, at, versus))
 
 
@@ -91,17 +87,6 @@ def _field(name: str, label: str, default: int) -> int:
 
 def _set_now(name: str) -> None:
     custom_range.set_moment(name, now())
-
-
-def _write(at: int, versus: int | None) -> None:
-    said = {"at": custom_range.stamp(at)}
-    if versus is not None:
-        said["versus"] = custom_range.stamp(versus)
-    elif "versus" in st.query_params:
-        del st.query_params["versus"]
-    for name, text in said.items():
-        if st.query_params.get(name) != text:
-            st.query_params[name] = text
 
 
 def _draw(connection: sqlite3.Connection, view: View, at: int, versus: int | None) -> None:
@@ -151,12 +136,22 @@ def _show(table: pd.DataFrame) -> None:
     st.caption(
         f"{len(table):,} listeners"
         + (f", {unsure:,} of them not certain." if unsure else ", all of them certain.")
+        + _unmeasured(table)
     )
     table["since"] = table["since"].dt.tz_convert(viewers_zone())
     show_table(
         table, _COLUMNS, ("port", "process", "exposure", "certainty"),
         key="then", alt="What listened at that moment",
     )  # fmt: skip
+
+
+def _unmeasured(table: pd.DataFrame) -> str:
+    """A sentence about the listeners of which only that they were open is known."""
+    blank = int(table[["clients", "cpu", "rss"]].isna().all(axis=1).sum())
+    if not blank:
+        return ""
+    whose = "any" if blank == len(table) else f"{blank:,}"
+    return f" What {whose} of them used then is not known: no sample of it is kept."
 
 
 def _compare(table: pd.DataFrame, other: pd.DataFrame, at: int, versus: int) -> None:
@@ -174,8 +169,10 @@ def _compare(table: pd.DataFrame, other: pd.DataFrame, at: int, versus: int) -> 
         styles.iloc[row] = f"background-color: {_COLOURS.get(kind, _OTHERS)}"
     st.dataframe(
         found[list(_CHANGES)].style.apply(lambda _: styles, axis=None),
+        column_order=in_order(_CHANGES, ("change", "port", "was", "is")),
         column_config=_CHANGES,
         hide_index=True,
+        height=table_height(len(found)),
         key="changes",
         alt="What changed between the two moments",
     )

@@ -1,0 +1,101 @@
+"""A real Chromium, and what tests ask of the page in it."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Download, Page, expect, sync_playwright
+
+from tests.kit.service import PROJECT
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("chrome")
+# Chromium asks its maker for updates and names at every start unless it is told not to.
+QUIET = [
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+OUTPUT = PROJECT / "test-output"
+PATIENCE = 60_000  # milliseconds: a busy machine may take its time
+expect.set_options(timeout=PATIENCE)
+
+needs_chromium = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed"),
+]
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """A browser of its own."""
+    # A sandbox needs namespaces that root in a container does not have.
+    rootless = not hasattr(os, "geteuid") or os.geteuid() != 0
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=[*QUIET, *([] if rootless else ["--no-sandbox"])]
+        )
+        yield browser
+        browser.close()
+
+
+def show(page: Page, url: str) -> None:
+    page.goto(url)
+    expect_watching(page)
+
+
+def expect_watching(page: Page) -> None:
+    """Until the monitor's badge says so; a view may have the word in its own text."""
+    badge = page.locator("[data-testid=stSidebar] .stMarkdownBadge", has_text="Watching")
+    expect(badge).to_be_visible()
+
+
+def expect_settled(page: Page) -> None:
+    """Until everything is drawn and nothing moves any more."""
+    expect(page.get_by_test_id("stSkeleton")).to_have_count(0)
+    expect(page.locator(".stApp[data-test-script-state=notRunning]")).to_be_visible()
+
+
+def wait_for_cells(page: Page, *wanted: str) -> None:
+    """Streamlit draws a table on a canvas, with one for screen readers inside that is read here."""
+    page.wait_for_function(
+        """wanted => {
+            const cells = [...document.querySelectorAll("[data-testid=stDataFrame] canvas td")];
+            const texts = cells.map(cell => cell.textContent);
+            return wanted.every(text => texts.includes(text));
+        }""",
+        arg=list(wanted),
+        timeout=PATIENCE,
+    )
+
+
+def row_of(page: Page, port: int) -> int:
+    """The place of a port's row in the table, counted from 0."""
+    row: int = page.evaluate(
+        """port => [...document.querySelectorAll("[data-testid=stDataFrame] canvas tbody tr")]
+            .findIndex(row => [...row.cells].some(cell => cell.textContent === port))""",
+        str(port),
+    )
+    assert row >= 0
+    return row
+
+
+def click_row(page: Page, row: int) -> None:
+    """Tick the box in front of a row."""
+    box = page.get_by_test_id("stDataFrame").locator("canvas").first.bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + 16, box["y"] + 38 + 35 * row + 17)
+
+
+def save(page: Page, name: str) -> None:
+    OUTPUT.mkdir(exist_ok=True)
+    page.screenshot(path=OUTPUT / f"{name}.png")
+
+
+def text_of(download: Download) -> str:
+    return Path(download.path()).read_text()
