@@ -54,7 +54,7 @@ def _port_text() -> str:
 
 def _process_text() -> str:
     address.start("process", str, "")
-    return st.text_input("Process", key="process", placeholder="part of a name or command line")
+    return st.text_input("Process", key="process", placeholder="part of name or command")
 
 
 def _understood(field: str, text: str, parse: Callable[[str], _T], default: _T) -> _T:
