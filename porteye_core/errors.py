@@ -1,16 +1,19 @@
 """Every error that PortEye raises on purpose.
 
 PortEyeError
-├── ConfigError        a flag or a variable has a value that cannot be used
-├── FilterError        the text of a filter cannot be understood
-├── PrivilegeError     administrative rights were required and are missing
-├── SourceError        the system could not be read this time; the next look may succeed
-└── StoreError         the database cannot be used
-    ├── StoreMissing   there is no database yet
-    ├── StoreHeld      another monitor writes to it
-    ├── StoreOlder     its schema is older than this program; a monitor migrates it at start
-    ├── StoreNewer     its schema is newer than this program
-    └── StoreSlow      a question took too long and was given up
+├── ConfigError            a flag or a variable has a value that cannot be used
+├── FilterError            the text of a filter cannot be understood
+├── PrivilegeError         administrative rights were required and are missing
+├── SourceError            the system could not be read this time; the next look may succeed
+└── StoreError             the database cannot be used
+    ├── StoreMissing       there is no database yet
+    ├── StoreHeld          another monitor writes to it
+    ├── StoreOlder         its schema is older than this program; a monitor migrates it at start
+    ├── StoreNewer         its schema is newer than this program
+    ├── StoreUnwritable    it takes no write now: the disk is full, or another process locks it
+    ├── StoreDamaged       its pages contradict each other, or are none
+    ├── StoreReplaced      the file was deleted, or another one has its name
+    └── StoreSlow          a question took too long and was given up
 """
 
 
@@ -74,6 +77,18 @@ class StoreOlder(StoreError):
 
 class StoreNewer(StoreError):
     """The schema is newer than this program."""
+
+
+class StoreUnwritable(StoreError):
+    """The database takes no write now; it may later."""
+
+
+class StoreDamaged(StoreError):
+    """The pages of the database contradict each other, or are none."""
+
+
+class StoreReplaced(StoreError):
+    """The file of the database was deleted, or another one has its name."""
 
 
 class StoreSlow(StoreError):

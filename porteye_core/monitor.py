@@ -70,18 +70,21 @@ class Monitor:
         self._writer = writer
         self._clock = clock
         self._plan = plan
-        self._listeners = tracker.OpenListeners(writer.open_listeners().values())
+        self._clients = 0
+        self._lost = 0
+        self._own_netns: int | None = None
+        self._left_out = 0
+        self._begin_with_what_is_stored()
+
+    def _begin_with_what_is_stored(self) -> None:
+        self._listeners = tracker.OpenListeners(self._writer.open_listeners().values())
         self._owned: dict[int, Owned] = {}
         self._sockets: tuple[Socket, ...] | None = None
         self._portless: tuple[Notice, ...] = ()
         self._unplaced: dict[Place, list[int]] = {}
         self._unsampled: set[int] = set()
-        self._clients = 0
-        self._lost = 0
-        self._begun = False
-        self._own_netns: int | None = None
         self._missing: dict[int, int] = {}  # when a look first missed a listener, by its number
-        self._left_out = 0
+        self._begun = False
         self._due = 0  # when the next look at all sockets is, elapsed
         self._looked: int | None = None  # when the last one that succeeded began, elapsed
         self._sampled: tuple[int, int] | None = None  # when the last full tick was: wall, elapsed
@@ -98,6 +101,7 @@ class Monitor:
         while True:
             self.look()
             alive()
+            self._writer.retry(self._clock.elapsed())
             if self._left() >= _STEP:
                 self._writer.drop_some(self._clock.now(), self._clock.elapsed())
             filenos = () if self._failing else self._source.filenos()
@@ -126,6 +130,8 @@ class Monitor:
 
     def look(self) -> None:
         """One look at the system; a look that fails is a gap, and closes nothing."""
+        if self._writer.is_renewed:
+            self._begin_with_what_is_stored()
         at, began = self._clock.now(), self._clock.elapsed()
         gap = self._gap(began) if began >= self._due else 0
         depth = self._depth(began, gap)
@@ -134,11 +140,19 @@ class Monitor:
         try:
             if depth is Depth.CLIENTS:
                 self._finder.refresh()
-            self._take(self._source.read(depth), depth, at, began, gap)
+            reading = self._source.read(depth)
         except SourceError as err:
-            if not self._failing:
-                log.warning("%s Nothing is recorded until it can be read again.", err)
-            self._failing = True
+            self._fail(f"{err} Nothing is recorded until it can be read again.")
+            return
+        if self._writer.is_full:
+            self._fail("So much waits to be stored that nothing more is recorded until it is.")
+            return
+        self._take(reading, depth, at, began, gap)
+
+    def _fail(self, sentence: str) -> None:
+        if not self._failing:
+            log.warning("%s", sentence)
+        self._failing = True
 
     def _take(self, reading: Reading, depth: Depth, at: int, began: int, gap: int) -> None:
         if self._looked is None:

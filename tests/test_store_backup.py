@@ -20,6 +20,7 @@ from porteye_core.store.writer import Opening, Writer
 from tests.kit.opener import Opener
 from tests.kit.seeding import Instant
 from tests.kit.service import monitor, rows, run_service
+from tests.kit.small_disk import small_disk
 from tests.kit.values import SECOND, endpoint, owned
 from tests.kit.waiting import until
 
@@ -182,17 +183,10 @@ def test_a_changed_letter_passes_the_check_as_the_document_says(
 @posix
 @root
 def test_a_full_disk_is_said_and_leaves_nothing(seeded: Instant, tmp_path: Path) -> None:
-    small = tmp_path / "small"
-    small.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "none", str(small)]
-    if subprocess.run(mount, check=False).returncode:
-        pytest.skip("this machine lets nobody mount")
-    try:
+    with small_disk(tmp_path, "64k") as small:
         with pytest.raises(StoreError, match=r"disk is full|No space left"):
             back_up(seeded.db, small / "x.db")
         assert names(small) == []
-    finally:
-        subprocess.run(["umount", small], check=True)
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from porteye_core.store import queries
 from porteye_core.store.dead_band import KEEP_ALIVE_US, DeadBand, has_moved
 from porteye_core.store.reader import open_reader
 from porteye_core.store.writer import Closing, Opening, Writer
+from tests.kit.stored import database_of
 from tests.kit.values import SECOND, endpoint, owned
 
 MINUTE = 60 * SECOND
@@ -138,4 +139,4 @@ def test_what_closed_is_forgotten(writer: Writer, idle: Listener) -> None:
     (other,) = writer.record_changes(2, [Opening(owned(endpoint(81)), 2, Seen.POLL)])
     beat(writer, 3, *(replace(IDLE, listener_id=each.id) for each in (idle, other)))
     writer.record_changes(4, closed=[Closing(idle, 4, Seen.POLL)])
-    assert list(writer._dead_band._stored) == [other.id]
+    assert list(database_of(writer)._dead_band._stored) == [other.id]

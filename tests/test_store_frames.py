@@ -14,6 +14,7 @@ from porteye_core.store.frames import activity, events, listeners, lives, ports,
 from porteye_core.store.reader import open_reader
 from porteye_core.store.writer import Closing, Opening, Writer
 from tests.kit.seeding import MINUTE, Instant
+from tests.kit.stored import database_of
 from tests.kit.values import SECOND, endpoint, owned, process
 
 ALL = Filters()
@@ -123,7 +124,7 @@ def test_a_process_filter_finds_what_python_finds(writer: Writer, needle: str) -
         ]
         writer.record_changes(1, [Opening(each, 1, Seen.POLL) for each in seen])
     wanted = {i for i, name in enumerate(NAMES, 1) if needle.lower() in name.lower()}
-    found = writer._connection.execute(*queries.listening(Filters(process=needle), 1))
+    found = database_of(writer)._connection.execute(*queries.listening(Filters(process=needle), 1))
     ports_found = {row[4] for row in found}
     assert ports_found == wanted
 

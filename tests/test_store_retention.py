@@ -15,6 +15,7 @@ from porteye_core.store.sqlite import open_writer
 from porteye_core.store.status import gaps, status
 from porteye_core.store.writer import Closing, Opening, Writer
 from tests.conftest import PLAN
+from tests.kit.stored import database_of
 from tests.kit.values import HOST, SECOND, endpoint, owned, process
 from tests.test_store_rollups import assert_counts_agree
 
@@ -37,7 +38,7 @@ class Scene:
         self.elapsed += 2 * HOUR
         self.writer.drop_some(now, self.elapsed)
         steps = 1
-        while self.writer._retention._round is not None:
+        while database_of(self.writer)._retention._round is not None:
             between()
             self.elapsed += 2 * SECOND
             self.writer.drop_some(now, self.elapsed)
@@ -89,7 +90,7 @@ def history(writer: Writer, *, seed: int = 1, text: int = 0) -> None:
 @contextmanager
 def ten_days(db: Path, keep: Keep, *, seed: int = 1, text: int = 0) -> Iterator[Scene]:
     with open_writer(db, HOST, 1, keep) as writer:
-        writer._connection.execute("PRAGMA synchronous = OFF")  # no power is cut here
+        database_of(writer)._connection.execute("PRAGMA synchronous = OFF")  # no power is cut here
         history(writer, seed=seed, text=text)
         writer.drop_some(NOW, 0)  # the first round is a minute after the start
         yield Scene(db, writer)
@@ -182,7 +183,9 @@ def test_an_owner_that_comes_back_meanwhile_is_kept(db: Path) -> None:
 
 def test_what_a_kill_left_without_users_goes_in_the_next_round(db: Path) -> None:
     with ten_days(db, Keep(events=30 * DAY)) as scene:
-        scene.writer._connection.execute("INSERT INTO program VALUES (9999, x'00', '', '', '', '')")
+        database_of(scene.writer)._connection.execute(
+            "INSERT INTO program VALUES (9999, x'00', '', '', '', '')"
+        )
         scene.drop()
         assert scene.number("SELECT count(*) FROM program WHERE id = 9999") == 0
         scene.assert_whole()
@@ -250,7 +253,7 @@ def test_a_size_drops_the_oldest_samples_first_then_rollups_then_events(
 def test_a_size_that_samples_alone_bring_about_costs_no_events(db: Path) -> None:
     with ten_days(db, Keep(size=10_000_000)) as scene:
         number = scene.number("SELECT count(*) FROM event")
-        connection = scene.writer._connection
+        connection = database_of(scene.writer)._connection
         connection.execute("BEGIN")
         for beat in range(600):
             at = BEGIN + beat
@@ -287,19 +290,19 @@ def test_a_round_is_many_small_steps_a_second_apart(db: Path) -> None:
     with ten_days(db, Keep(events=DAY)) as scene:
         assert scene.drop() > 20
         scene.elapsed += 2 * HOUR
-        before = scene.writer._connection.total_changes
+        before = database_of(scene.writer)._connection.total_changes
         scene.writer.drop_some(NOW + 3 * DAY, scene.elapsed)
-        once = scene.writer._connection.total_changes
+        once = database_of(scene.writer)._connection.total_changes
         assert once > before
         scene.writer.drop_some(NOW + 3 * DAY, scene.elapsed + SECOND // 2)
-        assert scene.writer._connection.total_changes == once
+        assert database_of(scene.writer)._connection.total_changes == once
 
 
 def test_a_round_that_fails_is_said_and_tried_again(
     db: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with ten_days(db, Keep(samples=DAY)) as scene:
-        connection = scene.writer._connection
+        connection = database_of(scene.writer)._connection
         connection.execute("PRAGMA query_only = ON")
         scene.drop()
         assert "could not be dropped" in caplog.text

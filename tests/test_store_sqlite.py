@@ -195,14 +195,6 @@ def test_under_sudo_no_other_file_is_given_away(db: Path, monkeypatch: pytest.Mo
     assert (db.stat().st_uid, stat.S_IMODE(db.stat().st_mode)) == (0, 0o644)
 
 
-def test_a_database_that_was_deleted_meanwhile_is_noticed(
-    db: Path, writer: Writer, tick: Tick
-) -> None:
-    db.rename(db.with_name("elsewhere"))
-    with pytest.raises(StoreError, match="deleted or replaced"):
-        writer.record_tick(tick, [])
-
-
 def test_a_step_that_fails_changes_nothing(
     db: Path, monkeypatch: pytest.MonkeyPatch, writer: Writer
 ) -> None:

@@ -1,5 +1,6 @@
 """What the page says of its monitor, in each of its states, over a real database."""
 
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -51,6 +52,17 @@ def stalled(db: Path) -> Iterator[object]:
         yield writer
 
 
+@contextmanager
+def holding(db: Path) -> Iterator[object]:
+    with open_writer(db, HOST, ago(65 * MINUTE)) as writer:
+        seed(writer, ago(MINUTE))
+        other = sqlite3.connect(db, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        writer.record_changes(ago(0))
+        yield writer
+        other.close()
+
+
 def never(db: Path) -> AbstractContextManager[object]:
     with open_writer(db, HOST, ago(MINUTE)):
         return nullcontext()
@@ -77,6 +89,7 @@ STATES = [
         "Start it with `",
     ),
     (stalled, "**The monitor cannot look:** it runs", "end it. Start it again with `"),
+    (holding, "**The monitor cannot write**", "database is locked"),
     (never, "**No monitor is running**, and none has watched", "Start it with `"),
     (absent, "**No monitor is running**, and none has watched", "Start it with `"),
     (starting, "**The monitor is starting:**", "the first look is a moment away."),

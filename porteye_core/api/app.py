@@ -22,12 +22,11 @@ from porteye_core.api.head import HeadAsGet
 from porteye_core.api.headers import SecurityHeaders
 from porteye_core.api.token import TokenGuard
 from porteye_core.config import Config, monitor_command
-from porteye_core.errors import StoreMissing
 from porteye_core.model import Filters
-from porteye_core.store import lock, queries, records, search
+from porteye_core.store import queries, records, search
 from porteye_core.store.export import history_csv, history_json
 from porteye_core.store.reader import open_reader
-from porteye_core.store.status import State, Status, status
+from porteye_core.store.status import State, Status, current, status
 
 log = logging.getLogger("porteye.api")
 
@@ -124,9 +123,9 @@ def _add_routes(api: FastAPI, db: Path) -> None:
         which = _which(port, process, protocol, since, until)
         now = _now()
         with open_reader(db) as connection:
-            current = status(connection, db, now)
-            if not current.is_current:
-                return _not_watching(current, db)
+            monitor = status(connection, db, now)
+            if not monitor.is_current:
+                return _not_watching(monitor, db)
             found = queries.rows(connection, queries.listening(which, now))
             first, last = which.since or 0, which.until or now
             return JSONResponse(
@@ -162,14 +161,7 @@ def _add_routes(api: FastAPI, db: Path) -> None:
     @api.get("/health", responses={200: {"model": shapes.Health}, **_ERRORS})
     def health() -> Response:
         """What the monitor is doing, and what it cannot see."""
-        try:
-            with open_reader(db) as connection:
-                current = status(connection, db, _now())
-        except StoreMissing:
-            holder = lock.holder(db)
-            state = State.STARTING if holder else State.NEVER
-            current = Status(state, holder.pid if holder else None, None)
-        return JSONResponse(shapes.health(current, __version__))
+        return JSONResponse(shapes.health(current(db, _now()), __version__))
 
     @api.get("/docs", include_in_schema=False)
     def docs() -> Response:
@@ -199,17 +191,18 @@ def _after(first: str, rest: Iterator[str]) -> Iterator[str]:
     yield from rest
 
 
-def _not_watching(current: Status, db: Path) -> Response:
+def _not_watching(monitor: Status, db: Path) -> Response:
     messages = {
         State.STARTING: "The monitor is starting and has not looked yet.",
+        State.HOLDING: "The monitor cannot write: what it sees waits in its memory.",
         State.STALLED: "The monitor runs, but has not been able to look for a while.",
     }
     return errors.error_response(
         503,
-        f"monitor_{current.state}",
-        messages.get(current.state, "The monitor is not running: what listens now is not known."),
-        "Try again in a moment."
-        if current.state is State.STARTING
+        f"monitor_{monitor.state}",
+        messages.get(monitor.state, "The monitor is not running: what listens now is not known."),
+        f"{monitor.trouble} Try again in a moment.".lstrip()
+        if monitor.state in (State.STARTING, State.HOLDING)
         else f"Start it: {monitor_command(db)} (/api/history still answers).",
     )
 

@@ -70,7 +70,8 @@ class LimitShape(BaseModel):
 class Health(BaseModel):
     """What the monitor is doing."""
 
-    status: str = Field(description="watching, starting, stalled, stopped or never")
+    status: str = Field(description="watching, starting, holding, stalled, stopped or never")
+    trouble: str | None = Field(description="why it cannot write: what it sees waits in memory")
     pid: int | None
     source: str | None
     why: str | None = Field(description="why this source and no better one")
@@ -129,6 +130,7 @@ def health(status: Status, version: str) -> dict[str, Any]:
     plan = watch.plan if watch else None
     return {
         "status": status.state,
+        "trouble": status.trouble or None,
         "pid": status.pid,
         "source": plan and plan.source,
         "why": plan and plan.why,

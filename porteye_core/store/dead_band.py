@@ -38,6 +38,10 @@ class DeadBand:
         for each in stored:
             self._stored[each.listener_id] = at, each
 
+    def forget_all(self) -> None:
+        """The database has not taken them: every sample is worth a row again."""
+        self._stored.clear()
+
     def forget(self, listeners: Iterable[int]) -> None:
         """These have closed."""
         for number in listeners:

@@ -10,24 +10,29 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from porteye_core.errors import StoreError
+from porteye_core.errors import StoreDamaged, StoreError, StoreUnwritable
 from porteye_core.store.migrations import APPLICATION_ID
 
 _NOT_FOLLOWED = getattr(os, "O_NOFOLLOW", 0)
 # The file format's header: "SQLite format 3" and a NUL, with the application id at byte 68.
 _MAGIC, _APPLICATION_AT, _HEADER = b"SQLite format 3\0", 68, 100
+# The schema is on the first pages: it tells whose a file was whose header is damaged.
+_SCHEMA, _TABLE = 1_000_000, b"CREATE TABLE listener ("
 
 
 def create_private(db: Path) -> None:
     """Make sure that the database exists and only its owner may read it.
 
     SQLite gives the files beside it (-wal, -shm) the same mode and, as root, the same owner. Raises
-    StoreError if it cannot be opened, or is something else than a PortEye database.
+    StoreUnwritable if it cannot be opened, StoreDamaged if it was a PortEye database, and else
+    StoreError if it is none.
     """
     fd, is_new = open_private(db)
     try:
         header = os.read(fd, _HEADER)
         if header and not _is_ours(header):
+            if _TABLE in os.read(fd, _SCHEMA):
+                raise StoreDamaged(f"The header of {db} is not that of a database.")
             raise StoreError(
                 f"{db} cannot be used as a database: it is a file of something else.",
                 "Choose another file with --db, or move this one away.",
@@ -50,7 +55,7 @@ def open_private(path: Path) -> tuple[int, bool]:
         except FileExistsError:
             fd = os.open(path, flags)
     except OSError as err:
-        raise StoreError(
+        raise StoreUnwritable(
             f"{path} cannot be opened for writing: {err.strerror}.",
             "Choose another place with --db, or change its permissions.",
         ) from err
@@ -61,6 +66,15 @@ def open_private(path: Path) -> tuple[int, bool]:
             f"{path} is not a plain file with one name.", "Choose another place with --db."
         )
     return fd, False
+
+
+def identity(path: Path) -> tuple[int, int] | None:
+    """What tells a file from another of its name; None if there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def give_to_caller(fd: int, environ: Mapping[str, str] = os.environ) -> None:

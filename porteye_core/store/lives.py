@@ -98,21 +98,24 @@ class Lives:
             held.setdefault(listener, []).append(ProcessKey(pid, started))
         return held
 
-    def begin(self, opening: Opening) -> tuple[Listener, list[Event]]:
-        """Store a life; returns it with its events."""
+    def begin(self, number: int, opening: Opening) -> list[Event]:
+        """Store a life under this number; returns its events."""
         owned = opening.owned
         process, program = self._owner(owned)
-        number = self._insert(opening, process, program)
+        self._insert(number, opening, process, program)
         self._hold(number, owned)
-        return listener_of(number, owned, opening.at), list(_events(opening, number, program))
+        return list(_events(opening, number, program))
 
-    def _insert(self, opening: Opening, process: int | None, program: int | None) -> int:
+    def _insert(
+        self, number: int, opening: Opening, process: int | None, program: int | None
+    ) -> None:
         owned, endpoint = opening.owned, opening.owned.socket.endpoint
-        number = self._connection.execute(
-            "INSERT INTO listener (host_id, protocol, family, address, port, netns, inode, fd,"
+        self._connection.execute(
+            "INSERT INTO listener (id, host_id, protocol, family, address, port, netns, inode, fd,"
             " uid, user, process_id, program_id, hidden, opened_at, opened_seen, closed_at,"
-            " closed_seen) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " closed_seen) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
+                number,
                 self._host,
                 endpoint.protocol,
                 endpoint.family,
@@ -130,9 +133,7 @@ class Lives:
                 opening.seen,
                 *(opening.closed or (None, None)),
             ),
-        ).lastrowid
-        assert number is not None  # an INSERT that succeeded has a rowid
-        return number
+        )
 
     def end(self, closing: Closing) -> Event:
         """Store the end of a life; returns the event."""

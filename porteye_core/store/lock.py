@@ -4,26 +4,33 @@ import json
 import os
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from porteye_core.errors import StoreError, StoreHeld
-from porteye_core.store.files import give_to_caller, open_private
+from porteye_core.store.files import give_to_caller, identity, open_private
 
 # A reader that asks who holds the lock takes it for an instant; a monitor that starts in that
 # instant tries again.
 _PATIENCE = 0.5
 _PAUSE = 0.02
+# Bytes of the file, and letters of the trouble: six bytes each at most in JSON, and some more.
+_LENGTH, _MOST_SAID = 4096, 500
 
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """The process that writes to a database, and since when in microseconds; 0: it has not said."""
+    """The process that writes to a database, and since when in microseconds; 0: it has not said.
+
+    trouble: why it cannot write now, and keeps in memory what it sees; empty if it can.
+    """
 
     pid: int
     since: int
+    trouble: str = ""
 
 
 def path_of(db: Path) -> Path:
@@ -38,22 +45,48 @@ class WriterLock:
     """
 
     def __init__(self, db: Path, now: int) -> None:
+        self.db = db
         self._path = path_of(db)
         self._now = now
         self._fd = -1
 
     def __enter__(self) -> Self:
+        self._open()
+        return self
+
+    def _open(self) -> None:
         self._fd, is_new = open_private(self._path)
         try:
             self._take()
             if is_new:
                 give_to_caller(self._fd)
+            os.ftruncate(self._fd, 0)
         except BaseException:
             os.close(self._fd)
+            self._fd = -1
             raise
-        os.ftruncate(self._fd, 0)
-        os.write(self._fd, json.dumps({"pid": os.getpid(), "since": self._now}).encode())
-        return self
+        self.say("")
+
+    def say(self, trouble: str) -> None:
+        """Let readers know why nothing is stored now; nothing: that it is again."""
+        said = {"pid": os.getpid(), "since": self._now, "trouble": trouble[:_MOST_SAID]}
+        # Of one length, so that a full disk takes it. Else missing beats have to say it.
+        with suppress(OSError):
+            os.lseek(self._fd, 0, os.SEEK_SET)
+            os.write(self._fd, json.dumps(said).encode().ljust(_LENGTH))
+
+    def keep(self) -> None:
+        """Take the lock again if its file was deleted, for else a second monitor could.
+
+        Raises StoreHeld if one has, StoreUnwritable if there can be no file now.
+        """
+        if self._fd >= 0:
+            found = os.fstat(self._fd)
+            if identity(self._path) == (found.st_dev, found.st_ino):
+                return
+            os.close(self._fd)
+            self._fd = -1
+        self._open()
 
     def _take(self) -> None:
         patience = time.monotonic() + _PATIENCE
@@ -73,8 +106,10 @@ class WriterLock:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        os.ftruncate(self._fd, 0)
-        os.close(self._fd)
+        if self._fd >= 0:
+            with suppress(OSError):
+                os.ftruncate(self._fd, 0)
+            os.close(self._fd)
 
 
 def holder(db: Path) -> Holder | None:
@@ -108,7 +143,7 @@ def _read(fd: int) -> Holder | None:
     """What the lock says; None if that is not what a monitor writes."""
     try:
         said = json.loads(os.pread(fd, 4096, 0) if hasattr(os, "pread") else os.read(fd, 4096))
-        return Holder(int(said["pid"]), int(said["since"]))
+        return Holder(int(said["pid"]), int(said["since"]), str(said.get("trouble", "")))
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

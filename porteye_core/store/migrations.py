@@ -8,7 +8,8 @@ import sqlite3
 from pathlib import Path
 
 from porteye_core.config import monitor_command
-from porteye_core.errors import StoreError, StoreNewer, StoreOlder
+from porteye_core.errors import StoreNewer, StoreOlder
+from porteye_core.store.trouble import translated
 
 APPLICATION_ID = 0x50457965  # "PEye"
 
@@ -226,8 +227,9 @@ def migrate(connection: sqlite3.Connection) -> None:
         except sqlite3.Error as err:
             if connection.in_transaction:
                 connection.rollback()
-            raise StoreError(
-                f"Step {number + 1} of the schema could not be applied: {err}.",
+            raise translated(
+                err,
+                f"Step {number + 1} of the schema could not be applied",
                 "Nothing was changed. Restore a backup, or move the file away to start anew.",
             ) from err
 

@@ -4,12 +4,13 @@ import logging
 import sqlite3
 from collections.abc import Callable
 
-from porteye_core.errors import StoreError
+from porteye_core.errors import StoreDamaged, StoreError
 from porteye_core.model import Keep
 from porteye_core.store.dropping import Dropping, Kind, Reason, Steps
 from porteye_core.store.identities import Identities
 from porteye_core.store.orphans import drop_orphans
 from porteye_core.store.pace import Pace
+from porteye_core.store.trouble import translated
 
 log = logging.getLogger("porteye")
 
@@ -69,6 +70,8 @@ class Retention:
             self._round = None
         except (StoreError, sqlite3.Error) as err:
             self._round = None
+            if isinstance(error := _of_the_store(err), StoreDamaged):
+                raise error from err
             self._say("failed", f"Old records could not be dropped, and are next hour: {err}")
 
     def distrust(self, elapsed: int) -> None:
@@ -154,3 +157,7 @@ class Retention:
         if what not in self._said:
             self._said.add(what)
             log.warning("%s", sentence)
+
+
+def _of_the_store(err: StoreError | sqlite3.Error) -> StoreError:
+    return translated(err) if isinstance(err, sqlite3.Error) else err

@@ -47,17 +47,23 @@ class Rollups:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self._bucket: int | None = None
-        self.forget()
+        self._is_known = False
 
     def forget(self) -> None:
-        """Begin with what is stored: after a kill, or a transaction that failed, the hour may not
-        have been made of its last minutes yet."""
-        self._bucket = self._connection.execute(
-            "SELECT max(bucket) FROM rollup WHERE resolution = ?", (FINE,)
-        ).fetchone()[0]
+        """Begin with what is stored: after a transaction that failed, as after a kill, the hour may
+        not have been made of its last minutes yet."""
+        self._is_known = False
+
+    def _know(self) -> None:
+        if not self._is_known:
+            self._bucket = self._connection.execute(
+                "SELECT max(bucket) FROM rollup WHERE resolution = ?", (FINE,)
+            ).fetchone()[0]
+            self._is_known = True
 
     def add(self, at: int, samples: Iterable[Sample]) -> None:
         """Count one beat of these listeners."""
+        self._know()
         bucket = bucket_of(at, FINE)
         if bucket != self._bucket:
             self.fold()
@@ -72,6 +78,7 @@ class Rollups:
 
     def fold(self) -> None:
         """Make the hour of the latest five minutes of what they have."""
+        self._know()
         if self._bucket is not None:
             hour = bucket_of(self._bucket, COARSE)
             self._connection.execute(_FOLD, (COARSE, hour, FINE))

@@ -2,15 +2,17 @@
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
-from porteye_core.errors import StoreError
+from porteye_core.errors import StoreDamaged, StoreError
 from porteye_core.model import FOR_EVER, Keep
 from porteye_core.store import migrations
+from porteye_core.store.database import Database
 from porteye_core.store.files import create_private
 from porteye_core.store.host import Host
 from porteye_core.store.lock import WriterLock
+from porteye_core.store.trouble import translated
 from porteye_core.store.writer import Writer
 
 _OLDEST_SQLITE = (3, 37, 0)  # the first with STRICT tables
@@ -23,12 +25,17 @@ PRAGMA journal_mode = WAL;
 _EVERY_TIME = """
 PRAGMA synchronous = FULL;
 PRAGMA foreign_keys = ON;
-PRAGMA busy_timeout = 5000;
+PRAGMA busy_timeout = 1000;
 PRAGMA wal_autocheckpoint = 4000;
 PRAGMA journal_size_limit = 67108864;
 PRAGMA cache_size = -2000;
 PRAGMA trusted_schema = OFF;
 """
+
+
+# A file as large as this is checked in less than a second, and only after a watch that did not end
+# cleanly: where a machine lost power, its disk may have lost more.
+_MOST_CHECKED = 256_000_000
 
 
 @contextmanager
@@ -41,16 +48,12 @@ def open_writer(db: Path, host: Host, now: int, keep: Keep = FOR_EVER) -> Iterat
         raise StoreError(
             f"SQLite {sqlite3.sqlite_version} is too old.", "PortEye needs 3.37 or later."
         )
-    with WriterLock(db, now):
-        create_private(db)
-        connection, host_id, rebooted = _connect(db, host)
-        try:
-            yield Writer(connection, host_id, db, rebooted=rebooted, keep=keep)
-        finally:
-            connection.close()
+    with WriterLock(db, now) as lock, closing(Writer(lock, lambda: _open(db, host, keep))) as made:
+        yield made
 
 
-def _connect(db: Path, host: Host) -> tuple[sqlite3.Connection, int, bool]:
+def _open(db: Path, host: Host, keep: Keep) -> Database:
+    create_private(db)
     connection = sqlite3.connect(db, isolation_level=None)
     try:
         # The pragma reads the file's header: of a file that is no database this is the first word.
@@ -58,14 +61,23 @@ def _connect(db: Path, host: Host) -> tuple[sqlite3.Connection, int, bool]:
             connection.executescript(_NEW_FILE)
         connection.executescript(_EVERY_TIME)
         migrations.migrate(connection)
+        _check(connection, db)
         rebooted = host.has_rebooted(connection)
-        return connection, host.row(connection), rebooted
+        return Database(connection, db, host.row(connection), keep, rebooted=rebooted)
     except sqlite3.Error as err:
         connection.close()
-        raise StoreError(
-            f"{db} cannot be used as a database: {err}.",
-            "Choose another file with --db, or move this one away.",
-        ) from err
+        raise translated(err, f"{db} cannot be used as a database") from err
     except StoreError:
         connection.close()
         raise
+
+
+def _check(connection: sqlite3.Connection, db: Path) -> None:
+    """Raises StoreDamaged if the pages of a file whose last watch was cut off do not agree."""
+    cut_off = connection.execute(
+        "SELECT stopped_at IS NULL FROM watch ORDER BY id DESC LIMIT 1"
+    ).fetchone()
+    if cut_off and cut_off[0] and db.stat().st_size <= _MOST_CHECKED:
+        found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+        if found != "ok":
+            raise StoreDamaged(f"{db}: {' '.join(found.split())}.")

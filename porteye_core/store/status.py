@@ -7,8 +7,10 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 
+from porteye_core.errors import StoreError, StoreMissing
 from porteye_core.model import Limit, Watch, WatchPlan
 from porteye_core.store import lock
+from porteye_core.store.reader import open_reader
 
 # A watch shows that it is alive at every sampling beat; a busy machine may delay one or two.
 _MISSED_BEATS = 3
@@ -19,6 +21,7 @@ class State(StrEnum):
 
     WATCHING = "watching"
     STARTING = "starting"  # it has the database, and has not looked yet
+    HOLDING = "holding"  # it looks, and cannot write: what it sees waits in memory
     STALLED = "stalled"  # it runs, and has not been able to look for several beats
     STOPPED = "stopped"
     NEVER = "never"  # no monitor ever looked
@@ -28,7 +31,8 @@ class State(StrEnum):
 class Status:
     """The monitor's state; `watch` is the latest one, None if there never was any.
 
-    The rest is of its latest sampling beat, see model.Tick; None before the first.
+    The rest is of its latest sampling beat, see model.Tick; None before the first. trouble: why it
+    cannot write, if that is so.
     """
 
     state: State
@@ -38,11 +42,27 @@ class Status:
     hidden: int | None = None
     lost: int | None = None
     left_out: int | None = None
+    trouble: str = ""
 
     @property
     def is_current(self) -> bool:
         """Whether what is stored as open is what is open now."""
         return self.state is State.WATCHING
+
+
+def current(db: Path, now: int) -> Status:
+    """The state of the monitor of this database, which need not be there or readable while a
+    monitor has trouble with it. Raises StoreError."""
+    try:
+        with open_reader(db) as connection:
+            return status(connection, db, now)
+    except StoreError as err:
+        holder = lock.holder(db)
+        if holder and holder.trouble:
+            return Status(State.HOLDING, holder.pid, None, trouble=holder.trouble)
+        if isinstance(err, StoreMissing):
+            return Status(_without_watch(holder), holder.pid if holder else None, None)
+        raise
 
 
 def status(connection: sqlite3.Connection, db: Path, now: int) -> Status:
@@ -51,19 +71,33 @@ def status(connection: sqlite3.Connection, db: Path, now: int) -> Status:
     pid = holder.pid if holder else None
     row = connection.execute("SELECT * FROM watch ORDER BY id DESC LIMIT 1").fetchone()
     if row is None:
-        return Status(State.STARTING if holder else State.NEVER, pid, None)
+        return Status(_without_watch(holder), pid, None, trouble=_trouble(holder))
     watch = _watch(row, _dropped(connection))
     tick = connection.execute(
         "SELECT scan_us, hidden, lost, left_out FROM tick WHERE watch_id = ?"
         " ORDER BY id DESC LIMIT 1",
         (watch.id,),
     ).fetchone()
-    return Status(_state(watch, holder, now), pid, watch, *(tick or ()))
+    scan_us, hidden, lost, left_out = tick or (None,) * 4
+    state, trouble = _state(watch, holder, now), _trouble(holder)
+    return Status(state, pid, watch, scan_us, hidden, lost, left_out, trouble)
+
+
+def _without_watch(holder: lock.Holder | None) -> State:
+    if holder is None:
+        return State.NEVER
+    return State.HOLDING if holder.trouble else State.STARTING
+
+
+def _trouble(holder: lock.Holder | None) -> str:
+    return holder.trouble if holder else ""
 
 
 def _state(watch: Watch, holder: lock.Holder | None, now: int) -> State:
     if holder is None:
         return State.STOPPED
+    if holder.trouble:
+        return State.HOLDING
     if watch.stopped_at is not None or watch.started_at < holder.since:
         return State.STARTING
     late = now - watch.seen_at > _MISSED_BEATS * watch.plan.sample_interval_us

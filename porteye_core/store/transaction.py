@@ -2,9 +2,9 @@
 
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
-from porteye_core.errors import StoreError
+from porteye_core.store.trouble import translated
 
 
 @contextmanager
@@ -13,7 +13,7 @@ def transaction(
 ) -> Iterator[None]:
     """What the block writes is stored when it ends, or nothing of it; then `undone` is called.
 
-    Raises StoreError when the database does not take it.
+    Raises StoreUnwritable, StoreDamaged or StoreError when the database does not take it.
     """
     try:
         connection.execute("BEGIN IMMEDIATE")
@@ -21,10 +21,12 @@ def transaction(
         connection.execute("COMMIT")
     except BaseException as err:
         if connection.in_transaction:
-            connection.execute("ROLLBACK")
+            # Of a disk that fails this may fail, too; the next BEGIN says so.
+            with suppress(sqlite3.Error):
+                connection.execute("ROLLBACK")
         undone()
         if isinstance(err, sqlite3.Error):
-            raise StoreError(f"The database did not take a write: {err}.") from err
+            raise translated(err) from err
         raise
 
 

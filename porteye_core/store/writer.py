@@ -1,91 +1,91 @@
-"""The only writes: what a beat saw goes into the database in one transaction."""
+"""The only writes. What the database does not take waits in memory, and goes in when it can."""
 
-import json
-import os
-import sqlite3
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
-from dataclasses import asdict
-from pathlib import Path
+import itertools
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
 
-from porteye_core import __version__
-from porteye_core.errors import StoreError
-from porteye_core.model import FOR_EVER, Keep, Listener, Owned, Sample, Tick, WatchPlan
-from porteye_core.store import counts
-from porteye_core.store.dead_band import DeadBand
-from porteye_core.store.identities import Identities
-from porteye_core.store.lives import Closing, Event, Lives, Opening, listener_of
-from porteye_core.store.retention import Retention
-from porteye_core.store.rollups import Rollups
-from porteye_core.store.transaction import transaction
+from porteye_core.errors import (
+    StoreDamaged,
+    StoreError,
+    StoreHeld,
+    StoreReplaced,
+    StoreUnwritable,
+)
+from porteye_core.model import Limit, Listener, Owned, Sample, Tick, WatchPlan
+from porteye_core.store.aside import set_aside
+from porteye_core.store.batch import Beat, Begun, Changed, Ended, Noted, Record
+from porteye_core.store.database import Database
+from porteye_core.store.lives import Closing, Opening, listener_of
+from porteye_core.store.lock import WriterLock
+from porteye_core.store.pending import Pending
 
 __all__ = ["Closing", "Opening", "Writer", "listener_of"]
 
+log = logging.getLogger("porteye")
+
+_RETRY_US = 1_000_000  # between two tries while the database takes no write
+_REPLACED = Limit(
+    "replaced",
+    "The database was deleted or replaced while it was in use:"
+    " what had been seen until then is not in this one.",
+)
+
 
 class Writer:
-    """Writes watches, beats and what changed; every method is one transaction.
+    """Writes watches, beats and what changed; what is taken at once is one transaction.
 
-    Raises StoreError when the database does not take it, and then nothing of it is stored.
+    While the database takes no write, what is recorded waits. A damaged one is set aside, and one
+    that was deleted or replaced is left; the writer then opens the file that has the name, or makes
+    it, and `is_renewed` until open_listeners() is asked what that one has.
     """
 
-    def __init__(
-        self,
-        connection: sqlite3.Connection,
-        host_id: int,
-        db: Path,
-        *,
-        rebooted: bool = False,
-        keep: Keep = FOR_EVER,
-    ) -> None:
-        """`rebooted`: what was open when a monitor last looked ended with the boot before."""
-        self.rebooted = rebooted
-        self._connection = connection
-        self._db, self._file = db, _file(db)
-        self._host = host_id
-        self.booted_at: int = connection.execute(
-            "SELECT booted_at FROM host WHERE id = ?", (host_id,)
-        ).fetchone()[0]
-        self._identities = Identities(connection, host_id)
-        self._lives = Lives(connection, host_id, self._identities)
-        self._rollups = Rollups(connection)
-        self._retention = Retention(connection, keep, self._identities)
-        self._dead_band = DeadBand(beat_us=0)
-        self._watch = 0
+    booted_at: int
+    rebooted: bool
+
+    def __init__(self, lock: WriterLock, opened: Callable[[], Database]) -> None:
+        """`opened` opens the file of the lock, and makes it if there is none."""
+        self._lock = lock
+        self._opened = opened
+        self._database: Database | None = None
+        self._numbers: Iterator[int] = iter(())
+        self._pending = Pending()
+        self._limits: tuple[Limit, ...] = ()  # for the next watch
+        self._damage: StoreDamaged | None = None
+        self._trouble = ""  # why records wait
+        self._since = self._latest = 0  # times of the first record that waits, and of the last
+        self._tried: int | None = None  # elapsed
+        self.is_renewed = False
+        try:
+            self._open()
+        except StoreDamaged as err:
+            self._damage = err
+            self._open()
+
+    @property
+    def is_full(self) -> bool:
+        """Whether so much waits that nothing more should be seen."""
+        return self._pending.is_full
 
     def open_listeners(self) -> dict[int, Listener]:
         """The listeners that were open when a monitor last looked."""
-        return self._lives.open_ones()
+        self.is_renewed = False
+        return {} if self._database is None else self._database.open_listeners()
 
     def begin_watch(self, at: int, plan: WatchPlan) -> None:
         """Start a watch; what is recorded from now on belongs to it."""
-        with self._transaction():
-            cursor = self._connection.execute(
-                "INSERT INTO watch (host_id, started_at, seen_at, source, limits, interval,"
-                " sample_interval, pid, version, why) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    self._host,
-                    at,
-                    at,
-                    plan.source,
-                    json.dumps([asdict(limit) for limit in plan.limits]),
-                    plan.interval_us,
-                    plan.sample_interval_us,
-                    os.getpid(),
-                    __version__,
-                    plan.why,
-                ),
-            )
-            self._watch = cursor.lastrowid or 0
-        self._dead_band = DeadBand(plan.sample_interval_us)
+        limits, self._limits = self._limits, ()
+        self._record(at, Begun(at, replace(plan, limits=(*plan.limits, *limits))))
 
     def end_watch(self, at: int) -> None:
-        """End the watch cleanly."""
-        with self._transaction():
-            self._connection.execute(
-                "UPDATE watch SET seen_at = max(seen_at, ?), stopped_at = ? WHERE id = ?",
-                (at, at, self._watch),
+        """End the watch cleanly. Raises StoreUnwritable if something is not stored even now."""
+        self._pending.add(Ended(at))
+        self._write()
+        if self._trouble:
+            raise StoreUnwritable(
+                f"{self._pending.changes} changes could not be stored any more: {self._trouble}"
             )
-            self._rollups.fold()
 
     def record_changes(
         self,
@@ -95,96 +95,125 @@ class Writer:
         reowned: Sequence[tuple[Listener, Owned]] = (),
     ) -> tuple[Listener, ...]:
         """Store what one look changed, with an event for each; returns the opened listeners."""
-        with self._transaction():
-            events = [self._lives.end(closing) for closing in closed]
-            for listener, owned in reowned:
-                if learnt := self._lives.learn(listener.id, owned):
-                    counts.move(self._connection, learnt)
-            born = []
-            for opening in opened:
-                listener, its_events = self._lives.begin(opening)
-                born.append(listener)
-                events += its_events
-            self._record(events)
-            self._seen(at)
-        self._dead_band.forget(closing.listener.id for closing in closed)
-        return tuple(born)
-
-    def _record(self, events: list[Event]) -> None:
-        events.sort(key=lambda event: event.at)
-        self._connection.executemany(
-            "INSERT INTO event (host_id, at, kind, seen, listener_id, port, program_id)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?)",
-            [(self._host, e.at, e.kind, e.seen, e.listener, e.port, e.program) for e in events],
-        )
-        counts.add(self._connection, events)
+        numbered = tuple((next(self._numbers), opening) for opening in opened)
+        self._record(at, Changed(at, numbered, tuple(closed), tuple(reowned)))
+        return tuple(listener_of(number, each.owned, each.at) for number, each in numbered)
 
     def record_tick(self, tick: Tick, samples: Sequence[Sample]) -> None:
         """Store one sampling beat, and of the samples of what it observed those that moved."""
-        if _file(self._db) != self._file:
-            raise StoreError(
-                f"The database {self._db} was deleted or replaced while it was in use.",
-                "Start the monitor again: it makes a new one.",
-            )
-        moved = self._dead_band.moved(tick.at, samples)
-        with self._transaction():
-            number = self._tick(tick)
-            self._connection.executemany(
-                "INSERT INTO sample VALUES (?, ?, ?, ?, ?, ?, ?)",
-                [
-                    (number, s.listener_id, s.cpu, s.rss, s.clients, s.queue, s.backlog)
-                    for s in moved
-                ],
-            )
-            self._rollups.add(tick.at, samples)
-            self._seen(tick.at)
-        self._dead_band.remember(tick.at, moved)
-        if tick.jump:
-            self._retention.distrust(tick.monotonic)
+        self._record(tick.at, Beat(tick, tuple(samples)))
+
+    def retry(self, elapsed: int) -> None:
+        """Each second, try to store what waits; `elapsed`: of the clock that never steps,
+        microseconds."""
+        if self._trouble and (self._tried is None or elapsed - self._tried >= _RETRY_US):
+            self._tried = elapsed
+            self._write()
 
     def drop_some(self, now: int, elapsed: int) -> None:
         """One small step, of a few hundredths of a second, towards keeping no more than is wanted;
-        none if nothing is due. `elapsed`: of the clock that never steps, microseconds."""
-        self._retention.step(now, elapsed)
+        none if nothing is due, or the database takes no write."""
+        if self._database and not self._trouble:
+            try:
+                self._database.drop_some(now, elapsed)
+            except StoreDamaged as err:
+                self._leave(err)
 
-    def _tick(self, tick: Tick) -> int | None:
-        return self._connection.execute(
-            "INSERT INTO tick (at, monotonic, watch_id, listeners, clients, scan_us, hidden,"
-            " lost, gap, jump, left_out, cpu, rss, size)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                tick.at,
-                tick.monotonic,
-                self._watch,
-                tick.listeners,
-                tick.clients,
-                tick.scan_us,
-                tick.hidden,
-                tick.lost,
-                tick.gap,
-                tick.jump,
-                tick.left_out,
-                *(tick.cpu, tick.rss, tick.size),
-            ),
-        ).lastrowid
+    def close(self) -> None:
+        """Close the file."""
+        if self._database:
+            self._database.close()
 
-    def _seen(self, at: int) -> None:
-        self._connection.execute(
-            "UPDATE watch SET seen_at = max(seen_at, ?) WHERE id = ?", (at, self._watch)
-        )
+    def _record(self, at: int, record: Record) -> None:
+        self._latest = max(self._latest, at)
+        self._pending.add(record)
+        if not self._trouble:
+            self._write()
 
-    def _transaction(self) -> AbstractContextManager[None]:
-        return transaction(self._connection, self._undone)
+    def _write(self) -> None:
+        """Store all that waits, or open the next file, of which nothing that waits is part."""
+        try:
+            self._lock.keep()
+            if self._database:
+                self._database.record(self._pending.records)
+                self._recover()
+            else:
+                self._open()
+                self._begin_anew()
+        except (StoreDamaged, StoreReplaced) as err:
+            self._leave(err)
+        except StoreHeld:
+            raise
+        except StoreError as err:
+            # A mistake in a statement never passes; what cannot be opened may give way to another.
+            if self._database and not isinstance(err, StoreUnwritable):
+                self._pending.clear()
+                raise
+            self._hold(err)
 
-    def _undone(self) -> None:
-        self._identities.forget()
-        self._rollups.forget()
+    def _open(self) -> None:
+        if self._damage:
+            self._limits += (set_aside(self._lock.db, str(self._damage)),)
+            self._damage = None
+        self._database = database = self._opened()
+        self.booted_at, self.rebooted = database.booted_at, database.rebooted
+        self._numbers = itertools.count(database.next_number())
+
+    def _leave(self, err: StoreDamaged | StoreReplaced) -> None:
+        """Leave the file that is open; the next try opens another."""
+        log.error("%s %d changes are lost with it.", err, self._pending.changes)
+        database, self._database = self._database, None
+        if isinstance(err, StoreDamaged):
+            self._damage = err
+            if database:
+                database.close()
+        else:
+            self._limits += (_REPLACED,)
+            if database:
+                database.close_nameless()
+        self._pending.clear()
+        self._tried = None
+        self._say(str(err))
+
+    def _hold(self, err: StoreError) -> None:
+        if not self._trouble:
+            self._since = self._latest
+            log.warning("%s Until it can be written, what is seen is kept in memory.", err)
+            if self._database:
+                self._database.wait_for_others(patiently=False)
+        self._say(str(err))
+
+    def _say(self, trouble: str) -> None:
+        if trouble != self._trouble:
+            self._trouble = trouble
+            self._lock.say(trouble)
+
+    def _recover(self) -> None:
+        """All that waited is stored; the watch says that it had to."""
+        lost, trouble = self._pending.lost_samples, self._trouble
+        self._pending.clear()
+        if trouble and self._database:
+            self._say("")
+            self._database.wait_for_others(patiently=True)
+            limit = _unwritten(self._since, self._latest, lost, trouble)
+            log.warning("%s", limit.text)
+            self._record(self._latest, Noted(limit))
+
+    def _begin_anew(self) -> None:
+        self._pending.clear()
+        self._say("")
+        self.is_renewed = True
+        log.warning("A new watch begins in %s.", self._lock.db)
 
 
-def _file(path: Path) -> tuple[int, int] | None:
-    """What tells a file from another of its name; None if there is none."""
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
+def _unwritten(since: int, until: int, lost: int, trouble: str) -> Limit:
+    first, last = (
+        datetime.fromtimestamp(at / 1e6, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+        for at in (since, until)
+    )
+    what = f" {lost} samples of that time were too many to keep." if lost else ""
+    return Limit(
+        "unwritten",
+        f"From {first} to {last} what was seen waited in memory, and was stored then.{what}"
+        f" {trouble}",
+    )

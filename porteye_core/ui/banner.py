@@ -5,10 +5,10 @@ from pathlib import Path
 import streamlit as st
 
 from porteye_core.errors import StoreError
-from porteye_core.store.status import State, Status
+from porteye_core.store.status import State, Status, current
 from porteye_core.ui import times
 from porteye_core.ui.markdown import literal
-from porteye_core.ui.monitor_state import current, start
+from porteye_core.ui.monitor_state import now, start
 
 
 def draw(db: Path) -> None:
@@ -20,7 +20,7 @@ def draw(db: Path) -> None:
 @st.fragment(run_every=2)
 def _banner(db: Path) -> None:
     try:
-        state = current(db)
+        state = current(db, now())
     except StoreError as err:
         st.warning(f"**The database cannot be shown.** {literal(err)}", icon=":material/database:")
         return
@@ -53,6 +53,16 @@ def _stalled(state: Status, db: Path) -> None:
     )
 
 
+def _holding(state: Status, _db: Path) -> None:
+    watch = state.watch
+    seen = f" Stored is what was seen until {times.plain(watch.seen_at)}." if watch else ""
+    st.warning(
+        f"**The monitor cannot write**, and keeps in memory what it sees until it can, pid"
+        f" {state.pid}.{seen} {literal(state.trouble)}",
+        icon=":material/database_off:",
+    )
+
+
 def _starting(_state: Status, _db: Path) -> None:
     st.info(
         "**The monitor is starting:** the first look is a moment away.",
@@ -67,6 +77,7 @@ def _nothing(_state: Status, _db: Path) -> None:
 _SAY = {
     State.WATCHING: _nothing,
     State.STARTING: _starting,
+    State.HOLDING: _holding,
     State.STALLED: _stalled,
     State.STOPPED: _not_running,
     State.NEVER: _not_running,

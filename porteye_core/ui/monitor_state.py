@@ -9,9 +9,8 @@ import streamlit as st
 
 from porteye_core.config import monitor_command
 from porteye_core.errors import StoreError, StoreMissing, StoreSlow
-from porteye_core.store import lock
 from porteye_core.store.reader import open_reader
-from porteye_core.store.status import State, Status, status
+from porteye_core.store.status import State, Status, current
 from porteye_core.ui import times
 from porteye_core.ui.markdown import code, literal
 
@@ -40,21 +39,12 @@ def read(db: Path, draw: Callable[[sqlite3.Connection], None]) -> None:
         st.info("Nothing can be shown until the database can be read.")
 
 
-def current(db: Path) -> Status:
-    """What the monitor of this database is doing. Raises StoreError if that cannot be read."""
-    try:
-        with open_reader(db) as connection:
-            return status(connection, db, now())
-    except StoreMissing:
-        return Status(State.STARTING if lock.holder(db) else State.NEVER, None, None)
-
-
 @st.fragment(run_every=2)
 def panel(db: Path) -> None:
     """The state of the monitor, kept up to date by itself."""
     st.subheader("Monitor", anchor=False)
     try:
-        state = current(db)
+        state = current(db, now())
     except StoreError as err:
         st.badge("Not readable", icon=":material/database:", color="orange")
         st.caption(literal(err))
@@ -65,6 +55,8 @@ def panel(db: Path) -> None:
 
 def _details(state: Status, db: Path) -> None:
     watch = state.watch
+    if state.trouble:
+        st.caption(f":material/database_off: {literal(state.trouble)}")
     if watch is None:
         if state.state is State.NEVER:
             st.caption(f"Nobody has watched yet. {start(db)}")
@@ -102,6 +94,7 @@ def _caption(text: str) -> None:
 _BADGES = {
     State.WATCHING: lambda: st.badge("Watching", icon=":material/visibility:", color="green"),
     State.STARTING: lambda: st.badge("Starting", icon=":material/hourglass_empty:", color="blue"),
+    State.HOLDING: lambda: st.badge("Cannot write", icon=":material/warning:", color="orange"),
     State.STALLED: lambda: st.badge("Cannot look", icon=":material/warning:", color="orange"),
     State.STOPPED: lambda: st.badge("Not running", icon=":material/visibility_off:", color="red"),
     State.NEVER: lambda: st.badge("Not running", icon=":material/visibility_off:", color="red"),

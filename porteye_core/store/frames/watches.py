@@ -11,7 +11,11 @@ from porteye_core.store.frames.columns import times
 from porteye_core.store.status import State
 
 _MOST_RISES = 100
-_GOING_ON = {State.WATCHING: "goes on", State.STALLED: "cannot look now"}
+_GOING_ON = {
+    State.WATCHING: "goes on",
+    State.HOLDING: "cannot write now",
+    State.STALLED: "cannot look now",
+}
 _BEYOND = 1 << 62  # no watch has this number
 
 _WATCHES = (
@@ -73,6 +77,8 @@ def _how(row: sqlite3.Row, lately: State) -> tuple[object, ...]:
 
 def _between(row: sqlite3.Row, end: int, booted: int, lately: State) -> str:
     again = row["next"]
+    if lately is State.HOLDING:
+        return "what is seen waits in the monitor's memory, and is not stored yet"
     if lately is State.STALLED:
         return "the monitor runs, but cannot look"
     if end < booted and (again is None or booted <= again):

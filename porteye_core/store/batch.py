@@ -1,0 +1,52 @@
+"""What a writer is given to store, as values that can wait until the database takes them."""
+
+from dataclasses import dataclass
+
+from porteye_core.model import Limit, Listener, Owned, Sample, Tick, WatchPlan
+from porteye_core.store.lives import Closing, Opening
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A watch began."""
+
+    at: int
+    plan: WatchPlan
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """What one look changed; each opening with the number that its listener has."""
+
+    at: int
+    opened: tuple[tuple[int, Opening], ...] = ()
+    closed: tuple[Closing, ...] = ()
+    reowned: tuple[tuple[Listener, Owned], ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.opened) + len(self.closed) + len(self.reowned)
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """A sampling beat, with a sample of every listener that it observed."""
+
+    tick: Tick
+    samples: tuple[Sample, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """The watch turned out to be limited."""
+
+    limit: Limit
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The watch ended cleanly."""
+
+    at: int
+
+
+Record = Begun | Changed | Beat | Noted | Ended

@@ -1,0 +1,219 @@
+"""The rows that a writer writes: a batch of records goes into the database in one transaction."""
+
+import json
+import os
+import sqlite3
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+
+from porteye_core import __version__
+from porteye_core.errors import StoreReplaced, StoreUnwritable
+from porteye_core.model import Keep, Limit, Listener, Tick, WatchPlan
+from porteye_core.store import counts
+from porteye_core.store.aside import clear_log
+from porteye_core.store.batch import Beat, Begun, Changed, Ended, Noted, Record
+from porteye_core.store.dead_band import DeadBand
+from porteye_core.store.files import identity
+from porteye_core.store.identities import Identities
+from porteye_core.store.lives import Event, Lives
+from porteye_core.store.retention import Retention
+from porteye_core.store.rollups import Rollups
+from porteye_core.store.transaction import transaction
+
+# How long a write waits for another process that has the database before it is kept in memory; at
+# first the connection has it from its pragmas.
+_PATIENCE_MS = 1000
+
+
+class Database:
+    """One file, opened for writing."""
+
+    def __init__(
+        self, connection: sqlite3.Connection, db: Path, host: int, keep: Keep, *, rebooted: bool
+    ) -> None:
+        """`rebooted`: what was open when a monitor last looked ended with the boot before."""
+        self.rebooted = rebooted
+        self.booted_at: int = connection.execute(
+            "SELECT booted_at FROM host WHERE id = ?", (host,)
+        ).fetchone()[0]
+        self._connection = connection
+        self._path, self._file = db, identity(db)
+        self._log = db.with_name(db.name + "-wal")
+        self._log_file = identity(self._log)  # SQLite keeps it until it closes
+        self._host = host
+        self._identities = Identities(connection, host)
+        self._lives = Lives(connection, host, self._identities)
+        self._rollups = Rollups(connection)
+        self._retention = Retention(connection, keep, self._identities)
+        self._dead_band = DeadBand(beat_us=0)
+        self._watch = 0
+
+    def open_listeners(self) -> dict[int, Listener]:
+        """The listeners that were open when a monitor last looked."""
+        return self._lives.open_ones()
+
+    def next_number(self) -> int:
+        """The number of the next listener."""
+        return int(
+            self._connection.execute("SELECT coalesce(max(id), 0) + 1 FROM listener").fetchone()[0]
+        )
+
+    def record(self, records: Iterable[Record]) -> None:
+        """Store all of these, or nothing of them.
+
+        Raises StoreReplaced, StoreUnwritable, StoreDamaged or, for a mistake, StoreError.
+        """
+        self._check_file()
+        with transaction(self._connection, self._undone):
+            for record in records:
+                self._store(record)
+
+    def _check_file(self) -> None:
+        if identity(self._path) != self._file:
+            raise StoreReplaced(f"The database {self._path} was deleted or replaced while in use.")
+
+    def _store(self, record: Record) -> None:
+        match record:
+            case Begun():
+                self._begin(record.at, record.plan)
+            case Changed():
+                self._change(record)
+            case Beat():
+                self._beat(record)
+            case Noted():
+                self._note(record.limit)
+            case Ended():
+                self._end(record.at)
+
+    def wait_for_others(self, *, patiently: bool) -> None:
+        """Whether a write waits a second for another process that has the database, or not."""
+        self._connection.execute(f"PRAGMA busy_timeout = {_PATIENCE_MS if patiently else 0}")
+
+    def drop_some(self, now: int, elapsed: int) -> None:
+        """One small step of retention, see there. Raises StoreDamaged."""
+        self._retention.step(now, elapsed)
+
+    def close(self) -> None:
+        """Close it; nothing of it may be used afterwards."""
+        self._connection.close()
+
+    def close_nameless(self) -> None:
+        """Close a file that was deleted, or whose name another one has, with all that was written
+        in it. Raises StoreUnwritable if its log stays in the way of the next."""
+        with suppress(sqlite3.Error):
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        self._connection.close()
+        try:
+            if identity(self._log) == self._log_file:
+                clear_log(self._log)
+        except FileNotFoundError:
+            pass
+        except OSError as err:
+            raise StoreUnwritable(
+                f"{self._log} is in the way of a new database: {err.strerror}.", "Delete it."
+            ) from err
+
+    def _begin(self, at: int, plan: WatchPlan) -> None:
+        self._watch = (
+            self._connection.execute(
+                "INSERT INTO watch (host_id, started_at, seen_at, source, limits, interval,"
+                " sample_interval, pid, version, why) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    self._host,
+                    at,
+                    at,
+                    plan.source,
+                    json.dumps([asdict(limit) for limit in plan.limits]),
+                    plan.interval_us,
+                    plan.sample_interval_us,
+                    os.getpid(),
+                    __version__,
+                    plan.why,
+                ),
+            ).lastrowid
+            or 0
+        )
+        self._dead_band = DeadBand(plan.sample_interval_us)
+
+    def _end(self, at: int) -> None:
+        self._connection.execute(
+            "UPDATE watch SET seen_at = max(seen_at, ?), stopped_at = ? WHERE id = ?",
+            (at, at, self._watch),
+        )
+        self._rollups.fold()
+
+    def _note(self, limit: Limit) -> None:
+        self._connection.execute(
+            "UPDATE watch SET limits = json_insert(limits, '$[#]', json(?)) WHERE id = ?",
+            (json.dumps(asdict(limit)), self._watch),
+        )
+
+    def _change(self, change: Changed) -> None:
+        events = [self._lives.end(closing) for closing in change.closed]
+        for listener, owned in change.reowned:
+            if learnt := self._lives.learn(listener.id, owned):
+                counts.move(self._connection, learnt)
+        for number, opening in change.opened:
+            events += self._lives.begin(number, opening)
+        self._record_events(events)
+        self._seen(change.at)
+        self._dead_band.forget(closing.listener.id for closing in change.closed)
+
+    def _record_events(self, events: list[Event]) -> None:
+        events.sort(key=lambda event: event.at)
+        self._connection.executemany(
+            "INSERT INTO event (host_id, at, kind, seen, listener_id, port, program_id)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            [(self._host, e.at, e.kind, e.seen, e.listener, e.port, e.program) for e in events],
+        )
+        counts.add(self._connection, events)
+
+    def _beat(self, beat: Beat) -> None:
+        """Of the samples those that moved; all of them go into the rollups."""
+        tick = beat.tick
+        number = self._tick(tick)
+        moved = self._dead_band.moved(tick.at, beat.samples)
+        self._connection.executemany(
+            "INSERT INTO sample VALUES (?, ?, ?, ?, ?, ?, ?)",
+            [(number, s.listener_id, s.cpu, s.rss, s.clients, s.queue, s.backlog) for s in moved],
+        )
+        self._rollups.add(tick.at, beat.samples)
+        self._seen(tick.at)
+        self._dead_band.remember(tick.at, moved)
+        if tick.jump:
+            self._retention.distrust(tick.monotonic)
+
+    def _tick(self, tick: Tick) -> int | None:
+        values: Sequence[int | None] = (
+            tick.at,
+            tick.monotonic,
+            self._watch,
+            tick.listeners,
+            tick.clients,
+            tick.scan_us,
+            tick.hidden,
+            tick.lost,
+            tick.gap,
+            tick.jump,
+            tick.left_out,
+            *(tick.cpu, tick.rss, tick.size),
+        )
+        return self._connection.execute(
+            "INSERT INTO tick (at, monotonic, watch_id, listeners, clients, scan_us, hidden,"
+            " lost, gap, jump, left_out, cpu, rss, size)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            values,
+        ).lastrowid
+
+    def _seen(self, at: int) -> None:
+        self._connection.execute(
+            "UPDATE watch SET seen_at = max(seen_at, ?) WHERE id = ?", (at, self._watch)
+        )
+
+    def _undone(self) -> None:
+        """What is remembered of rows goes with a transaction that failed."""
+        self._identities.forget()
+        self._rollups.forget()
+        self._dead_band.forget_all()

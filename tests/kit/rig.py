@@ -1,0 +1,95 @@
+"""The loop, with a clock and a source that do as they are told, on a real database."""
+
+from pathlib import Path
+
+from porteye_core.errors import SourceError
+from porteye_core.footprint import FootprintMeter
+from porteye_core.model import Depth, Limit, Notice, Reading, Socket, WatchPlan
+from porteye_core.monitor import Monitor
+from porteye_core.owner import OwnerFinder, UsageMeter, processes
+from porteye_core.store.reader import open_reader
+from porteye_core.store.writer import Writer
+from tests.kit.values import SECOND, endpoint
+
+PLAN = WatchPlan("scripted", 1 * SECOND, 10 * SECOND)
+READER = processes(0)
+A, B = Socket(endpoint(1001)), Socket(endpoint(1002))
+
+
+class ScriptedClock:
+    def __init__(self) -> None:
+        self.wall = 1_000 * SECOND
+        self.steady = 50 * SECOND
+
+    def now(self) -> int:
+        return self.wall
+
+    def elapsed(self) -> int:
+        return self.steady
+
+    def pass_(self, micros: int) -> None:
+        self.wall += micros
+        self.steady += micros
+
+
+class ScriptedSource:
+    name = "scripted"
+    interval = 1.0
+
+    def __init__(self, clock: ScriptedClock) -> None:
+        self.clock = clock
+        self.sockets: tuple[Socket, ...] = ()
+        self.notices: tuple[Notice, ...] = ()
+        self.lost = 0
+        self.failing = False
+        self.announces = False
+        self.scope: int | None = None
+        self.depths: list[Depth] = []
+
+    def read(self, depth: Depth) -> Reading:
+        if self.failing:
+            raise SourceError("The table could not be read.")
+        self.depths.append(depth)
+        notices, self.notices = self.notices, ()
+        lost, self.lost = self.lost, 0
+        sockets = tuple(self.sockets) if depth > Depth.NOTICES else None
+        scope = None if depth is Depth.CLIENTS else self.scope
+        return Reading(sockets, notices, lost, scope=scope)
+
+    def limits(self) -> tuple[Limit, ...]:
+        return ()
+
+    def filenos(self) -> tuple[int, ...]:
+        return (0,) if self.announces else ()
+
+    def close(self) -> None:
+        pass
+
+
+class Rig:
+    """A monitor whose every look is one call."""
+
+    def __init__(self, db: Path, writer: Writer, clock: ScriptedClock) -> None:
+        self.db, self.clock, self.source = db, clock, ScriptedSource(clock)
+        self.monitor = Monitor(
+            source=self.source,
+            finder=OwnerFinder(READER, privileged=True),
+            meter=UsageMeter(READER),
+            own=FootprintMeter(db),
+            writer=writer,
+            clock=clock,
+            plan=PLAN,
+        )
+
+    def look(self, *sockets: Socket, after: int = SECOND, failing: bool = False) -> None:
+        self.clock.pass_(after)
+        self.source.sockets, self.source.failing = sockets, failing
+        self.monitor.look()
+
+    def rows(self, statement: str) -> list[tuple[object, ...]]:
+        with open_reader(self.db) as reader:
+            return [tuple(row) for row in reader.execute(statement)]
+
+    @property
+    def events(self) -> list[tuple[object, ...]]:
+        return self.rows("SELECT kind, port, seen FROM event ORDER BY id")
