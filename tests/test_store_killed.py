@@ -14,8 +14,8 @@ import pytest
 from porteye_core.store import lock
 from porteye_core.store.reader import open_reader
 from porteye_core.store.sqlite import open_writer
-from tests.kit.churn import BEAT, churn, contradictions, read_on
 from tests.kit.service import monitor, rows
+from tests.kit.storm import BEAT, contradictions, read_on, storm
 from tests.kit.values import HOST, SECOND
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is POSIX")
@@ -24,8 +24,8 @@ _Told = tuple[str, int, int]
 
 if sys.platform != "win32":
     # Each child is a fork of a process that has imported everything: a kill costs no start.
-    _FORKS = multiprocessing.get_context("forkserver")
-    _FORKS.set_forkserver_preload(["tests.kit.churn"])
+    FORKS = multiprocessing.get_context("forkserver")
+    FORKS.set_forkserver_preload(["tests.kit.storm"])
 
 
 @contextmanager
@@ -33,8 +33,8 @@ def readers(db: Path, number: int) -> Iterator[None]:
     """So many processes that read all the time; at the end none of them has failed."""
     ends = []
     for _ in range(number):
-        here, there = _FORKS.Pipe()
-        process = _FORKS.Process(target=read_on, args=(db, there))
+        here, there = FORKS.Pipe()
+        process = FORKS.Process(target=read_on, args=(db, there))
         process.start()
         there.close()
         ends.append((here, process))
@@ -51,8 +51,8 @@ def readers(db: Path, number: int) -> Iterator[None]:
 
 def kill_one(db: Path, start: int, dice: random.Random) -> list[_Told]:
     """What a writer told before it was killed, at a moment that the dice choose."""
-    here, there = _FORKS.Pipe(duplex=False)
-    process = _FORKS.Process(target=churn, args=(db, start, there))
+    here, there = FORKS.Pipe(duplex=False)
+    process = FORKS.Process(target=storm, args=(db, start, there))
     process.start()
     there.close()
     told: list[_Told] = []
