@@ -10,7 +10,10 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from starlette.testclient import TestClient
 
+from porteye_core.api import create_api
+from porteye_core.config import Config
 from porteye_core.errors import StoreError
 from porteye_core.model import Filters
 from porteye_core.store import queries, search, story
@@ -19,11 +22,13 @@ from porteye_core.store.reader import open_reader
 from porteye_core.store.sqlite import open_writer
 from porteye_core.store.status import gaps, status
 from tests.kit.churn import churn
-from tests.kit.seeding import PLAN
+from tests.kit.seeding import PLAN, Instant
+from tests.kit.service import rows
 from tests.kit.values import HOST, SECOND
 
-_CASES, _STEPS, _SECTOR, _HEADER = 50, 400, 512, 100
-_NOW = _STEPS * SECOND
+_CASES, _STEPS, _SECTOR, _HEADER = 50, 200, 512, 100
+_BEGUN = 1_790_000_000  # seconds
+_NOW = (_BEGUN + _STEPS) * SECOND
 Damage = Callable[[bytearray, Random], None]
 
 
@@ -53,9 +58,9 @@ KINDS: list[Damage] = [truncated, sector_overwritten, header_changed, bit_flippe
 def whole(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """A database that a writer has closed."""
     db = tmp_path_factory.mktemp("whole") / "porteye.db"
-    with open_writer(db, HOST, 1) as writer:
-        writer.begin_watch(1, PLAN)
-        churn(writer, range(1, _STEPS), lambda _: None)
+    with open_writer(db, HOST, _BEGUN * SECOND) as writer:
+        writer.begin_watch(_BEGUN * SECOND, PLAN)
+        churn(writer, range(_BEGUN, _BEGUN + _STEPS), lambda _: None)
         writer.end_watch(_NOW)
     assert found(db, "quick_check") == found(db, "integrity_check") == ""
     assert read_everything(db) > 1_000
@@ -111,3 +116,35 @@ def test_a_reader_of_a_damaged_database_is_told_or_answered_and_never_breaks(
         for check in ("quick_check", "integrity_check"):
             count[f"{check} finds it"] += bool(found(db, check))
     print(f"\n{kind.__name__}, {_CASES} times: {dict(count)}")
+
+
+def put_a_text_where_a_time_must_be(db: Path) -> None:
+    """As a damaged page may have it; a table that is strict does not take it."""
+    (strict,) = rows(db, "SELECT sql FROM sqlite_master WHERE name = 'event'")[0]
+    assert isinstance(strict, str)
+    schema = "UPDATE sqlite_master SET sql = ? WHERE name = 'event'"
+    for statement, parameters in (
+        (schema, (strict.replace("STRICT", ""),)),
+        ("UPDATE event SET at = 'x' WHERE id = 1", ()),
+        (schema, (strict,)),
+    ):
+        connection = sqlite3.connect(db)  # a new one reads the schema anew
+        connection.execute("PRAGMA writable_schema = ON")
+        connection.execute(statement, parameters)
+        connection.commit()
+        connection.close()
+
+
+def test_a_value_of_another_type_is_told_as_damage(abandoned: Instant) -> None:
+    put_a_text_where_a_time_must_be(abandoned.db)
+    with pytest.raises(StoreError, match=r"event\.at"), open_reader(abandoned.db) as reader:
+        list(history_json(reader, Filters()))
+    client = TestClient(create_api(Config(db=abandoned.db)), raise_server_exceptions=False)
+    answer = client.get("/history", headers={"Host": "localhost"})
+    assert answer.status_code == 503
+    assert "event.at" in answer.json()["error"]["message"]
+
+
+def test_a_mistake_of_the_reader_is_not_blamed_on_the_database(abandoned: Instant) -> None:
+    with pytest.raises(ValueError, match="invalid literal"), open_reader(abandoned.db):
+        int("x")
