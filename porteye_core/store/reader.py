@@ -56,8 +56,10 @@ def _connect(db: Path) -> sqlite3.Connection:
         return _opened(f"{db.absolute().as_uri()}?mode=ro")
     except sqlite3.OperationalError:
         # A reader that may not write into the folder cannot make the -shm file of a WAL database.
-        # While nobody writes the file does not change, and may be read as it is.
-        if lock.holder(db) is not None:
+        # While nobody writes the file does not change, and may be read as it is; but not if the
+        # log of a monitor that was killed has more, which would be passed over in silence.
+        log = db.with_name(f"{db.name}-wal")
+        if lock.holder(db) is not None or (log.exists() and log.stat().st_size):
             raise
         return _opened(f"{db.absolute().as_uri()}?mode=ro&immutable=1")
 
