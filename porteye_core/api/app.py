@@ -138,7 +138,7 @@ def _add_routes(api: FastAPI, db: Path) -> None:
         the next page, whose rel is next."""
         with open_reader(db) as connection:
             found = search.newest(connection, which, before)
-        response = JSONResponse([records.event(row) for row in found])
+            response = JSONResponse([records.event(row) for row in found])
         if len(found) == which.limit:
             older = request.url.include_query_params(before=found[-1]["id"])
             response.headers["Link"] = f'<?{older.query}>; rel="next"'

@@ -41,6 +41,11 @@ def open_unchecked(db: Path) -> Iterator[sqlite3.Connection]:
         yield connection
     except sqlite3.Error as err:
         raise _slow() if is_late(err) else _unreadable(db, err) from err
+    except (ArithmeticError, LookupError, TypeError, ValueError) as err:
+        # A damaged page may hold a number where a text must be: then it is the database's fault.
+        if damage := _damage(connection):
+            raise _unreadable(db, damage) from err
+        raise
     finally:
         connection.close()
 
@@ -51,8 +56,10 @@ def _connect(db: Path) -> sqlite3.Connection:
         return _opened(f"{db.absolute().as_uri()}?mode=ro")
     except sqlite3.OperationalError:
         # A reader that may not write into the folder cannot make the -shm file of a WAL database.
-        # While nobody writes the file does not change, and may be read as it is.
-        if lock.holder(db) is not None:
+        # While nobody writes the file does not change, and may be read as it is; but not if the
+        # log of a monitor that was killed has more, which would be passed over in silence.
+        log = db.with_name(f"{db.name}-wal")
+        if lock.holder(db) is not None or (log.exists() and log.stat().st_size):
             raise
         return _opened(f"{db.absolute().as_uri()}?mode=ro&immutable=1")
 
@@ -72,6 +79,15 @@ def _opened(uri: str) -> sqlite3.Connection:
     return connection.bound()
 
 
+def _damage(connection: sqlite3.Connection) -> str:
+    """The first damage that SQLite finds in the time of a statement, empty if it finds none."""
+    try:
+        found = str(connection.execute("PRAGMA integrity_check(1)").fetchone()[0])
+    except sqlite3.Error as err:
+        return "" if is_late(err) else str(err)
+    return "" if found == "ok" else found
+
+
 def _slow() -> StoreSlow:
     return StoreSlow(
         f"The question took longer than {LONGEST_QUERY:g} s and was given up.",
@@ -79,7 +95,7 @@ def _slow() -> StoreSlow:
     )
 
 
-def _unreadable(db: Path, err: Exception) -> StoreError:
+def _unreadable(db: Path, err: Exception | str) -> StoreError:
     return StoreError(
         f"The database {db} cannot be read: {err}.",
         "It must be a PortEye database that this user may read; a monitor started through sudo"

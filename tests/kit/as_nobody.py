@@ -12,14 +12,20 @@ import sys
 from porteye_core import cli
 
 _PR_SET_DUMPABLE = 4
-_NOBODY = 65534
+NOBODY = 65534
+
+
+def become_nobody() -> None:
+    """Give up every right of root, for good."""
+    os.setgroups([])
+    os.setgid(NOBODY)
+    os.setuid(NOBODY)
+    # A process that changed its user may not read its own /proc files until it is dumpable again.
+    ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0)
+
 
 if __name__ == "__main__":
     cli.parser().format_help()  # both load modules when they are first used
     platform.platform()
-    os.setgroups([])
-    os.setgid(_NOBODY)
-    os.setuid(_NOBODY)
-    # A process that changed its user may not read its own /proc files until it is dumpable again.
-    ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0)
+    become_nobody()
     sys.exit(cli.main(sys.argv))
