@@ -1,9 +1,10 @@
 """The real monitor when the system gives it no more descriptors, and when it does again."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -41,13 +42,19 @@ def turns(pid: int) -> int:
     return int(text.partition("\nvoluntary_ctxt_switches:")[2].split()[0])
 
 
-def line_with(words: str, process: "subprocess.Popen[str]") -> str:
-    """The next line of the log that has these words."""
+def said_by(process: "subprocess.Popen[str]", words: str) -> str:
+    """What its log says up to these words."""
     assert process.stderr is not None
-    for line in process.stderr:
-        if words in line:
-            return line
-    raise AssertionError(f"the monitor ended without saying {words!r}")
+    os.set_blocking(process.stderr.fileno(), False)
+    said: list[bytes] = []
+
+    def says_it() -> bool:
+        with suppress(BlockingIOError):
+            said.append(os.read(process.stderr.fileno(), 1 << 16))  # type: ignore[union-attr]
+        return words in b"".join(said).decode()
+
+    until(says_it, f"the monitor says {words!r}")
+    return b"".join(said).decode()
 
 
 @pytest.mark.parametrize("sample_interval", ["0.4", "60"], ids=["at a beat", "between beats"])
@@ -61,7 +68,7 @@ def test_without_descriptors_nothing_closes_and_with_them_it_goes_on(
         until(lambda: rows(db, OWNER, stays) and rows(db, OWNER, goes), "both are seen")
         with without_descriptors(process.pid):
             comes = other.listen()
-            said = line_with("Nothing is recorded", process)
+            said = said_by(process, "Nothing is recorded")
             opener.close(goes)
             failed_at = turns(process.pid)
             until(lambda: turns(process.pid) >= failed_at + 10, "ten more looks have failed")
