@@ -11,6 +11,7 @@ import pytest
 
 from tests.kit.opener import Opener
 from tests.kit.service import monitor, rows
+from tests.kit.tracing import needs_tracing
 from tests.kit.waiting import until
 
 if sys.platform != "linux":
@@ -58,7 +59,9 @@ def said_by(process: "subprocess.Popen[str]", words: str) -> str:
 
 
 @pytest.mark.parametrize("sample_interval", ["0.4", "60"], ids=["at a beat", "between beats"])
-@pytest.mark.parametrize("source", ["portable", "sock_diag"])
+@pytest.mark.parametrize(
+    "source", ["portable", "sock_diag", pytest.param("tracepoint", marks=needs_tracing)]
+)
 def test_without_descriptors_nothing_closes_and_with_them_it_goes_on(
     db: Path, source: str, sample_interval: str
 ) -> None:
