@@ -120,18 +120,17 @@ def test_names_of_any_bytes_are_shown_as_text(db: Path) -> None:
     lines = {int(each["port"]): each["process"] for each in csv.DictReader(io.StringIO(exported))}
     assert [lines[port].removeprefix("'") for port in ports] == list(NAMES.values())
     log = (db.parent / "log").read_text()
-    for port, name in zip(ports, NAMES.values(), strict=True):
-        assert f":{port} by {name}, pid" in log
+    for port, shown_as in zip(ports, NAMES.values(), strict=True):
+        assert f":{port} by {shown_as}, pid" in log
     assert not (CONTROLS - {"\n"}) & set(log)
 
 
 def test_the_longest_command_line_that_linux_allows_is_cut_and_shown(db: Path) -> None:
     filler = "x" * (LONGEST_ARGUMENT - len(SECRET))
-    with Opener(filler + SECRET) as opener:
-        with watched(db, opener) as (client, (port,)):
-            assert len(Path(f"/proc/{opener.pid}/cmdline").read_bytes()) > LONGEST_ARGUMENT
-            (found,) = client.get(f"/ports?port={port}").json()
-            (line,) = csv.DictReader(io.StringIO(client.get(f"/history.csv?port={port}").text))
+    with Opener(filler + SECRET) as opener, watched(db, opener) as (client, (port,)):
+        assert len(Path(f"/proc/{opener.pid}/cmdline").read_bytes()) > LONGEST_ARGUMENT
+        (found,) = client.get(f"/ports?port={port}").json()
+        (line,) = csv.DictReader(io.StringIO(client.get(f"/history.csv?port={port}").text))
     assert found["pid"] == opener.pid
     for cmdline in (found["cmdline"], line["cmdline"]):
         assert "xxxx" in cmdline
