@@ -15,6 +15,7 @@ from starlette.testclient import TestClient
 from porteye_core.api import create_api
 from porteye_core.config import Config
 from porteye_core.owner.masking import MASK
+from porteye_core.owner.processes import LONGEST_CMDLINE
 from tests.kit.opener import Opener
 from tests.kit.service import monitor, rows
 from tests.kit.waiting import until
@@ -39,6 +40,15 @@ WORDS = (
     "\u202etxt.exe",
     b"invalid-\xff-utf8",
 )
+NAMES = {  # as they are given, and as they are shown: a name has at most 15 bytes
+    b"\xff\xfebad\x80utf8": "\ufffd\ufffdbad\ufffdutf8",
+    "\u202egnp.exe".encode(): r"\u202egnp.exe",
+    b"\xc2\x9b31mred": r"\x9b31mred",
+    b"a\r\nERROR b": r"a\r\nERROR b",
+    b"<img src=x>": "<img src=x>",
+    b"\x1b]0;own\x07\x7f": r"\x1b]0;own\x07\x7f",
+}
+LONGEST_ARGUMENT = 128 * 1024 - 1  # Linux's MAX_ARG_STRLEN, without the NUL
 # A tab or an end of line can stand between the lines of a file, but not in a name.
 CONTROLS = {*map(chr, range(0x20)), *map(chr, range(0x7F, 0xA0)), "\u202e"}
 
@@ -95,3 +105,35 @@ def test_formulas_markup_and_terminal_escapes_are_inert_everywhere(db: Path) -> 
     assert log
     assert not (CONTROLS - {"\n"}) & set(log)
     assert "\nERROR forged" not in log
+
+
+def test_names_of_any_bytes_are_shown_as_text(db: Path) -> None:
+    with ExitStack() as stack:
+        openers = [stack.enter_context(Opener()) for _ in NAMES]
+        for opener, name in zip(openers, NAMES, strict=True):
+            opener.rename(name)
+        with watched(db, *openers) as (client, ports):
+            wanted = ",".join(map(str, ports))
+            shown = {each["port"]: each for each in client.get(f"/ports?port={wanted}").json()}
+            exported = client.get(f"/history.csv?port={wanted}").text
+    assert [shown[port]["process"] for port in ports] == list(NAMES.values())
+    lines = {int(each["port"]): each["process"] for each in csv.DictReader(io.StringIO(exported))}
+    assert [lines[port].removeprefix("'") for port in ports] == list(NAMES.values())
+    log = (db.parent / "log").read_text()
+    for port, shown_as in zip(ports, NAMES.values(), strict=True):
+        assert f":{port} by {shown_as}, pid" in log
+    assert not (CONTROLS - {"\n"}) & set(log)
+
+
+def test_the_longest_command_line_that_linux_allows_is_cut_and_shown(db: Path) -> None:
+    filler = "x" * (LONGEST_ARGUMENT - len(SECRET))
+    with Opener(filler + SECRET) as opener, watched(db, opener) as (client, (port,)):
+        assert len(Path(f"/proc/{opener.pid}/cmdline").read_bytes()) > LONGEST_ARGUMENT
+        (found,) = client.get(f"/ports?port={port}").json()
+        (line,) = csv.DictReader(io.StringIO(client.get(f"/history.csv?port={port}").text))
+    assert found["pid"] == opener.pid
+    for cmdline in (found["cmdline"], line["cmdline"]):
+        assert "xxxx" in cmdline
+        assert len(cmdline.encode()) == LONGEST_CMDLINE
+    assert SECRET.encode() not in contents(db)
+    assert all(len(each) < 2 * LONGEST_CMDLINE for each in (db.parent / "log").read_text().split())

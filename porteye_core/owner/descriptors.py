@@ -1,11 +1,10 @@
 """Which processes have a socket open, by its inode, through the descriptors in Linux's /proc."""
 
-import errno
 import os
 from collections.abc import Iterable, Iterator
 
 from porteye_core.errors import SourceError
-from porteye_core.owner.proc import stat
+from porteye_core.owner.proc import check_descriptors, stat
 
 _MOST_DESCENDANTS = 1024  # a pre-fork server has tens of workers; a shell may have any number
 
@@ -61,8 +60,7 @@ class DescriptorSearch:
         try:
             names = os.listdir(folder)  # noqa: PTH208 - strings, without a Path for each
         except OSError as err:  # it has ended, or belongs to another user
-            if err.errno in (errno.EMFILE, errno.ENFILE):
-                raise SourceError(f"Owners cannot be read: {err.strerror}.") from err
+            check_descriptors(err)
             return
         for name in names:
             try:

@@ -1,5 +1,6 @@
 """Processes through Linux's /proc; formats: proc_pid_stat(5) and its neighbours."""
 
+import errno
 import os
 import pwd
 import time
@@ -8,6 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
+from porteye_core.errors import SourceError
 from porteye_core.model import Ancestor, Process, ProcessKey, Program
 from porteye_core.owner.cgroup import belonging
 from porteye_core.owner.processes import DEEPEST_CHAIN, Spent, field, program
@@ -30,7 +32,7 @@ class Stat(NamedTuple):
 
 
 def stat(pid: int, proc: str = "/proc") -> Stat | None:
-    """The state of a process now, None if there is none."""
+    """The state of a process now, None if there is none. Raises SourceError."""
     try:
         # Three system calls where a file object makes six: this is read for every process.
         fd = os.open(f"{proc}/{pid}/stat", os.O_RDONLY | os.O_CLOEXEC)
@@ -49,8 +51,17 @@ def stat(pid: int, proc: str = "/proc") -> Stat | None:
             int(fields[19]),
             int(fields[21]),
         )
-    except (OSError, IndexError, ValueError):  # ended, perhaps while it was read
+    except OSError as err:
+        check_descriptors(err)
         return None
+    except (IndexError, ValueError):  # it ended while it was read
+        return None
+
+
+def check_descriptors(err: OSError) -> None:
+    """Raises SourceError if nothing could be opened: that says nothing of what was to be read."""
+    if err.errno in (errno.EMFILE, errno.ENFILE):
+        raise SourceError(f"Processes cannot be read: {err.strerror}.") from err
 
 
 class LinuxProcesses:
