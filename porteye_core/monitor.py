@@ -141,13 +141,12 @@ class Monitor:
             if depth is Depth.CLIENTS:
                 self._finder.refresh()
             reading = self._source.read(depth)
+            if self._writer.is_full:
+                self._fail("So much waits to be stored that nothing more is recorded until it is.")
+            else:
+                self._take(reading, depth, at, began, gap)
         except SourceError as err:
             self._fail(f"{err} Nothing is recorded until it can be read again.")
-            return
-        if self._writer.is_full:
-            self._fail("So much waits to be stored that nothing more is recorded until it is.")
-            return
-        self._take(reading, depth, at, began, gap)
 
     def _fail(self, sentence: str) -> None:
         if not self._failing:
