@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import Sequence
 
-from porteye_core.store.queries import like
+from porteye_core.store.queries import process_condition
 from porteye_core.store.story import LIFE_COLUMNS, Life, life_of
 
 # More programs than that match a word that says nothing; the newest of them are asked.
@@ -37,14 +37,13 @@ def of_pid(connection: sqlite3.Connection, pid: int, limit: int) -> list[Life]:
 
 def of_name(connection: sqlite3.Connection, name: str, limit: int) -> list[Life]:
     """What programs with this in their name or command line hold open, else what they did last."""
-    pattern = like(name)
-    matches = "(g.name LIKE ? ESCAPE '\\' OR g.cmdline LIKE ? ESCAPE '\\')"
-    found = _open(connection, matches, (pattern, pattern), limit)
+    matches = process_condition(name, "g")
+    found = _open(connection, matches.sql, matches.parameters, limit)
     if found:
         return found
     programs = connection.execute(
-        f"SELECT g.id FROM program g WHERE {matches} ORDER BY g.id DESC LIMIT ?",
-        (pattern, pattern, _MOST_PROGRAMS),
+        f"SELECT g.id FROM program g WHERE {matches.sql} ORDER BY g.id DESC LIMIT ?",
+        (*matches.parameters, _MOST_PROGRAMS),
     ).fetchall()
     newest = "SELECT max(id) FROM event WHERE program_id = ?"
     return _last(connection, newest, [tuple(row) for row in programs], limit)

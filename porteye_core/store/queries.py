@@ -101,13 +101,18 @@ def matching(
     return " AND ".join(clauses), tuple(parameters)
 
 
-def process_condition(text: str) -> Question:
-    """Whose name or command line has this text in it, whatever its case: a condition on program."""
-    where = r"(name LIKE ? ESCAPE '\' OR cmdline LIKE ? ESCAPE '\')"
-    return Question(where, (like(text),) * 2)
+def process_condition(text: str, table: str = "program") -> Question:
+    """Whose name or command line has this text in it, whatever its case: a condition on program,
+    or on this alias of it."""
+    if text.isascii():
+        where = rf"({table}.name LIKE ? ESCAPE '\' OR {table}.cmdline LIKE ? ESCAPE '\')"
+        return Question(where, (_like(text),) * 2)
+    # LIKE takes letters beyond ASCII as they are: of them only Python knows the case.
+    where = f"(instr(casefold({table}.name), ?) OR instr(casefold({table}.cmdline), ?))"
+    return Question(where, (text.casefold(),) * 2)
 
 
-def like(text: str) -> str:
+def _like(text: str) -> str:
     """The LIKE pattern that finds this text anywhere; a backslash escapes in it."""
     for special in ("\\", "%", "_"):
         text = text.replace(special, "\\" + special)

@@ -70,6 +70,7 @@ def _opened(uri: str) -> sqlite3.Connection:
     )
     try:
         connection.row_factory = sqlite3.Row
+        connection.create_function("casefold", 1, str.casefold, deterministic=True)
         connection.execute("PRAGMA query_only = ON")
         connection.execute("PRAGMA busy_timeout = 2000")
         connection.execute("PRAGMA user_version").fetchone()
