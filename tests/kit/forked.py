@@ -4,7 +4,7 @@ kill costs no start."""
 import multiprocessing
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -53,7 +53,8 @@ def readers(db: Path, number: int) -> Iterator[None]:
         yield
     finally:
         for here, _ in ends:
-            here.send("enough")
+            with suppress(BrokenPipeError):  # it has failed, and told why
+                here.send("enough")
         answers = [here.recv() for here, _ in ends]
         for _, process in ends:
             process.join()
