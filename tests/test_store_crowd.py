@@ -70,7 +70,6 @@ def test_thirty_two_readers_and_a_writer_never_fail_each_other(db: Path) -> None
         assert not lost(reader, acknowledged)
 
 
-@pytest.mark.long
 def test_after_a_long_read_the_log_of_writes_is_small_again(db: Path) -> None:
     log = db.with_name(f"{db.name}-wal")
     with open_writer(db, HOST, 1) as writer:
