@@ -13,11 +13,11 @@ from porteye_core.store.reader import open_reader
 from porteye_core.store.sqlite import open_writer
 from porteye_core.store.writer import Closing, Opening
 from tests.conftest import PLAN
+from tests.kit.churn import lost
+from tests.kit.forked import readers, rest, start_writer
 from tests.kit.service import SERVICE, environment
-from tests.kit.storm import storm
 from tests.kit.values import HOST, SECOND, endpoint, owned
 from tests.kit.waiting import until
-from tests.test_store_killed import FORKS, readers, rest
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is POSIX")
 _LARGEST_LEFT = 64 * 1024**2
@@ -61,17 +61,15 @@ def test_thirty_two_readers_and_a_writer_never_fail_each_other(db: Path) -> None
     with open_writer(db, HOST, 1):
         pass
     with readers(db, 32):
-        here, there = FORKS.Pipe(duplex=False)
-        process = FORKS.Process(target=storm, args=(db, SECOND, there, 50))
-        process.start()
-        there.close()
-        told = rest(here)
+        process, said = start_writer(db, range(1_000, 1_101))
+        acknowledged = rest(said)
         process.join()
     assert process.exitcode == 0
-    assert len(told) == 100
+    assert len(acknowledged) == 200
+    with open_reader(db) as reader:
+        assert not lost(reader, acknowledged)
 
 
-@pytest.mark.long
 def test_after_a_long_read_the_log_of_writes_is_small_again(db: Path) -> None:
     log = db.with_name(f"{db.name}-wal")
     with open_writer(db, HOST, 1) as writer:

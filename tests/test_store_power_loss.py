@@ -10,7 +10,7 @@ from random import Random
 import pytest
 
 from porteye_core.store.sqlite import open_writer
-from tests.kit.churn import damage, disagreement, lost
+from tests.kit.churn import contradictions, damage, lost
 from tests.kit.disk import Disk
 from tests.kit.recording import Call, Removed, Synced, Written, record, why_not
 from tests.kit.seeding import PLAN
@@ -74,7 +74,7 @@ def outcome(cut: Cut, folder: Path) -> str:
             return "damaged"
         if not cut.acknowledged:
             return ""
-        if disagreement(connection):
+        if contradictions(connection):
             return "damaged"
         return "lost" if lost(connection, cut.acknowledged) else ""
     except sqlite3.DatabaseError:

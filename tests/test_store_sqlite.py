@@ -1,10 +1,8 @@
 """The writer, on real files."""
 
 import os
-import signal
 import sqlite3
 import stat
-import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +18,6 @@ from porteye_core.store.status import State, status
 from porteye_core.store.writer import Closing, Opening, Writer, listener_of
 from tests.conftest import PLAN
 from tests.kit.values import HOST, SECOND, endpoint, owned, process
-from tests.kit.waiting import until
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="modes and owners are POSIX")
 root = pytest.mark.skipif(
@@ -256,53 +253,6 @@ def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
         open_writer(tmp_path / "absent" / "x.db", HOST, 1),
     ):
         pass
-
-
-WRITES_FOR_EVER = """
-import sys
-from dataclasses import replace
-from pathlib import Path
-from porteye_core.model import Seen
-from porteye_core.store.sqlite import open_writer
-from porteye_core.store.writer import Closing, Opening
-from tests.conftest import PLAN
-from tests.kit.values import HOST, endpoint, owned, process
-with open_writer(Path(sys.argv[1]), HOST, 1) as writer:
-    writer.begin_watch(1, PLAN)
-    at = 1
-    while True:
-        at += 1
-        born = writer.record_changes(
-            at, [Opening(owned(endpoint(p), process()), at, Seen.POLL) for p in range(1, 20)])
-        writer.record_changes(at, closed=[Closing(each, at, Seen.POLL) for each in born])
-        print(at, flush=True)
-"""
-
-
-def test_a_killed_writer_loses_nothing_that_it_had_acknowledged(db: Path) -> None:
-    for _ in range(5):
-        process = subprocess.Popen(
-            [sys.executable, "-c", WRITES_FOR_EVER, str(db)], stdout=subprocess.PIPE, text=True
-        )
-        assert process.stdout is not None
-        for _ in range(20):
-            acknowledged = int(process.stdout.readline())
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        process.stdout.close()
-        until(lambda: lock.holder(db) is None, "the lock is free")
-        with open_reader(db) as reader:
-            assert reader.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
-            assert reader.execute("PRAGMA foreign_key_check").fetchall() == []
-            assert reader.execute("SELECT max(at) FROM event").fetchone()[0] >= acknowledged
-            broken = reader.execute(
-                "SELECT count(*) FROM listener l WHERE (closed_at IS NOT NULL) + 1 !="
-                " (SELECT count(*) FROM event e WHERE e.listener_id = l.id)"
-            ).fetchone()[0]
-            assert broken == 0
-        with open_writer(db, HOST, 1) as writer:
-            left = writer.open_listeners().values()
-            writer.record_changes(9, closed=[Closing(each, 10**9, Seen.GAP) for each in left])
 
 
 def test_the_limits_of_a_watch_are_kept(db: Path) -> None:

@@ -8,11 +8,7 @@ from porteye_core.model import Listener, Sample, Seen, Tick
 from porteye_core.store.writer import Closing, Opening, Writer
 from tests.kit.values import SECOND, endpoint, owned, process
 
-_OPENED, _OPEN_AT_MOST = 4, 12
-_BROKEN_LIVES = """
-SELECT count(*) FROM listener l WHERE (closed_at IS NOT NULL) + 1 !=
-    (SELECT count(*) FROM event e WHERE e.listener_id = l.id)
-"""
+_OPENED, _OPEN_AT_MOST = 3, 6
 
 
 def churn(writer: Writer, steps: Iterable[int], acknowledge: Callable[[str], None]) -> None:
@@ -21,9 +17,8 @@ def churn(writer: Writer, steps: Iterable[int], acknowledge: Callable[[str], Non
     alive: deque[Listener] = deque(writer.open_listeners().values())
     for step in steps:
         at = step * SECOND
-        seen = [
-            owned(endpoint(1 + (step + n) % 60_000), process(step, step)) for n in range(_OPENED)
-        ]
+        begun = process(step, step)
+        seen = [owned(endpoint(1 + (step + n) % 60_000), begun) for n in range(_OPENED)]
         gone = [alive.popleft() for _ in range(len(alive) - _OPEN_AT_MOST)]
         alive += writer.record_changes(
             at,
@@ -36,23 +31,6 @@ def churn(writer: Writer, steps: Iterable[int], acknowledge: Callable[[str], Non
         acknowledge(f"tick {at} 1\n")
 
 
-def damage(connection: sqlite3.Connection) -> str:
-    """What is wrong with the database as a file, empty if nothing is."""
-    try:
-        found = connection.execute("PRAGMA integrity_check").fetchone()[0]
-    except sqlite3.DatabaseError as err:
-        return str(err)
-    return "" if found == "ok" else str(found)
-
-
-def disagreement(connection: sqlite3.Connection) -> str:
-    """What its rows say against each other, empty if nothing."""
-    if orphans := connection.execute("PRAGMA foreign_key_check").fetchall():
-        return f"{len(orphans)} rows refer to none"
-    broken = connection.execute(_BROKEN_LIVES).fetchone()[0]
-    return f"{broken} lives without their events" if broken else ""
-
-
 def lost(connection: sqlite3.Connection, acknowledged: Iterable[str]) -> list[str]:
     """The lines of `churn` whose rows are not all there."""
     there = {
@@ -61,3 +39,43 @@ def lost(connection: sqlite3.Connection, acknowledged: Iterable[str]) -> list[st
         for at, count in connection.execute(f"SELECT at, count(*) FROM {table} GROUP BY at")
     }
     return [line for line in acknowledged if line not in there]
+
+
+def damage(connection: sqlite3.Connection) -> str:
+    """What SQLite finds wrong with the database, empty if nothing."""
+    try:
+        found = connection.execute("PRAGMA integrity_check").fetchone()[0]
+        orphans = connection.execute("PRAGMA foreign_key_check").fetchall()
+    except sqlite3.DatabaseError as err:
+        return str(err)
+    if orphans:
+        return f"{len(orphans)} rows refer to none"
+    return "" if found == "ok" else str(found)
+
+
+def contradictions(
+    connection: sqlite3.Connection, *, every_one_sampled: bool = True
+) -> list[tuple[object, ...]]:
+    """Where lives, events and what is counted of them do not say the same. every_one_sampled: each
+    beat had a sample of each listener, as that of `churn` has."""
+    statements = [*_CONTRADICTIONS, *([_BEATS] if every_one_sampled else [])]
+    found = [tuple(row) for each in statements for row in connection.execute(each)]
+    return found[:5]
+
+
+_LIVES = """
+SELECT id, opened_at, closed_at FROM listener EXCEPT
+SELECT listener_id, max(iif(kind = 'opened', at, NULL)), max(iif(kind = 'closed', at, NULL))
+FROM event GROUP BY listener_id
+"""
+_COUNTS = """
+SELECT resolution, sum(opened), sum(closed) FROM {} GROUP BY resolution
+HAVING sum(opened) <> (SELECT count(*) FROM event WHERE kind = 'opened')
+    OR sum(closed) <> (SELECT count(*) FROM event WHERE kind = 'closed')
+"""
+_BEATS = """
+SELECT bucket, sum(beats) FROM rollup WHERE resolution = 300
+    AND bucket = (SELECT max(bucket) FROM rollup WHERE resolution = 300) GROUP BY bucket
+HAVING sum(beats) <> (SELECT sum(listeners) FROM tick WHERE at >= bucket)
+"""
+_CONTRADICTIONS = (_LIVES, _COUNTS.format("turnover"), _COUNTS.format("activity"))
