@@ -248,7 +248,7 @@ def test_an_unknown_name_is_refused_in_a_sentence() -> None:
     assert refused.returncode == 2
     assert (
         refused.stderr
-        == "There is no benchmark speed; there are capture, snapshot, idle, seed, page.\n"
+        == "There is no benchmark speed; there are capture, snapshot, idle, seed, page, soak.\n"
     )
 
 
