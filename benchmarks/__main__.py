@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from typing import Protocol
 
-from benchmarks import capture, idle, machine, page, report, seed, snapshot, soak
+from benchmarks import capture, growth, idle, machine, page, report, seed, snapshot, soak
 
 
 class Benchmark(Protocol):
@@ -27,6 +27,7 @@ REGISTRY: dict[str, Benchmark] = {
     "seed": seed,
     "page": page,
     "soak": soak,
+    "growth": growth,
 }
 
 
