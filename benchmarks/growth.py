@@ -35,7 +35,7 @@ def add_flags(flags: argparse.ArgumentParser) -> None:
     flags.add_argument("--listeners", type=int, default=200, help="that stand all the time")
     flags.add_argument("--events", type=int, default=2000, help="a day")
     flags.add_argument("--keep-samples", type=float, default=7, help="days")
-    flags.add_argument("--peer-hours", type=float, default=2, help="the peer takes 28 GB a day")
+    flags.add_argument("--peer-hours", type=float, default=2, help="it writes some 10 GB a day")
     flags.add_argument("--seed", type=int, default=1, help="the same seed, the same days")
     flags.add_argument("--folder", type=Path, default=Path("/var/tmp"), help="on a real disk")
 
