@@ -36,7 +36,9 @@ def test_visitors_come_hold_listeners_and_go() -> None:
 
     with loads.visitors(processes=3, listeners=2, seconds=1) as visits:
         until(lambda: len(listening()) == 3, "three hold two listeners each")
-        until(lambda: listening() and len(names) >= 6, "others have come")
+        first = set(names)
+        until(lambda: not first & set(listening()), "those have gone")
+        until(lambda: len(listening()) == 3, "others have come")
     assert visits.came >= 6
     assert all(name.startswith("visitor-") for name in names.values())
     assert not any(map(psutil.pid_exists, names))
