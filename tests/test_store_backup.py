@@ -186,7 +186,7 @@ def test_a_changed_letter_passes_the_check_as_the_document_says(
 def test_a_full_disk_is_said_and_leaves_nothing(seeded: Instant, tmp_path: Path) -> None:
     small = tmp_path / "small"
     small.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "none", str(small)]
+    mount = ["mount", "-t", "tmpfs", "-o", "size=32k", "none", str(small)]
     if subprocess.run(mount, check=False).returncode:
         pytest.skip("this machine lets nobody mount")
     try:
