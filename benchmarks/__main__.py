@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from typing import Protocol
 
-from benchmarks import capture, idle, machine, page, report, seed, snapshot
+from benchmarks import capture, growth, idle, machine, page, report, seed, snapshot, soak
 
 
 class Benchmark(Protocol):
@@ -26,6 +26,8 @@ REGISTRY: dict[str, Benchmark] = {
     "idle": idle,
     "seed": seed,
     "page": page,
+    "soak": soak,
+    "growth": growth,
 }
 
 

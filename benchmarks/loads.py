@@ -65,3 +65,20 @@ def churn(rate: float) -> Iterator[Churn]:
         load.tell_to_end()
         done = load.answer()
         result.opened, result.rate = done["opened"], done["opened"] / done["seconds"]
+
+
+class Visits:
+    """Processes that come and go; `came` is known after the block."""
+
+    came = 0
+
+
+@contextmanager
+def visitors(processes: int, listeners: int, seconds: float) -> Iterator[Visits]:
+    """So many processes at a time, each there for so long with so many listeners."""
+    result = Visits()
+    with worker("load.visitors_process", processes, listeners, seconds) as load:
+        load.answer()
+        yield result
+        load.tell_to_end()
+        result.came = load.answer()["came"]

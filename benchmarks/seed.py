@@ -82,6 +82,7 @@ def seed(db: Path, scale: Scale, now: int | None = None) -> None:
     create_private(db)
     with closing(sqlite3.connect(db, isolation_level=None)) as connection:
         connection.executescript(
+            f"PRAGMA page_size = {migrations.PAGE_SIZE};"
             "PRAGMA auto_vacuum = INCREMENTAL;"
             f"PRAGMA application_id = {migrations.APPLICATION_ID};"
             # Nothing that is made here is worth a sync: what fails is made again.

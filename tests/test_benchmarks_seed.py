@@ -12,6 +12,7 @@ from benchmarks import __main__ as command
 from benchmarks.seed import seed
 from benchmarks.seeding.scale import DAY, Scale
 from porteye_core.model import Filters
+from porteye_core.store import migrations
 from porteye_core.store.frames import events, listeners
 from porteye_core.store.reader import open_reader
 from porteye_core.store.status import gaps
@@ -41,6 +42,7 @@ def test_it_is_whole_and_of_the_size_that_was_asked_for(connection: sqlite3.Conn
     assert ask(connection, "PRAGMA integrity_check") == [("ok",)]
     assert ask(connection, "PRAGMA foreign_key_check") == []
     assert ask(connection, "PRAGMA auto_vacuum") == [(2,)]
+    assert ask(connection, "PRAGMA page_size") == [(migrations.PAGE_SIZE,)]
     assert ask(connection, "SELECT count(*) FROM event") == [(4000,)]
     assert ask(connection, "SELECT count(*) FROM listener WHERE closed_at IS NULL") == [(40,)]
 

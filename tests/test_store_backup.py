@@ -16,6 +16,7 @@ from porteye_core.errors import StoreError, StoreMissing, StoreNewer
 from porteye_core.model import Seen
 from porteye_core.store import backup
 from porteye_core.store.backup import back_up
+from porteye_core.store.migrations import PAGE_SIZE
 from porteye_core.store.writer import Opening, Writer
 from tests.kit.opener import Opener
 from tests.kit.seeding import Instant
@@ -155,8 +156,9 @@ def test_damage_that_the_check_finds_leaves_no_copy(abandoned: Instant, copy: Pa
     _change(abandoned.db, "PRAGMA wal_checkpoint(TRUNCATE)")
     whole = abandoned.db.read_bytes()
     (page,) = rows(abandoned.db, "SELECT rootpage FROM sqlite_master WHERE name = 'event_at'")[0]
-    begin = (int(str(page)) - 1) * 4096
-    abandoned.db.write_bytes(whole[:begin] + b"\0" * 4096 + whole[begin + 4096 :])
+    begin = (int(str(page)) - 1) * PAGE_SIZE
+    end = begin + PAGE_SIZE
+    abandoned.db.write_bytes(whole[:begin] + bytes(PAGE_SIZE) + whole[end:])
     with pytest.raises(StoreError, match="did not pass its check"):
         back_up(abandoned.db, copy)
     assert names(copy.parent) == []
@@ -183,7 +185,7 @@ def test_a_changed_letter_passes_the_check_as_the_document_says(
 @posix
 @root
 def test_a_full_disk_is_said_and_leaves_nothing(seeded: Instant, tmp_path: Path) -> None:
-    with small_disk(tmp_path, "64k") as small:
+    with small_disk(tmp_path, "32k") as small:
         with pytest.raises(StoreError, match=r"disk is full|No space left"):
             back_up(seeded.db, small / "x.db")
         assert names(small) == []

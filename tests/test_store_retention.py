@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from porteye_core.model import Keep, Listener, Owned, Sample, Seen, Tick
+from porteye_core.store.migrations import PAGE_SIZE
 from porteye_core.store.reader import open_reader
 from porteye_core.store.sqlite import open_writer
 from porteye_core.store.status import gaps, status
@@ -227,11 +228,11 @@ def test_a_size_drops_the_oldest_samples_first_then_rollups_then_events(
         caplog.at_level(logging.WARNING, "porteye"),
         ten_days(db, Keep(size=size), text=40_000) as scene,
     ):
-        assert scene.number("PRAGMA page_count") * 4096 > size
+        assert scene.number("PRAGMA page_count") * PAGE_SIZE > size
         still_open = scene.writer.open_listeners()
         scene.drop()
         scene.assert_whole()
-        assert scene.number("PRAGMA page_count") * 4096 <= size
+        assert scene.number("PRAGMA page_count") * PAGE_SIZE <= size
         assert scene.writer.open_listeners() == still_open
         dropped = scene.column("SELECT kind FROM dropped WHERE reason = 'size' ORDER BY kind")
         assert dropped == ["events", "rollups", "samples"]
@@ -268,7 +269,7 @@ def test_a_size_that_samples_alone_bring_about_costs_no_events(db: Path) -> None
             )
         connection.execute("COMMIT")
         scene.drop()
-        assert scene.number("PRAGMA page_count") * 4096 <= 10_000_000
+        assert scene.number("PRAGMA page_count") * PAGE_SIZE <= 10_000_000
         assert scene.number("SELECT count(*) FROM event") == number
         assert scene.column("SELECT kind FROM dropped") == ["samples"]
 

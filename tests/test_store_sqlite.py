@@ -102,12 +102,13 @@ def test_a_new_database_gives_freed_space_back_and_knows_itself(db: Path, writer
     with open_reader(db) as reader:
         pragmas = {
             name: reader.execute(f"PRAGMA {name}").fetchone()[0]
-            for name in ("auto_vacuum", "application_id", "journal_mode")
+            for name in ("auto_vacuum", "application_id", "journal_mode", "page_size")
         }
     assert pragmas == {
         "auto_vacuum": 2,
         "application_id": migrations.APPLICATION_ID,
         "journal_mode": "wal",
+        "page_size": migrations.PAGE_SIZE,
     }
 
 

@@ -272,10 +272,11 @@ def test_a_database_that_was_damaged_meanwhile_is_set_aside_at_the_start(
 def test_a_cut_off_watch_has_its_file_checked(db: Path) -> None:
     with watch(db) as scene:
         scene.see(200)
-        [[root_page]] = scene.rows("SELECT rootpage FROM sqlite_schema WHERE name = 'event_port'")
+        [[page]] = scene.rows("SELECT rootpage FROM sqlite_schema WHERE name = 'event_port'")
+        [[size]] = scene.rows("PRAGMA page_size")
     with db.open("r+b") as file:
-        file.seek((int(str(root_page)) - 1) * 4096)
-        file.write(bytes(4096))
+        file.seek((int(str(page)) - 1) * int(str(size)))
+        file.write(bytes(int(str(size))))
     with watch(db) as scene:
         scene.see()
         assert scene.limits == ["set_aside"]

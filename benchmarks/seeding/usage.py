@@ -13,7 +13,7 @@ LASTING = 10 * MINUTE  # a shorter life has little to roll up
 _KEEP_ALIVE = 30  # beats: five minutes
 _MISSED = 30 * SECOND
 # How much of its time a listener is idle, changes now and then, or always.
-_CHANGES = ((0.65, 0.0), (0.25, 0.1), (0.1, 0.6))
+CHANGES = ((0.65, 0.0), (0.25, 0.1), (0.1, 0.6))
 _ROLLUPS = ((300, 7 * DAY), (3600, None))
 
 
@@ -48,12 +48,12 @@ def write_samples(
     rng: np.random.Generator,
 ) -> None:
     """Store the samples of these open listeners: one where a value moved, and every 5 minutes."""
-    kinds = rng.choice(len(_CHANGES), len(listeners), p=[share for share, _ in _CHANGES])
+    kinds = rng.choice(len(CHANGES), len(listeners), p=[share for share, _ in CHANGES])
     tick_ids, sampled = [], []
     for listener, begun, kind in zip(listeners.tolist(), opened.tolist(), kinds, strict=True):
         first = int(np.searchsorted(ticks, begun))
         beats = np.arange(first, len(ticks), dtype=np.int64)
-        moved = rng.random(len(beats)) < _CHANGES[kind][1]
+        moved = rng.random(len(beats)) < CHANGES[kind][1]
         kept = beats[moved | ((beats - first) % _KEEP_ALIVE == 0)]
         tick_ids.append(kept + 1)
         sampled.append(np.full(len(kept), listener, dtype=np.int64))

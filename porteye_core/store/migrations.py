@@ -12,6 +12,8 @@ from porteye_core.errors import StoreNewer, StoreOlder
 from porteye_core.store.trouble import translated
 
 APPLICATION_ID = 0x50457965  # "PEye"
+# A beat changes a few rows in each of many pages: with SQLite's 4096 it wrote half as much again.
+PAGE_SIZE = 2048
 
 _FIRST = """
 CREATE TABLE host (

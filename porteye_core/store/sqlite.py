@@ -17,7 +17,8 @@ from porteye_core.store.writer import Writer
 
 _OLDEST_SQLITE = (3, 37, 0)  # the first with STRICT tables
 _NEW_FILE = f"""
-PRAGMA auto_vacuum = INCREMENTAL; -- first, or it is silently off
+PRAGMA page_size = {migrations.PAGE_SIZE}; -- before auto_vacuum, or it is silently ignored
+PRAGMA auto_vacuum = INCREMENTAL; -- before any table, or it is silently off
 PRAGMA application_id = {migrations.APPLICATION_ID};
 PRAGMA journal_mode = WAL;
 """
@@ -26,7 +27,7 @@ _EVERY_TIME = """
 PRAGMA synchronous = FULL;
 PRAGMA foreign_keys = ON;
 PRAGMA busy_timeout = 1000;
-PRAGMA wal_autocheckpoint = 4000;
+PRAGMA wal_autocheckpoint = 8000;
 PRAGMA journal_size_limit = 67108864;
 PRAGMA cache_size = -2000;
 PRAGMA trusted_schema = OFF;

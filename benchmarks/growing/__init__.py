@@ -1,0 +1,1 @@
+"""Simulated days of a machine, and the stores that they are written to."""
