@@ -13,10 +13,10 @@ import pytest
 
 from porteye_core.store.sqlite import open_writer
 from tests.kit.opener import Opener
+from tests.kit.rig import A, B, Rig, ScriptedClock
 from tests.kit.service import monitor, rows
 from tests.kit.values import HOST, SECOND
 from tests.kit.waiting import until
-from tests.test_monitor import A, B, Rig, ScriptedClock
 
 HOUR, DAY, TEN_YEARS = 3600, 86_400, 3652 * 86_400
 EVENTS = "SELECT kind FROM event WHERE port = ? ORDER BY id"

@@ -12,9 +12,9 @@ import pytest
 from porteye_core.model import Depth, Socket
 from porteye_core.sources.portable import Portable
 from porteye_core.store.sqlite import open_writer
+from tests.kit.rig import READER, Rig, ScriptedClock
 from tests.kit.values import HOST, SECOND
 from tests.kit.waiting import until
-from tests.test_monitor import READER, Rig, ScriptedClock
 
 if sys.platform != "linux":
     pytest.skip("pids are chosen through Linux's ns_last_pid", allow_module_level=True)
