@@ -38,7 +38,7 @@ class FootprintMeter:
     def _rss(self) -> int | None:
         try:
             return int(self._process.memory_info().rss)
-        except psutil.Error:
+        except (psutil.Error, OSError):  # no descriptor was left, which is no error of psutil's
             return None
 
     def _size(self) -> int | None:

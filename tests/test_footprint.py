@@ -1,9 +1,11 @@
 """What the monitor says of itself, of this process."""
 
+import sys
 import time
 from pathlib import Path
 
 import psutil
+import pytest
 
 from porteye_core.footprint import FootprintMeter
 from porteye_core.store.writer import Writer
@@ -43,3 +45,18 @@ def test_a_database_without_a_log_is_as_large_as_it_is(tmp_path: Path) -> None:
     assert FootprintMeter(file).measure().size is None
     file.write_bytes(b"12345")
     assert FootprintMeter(file).measure().size == 5
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is read from a file on Linux alone")
+def test_memory_that_cannot_be_read_for_want_of_descriptors_is_not_known(db: Path) -> None:
+    import resource  # noqa: PLC0415 - Windows has none
+
+    meter = FootprintMeter(db)
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, limits[1]))
+    try:
+        found = meter.measure()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert found.rss is None
+    assert found.cpu is not None
