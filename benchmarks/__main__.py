@@ -6,7 +6,8 @@ import sys
 from collections.abc import Sequence
 from typing import Protocol
 
-from benchmarks import capture, idle, machine, page, report, seed, snapshot
+from benchmarks import capture, idle, machine, page, report, seed, snapshot, soak
+from benchmarks.history import benchmark as history
 
 
 class Benchmark(Protocol):
@@ -26,6 +27,8 @@ REGISTRY: dict[str, Benchmark] = {
     "idle": idle,
     "seed": seed,
     "page": page,
+    "history": history,
+    "soak": soak,
 }
 
 
