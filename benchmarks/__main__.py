@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from typing import Protocol
 
-from benchmarks import capture, growth, idle, machine, page, report, seed, snapshot, soak
+from benchmarks import capture, growth, idle, machine, page, report, retention, seed, snapshot, soak
 from benchmarks.history import benchmark as history
 
 
@@ -28,6 +28,7 @@ REGISTRY: dict[str, Benchmark] = {
     "seed": seed,
     "page": page,
     "history": history,
+    "retention": retention,
     "growth": growth,
     "soak": soak,
 }

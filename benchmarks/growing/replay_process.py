@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchmarks.growing import days
 from benchmarks.load.forking import say
-from porteye_core.model import DEFAULT_KEEP, Seen, Tick, WatchPlan
+from porteye_core.model import DEFAULT_KEEP, Owned, Seen, Tick, WatchPlan
 from porteye_core.store.host import Host
 from porteye_core.store.sqlite import open_writer
 from porteye_core.store.writer import Closing, Opening
@@ -86,7 +86,7 @@ def by_rows(db: Path, length: float, listeners: int, events: int) -> None:
             connection.execute("COMMIT")
 
 
-def _texts(place: days.Owned) -> tuple[str, str]:
+def _texts(place: Owned) -> tuple[str, str]:
     assert place.owner is not None
     return place.owner.program.name, place.owner.program.cmdline
 

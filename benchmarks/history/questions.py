@@ -20,7 +20,7 @@ from porteye_core.ui.buckets import buckets
 
 HOUR, DAY = 3_600_000_000, 86_400_000_000
 _BUSY_PORT, _ABSENT = 8000, "no-such-program"
-_MOST_ROWS, _FEW = 50, 20  # ports of a timeline, and the lives that are drawn one by one
+_MOST_ROWS, _CROWDED = 50, 20  # ports of a timeline, and those with too many lives to draw
 
 Ask = Callable[[sqlite3.Connection], Any]
 
@@ -180,14 +180,18 @@ def _timelines(connection: sqlite3.Connection, month: Filters, now: int) -> Iter
     }.items():
         edges = buckets(since, now, zone, by_port=name != "all").edges
         by_port = buckets(since, now, zone, by_port=True).edges
-        found = ports.busiest(connection, filters, since, now).head(_MOST_ROWS)
-        rows = [(int(p), q) for p, q in zip(found["port"], found["protocol"], strict=True)]
-        few = [row for row, count in zip(rows, found["lives"], strict=True) if count < _FEW]
+        rows = _rows(connection, filters)
         asks: dict[str, Ask] = {
             "counts per bucket": partial(activity.turnover, filters=filters, edges=edges),
             "busiest ports": partial(ports.busiest, filters=filters, since=since, until=now),
             "heat map": partial(activity.by_port, filters=filters, ports=rows, edges=by_port),
-            "lives": partial(lives, filters=filters, since=since, until=now, ports=few),
+            "lives": partial(lives, filters=filters, since=since, until=now, ports=rows[_CROWDED:]),
         }
         for what, ask in asks.items():
             yield Asked(f"timeline, 30 days, {name}: {what}", ask)
+
+
+def _rows(connection: sqlite3.Connection, filters: Filters) -> list[tuple[int, str]]:
+    """The ports of a timeline, those of the newest events: the busiest would take too long."""
+    newest = search.newest(connection, replace(filters, limit=5000))
+    return list(dict.fromkeys((row["port"], row["protocol"]) for row in newest))[:_MOST_ROWS]
