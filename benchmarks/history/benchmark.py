@@ -82,7 +82,7 @@ def _database(options: argparse.Namespace) -> Iterator[Path]:
 
 
 def timed(db: Path, question: Asked, rounds: int, *, plain: bool = True) -> Timed:
-    """Ask it so often, each time on a new connection as page and API do, or until it is given up."""
+    """Ask it so often, each time on a new connection, or until it is given up."""
     took, worked = list[float](), list[float]()
     answer: Any = None
     try:

@@ -37,7 +37,9 @@ class Asked:
 
 def asked(connection: sqlite3.Connection, db: Path) -> list[Asked]:
     """All of them, for a database whose history has events."""
-    now, newest = connection.execute("SELECT max(at), max(id) FROM event").fetchone()
+    now, newest = connection.execute(
+        "SELECT (SELECT max(at) FROM event), (SELECT max(id) FROM event)"
+    ).fetchone()
     rare_port, rare_word = _rare(connection)
     month = Filters(since=now - 30 * DAY, until=now)
     return [
@@ -50,10 +52,11 @@ def asked(connection: sqlite3.Connection, db: Path) -> list[Asked]:
 
 
 def _rare(connection: sqlite3.Connection) -> tuple[int, str]:
-    """The port and the command line of an early life: few have them again."""
+    """The port and the command line of the latest event of the program that was named last."""
     port, line = connection.execute(
-        "SELECT l.port, g.cmdline FROM listener l JOIN program g ON g.id = l.program_id"
-        " WHERE l.closed_at IS NOT NULL AND g.cmdline != '' ORDER BY g.id DESC LIMIT 1"
+        "SELECT e.port, g.cmdline FROM program g JOIN event e ON e.id ="
+        " (SELECT max(id) FROM event WHERE program_id = g.id)"
+        " WHERE g.cmdline != '' ORDER BY g.id DESC LIMIT 1"
     ).fetchone()
     return port, line
 
@@ -150,7 +153,7 @@ def _numbers(table: Any) -> list[tuple[int]]:
 def _stories(connection: sqlite3.Connection, now: int, rare_word: str) -> Iterator[Asked]:
     """A listener's life, and who holds what."""
     number = connection.execute(
-        "SELECT max(listener_id) FROM event WHERE port = ?", (_BUSY_PORT,)
+        "SELECT listener_id FROM event WHERE port = ? ORDER BY id DESC LIMIT 1", (_BUSY_PORT,)
     ).fetchone()[0]
 
     def told(asking: sqlite3.Connection) -> Any:
