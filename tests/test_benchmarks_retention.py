@@ -34,12 +34,15 @@ def test_every_step_is_timed_until_the_old_lives_are_gone(db: Path) -> None:
     assert count(db, old) > 0
     found = dropped(db, Keep(samples=DAY, events=5 * DAY), most=1000)
     assert len(found.steps) > 3
+    assert found.ended
     assert count(db, old) == 0
     assert count(db, "listener") > 0
 
 
 def test_a_limit_of_steps_ends_it_before(db: Path) -> None:
-    assert len(dropped(db, Keep(samples=DAY, events=5 * DAY), most=2).steps) <= 2
+    found = dropped(db, Keep(samples=DAY, events=5 * DAY), most=2)
+    assert len(found.steps) <= 2
+    assert not found.ended
     assert count(db, "event") > 3000
 
 
