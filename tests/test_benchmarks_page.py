@@ -48,5 +48,5 @@ def test_a_view_that_fails_is_said_and_not_timed(
 ) -> None:
     (tmp_path / "streamlit_app.py").write_text("raise ValueError('nothing to see')")
     monkeypatch.setattr(page, "PROJECT", tmp_path)
-    with pytest.raises(RuntimeError, match=r"^The view now failed: nothing to see$"):
+    with pytest.raises(RuntimeError, match=r"^The view now failed: "):
         rerun(db, "now", "24h", rounds=1)
