@@ -6,7 +6,8 @@ import sys
 from collections.abc import Sequence
 from typing import Protocol
 
-from benchmarks import capture, growth, idle, machine, page, report, seed, snapshot, soak
+from benchmarks import capture, growth, idle, machine, page, report, retention, seed, snapshot, soak
+from benchmarks.history import benchmark as history
 
 
 class Benchmark(Protocol):
@@ -26,8 +27,10 @@ REGISTRY: dict[str, Benchmark] = {
     "idle": idle,
     "seed": seed,
     "page": page,
-    "soak": soak,
+    "history": history,
+    "retention": retention,
     "growth": growth,
+    "soak": soak,
 }
 
 

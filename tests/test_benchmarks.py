@@ -246,7 +246,7 @@ def test_without_a_name_the_names_are_listed() -> None:
 def test_an_unknown_name_is_refused_in_a_sentence() -> None:
     refused = run("speed")
     assert refused.returncode == 2
-    names = "capture, snapshot, idle, seed, page, soak, growth"
+    names = ", ".join(command.REGISTRY)
     assert refused.stderr == f"There is no benchmark speed; there are {names}.\n"
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from porteye_core.model import Filters, Listener, Protocol, Seen, Tick, WatchPlan
-from porteye_core.store.frames import activity, lives, ports
+from porteye_core.store.frames import activity, changes, lives, ports
 from porteye_core.store.frames.pieces import ACTIVITY, TURNOVER, fitting, pieces
 from porteye_core.store.reader import open_reader
 from porteye_core.store.sqlite import open_writer
@@ -114,6 +114,7 @@ FILTERS = [
     Filters(process="nginx"),
     Filters(protocol=Protocol.UDP),
     Filters(ports=((53, 80), (8001, 8001))),
+    Filters(ports=((53, 53),)),
 ]
 RANGES = [
     (BEGIN - DAY, BEGIN + DAYS * DAY),
@@ -180,6 +181,25 @@ def test_ports_cells_and_lives_equal_those_counted_one_by_one(
     assert sorted(zip(drawn["port"], drawn["opened_at"].astype("int64"), strict=True)) == sorted(
         (life.port, life.opened) for life in overlapping
     )
+
+
+@pytest.mark.parametrize(
+    ("filters", "only"),
+    [
+        pytest.param(Filters(ports=((53, 80),)), None, id="filtered"),
+        pytest.param(Filters(process="nginx"), [53, 8000], id="drawn"),
+    ],
+)
+def test_of_some_ports_no_other_is_read_where_they_are_counted(
+    history: History, filters: Filters, only: list[int] | None
+) -> None:
+    asked = changes.changes_by_port(filters, BEGIN, BEGIN + DAYS * DAY, [], only)
+    with open_reader(history.db) as reader:
+        plan = reader.execute(f"EXPLAIN QUERY PLAN {asked.sql}", asked.parameters)
+        steps = [str(step["detail"]) for step in plan]
+    counted = [step for step in steps if step.startswith("SEARCH a ")]
+    assert counted
+    assert all("bucket=? AND port" in step for step in counted), counted
 
 
 @pytest.mark.parametrize(("since", "until"), RANGES[1:])

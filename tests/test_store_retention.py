@@ -299,6 +299,21 @@ def test_a_round_is_many_small_steps_a_second_apart(db: Path) -> None:
         assert database_of(scene.writer)._connection.total_changes == once
 
 
+def test_during_a_round_the_log_is_written_back_in_small_parts(db: Path) -> None:
+    with ten_days(db, Keep(samples=2 * DAY, events=2 * DAY), text=4000) as scene:
+        connection, log, sizes = (
+            database_of(scene.writer)._connection,
+            Path(f"{db}-wal"),
+            list[int](),
+        )
+        usual = connection.execute("PRAGMA wal_autocheckpoint").fetchone()[0]
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        scene.drop(between=lambda: sizes.append(log.stat().st_size))
+        assert max(sizes) < 1000 * 4096
+        assert sizes.count(max(sizes)) > 1  # it was begun anew, and filled again
+        assert connection.execute("PRAGMA wal_autocheckpoint").fetchone()[0] == usual
+
+
 def test_a_round_that_fails_is_said_and_tried_again(
     db: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

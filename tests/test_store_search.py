@@ -13,6 +13,7 @@ from benchmarks.seed import seed
 from benchmarks.seeding.scale import DAY, HOUR, Scale
 from porteye_core.model import Filters, Protocol
 from porteye_core.store import search
+from porteye_core.store import wanted as wanted_places
 from porteye_core.store.frames import totals
 from porteye_core.store.order import Order
 from porteye_core.store.reader import open_reader
@@ -88,6 +89,7 @@ def test_it_finds_what_reading_all_of_them_finds(
 ) -> None:
     for constant in ("_FIRST_LOOK", "_SECOND_LOOK", "_SECOND_LOOK_PROTOCOL"):
         monkeypatch.setattr(search, constant, look)
+    monkeypatch.setattr(wanted_places, "_FEW_EVENTS", look)
     draws = random.Random(look)
     ports = [port for (port,) in reader.execute("SELECT DISTINCT port FROM event")]
     some = 0
@@ -99,6 +101,35 @@ def test_it_finds_what_reading_all_of_them_finds(
         assert found == wanted, (filters, before)
         some += bool(wanted)
     assert some > 40
+
+
+@pytest.mark.parametrize(
+    "rare",
+    [
+        pytest.param(Filters(ports=((54321, 54321),), process="e"), id="port"),
+        pytest.param(Filters(ports=((1, 65535),), process="only once"), id="program"),
+    ],
+)
+def test_what_is_rare_is_read_and_not_sought_hour_by_hour(
+    rare: Filters, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search, "_FIRST_LOOK", 2)
+    monkeypatch.setattr(search, "_SECOND_LOOK", 2)
+    db = tmp_path / "seeded.db"
+    seed(db, Scale(days=DAYS, listeners=30, events=3000, sample_days=0.05), NOW)
+    with closing(sqlite3.connect(db)) as connection:
+        connection.execute("UPDATE event SET port = 54321 WHERE id IN (7, 8, 2000)")
+        connection.execute(
+            "UPDATE program SET cmdline = 'e only once' WHERE id ="
+            " (SELECT program_id FROM event WHERE id = 7)"
+        )
+        connection.commit()
+    asked = list[str]()
+    with open_reader(db) as reader:
+        wanted = [tuple(row) for row in reader.execute(*plain_history(rare))]
+        reader.set_trace_callback(asked.append)
+        assert [tuple(row) for row in search.newest(reader, rare)] == wanted != []
+    assert not [statement for statement in asked if "FROM activity" in statement]
 
 
 def test_events_are_counted_as_reading_all_of_them_counts(reader: sqlite3.Connection) -> None:

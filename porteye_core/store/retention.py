@@ -25,6 +25,9 @@ _STRIDE: dict[Kind, int] = {"samples": _HOUR, "rollups": 24 * _HOUR, "events": 2
 # Dropped down to this share of the limit, for else each hour would drop one more.
 _GOAL = 0.9
 _FREE = 0.05  # and this share of it may be free pages
+# A step that happens to fill the log also writes it back: of 4,000 pages all over a large file that
+# takes several times as long as the step's own work. Between rounds fewer, larger parts write less.
+_LOG_PAGES = 500
 # Free pages that stay in the file: a few hours' rows go into them again.
 _SLACK = 1024
 _OLDEST: dict[Kind, str] = {
@@ -46,6 +49,7 @@ class Retention:
         self._identities = identities
         self._dropping = Dropping(connection)
         self._vacuum = Pace(first=100, least=20, most=5000)
+        self._usual_log_pages = self._number("PRAGMA wal_autocheckpoint")
         self._round: Steps | None = None
         self._due: int | None = None  # elapsed
         self._rested = 0
@@ -63,20 +67,29 @@ class Retention:
             if elapsed < self._due and (self._stuck or not self._is_too_large()):
                 return
             self._round, self._due = self._steps(now), elapsed + _EVERY
+            self._write_log_back_every(_LOG_PAGES)
         self._rested = elapsed + _REST
         try:
             next(self._round)
         except StopIteration:
-            self._round = None
+            self._end_round()
         except (StoreError, sqlite3.Error) as err:
-            self._round = None
+            self._end_round()
             if isinstance(error := _of_the_store(err), StoreDamaged):
                 raise error from err
             self._say("failed", f"Old records could not be dropped, and are next hour: {err}")
 
     def distrust(self, elapsed: int) -> None:
         """The clock was set: drop nothing by it for a while."""
-        self._round, self._due = None, elapsed + _DISTRUST
+        self._end_round()
+        self._due = elapsed + _DISTRUST
+
+    def _end_round(self) -> None:
+        self._round = None
+        self._write_log_back_every(self._usual_log_pages)
+
+    def _write_log_back_every(self, pages: int) -> None:
+        self._connection.execute(f"PRAGMA wal_autocheckpoint = {pages}")
 
     def _steps(self, now: int) -> Steps:
         keep = self._keep

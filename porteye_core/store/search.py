@@ -1,8 +1,8 @@
 """The newest events that filters let through, found in milliseconds among millions.
 
 A common word, a wide range of ports: the newest events have enough of them. A rare one has few
-events, and the indexes of event name them. What is rare only together, a port and a program, is
-sought in the hours in which activity has counted it.
+events, and the indexes of event name them, whatever else is wanted. What is rare only together, a
+port and a program, is sought in the hours in which activity has counted it.
 """
 
 import heapq

@@ -8,9 +8,12 @@ from typing import Any, NamedTuple
 from porteye_core.model import Filters
 from porteye_core.store.queries import Question, process_condition
 
+# As many events are read in a few milliseconds; less than looking into the hours of a month takes.
+_FEW_EVENTS = 5_000
+
 
 class Keys(NamedTuple):
-    """An indexed column of event, and the values of it that have all that is wanted."""
+    """An indexed column of event, and the values of it of which all that is wanted has one."""
 
     column: str
     values: list[int]
@@ -40,9 +43,20 @@ class Wanted:
         if self.ports is None:
             return None if self.programs is None else Keys("e.program_id", self.programs)
         ports = sorted({low for low, high in self.ports if low == high})
-        if self.programs is None and all(low == high for low, high in self.ports):
-            return Keys("e.port", ports)
-        return None
+        single = Keys("e.port", ports) if all(low == high for low, high in self.ports) else None
+        if self.programs is None:
+            return single
+        named = Keys("e.program_id", self.programs)
+        return next((keys for keys in (single, named) if keys and self._is_rare(keys)), None)
+
+    def _is_rare(self, keys: Keys) -> bool:
+        """Whether so few events have these keys that it is no matter how many have the rest."""
+        (found,) = self._connection.execute(
+            f"SELECT count(*) FROM (SELECT 1 FROM json_each(?) j CROSS JOIN event e"
+            f" ON {keys.column} = j.value LIMIT ?)",
+            (json.dumps(keys.values), _FEW_EVENTS + 1),
+        ).fetchone()
+        return int(found) <= _FEW_EVENTS
 
     @property
     def is_indexed(self) -> bool:

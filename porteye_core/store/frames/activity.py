@@ -59,14 +59,14 @@ def by_port(
     any: `bucket` is the place of its first edge."""
     since, until = _bounds(filters)
     wanted = {pair: place for place, pair in enumerate(ports)}
-    numbers = ",".join(dict.fromkeys(str(int(port)) for port, _ in ports))
-    found = changes.changes_by_port(filters, since, until, edges)
+    numbers = list(dict.fromkeys(int(port) for port, _ in ports))
+    found = changes.changes_by_port(filters, since, until, edges, numbers)
     grain = _grain(edges)
     rows = [
         (wanted[port, protocol], *counts)
         for port, protocol, *counts in connection.execute(
             "SELECT port, protocol, (at - ?) / ? AS place, sum(opened), sum(closed)"
-            f" FROM ({found.sql}) WHERE +port IN ({numbers}) GROUP BY port, protocol, place",
+            f" FROM ({found.sql}) GROUP BY port, protocol, place",
             (edges[0], grain, *found.parameters),
         )
         if (port, protocol) in wanted

@@ -1,5 +1,6 @@
 """What opened and closed in a range, as SQL over the tables that count ahead and the events."""
 
+import json
 from typing import Any
 
 from porteye_core.model import Filters
@@ -24,9 +25,14 @@ def changes(filters: Filters, since: int, until: int, edges: list[int]) -> Quest
     return _union([_turnover(each) if each.resolution else _events(each) for each in parts])
 
 
-def changes_by_port(filters: Filters, since: int, until: int, edges: list[int]) -> Question:
-    """The same with `port`, `protocol` and `program_id`, which is 0 where it is not known."""
-    return _union(_parts_by_port(filters, since, until, fitting(ACTIVITY, edges)))
+def changes_by_port(
+    filters: Filters, since: int, until: int, edges: list[int], ports: list[int] | None = None
+) -> Question:
+    """The same with `port`, `protocol` and `program_id`, which is 0 where it is not known; only of
+    these ports if they are given."""
+    of_these = "" if ports is None else f" WHERE +port IN ({','.join(map(str, ports))})"
+    found = _union(_parts_by_port(filters, since, until, fitting(ACTIVITY, edges), ports))
+    return Question(f"SELECT * FROM ({found.sql}){of_these}", found.parameters)
 
 
 def totals_by_port(filters: Filters, since: int, until: int) -> Question:
@@ -72,10 +78,14 @@ def standing(filters: Filters, moment: int, columns: str = "l.id, l.port, l.prot
 
 
 def _parts_by_port(
-    filters: Filters, since: int, until: int, resolutions: tuple[int, ...]
+    filters: Filters,
+    since: int,
+    until: int,
+    resolutions: tuple[int, ...],
+    ports: list[int] | None = None,
 ) -> list[Question]:
     return [
-        _activity(filters, each) if each.resolution else _events_by_port(filters, each)
+        _activity(filters, each, ports) if each.resolution else _events_by_port(filters, each)
         for each in pieces(since, until + 1, resolutions)
     ]
 
@@ -96,13 +106,23 @@ def _events(piece: Piece) -> Question:
     )
 
 
-def _activity(filters: Filters, piece: Piece) -> Question:
+def _activity(filters: Filters, piece: Piece, ports: list[int] | None) -> Question:
     where, parameters = matching(filters, "a.port", "a.program_id", "a.protocol")
+    columns = "a.bucket AS at, a.port, a.protocol, a.program_id, a.opened, a.closed"
+    if ports is not None:
+        where += f" AND a.port IN ({','.join(map(str, ports))})"
+    elif not filters.ports:
+        return Question(
+            f"SELECT {columns} FROM activity a"
+            f" WHERE a.resolution = ? AND a.bucket >= ? AND a.bucket < ? AND {where}",
+            (piece.resolution, piece.since, piece.until, *parameters),
+        )
+    # Bucket by bucket: so ports are sought in each, and not every port is read.
+    buckets = json.dumps(list(range(piece.since, piece.until, piece.resolution * 1_000_000)))
     return Question(
-        "SELECT a.bucket AS at, a.port, a.protocol, a.program_id, a.opened, a.closed"
-        " FROM activity a"
-        f" WHERE a.resolution = ? AND a.bucket >= ? AND a.bucket < ? AND {where}",
-        (piece.resolution, piece.since, piece.until, *parameters),
+        f"SELECT {columns} FROM json_each(?) b CROSS JOIN activity a"
+        f" ON a.resolution = ? AND a.bucket = b.value AND {where}",
+        (buckets, piece.resolution, *parameters),
     )
 
 

@@ -1,0 +1,200 @@
+"""The questions that the page and the API ask of a long history, and their plain forms."""
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from benchmarks.history.plain import plain_count, plain_history
+from porteye_core.model import Filters, Protocol
+from porteye_core.store import answers, queries, search, story
+from porteye_core.store.frames import activity, as_of, last_hour, listeners, ports, totals, usage
+from porteye_core.store.frames.lives import lives
+from porteye_core.store.moments import watched
+from porteye_core.store.queries import Question
+from porteye_core.store.status import gaps, status
+from porteye_core.ui.buckets import buckets
+
+HOUR, DAY = 3_600_000_000, 86_400_000_000
+_BUSY_PORT, _ABSENT = 8000, "no-such-program"
+_MOST_ROWS, _CROWDED = 50, 20  # ports of a timeline, and those with too many lives to draw
+
+Ask = Callable[[sqlite3.Connection], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question as PortEye asks it; `plain` answers the same, None where nothing would be
+    compared. Both return what can be compared with `==`."""
+
+    name: str
+    ask: Ask
+    plain: Question | None = None
+
+
+def asked(connection: sqlite3.Connection, db: Path) -> list[Asked]:
+    """All of them, for a database whose history has events."""
+    now, newest = connection.execute(
+        "SELECT (SELECT max(at) FROM event), (SELECT max(id) FROM event)"
+    ).fetchone()
+    rare_port, rare_word = _rare(connection)
+    month = Filters(since=now - 30 * DAY, until=now)
+    return [
+        *_pages(now, newest, rare_port, rare_word),
+        *_counts(month),
+        *_moments(db, now),
+        *_stories(connection, now, rare_word),
+        *_timelines(connection, month, now),
+    ]
+
+
+def _rare(connection: sqlite3.Connection) -> tuple[int, str]:
+    """The port and the command line of the latest event of the program that was named last."""
+    port, line = connection.execute(
+        "SELECT e.port, g.cmdline FROM program g JOIN event e ON e.id ="
+        " (SELECT max(id) FROM event WHERE program_id = g.id)"
+        " WHERE g.cmdline != '' ORDER BY g.id DESC LIMIT 1"
+    ).fetchone()
+    return port, line
+
+
+def _pages(now: int, newest: int, rare_port: int, rare_word: str) -> Iterator[Asked]:
+    """Pages of history by each kind of filter."""
+    kinds = {
+        "no filter": Filters(),
+        "a busy port": Filters(ports=((_BUSY_PORT, _BUSY_PORT),)),
+        "a rare port": Filters(ports=((rare_port, rare_port),)),
+        "a range of ports": Filters(ports=((8000, 9000),)),
+        "a common word": Filters(process="python"),
+        "a rare word": Filters(process=rare_word),
+        "an absent word": Filters(process=_ABSENT),
+        "UDP": Filters(protocol=Protocol.UDP),
+        "a day": Filters(since=now - 12 * DAY, until=now - 11 * DAY),
+        "a rare port and a common word": Filters(ports=((rare_port, rare_port),), process="e"),
+        "UDP, a common word": Filters(protocol=Protocol.UDP, process="python"),
+    }
+    for name, filters in kinds.items():
+        yield _page(f"history: {name}", filters)
+    yield _page("history: older, in the middle", Filters(), newest // 2)
+    yield _page("history: a rare word, older", Filters(process=rare_word), newest // 2)
+
+
+def _page(name: str, filters: Filters, before: int | None = None) -> Asked:
+    def ask(connection: sqlite3.Connection) -> list[tuple[Any, ...]]:
+        return [tuple(row) for row in search.newest(connection, filters, before)]
+
+    return Asked(name, ask, plain_history(filters, before))
+
+
+def _counts(month: Filters) -> Iterator[Asked]:
+    for name, filters in {
+        "all": month,
+        "a common word": replace(month, process="python"),
+        "UDP": replace(month, protocol=Protocol.UDP),
+        "a busy port": replace(month, ports=((_BUSY_PORT, _BUSY_PORT),)),
+    }.items():
+        yield Asked(
+            f"count of events: {name}",
+            partial(_counted, filters=filters),
+            plain_count(filters),
+        )
+
+
+def _counted(connection: sqlite3.Connection, filters: Filters) -> list[tuple[int]]:
+    return [(totals.event_count(connection, filters),)]
+
+
+def _moments(db: Path, now: int) -> Iterator[Asked]:
+    """What listens now, and what did."""
+    everything = Filters()
+
+    def api_ports(connection: sqlite3.Connection) -> list[int]:
+        found = queries.rows(connection, queries.listening(everything, now))
+        return sorted(row["id"] for row in found)
+
+    def at(connection: sqlite3.Connection, moment: int) -> Any:
+        how = watched(connection, moment, watching=False)
+        return as_of.as_of(connection, everything, moment, how)
+
+    def now_view(connection: sqlite3.Connection) -> Any:
+        table = listeners.listening(connection, everything, now, now - 10_000_000)
+        last_hour.trends(connection, now)
+        return last_hour.last_hour(connection, everything, table, now)
+
+    open_now = Question("SELECT id FROM listener WHERE closed_at IS NULL ORDER BY id", ())
+    yield Asked("ports, now (API)", lambda c: [(each,) for each in api_ports(c)], open_now)
+    yield Asked("ports, now (page, with the last hour)", now_view)
+    for name, moment in {"a week": now - 7 * DAY, "29 days": now - 29 * DAY}.items():
+        plain = Question(
+            "SELECT id FROM listener WHERE opened_at <= ?1 AND"
+            " (closed_at IS NULL OR closed_at > ?1) ORDER BY id".replace("?1", str(moment)),
+            (),
+        )
+        yield Asked(
+            f"as of {name} ago",
+            lambda c, then=moment: _numbers(at(c, then)),  # type: ignore[misc]
+            plain,
+        )
+    yield Asked(
+        "difference of two moments",
+        lambda c: as_of.changes(at(c, now - 7 * DAY), at(c, now - DAY)),
+    )
+    yield Asked("health", lambda c: status(c, db, now))
+    yield Asked("watches and gaps", lambda c: gaps(c, now - 30 * DAY, now, watching=False))
+
+
+def _numbers(table: Any) -> list[tuple[int]]:
+    return sorted((int(number),) for number in table["id"])
+
+
+def _stories(connection: sqlite3.Connection, now: int, rare_word: str) -> Iterator[Asked]:
+    """A listener's life, and who holds what."""
+    number = connection.execute(
+        "SELECT listener_id FROM event WHERE port = ? ORDER BY id DESC LIMIT 1", (_BUSY_PORT,)
+    ).fetchone()[0]
+
+    def told(asking: sqlite3.Connection) -> Any:
+        of = story.life(asking, number)
+        assert of is not None
+        around = story.holders(asking, number), story.earlier(asking, of, 10)
+        return of, around, story.siblings(asking, of)
+
+    yield Asked("a listener's story", told)
+    yield Asked("a listener's use, 30 days", lambda c: usage.usage(c, 1, now - 30 * DAY, now))
+    for what, who in {
+        "port 8000": lambda c: answers.on_port(c, _BUSY_PORT, 8),
+        "a pid": lambda c: answers.of_pid(c, 2000, 8),
+        "a common name": lambda c: answers.of_name(c, "python", 8),
+        "a rare name": lambda c: answers.of_name(c, rare_word, 8),
+    }.items():
+        yield Asked(f"who holds {what}", who)
+
+
+def _timelines(connection: sqlite3.Connection, month: Filters, now: int) -> Iterator[Asked]:
+    """What the charts of a range count."""
+    since, zone = now - 30 * DAY, ZoneInfo("UTC")
+    for name, filters in {
+        "all": month,
+        "a common word": replace(month, process="python"),
+        "a port": replace(month, ports=((_BUSY_PORT, _BUSY_PORT),)),
+    }.items():
+        edges = buckets(since, now, zone, by_port=name != "all").edges
+        by_port = buckets(since, now, zone, by_port=True).edges
+        rows = _rows(connection, filters)
+        asks: dict[str, Ask] = {
+            "counts per bucket": partial(activity.turnover, filters=filters, edges=edges),
+            "busiest ports": partial(ports.busiest, filters=filters, since=since, until=now),
+            "heat map": partial(activity.by_port, filters=filters, ports=rows, edges=by_port),
+            "lives": partial(lives, filters=filters, since=since, until=now, ports=rows[_CROWDED:]),
+        }
+        for what, ask in asks.items():
+            yield Asked(f"timeline, 30 days, {name}: {what}", ask)
+
+
+def _rows(connection: sqlite3.Connection, filters: Filters) -> list[tuple[int, str]]:
+    """The ports of a timeline, those of the newest events: the busiest would take too long."""
+    newest = search.newest(connection, replace(filters, limit=5000))
+    return list(dict.fromkeys((row["port"], row["protocol"]) for row in newest))[:_MOST_ROWS]
