@@ -301,16 +301,12 @@ def test_a_round_is_many_small_steps_a_second_apart(db: Path) -> None:
 
 def test_during_a_round_the_log_is_written_back_in_small_parts(db: Path) -> None:
     with ten_days(db, Keep(samples=2 * DAY, events=2 * DAY), text=4000) as scene:
-        connection, log, sizes = (
-            database_of(scene.writer)._connection,
-            Path(f"{db}-wal"),
-            list[int](),
-        )
+        connection, sizes = database_of(scene.writer)._connection, list[int]()
+        log, page = Path(f"{db}-wal"), scene.number("PRAGMA page_size")
         usual = connection.execute("PRAGMA wal_autocheckpoint").fetchone()[0]
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         scene.drop(between=lambda: sizes.append(log.stat().st_size))
-        assert max(sizes) < 1000 * 4096
-        assert sizes.count(max(sizes)) > 1  # it was begun anew, and filled again
+        assert max(sizes) < 1000 * page
         assert connection.execute("PRAGMA wal_autocheckpoint").fetchone()[0] == usual
 
 
