@@ -86,7 +86,7 @@ def random_filters(draws: random.Random, ports: list[int]) -> Filters:
 def test_it_finds_what_reading_all_of_them_finds(
     reader: sqlite3.Connection, look: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for constant in ("_FIRST_LOOK", "_SECOND_LOOK", "_SECOND_LOOK_PROTOCOL"):
+    for constant in ("_FIRST_LOOK", "_SECOND_LOOK", "_SECOND_LOOK_PROTOCOL", "_FEW_EVENTS"):
         monkeypatch.setattr(search, constant, look)
     draws = random.Random(look)
     ports = [port for (port,) in reader.execute("SELECT DISTINCT port FROM event")]

@@ -16,6 +16,18 @@ class Keys(NamedTuple):
     values: list[int]
 
 
+class Indexed(NamedTuple):
+    """The ids of events as one index has them."""
+
+    sql: str
+    parameters: tuple[Any, ...]
+
+    @property
+    def ids(self) -> Question:
+        """That a row `e` of event is one of them."""
+        return Question(f"e.id IN ({self.sql})", self.parameters)
+
+
 class Wanted:
     """The filters of one look: ports, the programs that match, protocol, times."""
 
@@ -40,9 +52,26 @@ class Wanted:
         if self.ports is None:
             return None if self.programs is None else Keys("e.program_id", self.programs)
         ports = sorted({low for low, high in self.ports if low == high})
-        if self.programs is None and all(low == high for low, high in self.ports):
+        if self.programs is not None or self.protocol:
+            return None
+        if all(low == high for low, high in self.ports):
             return Keys("e.port", ports)
         return None
+
+    @cached_property
+    def indexed(self) -> list[Indexed]:
+        """What has all that is wanted, and maybe more: the events of the ports, and those of the
+        programs."""
+        found = []
+        if self.ports is not None:
+            either = " OR ".join(["port BETWEEN ? AND ?"] * len(self.apart))
+            bounds = tuple(bound for pair in self.apart for bound in pair)
+            found.append(Indexed(f"SELECT id FROM event WHERE {either}", bounds))
+        if self.programs is not None:
+            numbers = json.dumps(self.programs)
+            of_each = "SELECT e.id FROM json_each(?) j CROSS JOIN event e ON e.program_id = j.value"
+            found.append(Indexed(of_each, (numbers,)))
+        return found
 
     @property
     def is_indexed(self) -> bool:
