@@ -147,9 +147,16 @@ def test_counts_per_bucket_equal_those_made_one_by_one(
 
 @pytest.mark.parametrize("filters", FILTERS, ids=str)
 @pytest.mark.parametrize(("since", "until"), RANGES)
+@pytest.mark.parametrize("rows_a_seek", [0, 1_000_000])
 def test_ports_cells_and_lives_equal_those_counted_one_by_one(
-    history: History, filters: Filters, since: int, until: int
+    history: History,
+    filters: Filters,
+    since: int,
+    until: int,
+    rows_a_seek: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(activity, "_ROWS_A_SEEK", rows_a_seek)
     asked = Filters(filters.ports, filters.process, filters.protocol, since=since, until=until)
     edges = buckets(since, until, ZoneInfo("Europe/Berlin"), by_port=True).edges
     with open_reader(history.db) as reader:
