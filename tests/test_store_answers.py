@@ -1,14 +1,24 @@
 """Who holds it now, and who did last."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from benchmarks.seed import seed as seed_history
+from benchmarks.seeding.scale import Scale
 from porteye_core.model import Seen
 from porteye_core.store import answers
 from porteye_core.store.reader import open_reader
 from porteye_core.store.writer import Closing, Writer
 from tests.kit.seeding import MINUTE, Instant, seed
+
+LONG_AGO = 1_700_000_000_000_000
+_PLAINLY = """
+SELECT l.id FROM event e JOIN listener l ON l.id = e.listener_id
+JOIN process p ON p.id = l.process_id WHERE p.pid = ? ORDER BY p.started_at DESC, e.id DESC
+"""
 
 
 @pytest.fixture
@@ -52,3 +62,16 @@ def test_what_has_closed_is_found_by_port_pid_and_name(ended: Instant) -> None:
         ):
             assert life.port == 8765
             assert life.closed_at is not None
+
+
+def test_a_pid_that_came_again_has_the_last_life_of_its_newest_process(tmp_path: Path) -> None:
+    db = tmp_path / "seeded.db"
+    seed_history(db, Scale(days=2, listeners=5, events=2000, sample_days=0.05), LONG_AGO)
+    with closing(sqlite3.connect(db)) as connection:
+        connection.execute("UPDATE process SET pid = 7000 + id % 40")  # each comes again
+        connection.commit()
+    with open_reader(db) as reader:
+        for pid in range(7000, 7040):
+            if not any(each.closed_at is None for each in answers.of_pid(reader, pid, 5)):
+                (last,) = answers.of_pid(reader, pid, 5)
+                assert last.id == reader.execute(_PLAINLY, (pid,)).fetchone()[0]

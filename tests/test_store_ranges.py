@@ -148,9 +148,16 @@ def test_counts_per_bucket_equal_those_made_one_by_one(
 
 @pytest.mark.parametrize("filters", FILTERS, ids=str)
 @pytest.mark.parametrize(("since", "until"), RANGES)
+@pytest.mark.parametrize("rows_a_seek", [0, 1_000_000])
 def test_ports_cells_and_lives_equal_those_counted_one_by_one(
-    history: History, filters: Filters, since: int, until: int
+    history: History,
+    filters: Filters,
+    since: int,
+    until: int,
+    rows_a_seek: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(activity, "_ROWS_A_SEEK", rows_a_seek)
     asked = Filters(filters.ports, filters.process, filters.protocol, since=since, until=until)
     edges = buckets(since, until, ZoneInfo("Europe/Berlin"), by_port=True).edges
     with open_reader(history.db) as reader:
@@ -186,12 +193,12 @@ def test_ports_cells_and_lives_equal_those_counted_one_by_one(
 @pytest.mark.parametrize(
     ("filters", "only"),
     [
-        pytest.param(Filters(ports=((53, 80),)), None, id="filtered"),
+        pytest.param(Filters(ports=((53, 80),)), [], id="filtered"),
         pytest.param(Filters(process="nginx"), [53, 8000], id="drawn"),
     ],
 )
 def test_of_some_ports_no_other_is_read_where_they_are_counted(
-    history: History, filters: Filters, only: list[int] | None
+    history: History, filters: Filters, only: list[int]
 ) -> None:
     asked = changes.changes_by_port(filters, BEGIN, BEGIN + DAYS * DAY, [], only)
     with open_reader(history.db) as reader:

@@ -13,7 +13,6 @@ from benchmarks.seed import seed
 from benchmarks.seeding.scale import DAY, HOUR, Scale
 from porteye_core.model import Filters, Protocol
 from porteye_core.store import search
-from porteye_core.store import wanted as wanted_places
 from porteye_core.store.frames import totals
 from porteye_core.store.order import Order
 from porteye_core.store.reader import open_reader
@@ -87,9 +86,8 @@ def random_filters(draws: random.Random, ports: list[int]) -> Filters:
 def test_it_finds_what_reading_all_of_them_finds(
     reader: sqlite3.Connection, look: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for constant in ("_FIRST_LOOK", "_SECOND_LOOK", "_SECOND_LOOK_PROTOCOL"):
+    for constant in ("_FIRST_LOOK", "_SECOND_LOOK", "_SECOND_LOOK_PROTOCOL", "_FEW_EVENTS"):
         monkeypatch.setattr(search, constant, look)
-    monkeypatch.setattr(wanted_places, "_FEW_EVENTS", look)
     draws = random.Random(look)
     ports = [port for (port,) in reader.execute("SELECT DISTINCT port FROM event")]
     some = 0

@@ -3,11 +3,19 @@
 import sqlite3
 from collections.abc import Sequence
 
+from porteye_core.store.order import Order
 from porteye_core.store.queries import process_condition
 from porteye_core.store.story import LIFE_COLUMNS, Life, life_of
 
 # More programs than that match a word that says nothing; the newest of them are asked.
 _MOST_PROGRAMS = 200
+# With the host, so that the index of processes is used.
+_PROCESSES = "FROM process WHERE host_id IN (SELECT id FROM host) AND pid = ?"
+_LAST_OF_PROCESS = (
+    "SELECT max(id) FROM (SELECT e.id FROM event e CROSS JOIN listener l ON l.id = e.listener_id"
+    " WHERE e.program_id = ? AND e.id BETWEEN ? AND ? AND l.process_id = ?"
+    " ORDER BY e.id DESC LIMIT 1)"
+)
 
 
 def on_port(connection: sqlite3.Connection, port: int, limit: int) -> list[Life]:
@@ -17,22 +25,28 @@ def on_port(connection: sqlite3.Connection, port: int, limit: int) -> list[Life]
 
 
 def of_pid(connection: sqlite3.Connection, pid: int, limit: int) -> list[Life]:
-    """What processes of this pid hold open, else the last that one of them did."""
-    processes = (
-        "(SELECT id FROM process WHERE host_id IN (SELECT id FROM host) AND pid = ?)"  # the index
-    )
-    held = f"l.id IN (SELECT listener_id FROM holder WHERE process_id IN {processes})"
-    found = _open(connection, f"(l.process_id IN {processes} OR {held})", (pid, pid), limit)
-    if found:
-        return found
-    return _last(
-        connection,
-        "SELECT max(e.id) FROM event e JOIN listener l ON l.id = e.listener_id"
-        f" WHERE e.program_id IN (SELECT program_id FROM process WHERE id IN {processes})"
-        f" AND l.process_id IN {processes}",
-        [(pid, pid)],
-        1,
-    )
+    """What processes of this pid hold open, else the last that the newest of them did."""
+    numbers = f"(SELECT id {_PROCESSES})"
+    # Asked of each open listener: to find all that these processes ever held is a scan.
+    held = f"EXISTS (SELECT 1 FROM holder WHERE listener_id = l.id AND process_id IN {numbers})"
+    found = _open(connection, f"(l.process_id IN {numbers} OR {held})", (pid, pid), limit)
+    return found or _last_of_pid(connection, pid)
+
+
+def _last_of_pid(connection: sqlite3.Connection, pid: int) -> list[Life]:
+    """The last life of the newest process that had any.
+
+    No index leads from a process to its listeners: they are sought in its program's events since
+    it started. A pid comes again after hours or days, so that these are few of ten millions.
+    """
+    order = Order(connection)
+    for process, started, program in connection.execute(
+        f"SELECT id, started_at, program_id {_PROCESSES} ORDER BY started_at DESC", (pid,)
+    ).fetchall():
+        values = (program, *order.ids(started, None), process)
+        if found := _last(connection, _LAST_OF_PROCESS, [values], 1):
+            return found
+    return []
 
 
 def of_name(connection: sqlite3.Connection, name: str, limit: int) -> list[Life]:

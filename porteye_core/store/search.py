@@ -1,8 +1,8 @@
 """The newest events that filters let through, found in milliseconds among millions.
 
 A common word, a wide range of ports: the newest events have enough of them. A rare one has few
-events, and the indexes of event name them, whatever else is wanted. What is rare only together, a
-port and a program, is sought in the hours in which activity has counted it.
+events, and the indexes of event name them. What is rare only together, a port and a program or a
+protocol, is sought in the hours in which activity has counted it.
 """
 
 import heapq
@@ -13,13 +13,15 @@ from porteye_core.model import Filters
 from porteye_core.store import queries
 from porteye_core.store.order import Ids, Order
 from porteye_core.store.queries import Question
-from porteye_core.store.wanted import Wanted
+from porteye_core.store.wanted import Indexed, Wanted
 
 # Events read on the way back from the newest, in tens of nanoseconds each; a protocol is read from
 # the listener of each, in a microsecond.
 _FIRST_LOOK, _SECOND_LOOK, _SECOND_LOOK_PROTOCOL = 2_000, 200_000, 20_000
 # As many seeks in an index take as long as the second look.
 _FEW_KEYS = 300
+# As many events here and there take as long.
+_FEW_EVENTS = 5_000
 _HOUR_US, _DAY_US = 3_600_000_000, 86_400_000_000
 _HOURS = _DAY_US // _HOUR_US
 _ANY = Question("1", ())
@@ -64,6 +66,10 @@ class _Search:
             self._look(self._ids)
             return
         left = self._look_back(self._ids.high, _FIRST_LOOK)
+        for few in wanted.indexed:
+            if self._is_few(few):
+                self._look(Ids(self._lowest, left), few.ids)
+                return
         keys = wanted.keys
         if keys is None or len(keys.values) > _FEW_KEYS:
             much = _SECOND_LOOK_PROTOCOL if wanted.protocol else _SECOND_LOOK
@@ -73,6 +79,13 @@ class _Search:
             return
         for value in keys.values:
             self._look(Ids(self._lowest, left), Question(f"{keys.column} = ?", (value,)))
+
+    def _is_few(self, of: Indexed) -> bool:
+        """Whether looking at each of these events takes no longer than looking back."""
+        found = self._connection.execute(
+            f"SELECT count(*) FROM ({of.sql} LIMIT ?)", (*of.parameters, _FEW_EVENTS + 1)
+        )
+        return int(found.fetchone()[0]) <= _FEW_EVENTS
 
     @property
     def _lowest(self) -> int:

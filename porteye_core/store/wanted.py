@@ -8,15 +8,24 @@ from typing import Any, NamedTuple
 from porteye_core.model import Filters
 from porteye_core.store.queries import Question, process_condition
 
-# As many events are read in a few milliseconds; less than looking into the hours of a month takes.
-_FEW_EVENTS = 5_000
-
 
 class Keys(NamedTuple):
-    """An indexed column of event, and the values of it of which all that is wanted has one."""
+    """An indexed column of event, and the values of it that have all that is wanted."""
 
     column: str
     values: list[int]
+
+
+class Indexed(NamedTuple):
+    """The ids of events as one index has them."""
+
+    sql: str
+    parameters: tuple[Any, ...]
+
+    @property
+    def ids(self) -> Question:
+        """That a row `e` of event is one of them."""
+        return Question(f"e.id IN ({self.sql})", self.parameters)
 
 
 class Wanted:
@@ -43,20 +52,26 @@ class Wanted:
         if self.ports is None:
             return None if self.programs is None else Keys("e.program_id", self.programs)
         ports = sorted({low for low, high in self.ports if low == high})
-        single = Keys("e.port", ports) if all(low == high for low, high in self.ports) else None
-        if self.programs is None:
-            return single
-        named = Keys("e.program_id", self.programs)
-        return next((keys for keys in (single, named) if keys and self._is_rare(keys)), None)
+        if self.programs is not None or self.protocol:
+            return None
+        if all(low == high for low, high in self.ports):
+            return Keys("e.port", ports)
+        return None
 
-    def _is_rare(self, keys: Keys) -> bool:
-        """Whether so few events have these keys that it is no matter how many have the rest."""
-        (found,) = self._connection.execute(
-            f"SELECT count(*) FROM (SELECT 1 FROM json_each(?) j CROSS JOIN event e"
-            f" ON {keys.column} = j.value LIMIT ?)",
-            (json.dumps(keys.values), _FEW_EVENTS + 1),
-        ).fetchone()
-        return int(found) <= _FEW_EVENTS
+    @cached_property
+    def indexed(self) -> list[Indexed]:
+        """What has all that is wanted, and maybe more: the events of the ports, and those of the
+        programs."""
+        found = []
+        if self.ports is not None:
+            either = " OR ".join(["port BETWEEN ? AND ?"] * len(self.apart))
+            bounds = tuple(bound for pair in self.apart for bound in pair)
+            found.append(Indexed(f"SELECT id FROM event WHERE {either}", bounds))
+        if self.programs is not None:
+            numbers = json.dumps(self.programs)
+            of_each = "SELECT e.id FROM json_each(?) j CROSS JOIN event e ON e.program_id = j.value"
+            found.append(Indexed(of_each, (numbers,)))
+        return found
 
     @property
     def is_indexed(self) -> bool:

@@ -8,11 +8,13 @@ import numpy.typing as npt
 import pandas as pd
 
 from porteye_core.model import Filters
-from porteye_core.store.frames import changes
+from porteye_core.store.frames import changes, totals
 from porteye_core.store.frames.columns import number, times
 from porteye_core.store.queries import Question
 
 Numbers = npt.NDArray[np.int64]
+
+_ROWS_A_SEEK = 8  # so many rows are read one after the other in the time in which one is sought
 
 
 def turnover(connection: sqlite3.Connection, filters: Filters, edges: list[int]) -> pd.DataFrame:
@@ -59,14 +61,17 @@ def by_port(
     any: `bucket` is the place of its first edge."""
     since, until = _bounds(filters)
     wanted = {pair: place for place, pair in enumerate(ports)}
-    numbers = list(dict.fromkeys(int(port) for port, _ in ports))
-    found = changes.changes_by_port(filters, since, until, edges, numbers)
+    numbers = ",".join(dict.fromkeys(str(int(port)) for port, _ in ports))
     grain = _grain(edges)
+    seeks = len(ports) * ((until - since) // grain + 1)
+    all_events = totals.event_count(connection, Filters(since=since, until=until))
+    sought = [port for port, _ in ports] if all_events > seeks * _ROWS_A_SEEK else []
+    found = changes.changes_by_port(filters, since, until, edges, sought)
     rows = [
         (wanted[port, protocol], *counts)
         for port, protocol, *counts in connection.execute(
             "SELECT port, protocol, (at - ?) / ? AS place, sum(opened), sum(closed)"
-            f" FROM ({found.sql}) GROUP BY port, protocol, place",
+            f" FROM ({found.sql}) WHERE +port IN ({numbers}) GROUP BY port, protocol, place",
             (edges[0], grain, *found.parameters),
         )
         if (port, protocol) in wanted

@@ -1,6 +1,7 @@
 """What opened and closed in a range, as SQL over the tables that count ahead and the events."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from porteye_core.model import Filters
@@ -19,20 +20,30 @@ def changes(filters: Filters, since: int, until: int, edges: list[int]) -> Quest
     """Rows of `at`, `opened` and `closed` in since..until, `until` included; none of them counts
     what lies on both sides of an edge."""
     if is_narrowed(filters):
-        found = changes_by_port(filters, since, until, edges)
-        return Question(f"SELECT at, opened, closed FROM ({found.sql})", found.parameters)
+        # Each piece is summed in the order in which its table has it: nothing is left to sort.
+        return _union(
+            [
+                Question(
+                    "SELECT at, sum(opened) AS opened, sum(closed) AS closed"
+                    f" FROM ({part.sql}) GROUP BY at",
+                    part.parameters,
+                )
+                for part in _parts_by_port(filters, since, until, fitting(ACTIVITY, edges))
+            ]
+        )
     parts = pieces(since, until + 1, fitting(TURNOVER, edges))
     return _union([_turnover(each) if each.resolution else _events(each) for each in parts])
 
 
 def changes_by_port(
-    filters: Filters, since: int, until: int, edges: list[int], ports: list[int] | None = None
+    filters: Filters, since: int, until: int, edges: list[int], sought: Sequence[int] = ()
 ) -> Question:
-    """The same with `port`, `protocol` and `program_id`, which is 0 where it is not known; only of
-    these ports if they are given."""
-    of_these = "" if ports is None else f" WHERE +port IN ({','.join(map(str, ports))})"
-    found = _union(_parts_by_port(filters, since, until, fitting(ACTIVITY, edges), ports))
-    return Question(f"SELECT * FROM ({found.sql}){of_these}", found.parameters)
+    """The same with `port`, `protocol` and `program_id`, which is 0 where it is not known.
+
+    sought: ports to seek in each bucket, which pays where a bucket has many more; others may be in
+    the answer, too.
+    """
+    return _union(_parts_by_port(filters, since, until, fitting(ACTIVITY, edges), sought))
 
 
 def totals_by_port(filters: Filters, since: int, until: int) -> Question:
@@ -82,10 +93,10 @@ def _parts_by_port(
     since: int,
     until: int,
     resolutions: tuple[int, ...],
-    ports: list[int] | None = None,
+    sought: Sequence[int] = (),
 ) -> list[Question]:
     return [
-        _activity(filters, each, ports) if each.resolution else _events_by_port(filters, each)
+        _activity(filters, each, sought) if each.resolution else _events_by_port(filters, each)
         for each in pieces(since, until + 1, resolutions)
     ]
 
@@ -106,21 +117,21 @@ def _events(piece: Piece) -> Question:
     )
 
 
-def _activity(filters: Filters, piece: Piece, ports: list[int] | None) -> Question:
+def _activity(filters: Filters, piece: Piece, sought: Sequence[int]) -> Question:
     where, parameters = matching(filters, "a.port", "a.program_id", "a.protocol")
-    columns = "a.bucket AS at, a.port, a.protocol, a.program_id, a.opened, a.closed"
-    if ports is not None:
-        where += f" AND a.port IN ({','.join(map(str, ports))})"
-    elif not filters.ports:
+    columns = "SELECT a.bucket AS at, a.port, a.protocol, a.program_id, a.opened, a.closed"
+    if not (sought or filters.ports):
         return Question(
-            f"SELECT {columns} FROM activity a"
+            f"{columns} FROM activity a"
             f" WHERE a.resolution = ? AND a.bucket >= ? AND a.bucket < ? AND {where}",
             (piece.resolution, piece.since, piece.until, *parameters),
         )
-    # Bucket by bucket: so ports are sought in each, and not every port is read.
+    if sought:
+        where += f" AND a.port IN ({','.join(str(int(port)) for port in sought)})"
+    # Bucket by bucket: so ports are sought in each.
     buckets = json.dumps(list(range(piece.since, piece.until, piece.resolution * 1_000_000)))
     return Question(
-        f"SELECT {columns} FROM json_each(?) b CROSS JOIN activity a"
+        f"{columns} FROM json_each(?) b CROSS JOIN activity a"
         f" ON a.resolution = ? AND a.bucket = b.value AND {where}",
         (buckets, piece.resolution, *parameters),
     )
