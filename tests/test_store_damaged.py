@@ -145,6 +145,14 @@ def test_a_value_of_another_type_is_told_as_damage(abandoned: Instant) -> None:
     assert "event.at" in answer.json()["error"]["message"]
 
 
+def test_a_schema_that_is_no_text_is_told_as_damage(abandoned: Instant) -> None:
+    whole = abandoned.db.read_bytes()
+    assert b"CREATE TABLE event" in whole
+    abandoned.db.write_bytes(whole.replace(b"CREATE TABLE event", b"CREATE TA\xceLE event"))
+    with pytest.raises(StoreError), open_reader(abandoned.db) as reader:
+        status(reader, abandoned.db, abandoned.now)
+
+
 def test_a_mistake_of_the_reader_is_not_blamed_on_the_database(abandoned: Instant) -> None:
     with pytest.raises(ValueError, match="invalid literal"), open_reader(abandoned.db):
         int("x")

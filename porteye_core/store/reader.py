@@ -86,6 +86,8 @@ def _damage(connection: sqlite3.Connection) -> str:
         found = str(connection.execute("PRAGMA integrity_check(1)").fetchone()[0])
     except sqlite3.Error as err:
         return "" if is_late(err) else str(err)
+    except UnicodeDecodeError:
+        return "what SQLite says of its schema is no text"
     return "" if found == "ok" else found
 
 
