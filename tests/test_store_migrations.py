@@ -136,7 +136,7 @@ def test_a_monitor_goes_on_with_the_oldest_database(db: Path) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is POSIX")
 def test_a_migration_that_is_killed_anywhere_is_at_a_whole_version(tmp_path: Path) -> None:
     template, db = tmp_path / "template.db", tmp_path / "killed.db"
-    old_database(template, 1, lives=20_000)
+    old_database(template, 1, lives=8_000)
     rows = ask(template, "SELECT count(*) FROM event")
     longest = seconds_to_migrate(template, tmp_path / "timed.db")
     left_at: list[object] = []
