@@ -158,7 +158,7 @@ class Monitor:
             self._begin(at)
         self._count_lost(reading)
         self._left_out = reading.left_out
-        newborn = self._hear(reading.notices)
+        newborn = self._hear(reading.notices, gap)
         if reading.sockets is not None:
             self._see(reading, newborn, at, began, gap, sampling=depth is Depth.CLIENTS)
 
@@ -203,14 +203,16 @@ class Monitor:
             self._due = 0  # a look at everything reconciles
             log.warning("%d kernel records were lost: the next look reconciles", reading.lost)
 
-    def _hear(self, notices: tuple[Notice, ...]) -> set[int]:
+    def _hear(self, notices: tuple[Notice, ...], gap: int) -> set[int]:
         """Store what the kernel announced, at its own times; returns the listeners it opened."""
         newborn: set[int] = set()
         if not notices:
             return newborn
         heard = tracker.announced(self._listeners, (*self._portless, *notices))
         openings = self._openings(heard.born)
-        closings = [Closing(each, notice.at, Seen.KERNEL) for each, notice in heard.closed]
+        closings = [
+            Closing(each, notice.at, _exactness_of(notice, gap)) for each, notice in heard.closed
+        ]
         if openings or closings:
             born = self._writer.record_changes(self._clock.now(), openings, closings)
             _log(openings, closings)
@@ -375,6 +377,11 @@ class Monitor:
             return 0
         jump = (at - self._sampled[0]) - (began - self._sampled[1])
         return jump if abs(jump) >= _JUMP_US else 0
+
+
+def _exactness_of(notice: Notice, gap: int) -> Seen:
+    """What has no address of a socket has no time of its own either, but that of its reading."""
+    return Seen.GAP if gap and not notice.skaddr else Seen.KERNEL
 
 
 def _log(openings: Sequence[Opening], closings: Iterable[Closing], *, first: bool = False) -> None:

@@ -132,18 +132,23 @@ def set_to(clock: Path, step: int) -> None:
 
 @posix
 @pytest.mark.parametrize("source", ["portable", "sock_diag"])
-def test_a_monitor_that_was_stopped_has_one_gap_and_closes_nothing(db: Path, source: str) -> None:
+def test_a_monitor_that_was_stopped_has_one_gap_and_closes_nothing_that_stays(
+    db: Path, source: str
+) -> None:
     flags = ("--source", source, "--sample-interval", "0.4")
     with Opener() as opener, monitor(db, *flags) as process:
-        stays = opener.listen()
-        until(lambda: rows(db, EVENTS, stays), "it is seen")
+        stays, goes = opener.listen(), opener.listen()
+        until(lambda: rows(db, EVENTS, stays) and rows(db, EVENTS, goes), "both are seen")
         os.kill(process.pid, signal.SIGSTOP)
+        opener.close(goes)
         time.sleep(3)  # it is the time that passes that is tested
         os.kill(process.pid, signal.SIGCONT)
         until(lambda: rows(db, "SELECT 1 FROM tick WHERE gap > 0"), "the gap is recorded")
         seen = rows(db, "SELECT max(id) FROM tick")[0][0]
         until(lambda: rows(db, "SELECT 1 FROM tick WHERE id > ? + 2", seen), "it goes on")
         assert rows(db, EVENTS, stays) == [("opened",)]
+        closed = "SELECT kind, seen FROM event WHERE port = ? ORDER BY id DESC LIMIT 1"
+        assert rows(db, closed, goes) == [("closed", "gap")]
         gaps = rows(db, "SELECT gap, jump FROM tick WHERE gap > 0")
     assert len(gaps) == 1
     (gap, jump) = gaps[0]

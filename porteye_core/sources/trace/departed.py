@@ -7,6 +7,7 @@ kernel's own maps of names and process ids belong to all instances: to use them 
 the settings of others, and they are caches that forget.)
 """
 
+from sys import intern
 from typing import NamedTuple
 
 from porteye_core.sources.trace.cpu_buffers import CpuBuffers
@@ -20,6 +21,8 @@ BIRTH = "task/task_newtask"
 BIRTHS_OF_THREADS = "clone_flags & 0x10000"  # CLONE_THREAD, linux/sched.h
 
 _KEPT = 8192  # threads, exits and births each: 2 MiB
+# A dead process's sockets close within moments of its exit, and are heard of at the next reading.
+_EXITS_KEPT_NS = 30_000_000_000
 _CHAIN = 16  # threads started by threads started by ...
 _TICK_NS = 10_000_000  # start times in /proc count in USER_HZ: 100 wherever PortEye runs
 
@@ -65,13 +68,19 @@ class Departed:
             if len(payload) >= self._exit.size:
                 kind, name, tid = self._exit.unpack_from(payload)
                 if kind == self._exit_id:
-                    self._exits.setdefault(tid, []).append((at, text_of(name)))
+                    self._exits.setdefault(tid, []).append((at, intern(text_of(name))))
             if len(payload) >= self._birth.size:
                 kind, parent, tid = self._birth.unpack_from(payload)
                 if kind == self._birth_id:
                     self._births.setdefault(tid, []).append((at, parent))
+        if records:
+            self._forget_exits(before=records[-1][0] - _EXITS_KEPT_NS)
         _forget(self._exits)
         _forget(self._births)
+
+    def _forget_exits(self, before: int) -> None:
+        for tid in [tid for tid, told in self._exits.items() if told[-1][0] < before]:
+            del self._exits[tid]
 
     def _gone(self, tid: int, at: int) -> Who:
         leader = self._leader(tid, at)
