@@ -1,10 +1,12 @@
-"""README says what the code does: every flag, variable and path, no more and no fewer."""
+"""README says what the code does: every flag, variable and path, no more and no fewer; and what is
+said to show a promise is there."""
 
 import re
 from pathlib import Path
 
 import pytest
 
+from benchmarks.__main__ import REGISTRY
 from porteye_core import cli, errors
 from porteye_core.api import create_api
 from porteye_core.config import Config
@@ -14,6 +16,7 @@ from porteye_core.store.writer import Writer
 from tests.kit.service import PROJECT
 
 README = (PROJECT / "README.md").read_text()
+RELIABILITY = (PROJECT / "docs" / "reliability.md").read_text()
 
 
 def first_cells(heading: str) -> set[str]:
@@ -80,3 +83,15 @@ def test_the_pictures_are_there() -> None:
 def test_commands_name_files_that_are_there(command: str) -> None:
     for name in re.findall(r"[\w/.-]+\.(?:py|txt)\b", command):
         assert (PROJECT / name).exists()
+
+
+@pytest.mark.parametrize("named", sorted(set(re.findall(r"`(tests/[\w./:]+)`", RELIABILITY))))
+def test_what_shows_a_promise_is_there(named: str) -> None:
+    path, _, test = named.partition("::")
+    assert (PROJECT / path).is_file()
+    assert not test or f"def {test}(" in (PROJECT / path).read_text()
+
+
+@pytest.mark.parametrize("named", sorted(set(re.findall(r"`benchmarks (\w+)`", RELIABILITY))))
+def test_a_benchmark_that_shows_a_promise_is_there(named: str) -> None:
+    assert named in REGISTRY
