@@ -80,20 +80,22 @@ def finished(
     figure: go.Figure, gaps: pd.DataFrame, span: Span, y_title: str, height: int, rows: int = 1
 ) -> go.Figure:
     """The figure over this range, with the gaps of the watch hatched across each of its rows."""
+    layout: dict[str, Any] = {
+        "height": height,
+        "margin": {"l": _LEFT, "r": 8, "t": 24, "b": 8},
+        "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
+        "showlegend": True,
+        "hoverlabel": {"align": "left"},
+        "hovermode": "closest",
+    }
     for row in range(1, rows + 1):
         own, over = "" if row == 1 else row, rows + row
-        figure.update_layout({f"yaxis{over}": {"overlaying": f"y{own}", **_ACROSS}})
+        layout[f"yaxis{over}"] = {"overlaying": f"y{own}", **_ACROSS}
         if len(gaps):
             across = _hatching(gaps, span)
             figure.add_trace(across.update(xaxis=f"x{own}", yaxis=f"y{over}", showlegend=row == 1))
-    figure.update_layout(
-        height=height,
-        margin={"l": _LEFT, "r": 8, "t": 24, "b": 8},
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
-        showlegend=True,
-        hoverlabel={"align": "left"},
-        hovermode="closest",
-    )
+    # No figure has any of it yet, and Plotly sets a layout in half the time that it updates one.
+    figure.update_layout(layout, overwrite=True)
     start, end = (edge.tz_localize(None) for edge in span)
     figure.update_xaxes(type="date", range=[start, end])
     figure.update_layout(

@@ -64,8 +64,8 @@ class Wanted:
         programs."""
         found = []
         if self.ports is not None:
-            either = " OR ".join(["port BETWEEN ? AND ?"] * len(self.apart))
-            bounds = tuple(bound for pair in self.apart for bound in pair)
+            either = " OR ".join(["port BETWEEN ? AND ?"] * len(self.ports))
+            bounds = tuple(bound for pair in self.ports for bound in pair)
             found.append(Indexed(f"SELECT id FROM event WHERE {either}", bounds))
         if self.programs is not None:
             numbers = json.dumps(self.programs)
@@ -74,20 +74,9 @@ class Wanted:
         return found
 
     @property
-    def is_indexed(self) -> bool:
-        """Whether the entries of one index, of ports or of programs, tell all that is wanted."""
-        return self.protocol is None and (self.ports is None or self.programs is None)
-
-    @cached_property
-    def apart(self) -> list[tuple[int, int]]:
-        """The ranges of ports without those that others have in them already."""
-        found: list[tuple[int, int]] = []
-        for low, high in sorted(self.ports or ()):
-            if found and low <= found[-1][1]:
-                found[-1] = found[-1][0], max(found[-1][1], high)
-            else:
-                found.append((low, high))
-        return found
+    def is_by_program(self) -> bool:
+        """Whether the programs alone tell what is wanted."""
+        return self.protocol is None and self.ports is None
 
     @cached_property
     def condition(self) -> Question:

@@ -18,6 +18,8 @@ from porteye_core.store.frames.columns import (
 from porteye_core.store.moments import Watched, open_at
 
 _EXACT = ""
+_SHOWN = ["port", "protocol", "service", "address", "certainty", "id"]
+_COMPARED = [*_SHOWN, "program_id", "process", "pid", "exposure"]
 _NUMBERS = ("pid", "rss", "clients", "queue", "backlog")
 
 
@@ -26,7 +28,10 @@ def as_of(
 ) -> pd.DataFrame:
     """What was open at a moment, by port; `certainty` says in words what could not be known."""
     frame = frame_of(connection, open_at(filters, at, watched.gap))
-    frame["certainty"] = [_certainty(row, at, watched) for row in frame.to_dict("records")]
+    frame["certainty"] = [
+        _certainty(row, at, watched)
+        for row in frame[["opened_at", "closed_at", "closed_seen"]].to_dict("records")
+    ]
     if watched.gap is not None:  # what it used then is not known either
         frame[["cpu", "rss", "clients", "queue", "backlog"]] = None
     frame["cpu"] = frame["cpu"].astype("Float64") / 100
@@ -48,8 +53,8 @@ def changes(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
     `change` is opened, closed, restarted, changed owner or changed exposure; `was` and `is` say
     between what.
     """
-    gone = before[~before["id"].isin(after["id"])].to_dict("records")
-    come = after[~after["id"].isin(before["id"])].to_dict("records")
+    gone = before.loc[~before["id"].isin(after["id"]), _COMPARED].to_dict("records")
+    come = after.loc[~after["id"].isin(before["id"]), _COMPARED].to_dict("records")
     found = []
     for key, told in ((_endpoint, _same_place), (_port, _same_port)):
         waiting: dict[Any, list[dict[Any, Any]]] = {}
@@ -106,8 +111,7 @@ def _same_port(was: dict[Any, Any], row: dict[Any, Any]) -> dict[str, object]:
 
 
 def _change(kind: str, row: dict[Any, Any], was: str, now: str) -> dict[str, object]:
-    same = ("port", "protocol", "service", "address", "certainty", "id")
-    return {"change": kind, "was": was, "is": now, **{name: row[name] for name in same}}
+    return {"change": kind, "was": was, "is": now, **{name: row[name] for name in _SHOWN}}
 
 
 def _who(row: dict[Any, Any]) -> str:

@@ -1,14 +1,18 @@
 """The hour before now, for numbers and trends that stand beside what listens."""
 
 import sqlite3
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
-from porteye_core.exposure import Exposure
+from porteye_core.exposure import Exposure, exposure
 from porteye_core.model import Filters
-from porteye_core.store.frames.columns import exposures, frame_of
 from porteye_core.store.queries import Question, matching
+
+Numbers = npt.NDArray[np.int64]
 
 _HOUR = 3600 * 1_000_000
 _POINT = 5 * 60 * 1_000_000  # the resolution of the usage rollup
@@ -33,21 +37,23 @@ def last_hour(
 ) -> LastHour:
     """The last hour of what the filters let through, which listens now as given."""
     since = now - _HOUR
-    frame = frame_of(connection, _closed(filters, since))
-    frame["exposure"] = exposures(frame)
+    gone = connection.execute(*_closed(filters, since)).fetchall()
     still = listening[~listening["closed"]]
-    opened = [*still["since"].astype("int64"), *frame["opened_at"]]
-    closed = [*[now + 1] * len(still), *frame["closed_at"]]
-    reach = [each in _REACHABLE for each in (*still["exposure"], *frame["exposure"])]
-    lives = pd.DataFrame({"opened": opened, "closed": closed, "reach": reach}, dtype="int64")
+    closed_at = _numbers(row["closed_at"] for row in gone)
+    opened = np.append(still["since"].astype("int64"), _numbers(row["opened_at"] for row in gone))
+    closed = np.append(np.full(len(still), now + 1), closed_at)
+    reach = [each in _REACHABLE for each in still["exposure"]]
+    reach += [
+        exposure(row["address"], elsewhere=bool(row["elsewhere"])).is_reachable for row in gone
+    ]
     ends = [since + _POINT * point for point in range(1, _POINTS + 1)]
-    at = [lives[(lives["opened"] <= end) & (lives["closed"] > end)] for end in ends]
+    at = [(opened <= end) & (closed > end) for end in ends]
     return LastHour(
-        [len(each) for each in at],
-        [int(each["reach"].sum()) for each in at],
-        _per_point(lives["opened"], since),
-        _per_point(frame["closed_at"], since),
-        _pressed(connection, set(listening["id"]) | set(frame["id"]), since),
+        [int(each.sum()) for each in at],
+        [int((each & np.array(reach, dtype="bool")).sum()) for each in at],
+        _per_point(opened, since),
+        _per_point(closed_at, since),
+        _pressed(connection, set(listening["id"]) | {row["id"] for row in gone}, since),
     )
 
 
@@ -83,10 +89,14 @@ def _closed(filters: Filters, since: int) -> Question:
     )
 
 
-def _per_point(times: "pd.Series[int]", since: int) -> list[int]:
+def _numbers(values: Iterable[int]) -> Numbers:
+    return np.fromiter(values, dtype="int64")
+
+
+def _per_point(times: Numbers, since: int) -> list[int]:
     within = times[(times > since) & (times <= since + _HOUR)]
-    counts = ((within - since - 1) // _POINT).value_counts()
-    return [int(counts.get(point, 0)) for point in range(_POINTS)]
+    counts: list[int] = np.bincount((within - since - 1) // _POINT, minlength=_POINTS).tolist()
+    return counts
 
 
 def _pressed(connection: sqlite3.Connection, listeners: set[int], since: int) -> list[int]:

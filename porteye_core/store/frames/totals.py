@@ -1,7 +1,8 @@
 """How many events the filters let through, exactly, without reading millions of rows.
 
-All of a time: from what the writer counts. Of some ports, or of some programs: by one index, whose
-entries between two ids need no look at the events. Of both, or of a protocol: from activity.
+All of a time: from what the writer counts. Of some programs: by one index, whose entries between
+two ids need no look at the events. Of ports or of a protocol: from activity, which has a bucket's
+ports side by side.
 """
 
 import json
@@ -31,7 +32,7 @@ def event_count(connection: sqlite3.Connection, filters: Filters) -> int:
         sums = f"SELECT coalesce(sum(opened) + sum(closed), 0) FROM ({question.sql})"
         return _number(connection, sums, question.parameters)
     count = _Count(connection, filters, wanted)
-    if wanted.is_indexed:
+    if wanted.is_by_program:
         return count.by_index()
     return sum(count.piece(each) for each in pieces(since, until + 1, ACTIVITY))
 
@@ -79,14 +80,11 @@ class _Count:
 
     def _sought(self, ids: Ids) -> int:
         """What the index has between two ids, whatever their times."""
-        if self._wanted.programs is not None:
-            statement = (
-                "SELECT count(*) FROM json_each(?) j CROSS JOIN event e ON e.program_id = j.value"
-                " WHERE e.id BETWEEN ? AND ?"
-            )
-            return self._number(statement, json.dumps(self._wanted.programs), *ids)
-        statement = "SELECT count(*) FROM event WHERE port BETWEEN ? AND ? AND id BETWEEN ? AND ?"
-        return sum(self._number(statement, *pair, *ids) for pair in self._wanted.apart)
+        statement = (
+            "SELECT count(*) FROM json_each(?) j CROSS JOIN event e ON e.program_id = j.value"
+            " WHERE e.id BETWEEN ? AND ?"
+        )
+        return self._number(statement, json.dumps(self._wanted.programs), *ids)
 
     def _read(self, ids: Ids, since: int = _ALWAYS, until: int = _NEVER) -> int:
         """What the events themselves say."""

@@ -1,0 +1,43 @@
+"""The hour before now, told as the lives themselves tell it."""
+
+from pathlib import Path
+
+from benchmarks.seed import seed
+from benchmarks.seeding.scale import Scale
+from porteye_core.exposure import exposure
+from porteye_core.model import Filters
+from porteye_core.store.frames.last_hour import last_hour
+from porteye_core.store.frames.listeners import listening
+from porteye_core.store.reader import open_reader
+
+NOW = 1_700_000_000_000_000
+POINT = 300 * 1_000_000
+HOUR = 12 * POINT
+LIVES = """
+SELECT l.opened_at, coalesce(l.closed_at, 0) AS closed_at, l.address,
+    coalesce(l.netns != h.netns, 0) AS elsewhere
+FROM listener l JOIN host h ON h.id = l.host_id
+"""
+
+
+def test_each_five_minutes_have_what_the_lives_say(tmp_path: Path) -> None:
+    db = tmp_path / "seeded.db"
+    seed(db, Scale(days=1, listeners=30, events=6000, sample_days=0.05), NOW)
+    with open_reader(db) as reader:
+        table = listening(reader, Filters(), NOW, NOW - 10_000_000)
+        found = last_hour(reader, Filters(), table, NOW)
+        lives = [tuple(row) for row in reader.execute(LIVES)]
+    ends = [NOW - HOUR + POINT * point for point in range(1, 13)]
+    reach = [
+        [
+            exposure(address, elsewhere=bool(elsewhere)).is_reachable
+            for opened, closed, address, elsewhere in lives
+            if opened <= end and not 0 < closed <= end
+        ]
+        for end in ends
+    ]
+    assert found.open == [len(each) for each in reach]
+    assert found.reachable == [sum(each) for each in reach]
+    for counts, edge in ((found.opened, 0), (found.closed, 1)):
+        assert counts == [sum(end - POINT < life[edge] <= end for life in lives) for end in ends]
+        assert sum(counts) > 10
