@@ -7,7 +7,9 @@ import pytest
 from porteye_core.model import Filters
 from porteye_core.store.frames import totals
 from tests.kit.seeding import Instant, grow
-from tests.test_ui import open_page, switch, texts
+from tests.test_ui import fresh_configuration, open_page, switch, texts
+
+__all__ = ["fresh_configuration"]
 
 PYTHONS = {"since": "2020-01-01T00:00:00Z", "until": "2100-01-01T00:00:00Z", "process": "python"}
 
