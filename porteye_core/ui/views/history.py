@@ -22,6 +22,8 @@ _FORMATS: dict[str, tuple[Pieces, str]] = {
     "CSV": (history_csv, "text/csv"),
     "JSON": (history_json, "application/json"),
 }
+_BEAT = 5  # seconds
+_KEPT = "history_total"
 _SHORT = 20_000  # events that are exported in about a second
 
 _COLUMNS: dict[str, Any] = {
@@ -47,7 +49,7 @@ _COLUMNS: dict[str, Any] = {
 _ON_A_PHONE = ("at", "kind", "port", "process")
 
 
-@st.fragment(run_every=5)
+@st.fragment(run_every=_BEAT)
 def page_of_events() -> None:
     """The newest events that the filters let through, or those before an event."""
     view = View.current()
@@ -55,10 +57,10 @@ def page_of_events() -> None:
 
 
 def _show(connection: sqlite3.Connection, view: View) -> None:
-    filters = view.asked(now())
+    filters = _asked(view)
     before = _before()
     table = events.history(connection, filters, before=before)
-    total = totals.event_count(connection, filters)
+    total = _total(connection, filters)
     if table.empty and before is None:
         st.info("No event that the filters let through is recorded in this time range.")
         return
@@ -73,6 +75,27 @@ def _show(connection: sqlite3.Connection, view: View) -> None:
         return
     table["at"] = table["at"].dt.tz_convert(viewers_zone())
     show_table(table, _COLUMNS, _ON_A_PHONE, key="events", alt="Events, the newest first")
+
+
+def _asked(view: View) -> Filters:
+    """The filters of a look: a range that ends now begins at a beat, the same for all that is asked
+    within it."""
+    beat = _BEAT * 1_000_000
+    return view.asked(now() // beat * beat)
+
+
+def _total(connection: sqlite3.Connection, filters: Filters) -> int:
+    """How many events the filters let through; both parts of the page ask, and millions take a
+    tenth of a second to count: counted again only when something was stored or dropped."""
+    stored = connection.execute(
+        "SELECT (SELECT min(id) FROM event), (SELECT max(id) FROM event),"
+        " (SELECT max(id) FROM tick)"
+    ).fetchone()
+    of = (View.current().db, *stored, filters)
+    kept: tuple[object, int] | None = st.session_state.get(_KEPT)
+    if kept is None or kept[0] != of:
+        kept = st.session_state[_KEPT] = (of, totals.event_count(connection, filters))
+    return kept[1]
 
 
 def _before() -> int | None:
@@ -95,8 +118,8 @@ def export() -> None:
 
 
 def _offer(connection: sqlite3.Connection, view: View) -> None:
-    filters = view.asked(now())
-    total = totals.event_count(connection, filters)
+    filters = _asked(view)
+    total = _total(connection, filters)
     with st.container(horizontal=True):
         for name, (pieces, mime) in _FORMATS.items():
             if total <= _SHORT:
