@@ -81,6 +81,7 @@ class Departed:
     def _forget_exits(self, before: int) -> None:
         for tid in [tid for tid, told in self._exits.items() if told[-1][0] < before]:
             del self._exits[tid]
+            self._births.pop(tid, None)
 
     def _gone(self, tid: int, at: int) -> Who:
         leader = self._leader(tid, at)
