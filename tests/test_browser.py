@@ -148,7 +148,7 @@ def test_a_wrong_filter_is_said_beside_its_field(app: App, page: Page) -> None:
     page.get_by_label("Port", exact=True).press("Enter")
     beside = page.get_by_test_id("stSidebarUserContent").get_by_text("“eighty” is not a port.")
     expect(beside).to_be_visible()
-    wait_for_cells(page, str(app.url.rsplit(":", 1)[1]))
+    page.wait_for_selector("[data-testid=stDataFrame] canvas td", state="attached")
 
 
 def test_text_of_the_address_is_shown_and_never_followed(app: App, page: Page) -> None:
