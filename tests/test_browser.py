@@ -197,16 +197,3 @@ def test_the_page_asks_nothing_of_any_other_host(app: App, page: Page) -> None:
         show(page, app.url + view)
     others = {url for url in asked if not url.startswith((app.url, "data:", "blob:"))}
     assert not {url for url in others if not url.startswith(app.url.replace("http", "ws"))}
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390])
-def test_no_view_is_wider_than_its_window(app: App, page: Page, width: int, scheme: str) -> None:
-    page.set_viewport_size({"width": width, "height": 844})
-    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
-    for view in ("", "history", "timeline", "monitor"):
-        page.goto(f"{app.url}/{view}")
-        page.wait_for_selector("[data-testid=stDataFrame], [data-testid=stPlotlyChart]")
-        save(page, f"{view or 'live'}-{width}-{scheme}")
-        overflow = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
-        assert overflow <= 0
