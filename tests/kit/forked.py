@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from types import ModuleType
 
 from porteye_core.store.reader import open_reader
 from porteye_core.store.sqlite import open_writer
@@ -20,11 +21,24 @@ if sys.platform != "win32":
     _FORKS.set_forkserver_preload([__name__])
 
 
+@contextmanager
+def _no_main_module() -> Iterator[None]:
+    """A script that a test of the page has run may still count as the main module, which every new
+    process would run again."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
+
+
 def start_writer(db: Path, steps: Iterable[int]) -> tuple[BaseProcess, Connection]:
     """A process that churns at these seconds, and where its acknowledgements arrive."""
     here, there = _FORKS.Pipe(duplex=False)
     process = _FORKS.Process(target=_write, args=(db, steps, there))
-    process.start()
+    with _no_main_module():
+        process.start()
     there.close()
     return process, here
 
@@ -46,7 +60,8 @@ def readers(db: Path, number: int) -> Iterator[None]:
     for _ in range(number):
         here, there = _FORKS.Pipe()
         process = _FORKS.Process(target=_read, args=(db, there))
-        process.start()
+        with _no_main_module():
+            process.start()
         there.close()
         ends.append((here, process))
     try:
