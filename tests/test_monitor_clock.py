@@ -4,7 +4,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 from porteye_core.store.sqlite import open_writer
 from tests.kit.opener import Opener
 from tests.kit.rig import A, B, Rig, ScriptedClock
+from tests.kit.rights import posix
 from tests.kit.service import monitor, rows
 from tests.kit.values import HOST, SECOND
 from tests.kit.waiting import until
@@ -27,7 +27,6 @@ steps = pytest.mark.parametrize(
 needs_faketime = pytest.mark.skipif(
     not shutil.which("faketime"), reason="libfaketime is not installed: no clock can be set here"
 )
-posix = pytest.mark.skipif(sys.platform == "win32", reason="SIGSTOP is POSIX")
 
 
 @pytest.fixture

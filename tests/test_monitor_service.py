@@ -11,16 +11,13 @@ import pytest
 
 from porteye_core.store import lock
 from tests.kit.opener import Opener
+from tests.kit.rights import posix, root
 from tests.kit.service import SERVICE, environment, monitor, rows, run_service
 from tests.kit.waiting import until
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="netlink is Linux's")
 SOURCES = [("portable", "poll"), pytest.param("sock_diag", "kernel", marks=LINUX)]
 EVENTS = "SELECT kind, seen FROM event WHERE port = ? ORDER BY id"
-posix = pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX")
-root = pytest.mark.skipif(
-    not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root may become another user"
-)
 
 
 def test_once_looks_once_and_stores_it(db: Path) -> None:

@@ -19,16 +19,13 @@ from porteye_core.store.backup import back_up
 from porteye_core.store.migrations import PAGE_SIZE
 from porteye_core.store.writer import Opening, Writer
 from tests.kit.opener import Opener
+from tests.kit.rights import posix, root
 from tests.kit.seeding import Instant
 from tests.kit.service import monitor, rows, run_service
 from tests.kit.small_disk import small_disk
 from tests.kit.values import SECOND, endpoint, owned
 from tests.kit.waiting import until
 
-posix = pytest.mark.skipif(os.name != "posix", reason="modes and mounts are those of POSIX")
-root = pytest.mark.skipif(
-    not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root may mount a file system"
-)
 COUNTS = "SELECT (SELECT count(*) FROM event), (SELECT count(*) FROM listener)"
 
 

@@ -15,11 +15,11 @@ from porteye_core.store.writer import Closing, Opening
 from tests.conftest import PLAN
 from tests.kit.churn import lost
 from tests.kit.forked import readers, rest, start_writer
+from tests.kit.rights import posix
 from tests.kit.service import SERVICE, environment
 from tests.kit.values import HOST, SECOND, endpoint, owned
 from tests.kit.waiting import until
 
-posix = pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is POSIX")
 _LARGEST_LEFT = 64 * 1024**2
 _HELD = 3
 

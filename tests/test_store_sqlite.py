@@ -3,7 +3,6 @@
 import os
 import sqlite3
 import stat
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,12 +16,8 @@ from porteye_core.store.sqlite import open_writer
 from porteye_core.store.status import State, status
 from porteye_core.store.writer import Closing, Opening, Writer, listener_of
 from tests.conftest import PLAN
+from tests.kit.rights import posix, root
 from tests.kit.values import HOST, SECOND, endpoint, owned, process
-
-posix = pytest.mark.skipif(sys.platform == "win32", reason="modes and owners are POSIX")
-root = pytest.mark.skipif(
-    not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root may give files away"
-)
 
 
 def test_what_was_open_is_found_again_as_it_was(writer: Writer) -> None:

@@ -5,7 +5,10 @@ import sys
 
 import pytest
 
-posix = pytest.mark.skipif(sys.platform == "win32", reason="files and mounts are those of POSIX")
+posix = pytest.mark.skipif(
+    sys.platform == "win32", reason="signals, modes, owners and mounts are those of POSIX"
+)
 root = pytest.mark.skipif(
-    not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root may do this"
+    not hasattr(os, "geteuid") or os.geteuid() != 0,
+    reason="only root may become others, give files away or mount",
 )
