@@ -74,8 +74,9 @@ def status(connection: sqlite3.Connection, db: Path, now: int) -> Status:
         return Status(_without_watch(holder), pid, None, trouble=_trouble(holder))
     watch = _watch(row, _dropped(connection))
     tick = connection.execute(
-        "SELECT scan_us, hidden, lost, left_out FROM tick WHERE watch_id = ?"
-        " ORDER BY id DESC LIMIT 1",
+        # The newest of all: to seek one of this watch reads every tick until it has any.
+        "SELECT scan_us, hidden, lost, left_out FROM"
+        " (SELECT * FROM tick ORDER BY id DESC LIMIT 1) WHERE watch_id = ?",
         (watch.id,),
     ).fetchone()
     scan_us, hidden, lost, left_out = tick or (None,) * 4
