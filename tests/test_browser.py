@@ -13,8 +13,8 @@ from tests.kit.app import App, dashboard
 from tests.kit.browser import (
     PATIENCE,
     chromium,
-    click_row,
     needs_chromium,
+    pick_row,
     row_of,
     save,
     show,
@@ -97,7 +97,7 @@ def test_a_picked_row_stays_picked_while_others_come_and_go(app: App, page: Page
         show(page, f"{app.url}/?port={first},{second},{third}")
         wait_for_cells(page, str(second), str(third), "new")
         expect(page.get_by_text("Pick a row to read its story.")).to_be_visible()
-        click_row(page, row_of(page, third))
+        pick_row(page, third)
         sentence = page.locator(".st-key-told").get_by_text(f"at {third} since")
         expect(sentence).to_be_visible()
         opener.listen(port=first)  # above it

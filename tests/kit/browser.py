@@ -85,8 +85,11 @@ def row_of(page: Page, port: int) -> int:
     return row
 
 
-def click_row(page: Page, row: int) -> None:
-    """Tick the box in front of a row."""
+def pick_row(page: Page, port: int) -> None:
+    """Tick the box in front of a port's row, once the table is as the filters have it: a table
+    that is about to lose rows would slip away under the pointer."""
+    expect_settled(page)
+    row = row_of(page, port)
     box = page.get_by_test_id("stDataFrame").locator("canvas").first.bounding_box()
     assert box is not None
     page.mouse.click(box["x"] + 16, box["y"] + 38 + 35 * row + 17)
