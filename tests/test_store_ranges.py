@@ -200,10 +200,13 @@ def test_ports_cells_and_lives_equal_those_counted_one_by_one(
 def test_of_some_ports_no_other_is_read_where_they_are_counted(
     history: History, filters: Filters, only: list[int]
 ) -> None:
-    asked = changes.changes_by_port(filters, BEGIN, BEGIN + DAYS * DAY, [], only)
+    parts = changes.parts_by_port(filters, BEGIN, BEGIN + DAYS * DAY, [], only)
     with open_reader(history.db) as reader:
-        plan = reader.execute(f"EXPLAIN QUERY PLAN {asked.sql}", asked.parameters)
-        steps = [str(step["detail"]) for step in plan]
+        plans = [
+            reader.execute(f"EXPLAIN QUERY PLAN {part.question.sql}", part.question.parameters)
+            for part in parts
+        ]
+        steps = [str(step["detail"]) for plan in plans for step in plan]
     counted = [step for step in steps if step.startswith("SEARCH a ")]
     assert counted
     assert all("bucket=? AND port" in step for step in counted), counted
@@ -216,7 +219,7 @@ def test_stretches_cover_every_life_and_nothing_else(
     asked = Filters(since=since, until=until)
     edges = buckets(since, until, ZoneInfo("UTC"), by_port=True).edges
     with open_reader(history.db) as reader:
-        busiest = ports.busiest(reader, asked, since, until)
+        busiest = ports.named(reader, ports.busiest(reader, asked, since, until))
         rows = list(zip(busiest["port"], busiest["protocol"], strict=True))
         found = ports.stretches(busiest, activity.by_port(reader, asked, rows, edges), edges)
     for port, protocol in rows:
@@ -248,7 +251,7 @@ def test_a_port_names_its_program_or_says_that_it_had_several(db: Path, writer: 
     ]
     writer.record_changes(5 * SECOND, openings)
     with open_reader(db) as reader:
-        found = ports.busiest(reader, Filters(), SECOND, 9 * SECOND)
+        found = ports.named(reader, ports.busiest(reader, Filters(), SECOND, 9 * SECOND))
     named = dict(zip(found["port"], found["process"].fillna("several"), strict=True))
     assert named == {80: "several", 81: "nginx", 82: ""}
 

@@ -131,6 +131,7 @@ def _table(title: str, found: Sequence[Timed]) -> Table:
     rows = tuple(
         (
             each.asked.name,
+            each.took[0],
             quantile(each.took, 0.5),
             each.p95,
             quantile(each.worked, 0.95),
@@ -142,6 +143,7 @@ def _table(title: str, found: Sequence[Timed]) -> Table:
     )
     columns = (
         "question",
+        "first ms",
         "p50 ms",
         "p95 ms",
         "p95 CPU ms",

@@ -8,8 +8,9 @@ from porteye_core.charts.figure import (
     OPENED,
     PALETTE,
     Span,
-    finished,
+    drawn,
     moments,
+    titled,
     wall,
     whole_numbers,
 )
@@ -21,57 +22,55 @@ _STRIPES = {"shape": "\\", "size": 4, "solidity": 0.6}
 def open_listeners(turnover: pd.DataFrame, gaps: pd.DataFrame, span: Span) -> go.Figure:
     """How many listeners were open over time, as steps: each bucket's count stands at its end."""
     at = turnover["end"].where(lambda end: end < span[1], span[1])
-    figure = go.Figure(
-        go.Scatter(
-            x=wall(at),
-            y=turnover["open"].tolist(),
-            mode="lines",
-            line={"shape": "hv", "color": PALETTE[0], "width": 2},
-            fill="tozeroy",
-            fillcolor="rgba(0, 114, 178, 0.15)",
-            name="open",
-            customdata=moments(at, "s"),
-            hovertemplate="%{y} open<br>%{customdata}<extra></extra>",
-        )
-    )
-    figure.update_yaxes(**whole_numbers(turnover["open"].max()))
-    return finished(figure, gaps, span, "Listeners open", _HEIGHT)
+    line = {
+        "type": "scatter",
+        "x": wall(at),
+        "y": turnover["open"].tolist(),
+        "mode": "lines",
+        "line": {"shape": "hv", "color": PALETTE[0], "width": 2},
+        "fill": "tozeroy",
+        "fillcolor": "rgba(0, 114, 178, 0.15)",
+        "name": "open",
+        "customdata": moments(at, "s"),
+        "hovertemplate": "%{y} open<br>%{customdata}<extra></extra>",
+    }
+    axis = titled("Listeners open") | whole_numbers(turnover["open"].max())
+    return drawn([line], gaps, span, {"height": _HEIGHT, "yaxis": axis})
 
 
 def turnover(buckets: pd.DataFrame, gaps: pd.DataFrame, span: Span, bucket: str) -> go.Figure:
     """Opens above and closes below the line, per bucket; `bucket` says how long one is."""
     # Plotly measures lengths on a time axis in milliseconds, and centres bars unless told.
     width = ((buckets["end"] - buckets["at"]).dt.total_seconds() * 1000).tolist()
-    within = {"x": wall(buckets["at"]), "width": width, "offset": 0}
+    within = {"type": "bar", "x": wall(buckets["at"]), "width": width, "offset": 0}
     when = [
         f"{begin}<br>to {end}"
         for begin, end in zip(
             moments(buckets["at"], "s"), moments(buckets["end"], "s"), strict=True
         )
     ]
-    figure = go.Figure(
-        [
-            go.Bar(
-                **within,
-                y=buckets["opened"].tolist(),
-                customdata=when,
-                name="opened",
-                marker={"color": OPENED},
-                hovertemplate="%{y} opened<br>%{customdata}<extra></extra>",
-            ),
-            go.Bar(
-                **within,
-                y=(-buckets["closed"]).tolist(),
-                customdata=list(zip(buckets["closed"], when, strict=True)),
-                name="closed",
-                marker={"color": CLOSED, "pattern": _STRIPES},
-                hovertemplate="%{customdata[0]} closed<br>%{customdata[1]}<extra></extra>",
-            ),
-        ]
-    )
-    figure.update_layout(barmode="relative", bargap=0.1)
-    figure.update_yaxes(**_both_ways(int(buckets[["opened", "closed"]].max().max())))
-    return finished(figure, gaps, span, f"Events per {bucket}", _HEIGHT)
+    opened, closed = buckets["opened"].tolist(), buckets["closed"].tolist()
+    above = {
+        **within,
+        "y": opened,
+        "customdata": when,
+        "name": "opened",
+        "marker": {"color": OPENED},
+        "hovertemplate": "%{y} opened<br>%{customdata}<extra></extra>",
+    }
+    below = {
+        **within,
+        "y": [-count for count in closed],
+        "customdata": [
+            f"{count} closed<br>{time}" for count, time in zip(closed, when, strict=True)
+        ],
+        "name": "closed",
+        "marker": {"color": CLOSED, "pattern": _STRIPES},
+        "hovertemplate": "%{customdata}<extra></extra>",
+    }
+    axis = titled(f"Events per {bucket}") | _both_ways(max(opened + closed))
+    layout = {"height": _HEIGHT, "barmode": "relative", "bargap": 0.1, "yaxis": axis}
+    return drawn([above, below], gaps, span, layout)
 
 
 def _both_ways(highest: int) -> dict[str, object]:

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from porteye_core.charts.figure import (
     FRAME_HEIGHT,
     Span,
-    finished,
+    drawn,
     heights,
     moments,
     row_axis,
@@ -50,23 +50,22 @@ def heat(
             f"Port {port}/{protocol}: {opened:,} opened, {closed:,} closed<br>"
             f"{when[bucket]}<br>to {when[bucket + 1]}"
         )
-    figure = go.Figure(
-        go.Heatmap(
-            x=wall(edges),
-            y=list(range(len(rows))),
-            z=depth,
-            zmin=0,
-            zmax=math.log10(max(highest, 2)),
-            customdata=said,
-            colorscale=_SCALE,
-            colorbar=_key(highest),
-            hoverongaps=False,
-            ygap=2,
-            hovertemplate="%{customdata}<extra></extra>",
-        )
-    )
-    figure.update_yaxes(**row_axis(rows))
-    return finished(figure, gaps, span, "", FRAME_HEIGHT + _KEY_HEIGHT + _ROW_HEIGHT * len(rows))
+    cells_drawn = {
+        "type": "heatmap",
+        "x": wall(edges),
+        "y": list(range(len(rows))),
+        "z": depth,
+        "zmin": 0,
+        "zmax": math.log10(max(highest, 2)),
+        "customdata": said,
+        "colorscale": _SCALE,
+        "colorbar": _key(highest),
+        "hoverongaps": False,
+        "ygap": 2,
+        "hovertemplate": "%{customdata}<extra></extra>",
+    }
+    height = FRAME_HEIGHT + _KEY_HEIGHT + _ROW_HEIGHT * len(rows)
+    return drawn([cells_drawn], gaps, span, {"height": height, "yaxis": row_axis(rows)})
 
 
 def _key(highest: int) -> dict[str, object]:

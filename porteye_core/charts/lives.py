@@ -11,7 +11,8 @@ from porteye_core.charts.figure import (
     OTHERS,
     PALETTE,
     Span,
-    finished,
+    Trace,
+    drawn,
     heights,
     row_axis,
     text,
@@ -43,40 +44,42 @@ def timeline(
     place = heights(rows)
     colors = _colors(pd.concat([lives["process"], merged["process"]]).astype("str"))
     for part, story in ((lives, stories(lives)), (merged, several(merged))):
-        pairs = zip(part["port"], part["protocol"], strict=True)
+        pairs = zip(part["port"].tolist(), part["protocol"].tolist(), strict=True)
         part["row"], part["story"] = [place[pair] for pair in pairs], story
-        part["legend"] = [colors[name][0] for name in part["process"]]
+        part["legend"] = [colors[name][0] for name in part["process"].tolist()]
     known = lives["closed_from"].fillna(lives["closed_at"])
     layers = (
-        (_within(lives["opened_at"], known, lives, span), _sharp),
-        (_soft_edges(lives, span), _soft),
-        (_within(merged["start"], merged["end"], merged, span), _striped),
+        (_bars(_within(lives["opened_at"], known, lives, span)), _sharp),
+        (_bars(_soft_edges(lives, span)), _soft),
+        (_bars(_within(merged["start"], merged["end"], merged, span)), _striped),
     )
-    by_color = [(dict(tuple(bars.groupby("legend"))), look) for bars, look in layers]
     traces = []
     for name, color in dict.fromkeys(colors.values()):
         shown = True
-        for bars, look in by_color:
+        for bars, look in layers:
             if name in bars:
-                traces.append(_bars(bars[name], thickness, name, look(color), shown=shown))
+                traces.append(
+                    bars[name] | _named(name, shown=shown) | look(color) | {"width": thickness}
+                )
                 shown = False
-    figure = go.Figure(traces, {"barmode": "overlay", "yaxis": row_axis(rows)})
-    return finished(figure, gaps, span, "", FRAME_HEIGHT + _ROW_HEIGHT * drawn_rows)
+    height = FRAME_HEIGHT + _ROW_HEIGHT * drawn_rows
+    layout = {"height": height, "barmode": "overlay", "yaxis": row_axis(rows)}
+    return drawn(traces, gaps, span, layout)
 
 
-def _sharp(color: str) -> dict[str, Any]:
+def _sharp(color: str) -> Trace:
     # A life shorter than a pixel keeps its outline.
-    return {"color": color, "line": {"color": color, "width": 2}}
+    return {"marker": {"color": color, "line": {"color": color, "width": 2}}}
 
 
-def _soft(color: str) -> dict[str, Any]:
-    return {"color": color, "opacity": 0.4, "line": {"width": 0}}
+def _soft(color: str) -> Trace:
+    return {"marker": {"color": color, "opacity": 0.4, "line": {"width": 0}}}
 
 
-def _striped(color: str) -> dict[str, Any]:
+def _striped(color: str) -> Trace:
     # Along the bar: across it they would look like many short lives.
     stripes = {"shape": "-", "size": 4, "solidity": 0.4, "fillmode": "replace"}
-    return {"color": color, "pattern": stripes, "line": {"color": color, "width": 1}}
+    return {"marker": {"color": color, "pattern": stripes, "line": {"color": color, "width": 1}}}
 
 
 def _soft_edges(lives: pd.DataFrame, span: Span) -> pd.DataFrame:
@@ -106,23 +109,30 @@ def _cut(times: "pd.Series[Any]", span: Span) -> "pd.Series[Any]":
     return begun.where(begun < span[1], span[1])
 
 
-def _bars(
-    bars: pd.DataFrame, thickness: float, name: str, look: dict[str, Any], *, shown: bool
-) -> dict[str, Any]:
-    # As a dictionary: Plotly would copy an object, which takes as long as making it.
-    return {
-        "type": "bar",
+def _bars(bars: pd.DataFrame) -> dict[str, Trace]:
+    """Where the bars of each name in the legend are, and what they say."""
+    columns: dict[str, list[Any]] = {
         "base": wall(bars["start"]),
         # Plotly measures lengths on a time axis in milliseconds.
         "x": ((bars["end"] - bars["start"]).dt.total_seconds() * 1000).tolist(),
         "y": bars["row"].tolist(),
-        "width": thickness,
+        "customdata": bars["story"].tolist(),
+    }
+    found: dict[str, Trace] = {}
+    for name, *values in zip(bars["legend"].tolist(), *columns.values(), strict=True):
+        own = found.setdefault(name, {column: [] for column in columns})
+        for column, value in zip(columns, values, strict=True):
+            own[column].append(value)
+    return found
+
+
+def _named(name: str, *, shown: bool) -> Trace:
+    return {
+        "type": "bar",
         "orientation": "h",
         "name": name,
         "legendgroup": name,
         "showlegend": shown,
-        "marker": look,
-        "customdata": bars["story"].tolist(),
         "hovertemplate": "%{customdata}<extra></extra>",
     }
 

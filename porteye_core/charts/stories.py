@@ -11,11 +11,11 @@ from porteye_core.charts.figure import moments, text
 def stories(lives: pd.DataFrame) -> list[str]:
     """Who listened where, and how exactly it is known from when to when; one for each life."""
     lines = zip(
-        lives["process"],
-        lives["pid"],
-        lives["protocol"],
-        lives["address"],
-        lives["port"],
+        lives["process"].tolist(),
+        lives["pid"].tolist(),
+        lives["protocol"].tolist(),
+        lives["address"].tolist(),
+        lives["port"].tolist(),
         _edges(lives, "opened"),
         _edges(lives, "closed"),
         strict=True,
@@ -30,11 +30,11 @@ def stories(lives: pd.DataFrame) -> list[str]:
 def several(merged: pd.DataFrame) -> list[str]:
     """What a bar that stands for several lives covers."""
     lines = zip(
-        merged["process"],
-        merged["protocol"],
-        merged["port"],
-        merged["opened"],
-        merged["closed"],
+        merged["process"].tolist(),
+        merged["protocol"].tolist(),
+        merged["port"].tolist(),
+        merged["opened"].tolist(),
+        merged["closed"].tolist(),
         moments(merged["start"], "s"),
         moments(merged["end"], "s"),
         strict=True,
@@ -50,11 +50,11 @@ def _edges(lives: pd.DataFrame, name: str) -> Iterator[str]:
     at, earliest = lives[f"{name}_at"], lives[f"{name}_from"]
     seconds: pd.Series[Any] = (at - earliest).dt.total_seconds()
     lines = zip(
-        at.isna(),
-        lives[f"{name}_seen"],
+        at.isna().tolist(),
+        lives[f"{name}_seen"].tolist(),
         moments(at),
         moments(earliest),
-        seconds,
+        seconds.tolist(),
         strict=True,
     )
     for missing, seen, moment, before, uncertain in lines:

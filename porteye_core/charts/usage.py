@@ -6,7 +6,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from porteye_core.charts.figure import PALETTE, Span, finished, whole_numbers
+from porteye_core.charts.figure import PALETTE, Span, Trace, drawn, numbered, whole_numbers
 
 
 class _Line(NamedTuple):
@@ -27,27 +27,34 @@ _HEIGHT = 130  # pixels of one chart
 def usage(frame: pd.DataFrame, gaps: pd.DataFrame, span: Span) -> go.Figure:
     """The lines of this listener; those of which nothing is known are left out."""
     shown = [line for line in _LINES if frame[line.column].notna().any()]
-    figure = make_subplots(
+    plots = make_subplots(
         rows=len(shown), cols=1, shared_xaxes=True, vertical_spacing=0.09,
         subplot_titles=[line.title for line in shown],
     )  # fmt: skip
-    figure.update_annotations(x=0, xanchor="left", font={"size": 13})
-    finished(figure, gaps, span, "", height=_HEIGHT * len(shown) + 40, rows=len(shown))
-    figure.update_yaxes(rangemode="tozero")
+    plots.update_annotations(x=0, xanchor="left", font={"size": 13})
+    layout = plots.layout.to_plotly_json()
+    # Plotly puts its own in every figure that it makes.
+    del layout["template"]
+    layout |= {"height": _HEIGHT * len(shown) + 40, "showlegend": False, "hovermode": "x"}
+    lines = []
     for row, (line, colour) in enumerate(zip(shown, PALETTE, strict=False), start=1):
         values = frame[line.column] / (1 << 20) if line.column == "rss" else frame[line.column]
-        figure.add_trace(
-            go.Scatter(
-                x=frame["at"],
-                y=values.to_numpy(dtype="float64", na_value=float("nan")),
-                mode="lines",
-                line={"shape": "hv", "color": colour, "width": 2},
-                name=line.title,
-                hovertemplate=f"{line.hover}<br>%{{x}}<extra></extra>",
-            ),
-            row=row,
-            col=1,
-        )
+        axes = {"xaxis": numbered("x", row), "yaxis": numbered("y", row)}
+        lines.append(_line(line, frame["at"], values, colour) | axes)
         if line.column in {"clients", "queue"}:
-            figure.update_yaxes(whole_numbers(int(values.max())), row=row, col=1)
-    return figure.update_layout(showlegend=False, hovermode="x")
+            layout[numbered("yaxis", row)] |= whole_numbers(int(values.max()))
+    return drawn(lines, gaps, span, layout, rows=len(shown))
+
+
+def _line(
+    line: _Line, at: "pd.Series[pd.Timestamp]", values: "pd.Series[float]", colour: str
+) -> Trace:
+    return {
+        "type": "scatter",
+        "x": at,
+        "y": values.to_numpy(dtype="float64", na_value=float("nan")),
+        "mode": "lines",
+        "line": {"shape": "hv", "color": colour, "width": 2},
+        "name": line.title,
+        "hovertemplate": f"{line.hover}<br>%{{x}}<extra></extra>",
+    }

@@ -23,8 +23,15 @@ _FORBIDDEN_FUNCTIONS = frozenset({"load_extension", "fts3_tokenizer"})
 # What these answer is read; with a value they would be set.
 _PRAGMAS = frozenset(
     {
-        *("application_id", "auto_vacuum", "compile_options", "data_version", "encoding"),
-        *("freelist_count", "journal_mode", "max_page_count", "page_count", "page_size"),
+        *("application_id", "auto_vacuum", "compile_options", "data_version", "database_list"),
+        *(
+            "encoding",
+            "freelist_count",
+            "journal_mode",
+            "max_page_count",
+            "page_count",
+            "page_size",
+        ),
         *("query_only", "schema_version", "table_list", "user_version"),
     }
 )

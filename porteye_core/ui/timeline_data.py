@@ -78,7 +78,7 @@ def charted(
     zone = viewers_zone()
     by_time = buckets(since, until, zone, by_port=is_narrowed(filters))
     by_port = buckets(since, until, zone, by_port=True)
-    shown = found.head(MOST_ROWS).fillna({"process": SEVERAL})
+    shown = ports.named(connection, found.head(MOST_ROWS)).fillna({"process": SEVERAL})
     cells = activity.by_port(connection, filters, _rows(shown), by_port.edges)
     alone, crowded = _parted(shown)
     lives = single.lives(connection, filters, since, until, _rows(alone))

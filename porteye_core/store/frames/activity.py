@@ -4,15 +4,13 @@ import math
 import sqlite3
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from porteye_core.model import Filters
-from porteye_core.store.frames import changes, totals
+from porteye_core.store.frames import changes, past, totals
 from porteye_core.store.frames.columns import number, times
+from porteye_core.store.frames.past import Numbers
 from porteye_core.store.queries import Question
-
-Numbers = npt.NDArray[np.int64]
 
 _ROWS_A_SEEK = 8  # so many rows are read one after the other in the time in which one is sought
 
@@ -21,12 +19,13 @@ def turnover(connection: sqlite3.Connection, filters: Filters, edges: list[int])
     """Opens and closes of since..until between each two neighbours of `edges`, which reach over
     it: `at` and `end` bound a bucket, and `open` is how many listeners were open at its end."""
     since, until = _bounds(filters)
-    grain, found = _grain(edges), changes.changes(filters, since, until, edges)
-    rows = connection.execute(
-        f"SELECT (at - ?) / ? AS place, sum(opened), sum(closed) FROM ({found.sql}) GROUP BY place",
-        (edges[0], grain, *found.parameters),
-    ).fetchall()
-    place, opened, closed = np.array([tuple(row) for row in rows], dtype="int64").reshape(-1, 3).T
+    grain = _grain(edges)
+    columns, by = "(at - ?) / ? AS place, sum(opened), sum(closed)", "GROUP BY place"
+    parts = [
+        part.asking(columns, by, edges[0], grain)
+        for part in changes.parts(filters, since, until, edges)
+    ]
+    place, opened, closed = past.rows(connection, parts, 3).T
     bucket, length = _buckets(place, grain, edges), len(edges) - 1
     frame = pd.DataFrame(
         {"opened": _sums(bucket, opened, length), "closed": _sums(bucket, closed, length)}
@@ -60,23 +59,26 @@ def by_port(
     """Opens and closes of since..until on these ports, in each bucket between the edges that has
     any: `bucket` is the place of its first edge."""
     since, until = _bounds(filters)
-    wanted = {pair: place for place, pair in enumerate(ports)}
-    numbers = ",".join(dict.fromkeys(str(int(port)) for port, _ in ports))
     grain = _grain(edges)
     seeks = len(ports) * ((until - since) // grain + 1)
     all_events = totals.event_count(connection, Filters(since=since, until=until))
     sought = [port for port, _ in ports] if all_events > seeks * _ROWS_A_SEEK else []
-    found = changes.changes_by_port(filters, since, until, edges, sought)
-    rows = [
-        (wanted[port, protocol], *counts)
-        for port, protocol, *counts in connection.execute(
-            "SELECT port, protocol, (at - ?) / ? AS place, sum(opened), sum(closed)"
-            f" FROM ({found.sql}) WHERE +port IN ({numbers}) GROUP BY port, protocol, place",
-            (edges[0], grain, *found.parameters),
+    numbers = ",".join(dict.fromkeys(str(int(port)) for port, _ in ports))
+    parts = [
+        part.asking(
+            "port, protocol = 'udp' AS udp, (at - ?) / ? AS place, sum(opened), sum(closed)",
+            f"WHERE +port IN ({numbers}) GROUP BY port, protocol, place",
+            edges[0],
+            grain,
         )
-        if (port, protocol) in wanted
+        for part in changes.parts_by_port(filters, since, until, edges, sought)
     ]
-    row, place, opened, closed = np.array(rows, dtype="int64").reshape(-1, 4).T
+    found = past.rows(connection, parts, 5)
+    places = {(port, protocol == "udp"): place for place, (port, protocol) in enumerate(ports)}
+    which = [places.get((port, udp == 1), -1) for port, udp in found[:, :2].tolist()]
+    row = np.array(which, dtype="int64")
+    place, opened, closed = found[row >= 0, 2:].T
+    row = row[row >= 0]
     width = len(edges) - 1
     cells = row * width + _buckets(place, grain, edges)
     sums = [_sums(cells, each, len(ports) * width) for each in (opened, closed)]

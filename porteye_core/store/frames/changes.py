@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from porteye_core.model import Filters
-from porteye_core.store.frames.pieces import ACTIVITY, TURNOVER, Piece, fitting, pieces
+from porteye_core.store.frames.past import Part
+from porteye_core.store.frames.pieces import ACTIVITY, TURNOVER, Piece, cut, fitting, pieces
 from porteye_core.store.queries import Question, matching
 
 _HOUR = 3600 * 1_000_000
@@ -19,49 +20,38 @@ def is_narrowed(filters: Filters) -> bool:
 def changes(filters: Filters, since: int, until: int, edges: list[int]) -> Question:
     """Rows of `at`, `opened` and `closed` in since..until, `until` included; none of them counts
     what lies on both sides of an edge."""
-    if is_narrowed(filters):
-        # Each piece is summed in the order in which its table has it: nothing is left to sort.
-        return _union(
-            [
-                Question(
-                    "SELECT at, sum(opened) AS opened, sum(closed) AS closed"
-                    f" FROM ({part.sql}) GROUP BY at",
-                    part.parameters,
-                )
-                for part in _parts_by_port(filters, since, until, fitting(ACTIVITY, edges))
-            ]
-        )
-    parts = pieces(since, until + 1, fitting(TURNOVER, edges))
-    return _union([_turnover(each) if each.resolution else _events(each) for each in parts])
+    return _union([part.question for part in parts(filters, since, until, edges)])
 
 
-def changes_by_port(
+def parts(filters: Filters, since: int, until: int, edges: list[int]) -> list[Part]:
+    """The same, piece by piece."""
+    if not is_narrowed(filters):
+        return [
+            Part(_turnover(each) if each.resolution else _events(each))
+            for each in pieces(since, until + 1, fitting(TURNOVER, edges))
+        ]
+    # Each piece is summed in the order in which its table has it: nothing is left to sort.
+    return [
+        part.asking("at, sum(opened) AS opened, sum(closed) AS closed", "GROUP BY at")
+        for part in parts_by_port(filters, since, until, edges)
+    ]
+
+
+def parts_by_port(
     filters: Filters, since: int, until: int, edges: list[int], sought: Sequence[int] = ()
-) -> Question:
+) -> list[Part]:
     """The same with `port`, `protocol` and `program_id`, which is 0 where it is not known.
 
     sought: ports to seek in each bucket, which pays where a bucket has many more; others may be in
     the answer, too.
     """
-    return _union(_parts_by_port(filters, since, until, fitting(ACTIVITY, edges), sought))
-
-
-def totals_by_port(filters: Filters, since: int, until: int) -> Question:
-    """What the rows of `changes_by_port` come to: `port`, `protocol`, `opened` and `closed`, with
-    `one` and `other`, the lowest and the highest number of a known program; a row for each piece.
-
-    Each piece is summed before they are put together, which takes two thirds of the time.
-    """
-    parts = [
-        Question(
-            "SELECT port, protocol, sum(opened) AS opened, sum(closed) AS closed,"
-            " min(nullif(program_id, 0)) AS one, max(nullif(program_id, 0)) AS other"
-            f" FROM ({part.sql}) GROUP BY port, protocol",
-            part.parameters,
+    return [
+        Part(
+            _activity(filters, each, sought) if each.resolution else _events_by_port(filters, each),
+            each if is_over else None,
         )
-        for part in _parts_by_port(filters, since, until, ACTIVITY)
+        for each, is_over in cut(since, until + 1, fitting(ACTIVITY, edges))
     ]
-    return _union(parts)
 
 
 def standing(filters: Filters, moment: int, columns: str = "l.id, l.port, l.protocol") -> Question:
@@ -86,19 +76,6 @@ def standing(filters: Filters, moment: int, columns: str = "l.id, l.port, l.prot
             for branch, bounds in branches
         ]
     )
-
-
-def _parts_by_port(
-    filters: Filters,
-    since: int,
-    until: int,
-    resolutions: tuple[int, ...],
-    sought: Sequence[int] = (),
-) -> list[Question]:
-    return [
-        _activity(filters, each, sought) if each.resolution else _events_by_port(filters, each)
-        for each in pieces(since, until + 1, resolutions)
-    ]
 
 
 def _turnover(piece: Piece) -> Question:
@@ -150,6 +127,6 @@ def _events_by_port(filters: Filters, piece: Piece) -> Question:
     )
 
 
-def _union(parts: list[Question]) -> Question:
-    parameters: list[Any] = [value for part in parts for value in part.parameters]
-    return Question("\nUNION ALL ".join(part.sql for part in parts), tuple(parameters))
+def _union(questions: list[Question]) -> Question:
+    parameters: list[Any] = [value for each in questions for value in each.parameters]
+    return Question("\nUNION ALL ".join(each.sql for each in questions), tuple(parameters))

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 TURNOVER = (60, 3600, 86400)  # seconds, see docs/database.md
 ACTIVITY = (3600, 86400)
 _SECOND = 1_000_000
+_HOUR = 3600 * _SECOND
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,14 @@ class Piece:
     resolution: int
     since: int
     until: int
+
+
+def cut(since: int, until: int, resolutions: tuple[int, ...]) -> list[tuple[Piece, bool]]:
+    """`pieces`, and of each whether it is over: buckets that ended at least an hour before `until`,
+    so that what happened in them has long been written."""
+    settled = max(since, (until - _HOUR) // _HOUR * _HOUR)
+    found = *pieces(since, settled, resolutions), *pieces(settled, until, resolutions)
+    return [(each, each.resolution > 0 and each.until <= settled) for each in found]
 
 
 def pieces(since: int, until: int, resolutions: tuple[int, ...]) -> list[Piece]:

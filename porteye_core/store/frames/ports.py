@@ -1,14 +1,17 @@
 """The ports that had a listener in a range, the busiest first, as a frame."""
 
+import json
 import sqlite3
 
 import numpy as np
 import pandas as pd
 
-from porteye_core.model import Filters
-from porteye_core.store.frames import changes
-from porteye_core.store.frames.columns import frame_of, times
-from porteye_core.store.queries import Question
+from porteye_core.model import Filters, Protocol
+from porteye_core.store.frames import changes, past
+from porteye_core.store.frames.columns import times
+
+_NOBODY = 2**62  # above every number of a program
+_COLUMNS = ("port", "udp", "opened", "closed", "before", "after", "one", "other")
 
 
 def busiest(
@@ -16,44 +19,51 @@ def busiest(
 ) -> pd.DataFrame:
     """Every port that had a listener open in since..until: `opened` and `closed` in that range,
     `before` how many were open when it began and `after` when it ended, `lives` how many overlap
-    it, and `process` the program that had it: missing where there were several, empty where it is
-    not known. The most events come first, of as many the lower port.
+    it, and `program` the number of the only program that had it: missing where there were several,
+    0 where none is known. The most events come first, of as many the lower port.
 
     Events are counted by the program of their time, what was open by its owner of today: where a
     listener changed hands, `before` + `opened` is not `closed` + `after` for a program.
     """
-    found = changes.totals_by_port(filters, since, until)
-    first, last = (
-        changes.standing(filters, moment, "l.port, l.protocol, l.program_id")
-        for moment in (since - 1, until)
+    counts = [
+        part.asking(_by_port("sum(opened), sum(closed), 0, 0"), "GROUP BY port, protocol")
+        for part in changes.parts_by_port(filters, since, until, [])
+    ]
+    standing = [
+        _standing(filters, since - 1, "0, 0, count(*), 0"),
+        _standing(filters, until, "0, 0, 0, count(*)"),
+    ]
+    found = past.rows(connection, [*counts, *standing], len(_COLUMNS))
+    frame = pd.DataFrame(found, columns=list(_COLUMNS)).groupby(["port", "udp"], as_index=False)
+    sums = frame[["opened", "closed", "before", "after"]].sum()
+    sums["lives"] = (sums["opened"] + sums["before"]).clip(lower=sums["closed"] + sums["after"])
+    one, other = frame["one"].min()["one"], frame["other"].max()["other"]
+    sums["program"] = other.where((one == other) | (other == 0)).astype("Int64")
+    sums["protocol"] = np.where(sums["udp"] == 1, Protocol.UDP, Protocol.TCP)
+    order = (-sums["opened"] - sums["closed"]).argsort(kind="stable")
+    return sums.drop(columns="udp").iloc[order].reset_index(drop=True)
+
+
+def named(connection: sqlite3.Connection, ports: pd.DataFrame) -> pd.DataFrame:
+    """These rows of `busiest` with `process`, the name of `program`: missing where there were
+    several, empty where none is known."""
+    numbers = json.dumps(ports["program"].dropna().tolist())
+    found = connection.execute(
+        "SELECT id, name FROM program WHERE id IN (SELECT value FROM json_each(?))", (numbers,)
     )
-    return frame_of(
-        connection,
-        Question(
-            f"""
-            WITH port AS (
-                SELECT port, protocol, sum(opened) AS opened, sum(closed) AS closed,
-                    sum(before) AS before, sum(after) AS after,
-                    max(sum(opened) + sum(before), sum(closed) + sum(after)) AS lives,
-                    min(one) AS one, max(other) AS other
-                FROM (
-                    SELECT port, protocol, opened, closed, 0 AS before, 0 AS after, one, other
-                    FROM ({found.sql})
-                    UNION ALL
-                    SELECT port, protocol, 0, 0, 1, 0, program_id, program_id FROM ({first.sql})
-                    UNION ALL
-                    SELECT port, protocol, 0, 0, 0, 1, program_id, program_id FROM ({last.sql})
-                )
-                GROUP BY port, protocol
-            )
-            SELECT port, protocol, opened, closed, before, after, lives,
-                iif(one = other, g.name, iif(one IS NULL, '', NULL)) AS process
-            FROM port LEFT JOIN program g ON g.id = one
-            ORDER BY opened + closed DESC, port, protocol
-            """,
-            (*found.parameters, *first.parameters, *last.parameters),
-        ),
-    )
+    names = dict(map(tuple, found))
+    process = [None if pd.isna(each) else names.get(each, "") for each in ports["program"]]
+    return ports.assign(process=pd.Series(process, index=ports.index, dtype="str"))
+
+
+def _by_port(counts: str) -> str:
+    programs = f"coalesce(min(nullif(program_id, 0)), {_NOBODY}), coalesce(max(program_id), 0)"
+    return f"port, protocol = 'udp', {counts}, {programs}"
+
+
+def _standing(filters: Filters, moment: int, counts: str) -> past.Part:
+    question = changes.standing(filters, moment, "l.port, l.protocol, l.program_id")
+    return past.Part(question).asking(_by_port(counts), "GROUP BY port, protocol")
 
 
 def stretches(ports: pd.DataFrame, cells: pd.DataFrame, edges: list[int]) -> pd.DataFrame:

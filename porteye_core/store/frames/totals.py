@@ -9,14 +9,13 @@ import json
 import sqlite3
 
 from porteye_core.model import Filters
-from porteye_core.store.frames import changes
-from porteye_core.store.frames.pieces import ACTIVITY, Piece, pieces
+from porteye_core.store.frames import changes, past
+from porteye_core.store.frames.pieces import ACTIVITY, Piece, cut
 from porteye_core.store.order import Ids, Order
 from porteye_core.store.wanted import Wanted
 
 _SECOND = 1_000_000
-# The latest time that SQLite's integers can say, and the earliest that matters.
-_ALWAYS, _NEVER = 0, 2**63 - 2
+_DAYS = (86400,)
 
 
 def event_count(connection: sqlite3.Connection, filters: Filters) -> int:
@@ -32,9 +31,8 @@ def event_count(connection: sqlite3.Connection, filters: Filters) -> int:
         sums = f"SELECT coalesce(sum(opened) + sum(closed), 0) FROM ({question.sql})"
         return _number(connection, sums, question.parameters)
     count = _Count(connection, filters, wanted)
-    if wanted.is_by_program:
-        return count.by_index()
-    return sum(count.piece(each) for each in pieces(since, until + 1, ACTIVITY))
+    resolutions = _DAYS if wanted.is_by_program else ACTIVITY
+    return sum(count.piece(*each) for each in cut(since, until + 1, resolutions))
 
 
 def _range(connection: sqlite3.Connection, filters: Filters) -> tuple[int, int]:
@@ -56,27 +54,31 @@ class _Count:
         self._connection, self._filters, self._wanted = connection, filters, wanted
         self._order = Order(connection)
 
-    def by_index(self) -> int:
-        """By the entries of one index; only near the ends of the range the times are read."""
-        since, until = self._filters.since, self._filters.until
-        around = self._order.ids(since, until)
-        before = None if since is None else self._order.ids(None, since - 1).high
-        after = None if until is None else self._order.ids(until + 1, None).low
-        sure = Ids(
-            around.low if before is None else max(around.low, before + 1),
-            around.high if after is None else min(around.high, after - 1),
-        )
-        if sure.low > sure.high:
-            return self._read(around)
-        ends = Ids(around.low, sure.low - 1), Ids(sure.high + 1, around.high)
-        return self._sought(sure) + sum(map(self._read, ends))
-
-    def piece(self, piece: Piece) -> int:
+    def piece(self, piece: Piece, is_over: bool) -> int:  # noqa: FBT001 - as `cut` has them
         """In one piece of the range."""
+        if not is_over:
+            return self._piece(piece)
+        narrow = self._filters.ports, self._filters.process, self._filters.protocol
+        key = ("events", *narrow, piece)
+        return past.kept(self._connection, piece, key, lambda: self._piece(piece))
+
+    def _piece(self, piece: Piece) -> int:
+        since, until = piece.since, piece.until - 1
+        if self._wanted.is_by_program:
+            return self._by_index(since, until)
         if piece.resolution:
             return self._counted(piece)
-        ids = self._order.ids(piece.since, piece.until - 1)
-        return self._read(ids, piece.since, piece.until - 1)
+        return self._read(self._order.ids(since, until), since, until)
+
+    def _by_index(self, since: int, until: int) -> int:
+        """By the entries of one index; only near the ends the times are read."""
+        around = self._order.ids(since, until)
+        before, after = self._order.ids(None, since - 1), self._order.ids(until + 1, None)
+        sure = Ids(max(around.low, before.high + 1), min(around.high, after.low - 1))
+        if sure.low > sure.high:
+            return self._read(around, since, until)
+        ends = Ids(around.low, sure.low - 1), Ids(sure.high + 1, around.high)
+        return self._sought(sure) + sum(self._read(each, since, until) for each in ends)
 
     def _sought(self, ids: Ids) -> int:
         """What the index has between two ids, whatever their times."""
@@ -86,7 +88,7 @@ class _Count:
         )
         return self._number(statement, json.dumps(self._wanted.programs), *ids)
 
-    def _read(self, ids: Ids, since: int = _ALWAYS, until: int = _NEVER) -> int:
+    def _read(self, ids: Ids, since: int, until: int) -> int:
         """What the events themselves say."""
         where, parameters = self._wanted.condition
         return self._number(
