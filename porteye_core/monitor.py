@@ -24,15 +24,12 @@ from porteye_core.model import (
 )
 from porteye_core.owner import OwnerFinder, UsageMeter
 from porteye_core.sampling import samples_of
+from porteye_core.schedule import Schedule, Turn
 from porteye_core.sources import Source
 from porteye_core.store.writer import Closing, Opening, Writer
 
 log = logging.getLogger("porteye")
 
-# A look that comes later than this many intervals and a second is not "within one interval".
-_LATE_INTERVALS, _LATE_US = 2, 1_000_000
-# The wall clock and the steady one drift apart by less than this between two beats.
-_JUMP_US = 500_000
 # Between looks that the kernel's notices ask for: the first one is heard at once, and of a storm
 # twenty looks a second hear as much as a thousand would.
 _REST = 0.05
@@ -84,10 +81,8 @@ class Monitor:
         self._unplaced: dict[Place, list[int]] = {}
         self._unsampled: set[int] = set()
         self._missing: dict[int, int] = {}  # when a look first missed a listener, by its number
+        self._schedule = Schedule(self._plan)
         self._begun = False
-        self._due = 0  # when the next look at all sockets is, elapsed
-        self._looked: int | None = None  # when the last one that succeeded began, elapsed
-        self._sampled: tuple[int, int] | None = None  # when the last full tick was: wall, elapsed
         self._failing = False
 
     def run(
@@ -115,7 +110,7 @@ class Monitor:
     @property
     def has_looked(self) -> bool:
         """Whether a look has succeeded yet."""
-        return self._looked is not None
+        return self._schedule.has_looked
 
     @property
     def watched(self) -> int | None:
@@ -124,7 +119,7 @@ class Monitor:
 
     def stop(self) -> None:
         """End the watch: what was seen is stored already."""
-        if self._looked is not None:
+        if self.has_looked:
             self._writer.end_watch(self._clock.now())
         log.info("stopped watching %d listeners", len(self._listeners))
 
@@ -133,18 +128,15 @@ class Monitor:
         if self._writer.is_renewed:
             self._begin_with_what_is_stored()
         at, began = self._clock.now(), self._clock.elapsed()
-        gap = self._gap(began) if began >= self._due else 0
-        depth = self._depth(began, gap)
-        if depth > Depth.NOTICES:
-            self._due = self._next_due(began)
+        turn = self._schedule.turn(began, failing=self._failing)
         try:
-            if depth is Depth.CLIENTS:
+            if turn.depth is Depth.CLIENTS:
                 self._finder.refresh()
-            reading = self._source.read(depth)
+            reading = self._source.read(turn.depth)
             if self._writer.is_full:
                 self._fail("So much waits to be stored that nothing more is recorded until it is.")
             else:
-                self._take(reading, depth, at, began, gap)
+                self._take(reading, turn, at, began)
         except SourceError as err:
             self._fail(f"{err} Nothing is recorded until it can be read again.")
 
@@ -153,14 +145,14 @@ class Monitor:
             log.warning("%s", sentence)
         self._failing = True
 
-    def _take(self, reading: Reading, depth: Depth, at: int, began: int, gap: int) -> None:
-        if self._looked is None:
+    def _take(self, reading: Reading, turn: Turn, at: int, began: int) -> None:
+        if not self.has_looked:
             self._begin(at)
         self._count_lost(reading)
         self._left_out = reading.left_out
-        newborn = self._hear(reading.notices, gap)
+        newborn = self._hear(reading.notices, turn.gap)
         if reading.sockets is not None:
-            self._see(reading, newborn, at, began, gap, sampling=depth is Depth.CLIENTS)
+            self._see(reading, newborn, at, began, turn)
 
     def _begin(self, at: int) -> None:
         if not self._begun:
@@ -172,35 +164,13 @@ class Monitor:
             self._writer.record_changes(at, closed=ended)
             self._listeners = tracker.OpenListeners()
 
-    def _next_due(self, began: int) -> int:
-        """An interval after this look was due, unless that is past or it was wanted out of turn."""
-        if not self._due:
-            return began + self._plan.interval_us
-        return max(self._due + self._plan.interval_us, began + self._plan.interval_us // 2)
-
     def _left(self) -> float:
-        return max(0, self._due - self._clock.elapsed()) / 1e6
-
-    def _depth(self, began: int, gap: int) -> Depth:
-        if began < self._due:
-            return Depth.NOTICES
-        # Half an interval early is nearer to the beat than half an interval late.
-        beat = self._plan.sample_interval_us - self._plan.interval_us // 2
-        sampling = self._sampled is None or began - self._sampled[1] >= beat or gap
-        return Depth.CLIENTS if sampling else Depth.SOCKETS
-
-    def _gap(self, began: int) -> int:
-        """How long nobody looked, if it was longer than the intervals promise."""
-        if self._looked is None:
-            return 0
-        since = began - self._looked
-        late = since > _LATE_INTERVALS * self._plan.interval_us + _LATE_US
-        return since if late or self._failing else 0
+        return self._schedule.left(self._clock.elapsed())
 
     def _count_lost(self, reading: Reading) -> None:
         if reading.lost:
             self._lost += reading.lost
-            self._due = 0  # a look at everything reconciles
+            self._schedule.hasten()
             log.warning("%d kernel records were lost: the next look reconciles", reading.lost)
 
     def _hear(self, notices: tuple[Notice, ...], gap: int) -> set[int]:
@@ -227,7 +197,7 @@ class Monitor:
         for notice in heard.unplaced:
             self._unplaced.setdefault(notice.endpoint.place, []).append(notice.at)
         if heard.portless or heard.unplaced:
-            self._due = 0
+            self._schedule.hasten()
         return newborn
 
     def _openings(self, born: Sequence[tuple[Notice, Notice | None]]) -> list[Opening]:
@@ -242,22 +212,19 @@ class Monitor:
             for notice, closed in born
         ]
 
-    def _see(
-        self, reading: Reading, newborn: set[int], at: int, began: int, gap: int, *, sampling: bool
-    ) -> None:
+    def _see(self, reading: Reading, newborn: set[int], at: int, began: int, turn: Turn) -> None:
         """Reconcile with what is there, and sample at the beat."""
-        sockets = reading.sockets or ()
-        seen = Seen.GAP if gap or self._looked is None else Seen.POLL
+        sockets, sampling = reading.sockets or (), turn.depth is Depth.CLIENTS
+        seen = Seen.GAP if turn.gap or not self.has_looked else Seen.POLL
         if sockets is not self._sockets or self._unsampled or sampling:
             self._reconcile(reading, sockets, newborn, at, seen)
         if sampling:
             self._clients = sum(found.clients or 0 for found in sockets)
             self._unsampled = set(self._owned)
         if sampling or self._unsampled:
-            self._sample(at, began, gap, self._own.measure() if sampling else Footprint())
-        if sampling:
-            self._sampled = at, began
-        self._looked, self._failing = began, False
+            self._sample(at, began, turn.gap, self._own.measure() if sampling else Footprint())
+        self._schedule.looked(at, began, sampling=sampling)
+        self._failing = False
 
     def _reconcile(
         self,
@@ -285,7 +252,7 @@ class Monitor:
             self._sockets = None
         if openings or closings or reowned:
             born = self._writer.record_changes(at, openings, closings, reowned)
-            _log(openings, closings, first=self._looked is None)
+            _log(openings, closings, first=not self.has_looked)
         for each in closings:
             self._drop(each.listener)
         for _, listener, now in kept:
@@ -305,7 +272,7 @@ class Monitor:
         """
         before = self._missing
         self._missing = {each.id: before.get(each.id, at) for each in missed}
-        if not self._source.filenos() or self._looked is None:
+        if not self._source.filenos() or not self.has_looked:
             sure = set(self._missing)
         else:
             sure = self._missing.keys() & before.keys()
@@ -366,17 +333,11 @@ class Monitor:
             hidden=sum(each.hidden is not None for each in self._owned.values()),
             lost=self._lost,
             gap=gap,
-            jump=self._jump(at, began),
+            jump=self._schedule.jump(at, began),
             left_out=self._left_out,
             **own._asdict(),
         )
         self._writer.record_tick(tick, samples_of(owned, self._meter))
-
-    def _jump(self, at: int, began: int) -> int:
-        if self._sampled is None:
-            return 0
-        jump = (at - self._sampled[0]) - (began - self._sampled[1])
-        return jump if abs(jump) >= _JUMP_US else 0
 
 
 def _exactness_of(notice: Notice, gap: int) -> Seen:
