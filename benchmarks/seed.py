@@ -118,6 +118,7 @@ def _fill(connection: sqlite3.Connection, scale: Scale, now: int) -> None:
     migrations.migrate(connection)  # fills what the monitor counts as it writes
     lasting = np.flatnonzero((found.closed == 0) | (found.closed - found.opened > usage.LASTING))
     connection.execute("BEGIN")
+    usage.write_own(connection)
     usage.write_rollups(connection, now, lasting + 1, found.opened[lasting], found.closed[lasting])
     connection.execute("COMMIT")
 

@@ -40,6 +40,17 @@ def write_ticks(connection: sqlite3.Connection, scale: Scale, watched: Watches) 
     return at
 
 
+def write_own(connection: sqlite3.Connection) -> None:
+    """Store what the monitor itself used at these ticks: a database that grows."""
+    connection.execute(
+        """
+        UPDATE tick SET cpu = 25 + id * 7 % 31 + 40 * (id % 360 = 0),
+            rss = 24000000 + id * 4096 % 1500000, size = 9000000 + id * 512,
+            scan_us = 700 + id * 13 % 600
+        """
+    )
+
+
 def write_samples(
     connection: sqlite3.Connection,
     ticks: Times,

@@ -25,18 +25,20 @@ def now() -> int:
     return time.time_ns() // 1000
 
 
-def read(db: Path, draw: Callable[[sqlite3.Connection], None]) -> None:
+def read(db: Path, draw: Callable[[sqlite3.Connection], None], *, silent: bool = False) -> None:
     """Draw a view from one moment of the database, or say that there is none: why, and what to do
-    about it, stands above every view."""
+    about it, stands above every view. Silent: another part of the view says it."""
     try:
         with open_reader(db) as connection:
             draw(connection)
-    except StoreMissing:
-        st.info("Nothing is recorded yet.")
     except StoreSlow as err:
         st.warning(literal(err), icon=":material/hourglass_disabled:")
-    except StoreError:
-        st.info("Nothing can be shown until the database can be read.")
+    except StoreError as err:
+        if silent:
+            return
+        missing = isinstance(err, StoreMissing)
+        unread = "Nothing can be shown until the database can be read."
+        st.info("Nothing is recorded yet." if missing else unread)
 
 
 @st.fragment(run_every=2)

@@ -23,7 +23,6 @@ _FORMATS: dict[str, tuple[Pieces, str]] = {
     "JSON": (history_json, "application/json"),
 }
 _BEAT = 5  # seconds
-_KEPT = "history_total"
 _SHORT = 20_000  # events that are exported in about a second
 
 _COLUMNS: dict[str, Any] = {
@@ -60,16 +59,17 @@ def _show(connection: sqlite3.Connection, view: View) -> None:
     filters = _asked(view)
     before = _before()
     table = events.history(connection, filters, before=before)
-    total = _total(connection, filters)
+    total = totals.event_count(connection, filters)
     if table.empty and before is None:
         st.info("No event that the filters let through is recorded in this time range.")
         return
     with st.container(horizontal=True, vertical_alignment="center"):
         which = "newest" if before is None else "next older"
         st.caption(f"Showing the {which} {len(table):,} of {total:,} events.")
-        st.button("Newest", on_click=_turn, args=(None,), disabled=before is None)
         older = int(table["id"].min()) if len(table) == filters.limit else None
-        st.button("Older", on_click=_turn, args=(older,), disabled=older is None)
+        with st.container(horizontal=True, width="content"):  # on a phone side by side, too
+            st.button("Newest", on_click=_turn, args=(None,), disabled=before is None)
+            st.button("Older", on_click=_turn, args=(older,), disabled=older is None)
     if table.empty:
         st.info("There are no older events.")
         return
@@ -82,20 +82,6 @@ def _asked(view: View) -> Filters:
     within it."""
     beat = _BEAT * 1_000_000
     return view.asked(now() // beat * beat)
-
-
-def _total(connection: sqlite3.Connection, filters: Filters) -> int:
-    """How many events the filters let through; both parts of the page ask, and millions take a
-    tenth of a second to count: counted again only when something was stored or dropped."""
-    stored = connection.execute(
-        "SELECT (SELECT min(id) FROM event), (SELECT max(id) FROM event),"
-        " (SELECT max(id) FROM tick)"
-    ).fetchone()
-    of = (View.current().db, *stored, filters)
-    kept: tuple[object, int] | None = st.session_state.get(_KEPT)
-    if kept is None or kept[0] != of:
-        kept = st.session_state[_KEPT] = (of, totals.event_count(connection, filters))
-    return kept[1]
 
 
 def _before() -> int | None:
@@ -114,12 +100,12 @@ def _turn(before: int | None) -> None:
 def export() -> None:
     """The whole filtered history as a file: at once where it is short, else made with progress."""
     view = View.current()
-    read(view.db, lambda connection: _offer(connection, view))
+    read(view.db, lambda connection: _offer(connection, view), silent=True)
 
 
 def _offer(connection: sqlite3.Connection, view: View) -> None:
     filters = _asked(view)
-    total = _total(connection, filters)
+    total = totals.event_count(connection, filters)
     with st.container(horizontal=True):
         for name, (pieces, mime) in _FORMATS.items():
             if total <= _SHORT:

@@ -56,7 +56,8 @@ def _choose(connection: sqlite3.Connection) -> None:
         list(names),
         index=None,
         format_func=lambda number: names.get(number, str(number)),
-        placeholder="Type a port or a process, or pick a row of the view Now",
+        placeholder="Type a port or a process",
+        help="The story of a row of the view Now is a click away, too.",
         key=_CHOSEN,
         on_change=_open_chosen,
     )
