@@ -28,7 +28,7 @@ EDGES = buckets(BEGIN, NOW, ZoneInfo("UTC"), by_port=True).edges
 @pytest.fixture
 def written(db: Path) -> Iterator[Writer]:
     """Three days in which a port is opened every hour, and the writer that wrote them."""
-    past._kept.cache_clear()
+    past.forget()
     with open_writer(db, HOST, BEGIN, Keep(events=2 * DAY)) as writer:
         writer.begin_watch(BEGIN, PLAN)
         for hour in range(77):

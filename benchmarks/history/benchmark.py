@@ -17,6 +17,7 @@ from benchmarks.report import Cell, Check, Report, Table
 from benchmarks.seed import add_scale, scale_of, seed
 from porteye_core.errors import StoreSlow
 from porteye_core.store.bounds import LONGEST_QUERY
+from porteye_core.store.frames import past
 from porteye_core.store.queries import Question
 from porteye_core.store.reader import open_reader
 
@@ -82,7 +83,9 @@ def _database(options: argparse.Namespace) -> Iterator[Path]:
 
 
 def timed(db: Path, question: Asked, rounds: int, *, plain: bool = True) -> Timed:
-    """Ask it so often, each time on a new connection, or until it is given up."""
+    """Ask it so often, each time on a new connection, or until it is given up; at first nothing is
+    known of it."""
+    past.forget()
     took, worked = list[float](), list[float]()
     answer: Any = None
     try:

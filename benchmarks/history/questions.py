@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import pandas as pd
+
 from benchmarks.history.plain import plain_count, plain_history
 from porteye_core.model import Filters, Protocol
 from porteye_core.store import answers, queries, search, story
@@ -17,10 +19,10 @@ from porteye_core.store.moments import watched
 from porteye_core.store.queries import Question
 from porteye_core.store.status import gaps, status
 from porteye_core.ui.buckets import buckets
+from porteye_core.ui.timeline_data import MOST_ROWS, parted
 
 HOUR, DAY = 3_600_000_000, 86_400_000_000
 _BUSY_PORT, _ABSENT = 8000, "no-such-program"
-_MOST_ROWS, _CROWDED = 50, 20  # ports of a timeline, and those with too many lives to draw
 
 Ask = Callable[[sqlite3.Connection], Any]
 
@@ -174,7 +176,7 @@ def _stories(connection: sqlite3.Connection, now: int, rare_word: str) -> Iterat
 
 
 def _timelines(connection: sqlite3.Connection, month: Filters, now: int) -> Iterator[Asked]:
-    """What the charts of a range count."""
+    """What the charts of a range count, of the ports that they show."""
     since, zone = now - 30 * DAY, ZoneInfo("UTC")
     for name, filters in {
         "all": month,
@@ -183,18 +185,27 @@ def _timelines(connection: sqlite3.Connection, month: Filters, now: int) -> Iter
     }.items():
         edges = buckets(since, now, zone, by_port=name != "all").edges
         by_port = buckets(since, now, zone, by_port=True).edges
-        rows = _rows(connection, filters)
+
+        def shown(asking: sqlite3.Connection, of: Filters = filters) -> pd.DataFrame:
+            return ports.busiest(asking, of, since, now).head(MOST_ROWS)
+
         asks: dict[str, Ask] = {
             "counts per bucket": partial(activity.turnover, filters=filters, edges=edges),
-            "busiest ports": partial(ports.busiest, filters=filters, since=since, until=now),
-            "heat map": partial(activity.by_port, filters=filters, ports=rows, edges=by_port),
-            "lives": partial(lives, filters=filters, since=since, until=now, ports=rows[_CROWDED:]),
+            "busiest ports": shown,
+        }
+        for what, ask in asks.items():
+            yield Asked(f"timeline, 30 days, {name}: {what}", ask)
+        drawn = shown(connection)
+        alone, _ = parted(drawn)
+        asks = {
+            "heat map": partial(
+                activity.by_port, filters=filters, ports=_rows(drawn), edges=by_port
+            ),
+            "lives": partial(lives, filters=filters, since=since, until=now, ports=_rows(alone)),
         }
         for what, ask in asks.items():
             yield Asked(f"timeline, 30 days, {name}: {what}", ask)
 
 
-def _rows(connection: sqlite3.Connection, filters: Filters) -> list[tuple[int, str]]:
-    """The ports of a timeline, those of the newest events: the busiest would take too long."""
-    newest = search.newest(connection, replace(filters, limit=5000))
-    return list(dict.fromkeys((row["port"], row["protocol"]) for row in newest))[:_MOST_ROWS]
+def _rows(found: pd.DataFrame) -> list[tuple[int, str]]:
+    return list(zip(found["port"].tolist(), found["protocol"].tolist(), strict=True))

@@ -11,7 +11,7 @@ from porteye_core.charts.lives import SEVERAL
 from porteye_core.store.frames import activity, ports
 from porteye_core.store.frames import lives as single
 from porteye_core.store.frames.changes import is_narrowed
-from porteye_core.store.frames.columns import times
+from porteye_core.store.frames.columns import times, values
 from porteye_core.store.status import gaps, status
 from porteye_core.ui.buckets import buckets
 from porteye_core.ui.context import View, viewers_zone
@@ -80,7 +80,7 @@ def charted(
     by_port = buckets(since, until, zone, by_port=True)
     shown = ports.named(connection, found.head(MOST_ROWS)).fillna({"process": SEVERAL})
     cells = activity.by_port(connection, filters, _rows(shown), by_port.edges)
-    alone, crowded = _parted(shown)
+    alone, crowded = parted(shown)
     lives = single.lives(connection, filters, since, until, _rows(alone))
     counts = activity.turnover(connection, filters, by_time.edges)
     watching = status(connection, view.db, now).is_current
@@ -103,7 +103,7 @@ def charted(
     )
 
 
-def _parted(shown: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+def parted(shown: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The ports whose lives are drawn one by one, and those that have too many: the ports with
     few lives come first, so that no busy one takes the room of many quiet ones."""
     by_lives = shown.sort_values("lives", kind="stable")
@@ -112,10 +112,7 @@ def _parted(shown: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def _rows(frame: pd.DataFrame) -> list[Row]:
-    return [
-        (int(port), protocol)
-        for port, protocol in zip(frame["port"], frame["protocol"], strict=True)
-    ]
+    return [(port, protocol) for port, protocol in values(frame, "port", "protocol")]
 
 
 def _on(zone: ZoneInfo, frame: pd.DataFrame) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from collections.abc import Iterator
 from typing import Any
 
 import pandas as pd
@@ -31,6 +32,12 @@ def times(micros: "pd.Series[Any]") -> "pd.Series[Any]":
     return micros.astype("Int64").astype("datetime64[us]").dt.tz_localize("UTC")
 
 
+def values(frame: pd.DataFrame, *columns: str) -> Iterator[tuple[Any, ...]]:
+    """What these columns have, row by row. As lists: to go through a column of texts takes sixteen
+    times as long."""
+    return zip(*(frame[column].tolist() for column in columns), strict=True)
+
+
 def chain(parents: object) -> str:
     """A process's parents, the nearest first."""
     if not isinstance(parents, str):  # the owner is not known
@@ -40,17 +47,14 @@ def chain(parents: object) -> str:
 
 def services(frame: pd.DataFrame) -> list[str]:
     """The well-known name of each row's port."""
-    return [
-        service(port, protocol)
-        for port, protocol in zip(frame["port"], frame["protocol"], strict=True)
-    ]
+    return [service(port, protocol) for port, protocol in values(frame, "port", "protocol")]
 
 
 def exposures(frame: pd.DataFrame) -> list[str]:
     """In words, who may come to each row's address."""
     return [
         exposure(address, elsewhere=bool(elsewhere)).value
-        for address, elsewhere in zip(frame["address"], frame["elsewhere"], strict=True)
+        for address, elsewhere in values(frame, "address", "elsewhere")
     ]
 
 
@@ -58,7 +62,7 @@ def owners(frame: pd.DataFrame) -> list[str]:
     """Who holds it, or the reason why that is not known."""
     return [
         name if isinstance(name, str) else _reason(hidden)
-        for name, hidden in zip(frame["process"], frame["hidden"], strict=True)
+        for name, hidden in values(frame, "process", "hidden")
     ]
 
 
@@ -66,9 +70,7 @@ def command_lines(frame: pd.DataFrame) -> list[str | None]:
     """Of an owner that ended at once only name and pid are known: the cell says why."""
     return [
         f"({_reason(hidden)})" if isinstance(name, str) and not line and hidden else line
-        for name, line, hidden in zip(
-            frame["process"], frame["cmdline"], frame["hidden"], strict=True
-        )
+        for name, line, hidden in values(frame, "process", "cmdline", "hidden")
     ]
 
 

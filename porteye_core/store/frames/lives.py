@@ -7,7 +7,7 @@ import pandas as pd
 
 from porteye_core.model import Filters, Seen
 from porteye_core.store.frames import changes
-from porteye_core.store.frames.columns import frame_of, number, owners, times
+from porteye_core.store.frames.columns import frame_of, number, owners, times, values
 from porteye_core.store.queries import Question, matching
 
 # The index of ports knows no times, but rows are numbered as they come: of a range of up to so many
@@ -32,14 +32,12 @@ def lives(
     few = _event_count(connection, since, until) <= _FEW_EVENTS
     frame = frame_of(connection, _lives(filters, since, until, ports, few=few))
     wanted = set(ports)
-    pairs = zip(frame["port"], frame["protocol"], strict=True)
-    chosen = pd.Series([pair in wanted for pair in pairs], dtype="bool")
+    chosen = pd.Series([pair in wanted for pair in values(frame, "port", "protocol")], dtype="bool")
     frame = frame[chosen].reset_index(drop=True)
     looks = _Looks(connection)
     for edge in ("opened", "closed"):
         earliest = [
-            looks.earliest(at, seen)
-            for at, seen in zip(frame[f"{edge}_at"], frame[f"{edge}_seen"], strict=True)
+            looks.earliest(at, seen) for at, seen in values(frame, f"{edge}_at", f"{edge}_seen")
         ]
         frame[f"{edge}_from"] = times(pd.Series(earliest, dtype="Int64"))
         frame[f"{edge}_at"] = times(frame[f"{edge}_at"])

@@ -64,6 +64,11 @@ def kept(
     return known
 
 
+def forget() -> None:
+    """Know nothing any more, as when the process began."""
+    _kept.cache_clear()
+
+
 @dataclass(frozen=True, slots=True)
 class _Asked:
     """A question and the state of what it is about: the same of both have the same answer."""

@@ -8,7 +8,7 @@ import pandas as pd
 
 from porteye_core.model import Filters, Protocol
 from porteye_core.store.frames import changes, past
-from porteye_core.store.frames.columns import times
+from porteye_core.store.frames.columns import times, values
 
 _NOBODY = 2**62  # above every number of a program
 _COLUMNS = ("port", "udp", "opened", "closed", "before", "after", "one", "other")
@@ -72,11 +72,9 @@ def stretches(ports: pd.DataFrame, cells: pd.DataFrame, edges: list[int]) -> pd.
 
     ports: rows of `busiest`; cells: `activity.by_port` of them over the same edges.
     """
-    places = {
-        pair: row for row, pair in enumerate(zip(ports["port"], ports["protocol"], strict=True))
-    }
+    places = {pair: row for row, pair in enumerate(values(ports, "port", "protocol"))}
     opened, closed = np.zeros((2, len(ports), len(edges) - 1), dtype="int64")
-    rows = [places.get(pair, -1) for pair in zip(cells["port"], cells["protocol"], strict=True)]
+    rows = [places.get(pair, -1) for pair in values(cells, "port", "protocol")]
     known = np.array(rows, dtype="int64") >= 0
     at = np.array(rows, dtype="int64")[known], cells["bucket"].to_numpy("int64")[known]
     opened[at] = cells["opened"].to_numpy("int64")[known]
