@@ -5,6 +5,7 @@ import streamlit as st
 
 from porteye_core.exposure import Exposure
 from porteye_core.store.frames.last_hour import LastHour
+from porteye_core.ui.spark import spark
 
 _REACHABLE = [each.value for each in Exposure if each.is_reachable]
 _LAST_HOUR = "The line shows the last hour, a point for each five minutes."
@@ -31,11 +32,6 @@ def headline(table: pd.DataFrame, hour: LastHour) -> None:
     }
     with st.container(horizontal=True, key="headline"):
         for label, (value, line, explained) in numbers.items():
-            st.metric(
-                label,
-                f"{value:,}",
-                border=True,
-                help=f"{explained} {_LAST_HOUR}",
-                chart_data=line,
-                chart_type="area",
-            )
+            with st.container(border=True, gap=None):
+                st.metric(label, f"{value:,}", help=f"{explained} {_LAST_HOUR}")
+                st.html(spark(line))

@@ -20,7 +20,11 @@ _STYLE = """<style>
 [data-testid=stMetric] > div:first-child {padding: .3rem .7rem}
 .st-key-told {min-height: 3.9rem; gap: 0}
 .st-key-headline {gap: .6rem}
-.st-key-headline > .stElementContainer {flex: 1 1 7.5rem; min-width: 0}
+.st-key-headline > * {flex: 1 1 7.5rem; min-width: 0}
+.st-key-headline > * > * {padding: .3rem .7rem}
+.st-key-headline [data-testid=stMetric] > div:first-child {padding: 0}
+.spark {height: 3rem; background: currentColor; opacity: .75;
+    -webkit-mask-size: 100% 100%; mask-size: 100% 100%}
 [data-testid=stElementToolbarButton]:has([aria-label^="Download as CSV"]) {display: none}
 .stApp:has([data-testid=stSidebar][data-collapsed=false]) .st-key-complaints {display: none}
 [data-testid=stLayoutWrapper]:has([data-testid=stMetric]) +
@@ -42,8 +46,9 @@ _STYLE = """<style>
         {position: absolute}
 }
 @media (max-width: 640px) {
-    .stElementContainer:has(> [data-testid=stMetric]) {flex: 1 1 28%; min-width: 0}
-    [data-testid=stMetric] > div:has([data-testid=stMetricChart]) {display: none}
+    .st-key-headline > *, .stElementContainer:has(> [data-testid=stMetric])
+        {flex: 1 1 28%; min-width: 0}
+    .stElementContainer:has(.spark) {display: none}
     [data-testid=stMetricValue] {font-size: 1.1rem}
 }
 @media (prefers-reduced-motion: reduce) {
