@@ -1,0 +1,169 @@
+"""The table of what listens, in the hands of a reader, while it is refreshed."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, FloatRect, Locator, Page, expect
+
+from tests.kit.app import App, dashboard
+from tests.kit.browser import (
+    PATIENCE,
+    chromium,
+    expect_settled,
+    needs_chromium,
+    pick_row,
+    show,
+    wait_for_cells,
+)
+from tests.kit.opener import Opener
+
+pytestmark = needs_chromium
+
+_SHIFTS = """
+window.shifts = [];
+new PerformanceObserver(list => {
+    for (const shift of list.getEntries())
+        if (!shift.hadRecentInput)
+            window.shifts.push([shift.value, ...shift.sources.map(each => each.node?.className)]);
+}).observe({type: "layout-shift", buffered: true});
+"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as launched:
+        yield launched
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    folder = tmp_path_factory.mktemp("table")
+    with dashboard(folder / "porteye.db", folder) as running:
+        yield running
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    opened = browser.new_page(viewport={"width": 1280, "height": 700})
+    opened.set_default_timeout(PATIENCE)
+    yield opened
+    opened.close()
+
+
+def wait_for_ports(page: Page, *ports: int) -> None:
+    """Until the table has these ports in this order, and no others."""
+    page.wait_for_function(
+        """wanted => {
+            const rows = document.querySelectorAll("[data-testid=stDataFrame] canvas tbody tr");
+            const texts = [...rows].map(row => [...row.cells].map(cell => cell.textContent));
+            const ports = texts.map(cells => cells.find(text => /^\\d{4,5}$/.test(text)));
+            return JSON.stringify(ports) === JSON.stringify(wanted);
+        }""",
+        arg=[str(port) for port in ports],
+        timeout=PATIENCE,
+    )
+
+
+def show_ports(page: Page, app: App, *ports: int) -> None:
+    show(page, f"{app.url}/?port={','.join(map(str, ports))}")
+    wait_for_ports(page, *sorted(ports))
+    expect_settled(page)
+
+
+def table(page: Page) -> FloatRect:
+    box = page.get_by_test_id("stDataFrame").locator("canvas").first.bounding_box()
+    assert box is not None
+    return box
+
+
+def toolbar(page: Page, name: str) -> Locator:
+    """A button of the table's toolbar, which is there while the pointer is on the table."""
+    page.mouse.move(table(page)["x"] + 200, table(page)["y"] + 60)
+    return page.get_by_role("button", name=f"{name}: What listens now")
+
+
+def sort_by_port(page: Page) -> None:
+    """By the menu of the heading, the highest first; “State” and the boxes stand before it."""
+    end = table(page)["x"] + 38 + 48 + 50
+    page.mouse.move(end - 25, table(page)["y"] + 19)
+    page.mouse.click(end - 15, table(page)["y"] + 19)
+    page.get_by_text("Sort descending").click()
+
+
+def test_nothing_moves_while_rows_come_and_go(app: App, page: Page) -> None:
+    page.add_init_script(_SHIFTS)
+    with Opener() as opener:
+        first, second = sorted(opener.listen() for _ in range(2))
+        opener.close(second)
+        show_ports(page, app, first)
+        page.goto(f"{app.url}/?port={first},{second}")
+        wait_for_ports(page, first)
+        expect_settled(page)
+        page.evaluate("window.shifts.length = 0")
+        opener.listen(port=second)
+        wait_for_ports(page, first, second)
+        opener.close(second)
+        wait_for_cells(page, "closed")
+        wait_for_ports(page, first)
+        assert page.evaluate("window.shifts") == []
+
+
+def test_the_reader_s_place_is_kept_when_the_page_refreshes(app: App, page: Page) -> None:
+    with Opener() as opener:
+        many = [opener.listen() for _ in range(40)]
+        opener.close(many[-1])
+        count = page.get_by_test_id("stMetricValue").first
+        show(page, f"{app.url}/?port={','.join(map(str, many))}")
+        expect(count).to_have_text("39")
+        expect_settled(page)
+        page.mouse.move(1000, 150)  # above the table, which scrolls by itself
+        page.mouse.wheel(0, 300)
+        place = "document.querySelector('[data-testid=stMain]').scrollTop"
+        page.wait_for_function(f"() => {place} > 100")
+        scrolled = page.evaluate(place)
+        opener.listen(port=many[-1])
+        expect(count).to_have_text("40")
+        assert page.evaluate(place) == scrolled
+
+
+def test_a_sorted_table_stays_sorted_and_a_row_of_it_is_the_one_that_is_picked(
+    app: App, page: Page
+) -> None:
+    with Opener() as opener:
+        first, second, third = sorted(opener.listen() for _ in range(3))
+        show_ports(page, app, first, second, third)
+        sort_by_port(page)
+        wait_for_ports(page, third, second, first)
+        opener.close(second)
+        wait_for_cells(page, "closed")
+        wait_for_ports(page, third, first)
+        pick_row(page, third)
+        expect(page.locator(".st-key-told").get_by_text(f"at {third} since")).to_be_visible()
+
+
+def test_a_word_is_searched_for_in_the_table(app: App, page: Page) -> None:
+    with Opener() as opener:
+        first, second = (opener.listen() for _ in range(2))
+        show_ports(page, app, first, second)
+        toolbar(page, "Search").click()
+        page.keyboard.type(str(first))
+        expect(page.get_by_text("1 result")).to_be_visible()
+
+
+def test_a_column_that_was_hidden_stays_hidden_when_the_page_refreshes(
+    app: App, page: Page
+) -> None:
+    with Opener() as opener:
+        first, second = sorted(opener.listen() for _ in range(2))
+        opener.close(second)
+        show(page, f"{app.url}/?port={first},{second}")
+        wait_for_ports(page, first)
+        expect_settled(page)
+        heading = page.locator("[data-testid=stDataFrame] canvas th", has_text="User")
+        expect(heading).to_have_count(1)
+        toolbar(page, "Show/hide columns").click()
+        page.get_by_test_id("stDataFrameColumnVisibilityMenu").get_by_text("User").click()
+        expect(heading).to_have_count(0)
+        opener.listen(port=second)
+        wait_for_ports(page, first, second)
+        expect(heading).to_have_count(0)
