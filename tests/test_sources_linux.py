@@ -62,8 +62,8 @@ def test_a_listener_of_microseconds_is_stored_with_time_pid_and_name(db: Path) -
         noted, _ = opener.communicate(timeout=30)
         for line in noted.splitlines():
             port, before, after = map(int, line.split())
-            lives = until(partial(rows, db, LIVES, port), "it is stored")
-            (life,) = [each for each in lives if each[4] == opener.pid]
+            whole = f"{LIVES} AND p.pid = ? AND closed_at IS NOT NULL"
+            (life,) = until(partial(rows, db, whole, port, opener.pid), "it is stored")
             opened, closed, *rest = life
             assert rest == ["kernel", "kernel", opener.pid, "fleeting"]
             assert isinstance(opened, int)

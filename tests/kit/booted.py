@@ -42,8 +42,9 @@ ExecStart=
 ExecStart={sys.executable} {PROJECT / "monitor_service.py"} --db /var/lib/porteye/porteye.db
 StandardOutput=file:/var/lib/log
 StandardError=file:/var/lib/log
-# The interpreter of a developer may lie in a home.
+# The interpreter of a developer may lie in a home, and the project in a folder for a while.
 ProtectHome=no
+PrivateTmp=no
 """
 
 
