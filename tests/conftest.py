@@ -10,6 +10,7 @@ import pytest
 from porteye_core.model import Tick, WatchPlan
 from porteye_core.store.sqlite import open_writer
 from porteye_core.store.writer import Writer
+from tests.kit.app import App, dashboard
 from tests.kit.seeding import MINUTE, Instant, seed
 from tests.kit.values import HOST, SECOND
 
@@ -27,6 +28,14 @@ def open_folder() -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as name:
         Path(name).chmod(0o777)
         yield Path(name)
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    """A dashboard that starts a monitor of its own, for all tests of a module."""
+    folder = tmp_path_factory.mktemp("app")
+    with dashboard(folder / "porteye.db", folder) as running:
+        yield running
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from starlette.testclient import TestClient
 
 from porteye_core import cli, dashboard
 from porteye_core.store.sqlite import open_writer
+from tests.kit import configuration
 from tests.kit.service import PROJECT, environment
 from tests.kit.values import HOST
 
@@ -122,19 +123,16 @@ def test_a_variable(place: Place, given: str, said: str, status: int) -> None:
 @pytest.fixture
 def served(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], TestClient]]:
     """The dashboard's own routes and guards over a database."""
-    kept = (dashboard.config, dashboard.access, dashboard.routes, dashboard.middleware)
 
     def serve(db: str) -> TestClient:
         for name, value in (("DB", db), ("TOKEN", TOKEN), ("MONITOR", "off")):
             monkeypatch.setenv(f"PORTEYE_{name}", value)
-        for cached in kept:
-            cached.cache_clear()
+        configuration.forget()
         app = Starlette(routes=dashboard.routes(), middleware=dashboard.middleware())
         return TestClient(app, base_url="http://localhost", raise_server_exceptions=False)
 
     yield serve
-    for cached in kept:
-        cached.cache_clear()
+    configuration.forget()
 
 
 @pytest.mark.parametrize(("given", "said", "status"), table("Files behind the dashboard"))

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.kit.app import App, dashboard
+from tests.kit.app import App
 from tests.kit.browser import (
     PATIENCE,
     chromium,
@@ -18,19 +18,13 @@ from tests.kit.browser import (
     row_of,
     save,
     show,
+    table_box,
     text_of,
     wait_for_cells,
 )
 from tests.kit.opener import Opener
 
 pytestmark = needs_chromium
-
-
-@pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
-    folder = tmp_path_factory.mktemp("app")
-    with dashboard(folder / "porteye.db", folder) as running:
-        yield running
 
 
 @pytest.fixture
@@ -71,8 +65,7 @@ def test_a_listener_is_seen_opening_and_closing_and_is_exported(app: App, page: 
 
 def colour_of(page: Page, row: int) -> tuple[int, int, int]:
     """The background of a row's first cell, on the screen."""
-    box = page.get_by_test_id("stDataFrame").locator("canvas").first.bounding_box()
-    assert box is not None
+    box = table_box(page)
     clip = {"x": box["x"] + 38, "y": box["y"] + 38 + 35 * row + 5, "width": 1.0, "height": 1.0}
     encoded = base64.b64encode(page.screenshot(clip=clip)).decode()  # type: ignore[arg-type]
     found = page.evaluate(

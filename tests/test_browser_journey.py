@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.kit.app import App, dashboard
+from tests.kit.app import App
 from tests.kit.browser import (
     PATIENCE,
     chromium,
@@ -21,13 +21,6 @@ from tests.kit.opener import Opener
 from tests.kit.waiting import until
 
 pytestmark = needs_chromium
-
-
-@pytest.fixture
-def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
-    folder = tmp_path_factory.mktemp("journey")
-    with dashboard(folder / "porteye.db", folder) as running:
-        yield running
 
 
 @pytest.fixture

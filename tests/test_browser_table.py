@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, FloatRect, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.kit.app import App, dashboard
+from tests.kit.app import App
 from tests.kit.browser import (
     PATIENCE,
     chromium,
@@ -13,6 +13,7 @@ from tests.kit.browser import (
     needs_chromium,
     pick_row,
     show,
+    table_box,
     wait_for_cells,
 )
 from tests.kit.opener import Opener
@@ -33,13 +34,6 @@ new PerformanceObserver(list => {
 def browser() -> Iterator[Browser]:
     with chromium() as launched:
         yield launched
-
-
-@pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
-    folder = tmp_path_factory.mktemp("table")
-    with dashboard(folder / "porteye.db", folder) as running:
-        yield running
 
 
 @pytest.fixture
@@ -70,23 +64,17 @@ def show_ports(page: Page, app: App, *ports: int) -> None:
     expect_settled(page)
 
 
-def table(page: Page) -> FloatRect:
-    box = page.get_by_test_id("stDataFrame").locator("canvas").first.bounding_box()
-    assert box is not None
-    return box
-
-
 def toolbar(page: Page, name: str) -> Locator:
     """A button of the table's toolbar, which is there while the pointer is on the table."""
-    page.mouse.move(table(page)["x"] + 200, table(page)["y"] + 60)
+    page.mouse.move(table_box(page)["x"] + 200, table_box(page)["y"] + 60)
     return page.get_by_role("button", name=f"{name}: What listens now")
 
 
 def sort_by_port(page: Page) -> None:
     """By the menu of the heading, the highest first; “State” and the boxes stand before it."""
-    end = table(page)["x"] + 38 + 48 + 50
-    page.mouse.move(end - 25, table(page)["y"] + 19)
-    page.mouse.click(end - 15, table(page)["y"] + 19)
+    end = table_box(page)["x"] + 38 + 48 + 50
+    page.mouse.move(end - 25, table_box(page)["y"] + 19)
+    page.mouse.click(end - 15, table_box(page)["y"] + 19)
     page.get_by_text("Sort descending").click()
 
 
@@ -95,8 +83,7 @@ def test_nothing_moves_while_rows_come_and_go(app: App, page: Page) -> None:
     with Opener() as opener:
         first, second = sorted(opener.listen() for _ in range(2))
         opener.close(second)
-        show_ports(page, app, first)
-        page.goto(f"{app.url}/?port={first},{second}")
+        show(page, f"{app.url}/?port={first},{second}")
         wait_for_ports(page, first)
         expect_settled(page)
         page.evaluate("window.shifts.length = 0")

@@ -11,8 +11,9 @@ import pandas as pd
 import pytest
 
 from porteye_core.model import Filters, Listener, Protocol, Seen, Tick, WatchPlan
+from porteye_core.store.counts import ACTIVITY, TURNOVER
 from porteye_core.store.frames import activity, changes, lives, ports
-from porteye_core.store.frames.pieces import ACTIVITY, TURNOVER, fitting, pieces
+from porteye_core.store.frames.pieces import fitting, pieces
 from porteye_core.store.reader import open_reader
 from porteye_core.store.sqlite import open_writer
 from porteye_core.store.writer import Closing, Opening, Writer

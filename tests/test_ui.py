@@ -14,23 +14,18 @@ import pytest
 from streamlit.runtime.context import ContextProxy
 from streamlit.testing.v1 import AppTest
 
-from porteye_core import config, dashboard
+from porteye_core import config
 from porteye_core.filters import MOST_RECORDS
 from porteye_core.store import migrations
 from porteye_core.store.sqlite import open_writer
 from porteye_core.ui.context import View
 from porteye_core.ui.markdown import code, literal
+from tests.kit import configuration
 from tests.kit.seeding import Instant
 from tests.kit.service import PROJECT
 from tests.kit.values import HOST
 
 VIEWS = PROJECT / "porteye_core" / "ui" / "views"
-
-
-@pytest.fixture(autouse=True)
-def fresh_configuration() -> None:
-    for cached in (dashboard.config, dashboard.routes, dashboard.middleware):
-        cached.cache_clear()
 
 
 @pytest.fixture
@@ -42,6 +37,7 @@ def open_page(
     db: Path, monkeypatch: pytest.MonkeyPatch, said: Mapping[str, str] | None = None
 ) -> AppTest:
     monkeypatch.setenv("PORTEYE_DB", str(db))
+    configuration.forget()
     page = AppTest.from_file(str(PROJECT / "streamlit_app.py"), default_timeout=30)
     for name, value in (said or {}).items():
         page.query_params[name] = value

@@ -5,9 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.kit.seeding import Instant, grow
-from tests.test_ui import fresh_configuration, open_page, switch, texts
-
-__all__ = ["fresh_configuration"]
+from tests.test_ui import open_page, switch, texts
 
 PYTHONS = {"since": "2020-01-01T00:00:00Z", "until": "2100-01-01T00:00:00Z", "process": "python"}
 

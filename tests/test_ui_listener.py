@@ -7,9 +7,7 @@ from streamlit.testing.v1 import AppTest
 
 from porteye_core.store.reader import open_reader
 from tests.kit.seeding import Instant
-from tests.test_ui import fresh_configuration, open_page, switch, texts
-
-__all__ = ["fresh_configuration"]
+from tests.test_ui import open_page, switch, texts
 
 
 @pytest.fixture

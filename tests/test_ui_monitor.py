@@ -17,7 +17,6 @@ from tests.kit.seeding import MINUTE, PLAN, Instant, seed
 from tests.kit.values import HOST, SECOND
 from tests.test_ui import (
     VIEWS,
-    fresh_configuration,  # noqa: F401 - for every test here
     metrics,
     open_page,
     switch,

@@ -3,8 +3,8 @@
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from porteye_core import dashboard
 from porteye_core.store import bounds
+from tests.kit import configuration
 from tests.kit.seeding import Instant, grow
 from tests.kit.service import PROJECT
 
@@ -14,7 +14,7 @@ def test_the_page_says_that_it_gave_up_and_what_to_do(
 ) -> None:
     grow(seeded.db, 20_000)
     monkeypatch.setenv("PORTEYE_DB", str(seeded.db))
-    dashboard.config.cache_clear()
+    configuration.forget()
     monkeypatch.setattr(bounds, "LONGEST_QUERY", -1.0)
     page = AppTest.from_file(str(PROJECT / "streamlit_app.py"), default_timeout=30)
     page.query_params["process"] = "python"

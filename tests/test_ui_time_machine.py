@@ -7,9 +7,7 @@ from streamlit.testing.v1 import AppTest
 
 from porteye_core.ui.custom_range import stamp
 from tests.kit.seeding import MINUTE, Instant
-from tests.test_ui import address, fresh_configuration, open_page, switch, table, texts
-
-__all__ = ["fresh_configuration"]
+from tests.test_ui import address, open_page, switch, table, texts
 
 
 @pytest.fixture

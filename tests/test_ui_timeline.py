@@ -18,10 +18,8 @@ from porteye_core.store.writer import Opening, Writer
 from tests.kit.seeding import MINUTE, PLAN, Instant
 from tests.kit.stopped import BEGUN, STOPPED, stopped_for_a_minute
 from tests.kit.values import HOST, SECOND, endpoint, owned, process
-from tests.test_ui import fresh_configuration, open_page, switch
+from tests.test_ui import open_page, switch
 from tests.test_ui import texts as marked
-
-__all__ = ["fresh_configuration"]
 
 
 @pytest.fixture

@@ -96,6 +96,7 @@ def drawn(
     """
     start, end = (edge.tz_localize(None) for edge in span)
     whole = {**_LAYOUT, **layout}
+    hatching = _hatching(gaps, span) if len(gaps) else None
     hatched = []
     for row in range(1, rows + 1):
         over = f"yaxis{rows + row}"
@@ -103,9 +104,9 @@ def drawn(
         whole[across] = {"type": "date", "range": [start, end], **layout.get(across, {})}
         whole[upright] = {"automargin": False, "rangemode": "tozero", **layout.get(upright, {})}
         whole[over] = {"overlaying": numbered("y", row), **_ACROSS}
-        if len(gaps):
+        if hatching:
             axes = {"xaxis": numbered("x", row), "yaxis": over.replace("axis", "")}
-            hatched.append(_hatching(gaps, span) | axes | {"showlegend": row == 1})
+            hatched.append(hatching | axes | {"showlegend": row == 1})
     return go.Figure([*traces, *hatched], whole)
 
 

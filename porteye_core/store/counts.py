@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from porteye_core.model import Kind
 from porteye_core.store.lives import Event, Learnt
 
-TURNOVER = (60, 3600, 86400)  # resolutions, seconds
+TURNOVER = (60, 3600, 86400)  # resolutions in seconds, see docs/database.md
 ACTIVITY = (3600, 86400)
 _UNKNOWN = 0  # the program_id of what nobody is known to have done
 

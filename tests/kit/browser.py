@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Download, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Download, FloatRect, Page, expect, sync_playwright
 
 from tests.kit.service import PROJECT
 
@@ -85,13 +85,19 @@ def row_of(page: Page, port: int) -> int:
     return row
 
 
+def table_box(page: Page) -> FloatRect:
+    """Where the table is in the window."""
+    box = page.get_by_test_id("stDataFrame").locator("canvas").first.bounding_box()
+    assert box is not None
+    return box
+
+
 def pick_row(page: Page, port: int) -> None:
     """Tick the box in front of a port's row, once the table is as the filters have it: a table
     that is about to lose rows would slip away under the pointer."""
     expect_settled(page)
     row = row_of(page, port)
-    box = page.get_by_test_id("stDataFrame").locator("canvas").first.bounding_box()
-    assert box is not None
+    box = table_box(page)
     page.mouse.click(box["x"] + 16, box["y"] + 38 + 35 * row + 17)
 
 

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from porteye_core.model import Filters
+from porteye_core.store.counts import ACTIVITY, TURNOVER
 from porteye_core.store.frames.past import Part
-from porteye_core.store.frames.pieces import ACTIVITY, TURNOVER, Piece, cut, fitting, pieces
+from porteye_core.store.frames.pieces import Piece, cut, fitting, pieces
 from porteye_core.store.queries import Question, matching
 
 _HOUR = 3600 * 1_000_000
@@ -17,14 +18,9 @@ def is_narrowed(filters: Filters) -> bool:
     return bool(filters.ports or filters.process or filters.protocol)
 
 
-def changes(filters: Filters, since: int, until: int, edges: list[int]) -> Question:
-    """Rows of `at`, `opened` and `closed` in since..until, `until` included; none of them counts
-    what lies on both sides of an edge."""
-    return _union([part.question for part in parts(filters, since, until, edges)])
-
-
 def parts(filters: Filters, since: int, until: int, edges: list[int]) -> list[Part]:
-    """The same, piece by piece."""
+    """Rows of `at`, `opened` and `closed` in since..until, `until` included, piece by piece; none
+    counts what lies on both sides of an edge."""
     if not is_narrowed(filters):
         return [
             Part(_turnover(each) if each.resolution else _events(each))

@@ -6,8 +6,8 @@ from bisect import bisect_right
 import pandas as pd
 
 from porteye_core.model import Filters, Seen
-from porteye_core.store.frames import changes
-from porteye_core.store.frames.columns import frame_of, number, owners, times, values
+from porteye_core.store.frames import changes, totals
+from porteye_core.store.frames.columns import frame_of, owners, times, values
 from porteye_core.store.queries import Question, matching
 
 # The index of ports knows no times, but rows are numbered as they come: of a range of up to so many
@@ -29,7 +29,8 @@ def lives(
     """
     if not ports:
         ports = [(-1, "")]  # no listener has it, and the answer keeps its columns
-    few = _event_count(connection, since, until) <= _FEW_EVENTS
+    all_events = totals.event_count(connection, Filters(since=since, until=until))
+    few = all_events <= _FEW_EVENTS
     frame = frame_of(connection, _lives(filters, since, until, ports, few=few))
     wanted = set(ports)
     chosen = pd.Series([pair in wanted for pair in values(frame, "port", "protocol")], dtype="bool")
@@ -44,12 +45,6 @@ def lives(
     frame["pid"] = frame["pid"].astype("Int64")
     frame["process"] = owners(frame)
     return frame
-
-
-def _event_count(connection: sqlite3.Connection, since: int, until: int) -> int:
-    found = changes.changes(Filters(), since, until, [])
-    asked = f"SELECT coalesce(sum(opened + closed), 0) FROM ({found.sql})"
-    return number(connection, Question(asked, found.parameters))
 
 
 def _lives(

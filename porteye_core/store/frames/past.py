@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from porteye_core.store.files import identity
 from porteye_core.store.frames.pieces import Piece
 from porteye_core.store.queries import Question
 
@@ -87,13 +88,12 @@ def _state(connection: sqlite3.Connection, piece: Piece) -> tuple[object, ...]:
     """What tells that the counts of a piece are others than before: another file, events that were
     found or dropped since, a new watch, which may know more owners."""
     path = Path(connection.execute("PRAGMA database_list").fetchone()[2])
-    try:
-        file = path.stat()
-    except OSError:  # deleted or moved away while it is read
+    file = identity(path)
+    if file is None:  # deleted or moved away while it is read
         return (object(),)  # which is like no other
     counts = connection.execute(
         "SELECT sum(opened), sum(closed), (SELECT max(started_at) FROM watch) FROM turnover"
         " WHERE resolution = ? AND bucket >= ? AND bucket < ?",
         (piece.resolution, piece.since, piece.until),
     ).fetchone()
-    return (path, file.st_dev, file.st_ino, *counts, int(time.monotonic() // _RENEWED))
+    return (path, file, *counts, int(time.monotonic() // _RENEWED))

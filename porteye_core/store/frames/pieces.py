@@ -7,8 +7,6 @@ added up from there, and the answer is still exact to the microsecond.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-TURNOVER = (60, 3600, 86400)  # seconds, see docs/database.md
-ACTIVITY = (3600, 86400)
 _SECOND = 1_000_000
 _HOUR = 3600 * _SECOND
 

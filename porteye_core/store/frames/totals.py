@@ -9,8 +9,9 @@ import json
 import sqlite3
 
 from porteye_core.model import Filters
+from porteye_core.store.counts import ACTIVITY
 from porteye_core.store.frames import changes, past
-from porteye_core.store.frames.pieces import ACTIVITY, Piece, cut
+from porteye_core.store.frames.pieces import Piece, cut
 from porteye_core.store.order import Ids, Order
 from porteye_core.store.wanted import Wanted
 
@@ -27,9 +28,11 @@ def event_count(connection: sqlite3.Connection, filters: Filters) -> int:
     if since > until:
         return 0
     if not changes.is_narrowed(filters):
-        question = changes.changes(filters, since, until, [])
-        sums = f"SELECT coalesce(sum(opened) + sum(closed), 0) FROM ({question.sql})"
-        return _number(connection, sums, question.parameters)
+        sums = [
+            part.asking("coalesce(sum(opened) + sum(closed), 0)", "")
+            for part in changes.parts(filters, since, until, [])
+        ]
+        return int(past.rows(connection, sums, 1).sum())
     count = _Count(connection, filters, wanted)
     resolutions = _DAYS if wanted.is_by_program else ACTIVITY
     return sum(count.piece(*each) for each in cut(since, until + 1, resolutions))
