@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -92,13 +92,30 @@ def table_box(page: Page) -> FloatRect:
     return box
 
 
-def pick_row(page: Page, port: int) -> None:
-    """Tick the box in front of a port's row, once the table is as the filters have it: a table
-    that is about to lose rows would slip away under the pointer."""
+def wait_for_ports(page: Page, *ports: int) -> None:
+    """Until the table has these ports in this order, and no others."""
+    page.wait_for_function(
+        """wanted => {
+            const rows = document.querySelectorAll("[data-testid=stDataFrame] canvas tbody tr");
+            const texts = [...rows].map(row => [...row.cells].map(cell => cell.textContent));
+            const ports = texts.map(cells => cells.find(text => /^\\d{4,5}$/.test(text)));
+            return JSON.stringify(ports) === JSON.stringify(wanted);
+        }""",
+        arg=[str(port) for port in ports],
+        timeout=PATIENCE,
+    )
+
+
+def pick_row(page: Page, port: int, among: Sequence[int]) -> None:
+    """Tick the box in front of a port's row, in a table of these ports in this order.
+
+    The copy that tests read is made a while after the canvas is drawn. Before it has just these
+    ports, a row would be looked for where it was before the filters were set.
+    """
+    wait_for_ports(page, *among)
     expect_settled(page)
-    row = row_of(page, port)
     box = table_box(page)
-    page.mouse.click(box["x"] + 16, box["y"] + 38 + 35 * row + 17)
+    page.mouse.click(box["x"] + 16, box["y"] + 38 + 35 * among.index(port) + 17)
 
 
 def save(page: Page, name: str) -> None:
