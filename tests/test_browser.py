@@ -85,8 +85,9 @@ def colour_of(page: Page, row: int) -> tuple[int, int, int]:
 
 def test_a_picked_row_stays_picked_while_others_come_and_go(app: App, page: Page) -> None:
     with Opener() as opener:
-        first, second, third = sorted(opener.listen() for _ in range(3))
-        opener.close(first)
+        first, second, third = sorted(opener.bind() for _ in range(3))
+        opener.listen(port=second)
+        opener.listen(port=third)
         show(page, f"{app.url}/?port={first},{second},{third}")
         wait_for_cells(page, str(second), str(third), "new")
         expect(page.get_by_text("Pick a row to read its story.")).to_be_visible()

@@ -68,8 +68,8 @@ def sort_by_port(page: Page) -> None:
 def test_nothing_moves_while_rows_come_and_go(app: App, page: Page) -> None:
     page.add_init_script(_SHIFTS)
     with Opener() as opener:
-        first, second = sorted(opener.listen() for _ in range(2))
-        opener.close(second)
+        first, second = sorted(opener.bind() for _ in range(2))
+        opener.listen(port=first)
         show(page, f"{app.url}/?port={first},{second}")
         wait_for_ports(page, first)
         expect_settled(page)
@@ -84,8 +84,8 @@ def test_nothing_moves_while_rows_come_and_go(app: App, page: Page) -> None:
 
 def test_the_reader_s_place_is_kept_when_the_page_refreshes(app: App, page: Page) -> None:
     with Opener() as opener:
-        many = [opener.listen() for _ in range(40)]
-        opener.close(many[-1])
+        last = opener.bind()
+        many = [last, *(opener.listen() for _ in range(39))]
         count = page.get_by_test_id("stMetricValue").first
         show(page, f"{app.url}/?port={','.join(map(str, many))}")
         expect(count).to_have_text("39")
@@ -95,7 +95,7 @@ def test_the_reader_s_place_is_kept_when_the_page_refreshes(app: App, page: Page
         place = "document.querySelector('[data-testid=stMain]').scrollTop"
         page.wait_for_function(f"() => {place} > 100")
         scrolled = page.evaluate(place)
-        opener.listen(port=many[-1])
+        opener.listen(port=last)
         expect(count).to_have_text("40")
         assert page.evaluate(place) == scrolled
 
@@ -127,8 +127,8 @@ def test_a_column_that_was_hidden_stays_hidden_when_the_page_refreshes(
     app: App, page: Page
 ) -> None:
     with Opener() as opener:
-        first, second = sorted(opener.listen() for _ in range(2))
-        opener.close(second)
+        first, second = sorted(opener.bind() for _ in range(2))
+        opener.listen(port=first)
         show(page, f"{app.url}/?port={first},{second}")
         wait_for_ports(page, first)
         expect_settled(page)

@@ -5,6 +5,7 @@ The pictures are kept in test-output/ for whoever wants to look at them.
 
 import time
 from collections.abc import Iterator
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
@@ -25,6 +26,8 @@ VIEWS = {
     "compare": "time_machine?at={day}&versus={hour}",
     "monitor": "monitor?range=7d",
 }
+Scheme = Literal["light", "dark"]
+SCHEMES: tuple[Scheme, ...] = ("light", "dark")
 PHONE = "Mozilla/5.0 (Linux; Android 14) AppleWebKit/537.36 Chrome/130.0 Mobile Safari/537.36"
 
 
@@ -55,44 +58,39 @@ def moment(before: int) -> str:
 
 
 @pytest.mark.parametrize("width", [1280, 390])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_view_fits_its_window_and_is_never_empty_without_a_word(
-    app: App, browser: Browser, scheme: str, width: int
+    app: App, browser: Browser, width: int
 ) -> None:
-    context = visitor(browser, scheme, width)
+    context = visitor(browser, width)
     for name, path in VIEWS.items():
         page = context.new_page()
         page.goto(f"{app.url}/{path.format(day=moment(90_000), hour=moment(3600))}")
         shown = "[data-testid=stDataFrame] canvas td, .js-plotly-plot .main-svg, [role=combobox]"
         page.wait_for_selector(shown, state="attached", timeout=PATIENCE)
-        keep(page, f"{name}-{scheme}-{width}")
+        keep(page, name, width)
         page.close()
     context.close()
 
 
 @pytest.mark.parametrize("width", [1280, 390])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_view_of_nothing_says_so_in_a_sentence(
-    empty: App, browser: Browser, scheme: str, width: int
-) -> None:
-    context = visitor(browser, scheme, width)
+def test_a_view_of_nothing_says_so_in_a_sentence(empty: App, browser: Browser, width: int) -> None:
+    context = visitor(browser, width)
     for name in ("", "listener", "timeline", "history", "time_machine", "monitor"):
         page = context.new_page()
         page.goto(f"{empty.url}/{name}")
         said = page.get_by_test_id("stMain").get_by_text("Nothing is recorded yet.")
         expect(said.first).to_be_visible()
         expect(page.locator(".st-key-banner")).to_contain_text("No monitor is running")
-        keep(page, f"empty-{name or 'now'}-{scheme}-{width}")
+        keep(page, f"empty-{name or 'now'}", width)
         page.close()
     context.close()
 
 
 @pytest.mark.parametrize("width", [1280, 390])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_key_opens_the_quick_answers_which_fit_the_window(
-    app: App, browser: Browser, scheme: str, width: int
+    app: App, browser: Browser, width: int
 ) -> None:
-    context = visitor(browser, scheme, width)
+    context = visitor(browser, width)
     page = context.new_page()
     page.set_default_timeout(PATIENCE)
     page.goto(app.url)
@@ -103,27 +101,38 @@ def test_a_key_opens_the_quick_answers_which_fit_the_window(
     page.keyboard.press("Enter")
     expect(dialog.get_by_text("at 22 since").first).to_be_visible()
     expect(dialog.get_by_role("link").first).to_be_visible()
-    keep(page, f"quick-answers-{scheme}-{width}")
+    keep(page, "quick-answers", width)
     context.close()
 
 
-def visitor(browser: Browser, scheme: str, width: int) -> BrowserContext:
+def visitor(browser: Browser, width: int) -> BrowserContext:
     """Somebody with a window as wide as a desk's or a phone's."""
     phone = width < 500
     return browser.new_context(
         viewport={"width": width, "height": 844 if phone else 900},
-        color_scheme="dark" if scheme == "dark" else "light",
         timezone_id="Europe/Berlin",
         user_agent=PHONE if phone else None,
     )
 
 
-def keep(page: Page, name: str) -> None:
-    """Keep a picture of a view that hangs out of nothing and has not failed."""
-    expect_settled(page)
-    save(page, name)
-    assert page.get_by_test_id("stException").count() == 0
-    hangs = page.evaluate(
-        "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
+def keep(page: Page, name: str, width: int) -> None:
+    """Keep a picture in each theme of a view that hangs out of nothing and has not failed; the
+    page takes the other theme while it is open, as it does at dusk."""
+    for scheme in SCHEMES:
+        page.emulate_media(color_scheme=scheme)
+        expect_scheme(page, scheme)
+        expect_settled(page)
+        save(page, f"{name}-{scheme}-{width}")
+        assert page.get_by_test_id("stException").count() == 0
+        hangs = page.evaluate(
+            "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        )
+        assert hangs <= 0, name
+
+
+def expect_scheme(page: Page, scheme: Scheme) -> None:
+    page.wait_for_function(
+        """scheme => getComputedStyle(document.querySelector(".stApp")).colorScheme === scheme""",
+        arg=scheme,
+        timeout=PATIENCE,
     )
-    assert hangs <= 0, name

@@ -57,8 +57,11 @@ def expect_watching(page: Page) -> None:
 
 def expect_settled(page: Page) -> None:
     """Until everything is drawn and nothing moves any more."""
-    expect(page.get_by_test_id("stSkeleton")).to_have_count(0)
-    expect(page.locator(".stApp[data-test-script-state=notRunning]")).to_be_visible()
+    page.wait_for_function(
+        """() => document.querySelector(".stApp[data-test-script-state=notRunning]")
+            && !document.querySelector("[data-testid=stSkeleton]")""",
+        timeout=PATIENCE,
+    )
 
 
 def wait_for_cells(page: Page, *wanted: str) -> None:

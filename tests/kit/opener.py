@@ -39,6 +39,10 @@ class Opener:
         """Open a listening socket and return its port."""
         return int(self._ask(f"listen {family} {kind} {port} {' '.join(options)}"))
 
+    def bind(self) -> int:
+        """A TCP port that nobody listens on and nobody else can take, until this one listens."""
+        return int(self._ask("bind ipv4 tcp 0"))
+
     def fork(self, count: int) -> list[int]:
         """Fork children that hold what is open, and return their pids."""
         return [int(pid) for pid in self._ask(f"fork {count}").split()]

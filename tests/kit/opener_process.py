@@ -1,7 +1,8 @@
 """A process that opens and closes sockets as it is told, one command a line on standard input.
 
 listen FAMILY KIND [PORT] [reuse]   -> the port        fork N   -> the children's pids
-close PORT                          -> closed          rename HEX -> renamed         quit
+bind FAMILY KIND [PORT] [reuse]     -> the port        rename HEX -> renamed
+close PORT                          -> closed          quit
 """
 
 import os
@@ -15,13 +16,11 @@ KINDS = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}
 LOOPBACK = {"ipv4": "127.0.0.1", "ipv6": "::1"}
 
 
-def listen(family: str, kind: str, port: str = "0", *options: str) -> socket.socket:
+def bound(family: str, kind: str, port: str = "0", *options: str) -> socket.socket:
     opened = socket.socket(FAMILIES[family], KINDS[kind])
     if "reuse" in options:
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     opened.bind((LOOPBACK[family], int(port)))
-    if kind == "tcp":
-        opened.listen(16)
     return opened
 
 
@@ -36,11 +35,19 @@ def fork() -> int:
 
 def main() -> None:
     open_sockets: list[socket.socket] = []
+    held: dict[int, socket.socket] = {}
     for line in sys.stdin:
         command, *words = line.split()
-        if command == "listen":
-            open_sockets.append(listen(*words))
-            print(open_sockets[-1].getsockname()[1], flush=True)
+        if command in ("bind", "listen"):
+            opened = held.pop(int(words[2]), None) or bound(*words)
+            port = opened.getsockname()[1]
+            if command == "bind":
+                held[port] = opened
+            else:
+                open_sockets.append(opened)
+                if words[1] == "tcp":
+                    opened.listen(16)
+            print(port, flush=True)
         elif command == "fork":
             print(*(fork() for _ in range(int(words[0]))), flush=True)
         elif command == "close":
