@@ -40,6 +40,24 @@ def test_what_is_open_is_listed_by_port_with_its_owner_and_sample(seeded: Instan
     assert table.iloc[1]["clients"] == 7
 
 
+@pytest.mark.parametrize(
+    ("unit", "container", "home"),
+    [
+        ("nginx.service", "", "nginx"),
+        ("cups.socket", "", "cups.socket"),
+        ("docker.service", "docker 0123456789ab", "docker 0123456789ab"),
+        ("", "", ""),
+    ],
+)
+def test_a_listener_is_at_home_in_its_container_or_its_unit(
+    db: Path, writer: Writer, unit: str, container: str, home: str
+) -> None:
+    owner = replace(process(100, name="nginx"), unit=unit, container=container)
+    writer.record_changes(SECOND, [Opening(owned(endpoint(80), owner), SECOND, Seen.POLL)])
+    with open_reader(db) as reader:
+        assert list(listeners.listening(reader, ALL, 2 * SECOND)["home"]) == [home]
+
+
 def test_an_unknown_owner_is_a_reason_and_its_numbers_are_missing(seeded: Instant) -> None:
     with open_reader(seeded.db) as reader:
         dns = listeners.listening(reader, ALL, seeded.now).iloc[0]

@@ -1,12 +1,16 @@
 """Any moment of the past, through Streamlit's own test runner."""
 
+import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from porteye_core.store.sqlite import open_writer
 from porteye_core.ui.custom_range import stamp
-from tests.kit.seeding import MINUTE, Instant
+from tests.kit.seeding import MINUTE, Instant, seed
+from tests.kit.values import HOST, SECOND
 from tests.test_ui import address, open_page, switch, table, texts
 
 
@@ -28,10 +32,24 @@ def test_a_moment_has_what_listened_then(at: Callable[..., AppTest], seeded: Ins
     during, between = seeded.now - 25 * MINUTE, seeded.now - 15 * MINUTE
     assert list(table(at(during))["port"]) == [53, 80, 5432, 8765]
     assert "What any of them used then is not known" in texts(at(during))
+    assert "cpu" not in at(during).dataframe[0].proto.column_order
     page = at(between)
     assert list(table(page)["port"]) == [53, 80, 5432]
     assert "3 listeners, all of them certain" in texts(page)
     assert address(page)["at"] == stamp(between)
+
+
+def test_what_listeners_used_stands_in_columns_of_their_own(
+    db: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = time.time_ns() // 1000 - 2 * SECOND
+    with open_writer(db, HOST, now - 61 * MINUTE) as opened:
+        seed(opened, now)
+        page = open_page(db, monkeypatch)
+        page.query_params["at"] = stamp(now + SECOND)
+        found = switch(page, "time_machine")
+    assert {"cpu", "rss", "clients"} <= set(found.dataframe[0].proto.column_order)
+    assert "What 1 of them used then is not known" in texts(found)
 
 
 def test_two_moments_have_what_changed_between_them(

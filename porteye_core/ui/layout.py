@@ -16,7 +16,7 @@ _ROW, _HEADER, _TALLEST = 35, 38, 820  # pixels, as Streamlit draws a table
 # empty header where they fit beside its buttons; Streamlit's own would lose the filters, and hide
 # in the sidebar on a phone.
 _STYLE = """<style>
-.stMainBlockContainer {padding: 4.2rem clamp(1rem, 2vw, 2.5rem) 2rem}
+.stMainBlockContainer {padding: 4.2rem clamp(1rem, 1.25vw, 2.5rem) 2rem}
 [data-testid=stMetric] > div:first-child {padding: .3rem .7rem}
 .st-key-told {min-height: 3.9rem; gap: 0}
 .st-key-headline {gap: .6rem}

@@ -24,9 +24,11 @@ _COLUMNS: dict[str, Any] = {
         "Reachable from", width=112, help="What its address lets in; a firewall may let in less"
     ),
     "address": st.column_config.TextColumn("Address", width=72),
-    "process": st.column_config.TextColumn("Process", width=76),
-    "home": st.column_config.TextColumn("Unit", width=60, help="Its systemd unit or container"),
-    "user": st.column_config.TextColumn("User", width=46),
+    "process": st.column_config.TextColumn("Process", width=104),
+    "home": st.column_config.TextColumn(
+        "Unit", width=68, help="Its systemd unit, without “.service”, or its container"
+    ),
+    "user": st.column_config.TextColumn("User", width=54),
     "clients": st.column_config.NumberColumn(
         "Clients", format="%d", width=50, help="Established connections"
     ),
@@ -39,11 +41,11 @@ _COLUMNS: dict[str, Any] = {
         "CPU %", format="%.1f", width=44, help="Of one core, since the sample before"
     ),
     "cpu_trend": st.column_config.LineChartColumn(
-        "1 h", width=40, y_min=0, help="CPU: the mean of each five minutes of the last hour"
+        "1 h", width=36, y_min=0, help="CPU: the mean of each five minutes of the last hour"
     ),
     "rss": st.column_config.NumberColumn("Memory", format="bytes", width=62),
     "rss_trend": st.column_config.LineChartColumn(
-        "1 h", width=40, y_min=0, help="Memory: the most in each five minutes of the last hour"
+        "1 h", width=36, y_min=0, help="Memory: the most in each five minutes of the last hour"
     ),
     "since": st.column_config.DatetimeColumn(
         "Since",

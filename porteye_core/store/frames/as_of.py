@@ -6,15 +6,7 @@ from typing import Any
 import pandas as pd
 
 from porteye_core.model import Filters
-from porteye_core.store.frames.columns import (
-    chain,
-    command_lines,
-    exposures,
-    frame_of,
-    owners,
-    services,
-    times,
-)
+from porteye_core.store.frames.columns import describe, frame_of, times
 from porteye_core.store.moments import Watched, open_at
 
 _EXACT = ""
@@ -38,13 +30,7 @@ def as_of(
     for column in _NUMBERS:
         frame[column] = frame[column].astype("Int64")
     frame["since"] = times(frame["opened_at"])
-    frame["service"] = services(frame)
-    frame["exposure"] = exposures(frame)
-    frame["home"] = frame["container"].where(frame["container"].fillna("") != "", frame["unit"])
-    frame["cmdline"] = command_lines(frame)
-    frame["process"] = owners(frame)
-    frame["parents"] = [chain(text) for text in frame["parents"]]
-    return frame
+    return describe(frame)
 
 
 def changes(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:

@@ -74,5 +74,30 @@ def command_lines(frame: pd.DataFrame) -> list[str | None]:
     ]
 
 
+def homes(frame: pd.DataFrame) -> list[str | None]:
+    """The container or the systemd unit that each process belongs to; a service without its
+    ending, which most units have and a narrow column has no room for."""
+    units = [
+        unit.removesuffix(".service") if isinstance(unit, str) else None
+        for unit in frame["unit"].tolist()
+    ]
+    return [
+        container if isinstance(container, str) and container else unit
+        for container, unit in zip(frame["container"].tolist(), units, strict=True)
+    ]
+
+
+def describe(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame, with what a listener's row tells in words: `service`, `exposure`, `home`,
+    `cmdline`, `process` and `parents`."""
+    frame["service"] = services(frame)
+    frame["exposure"] = exposures(frame)
+    frame["home"] = homes(frame)
+    frame["cmdline"] = command_lines(frame)
+    frame["process"] = owners(frame)
+    frame["parents"] = [chain(text) for text in frame["parents"]]
+    return frame
+
+
 def _reason(hidden: object) -> str:
     return REASONS[Hidden(str(hidden))].short if hidden else ""

@@ -6,15 +6,7 @@ import pandas as pd
 
 from porteye_core.model import Filters
 from porteye_core.store import queries
-from porteye_core.store.frames.columns import (
-    chain,
-    command_lines,
-    exposures,
-    frame_of,
-    owners,
-    services,
-    times,
-)
+from porteye_core.store.frames.columns import describe, frame_of, times
 
 
 def listening(
@@ -33,10 +25,4 @@ def listening(
     frame["age"] = (pd.Timestamp(now, unit="us", tz="UTC") - frame["since"]).dt.total_seconds()
     frame["closed_at"] = times(frame["closed_at"])
     frame["closed"] = frame["closed_at"].notna()
-    frame["service"] = services(frame)
-    frame["exposure"] = exposures(frame)
-    frame["home"] = frame["container"].where(frame["container"].fillna("") != "", frame["unit"])
-    frame["cmdline"] = command_lines(frame)
-    frame["process"] = owners(frame)
-    frame["parents"] = [chain(text) for text in frame["parents"]]
-    return frame
+    return describe(frame)

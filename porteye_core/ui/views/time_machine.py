@@ -27,10 +27,12 @@ _COLUMNS: dict[str, Any] = {
     "service": st.column_config.TextColumn("Service", width=60),
     "exposure": st.column_config.TextColumn("Reachable from", width=114),
     "address": st.column_config.TextColumn("Address", width=76),
-    "process": st.column_config.TextColumn("Process", width=84),
+    "process": st.column_config.TextColumn("Process", width=100),
     "pid": st.column_config.NumberColumn("PID", format="%d", width=60),
-    "home": st.column_config.TextColumn("Unit", width=64, help="Its systemd unit or container"),
-    "user": st.column_config.TextColumn("User", width=50),
+    "home": st.column_config.TextColumn(
+        "Unit", width=68, help="Its systemd unit, without “.service”, or its container"
+    ),
+    "user": st.column_config.TextColumn("User", width=58),
     "clients": st.column_config.NumberColumn("Clients", format="%d", width=54),
     "cpu": st.column_config.NumberColumn("CPU %", format="%.1f", width=50),
     "rss": st.column_config.NumberColumn("Memory", format="bytes", width=66),
@@ -43,6 +45,7 @@ _COLUMNS: dict[str, Any] = {
     "cmdline": st.column_config.TextColumn("Command line", width=240),
     "parents": st.column_config.TextColumn("Started by", width=240),
 }
+_USED = ("clients", "cpu", "rss", "queue", "backlog")
 _CHANGES: dict[str, Any] = {
     "change": st.column_config.TextColumn("Change", width=120),
     "port": st.column_config.NumberColumn("Port", format="%d", width=60),
@@ -140,9 +143,15 @@ def _show(table: pd.DataFrame) -> None:
     )
     table["since"] = table["since"].dt.tz_convert(viewers_zone())
     show_table(
-        table, _COLUMNS, ("port", "process", "exposure", "certainty"),
+        table, _columns(table), ("port", "process", "exposure", "certainty"),
         key="then", alt="What listened at that moment",
     )  # fmt: skip
+
+
+def _columns(table: pd.DataFrame) -> dict[str, Any]:
+    """Without those of what the listeners used, where that is known of none."""
+    known = table[list(_USED)].notna().any(axis=None)
+    return {name: column for name, column in _COLUMNS.items() if known or name not in _USED}
 
 
 def _unmeasured(table: pd.DataFrame) -> str:
