@@ -20,6 +20,7 @@ from benchmarks.machine import quantile
 from benchmarks.report import Cell, Check, Report, Table
 from benchmarks.seed import add_scale, scale_of, seed
 from porteye_core.config import PROJECT
+from porteye_core.dashboard import settle
 
 _VIEWS = ("now", "listener", "timeline", "history", "time_machine", "monitor")
 _SERVER_MS, _FIRST_TABLE_MS = 150, 1500
@@ -87,6 +88,7 @@ def run(options: argparse.Namespace) -> Report:
         if db is None:
             db = Path(folder) / "porteye.db"
             seed(db, scale_of(options))
+        settle()
         views = [rerun(db, view, options.range, options.rounds) for view in _VIEWS]
         title = f"A rerun of each view, {options.range}, {options.rounds} rounds"
         table, checks = _table(title, views), [_server_check(views)]

@@ -8,8 +8,8 @@ from porteye_core.charts.figure import (
     OPENED,
     PALETTE,
     Span,
-    drawn,
     moments,
+    pickable,
     titled,
     wall,
     whole_numbers,
@@ -35,7 +35,7 @@ def open_listeners(turnover: pd.DataFrame, gaps: pd.DataFrame, span: Span) -> go
         "hovertemplate": "%{y} open<br>%{customdata}<extra></extra>",
     }
     axis = titled("Listeners open") | whole_numbers(turnover["open"].max())
-    return drawn([line], gaps, span, {"height": _HEIGHT, "yaxis": axis})
+    return pickable([line], gaps, span, {"height": _HEIGHT, "yaxis": axis})
 
 
 def turnover(buckets: pd.DataFrame, gaps: pd.DataFrame, span: Span, bucket: str) -> go.Figure:
@@ -70,7 +70,7 @@ def turnover(buckets: pd.DataFrame, gaps: pd.DataFrame, span: Span, bucket: str)
     }
     axis = titled(f"Events per {bucket}") | _both_ways(max(opened + closed))
     layout = {"height": _HEIGHT, "barmode": "relative", "bargap": 0.1, "yaxis": axis}
-    return drawn([above, below], gaps, span, layout)
+    return pickable([above, below], gaps, span, layout)
 
 
 def _both_ways(highest: int) -> dict[str, object]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import plotly.graph_objects as go
 
@@ -15,6 +16,7 @@ OPENED, CLOSED = "#009E73", "#D55E00"
 NOT_WATCHED = "not watched"
 
 Trace = dict[str, Any]  # a part of a figure as Plotly's own reference names it
+Instants = npt.NDArray[np.datetime64]
 Span = tuple[pd.Timestamp, pd.Timestamp]  # the range that every chart of a page shows
 FRAME_HEIGHT = 130  # pixels around the rows or the plot of a figure
 _LEFT = 76  # pixels: charts that stand below each other share one time axis
@@ -46,20 +48,32 @@ def text(value: object) -> str:
     return str(value).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
+def clock(times: "pd.Series[Any]") -> Instants:
+    """What the reader's clock shows at these times, NaT where there is none."""
+    shown: Instants = times.dt.tz_localize(None).to_numpy(_MICROS)
+    return shown
+
+
+def clock_texts(at: Instants, unit: Literal["s", "ms", "us"] = "us") -> list[str]:
+    """What the clock shows, written out."""
+    # numpy writes a thousand times in the time that strftime takes for thirty.
+    return [each.replace("T", " ") for each in np.datetime_as_string(at, unit=unit).tolist()]
+
+
 def wall(times: "pd.Series[Any]") -> list[str]:
     """Times as the reader's clock shows them, which is what Plotly draws: it knows no zones.
 
     As texts: Plotly takes a third of a millisecond to look into a column.
     """
-    return _texts(times.dt.tz_localize(None), "us")
+    return clock_texts(clock(times), "us")
 
 
 def moments(times: "pd.Series[Any]", unit: Literal["s", "ms"] = "ms") -> list[str]:
     """Each time on the reader's clock, and in UTC beside it; to the second or the millisecond."""
-    here = _texts(times.dt.tz_localize(None), unit)
+    here = clock_texts(clock(times), unit)
     if str(times.dt.tz) == "UTC":
         return [f"{each} UTC" for each in here]
-    there = _texts(times.dt.tz_convert("UTC").dt.tz_localize(None), unit)
+    there = clock_texts(clock(times.dt.tz_convert("UTC")), unit)
     return [
         f"{each} ({utc[len('2026-01-01 ') :] if each[:10] == utc[:10] else utc} UTC)"
         for each, utc in zip(here, there, strict=True)
@@ -110,6 +124,16 @@ def drawn(
     return go.Figure([*traces, *hatched], whole)
 
 
+def pickable(traces: Sequence[Trace], gaps: pd.DataFrame, span: Span, layout: Trace) -> go.Figure:
+    """A figure of one plot in which dragging picks a range of time: what narrows one chart narrows
+    all, and a zoom of one alone would set them apart."""
+    fixed = {"fixedrange": True}
+    axes = {"xaxis": fixed, "yaxis": {**layout["yaxis"], **fixed}}
+    return drawn(
+        traces, gaps, span, {**layout, **axes, "dragmode": "select", "selectdirection": "h"}
+    )
+
+
 def numbered(name: str, row: int) -> str:
     """What Plotly calls an axis of a row of plots: that of the first has no number."""
     return name if row == 1 else f"{name}{row}"
@@ -143,9 +167,3 @@ def _hatching(gaps: pd.DataFrame, span: Span) -> Trace:
         "name": NOT_WATCHED,
         **_UNWATCHED,
     }
-
-
-def _texts(times: "pd.Series[Any]", unit: Literal["s", "ms", "us"]) -> list[str]:
-    # numpy writes a thousand times in the time that strftime takes for thirty.
-    written = np.datetime_as_string(times.to_numpy(_MICROS), unit=unit)
-    return [each.replace("T", " ") for each in written.tolist()]

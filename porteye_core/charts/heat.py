@@ -9,9 +9,9 @@ import plotly.graph_objects as go
 from porteye_core.charts.figure import (
     FRAME_HEIGHT,
     Span,
-    drawn,
     heights,
     moments,
+    pickable,
     row_axis,
     wall,
 )
@@ -65,7 +65,7 @@ def heat(
         "hovertemplate": "%{customdata}<extra></extra>",
     }
     height = FRAME_HEIGHT + _KEY_HEIGHT + _ROW_HEIGHT * len(rows)
-    return drawn([cells_drawn], gaps, span, {"height": height, "yaxis": row_axis(rows)})
+    return pickable([cells_drawn], gaps, span, {"height": height, "yaxis": row_axis(rows)})
 
 
 def _key(highest: int) -> dict[str, object]:

@@ -1,30 +1,30 @@
 """A bar for each life of a listener."""
 
 import zlib
-from typing import Any
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from porteye_core.charts import bars
 from porteye_core.charts.figure import (
     FRAME_HEIGHT,
     OTHERS,
     PALETTE,
     Span,
     Trace,
-    drawn,
+    clock_texts,
     heights,
+    pickable,
     row_axis,
     text,
-    wall,
 )
 from porteye_core.charts.stories import several, stories
 
 _ROW_HEIGHT, _BAR, _FEWEST_ROWS = 22, 14, 4  # pixels, pixels, rows
 _LONGEST_NAME = 40
 SEVERAL = "several programs"
-_NARROWEST_EDGE = 1 / 2000  # of the range: narrower than a pixel, a soft edge is none
-_UNBOUNDED_EDGE = 1 / 50  # where nobody knows how far back it reaches
+_Told = tuple[str, int, str]  # of a row its name in the legend, its height and what it says
 
 
 def timeline(
@@ -43,28 +43,27 @@ def timeline(
     thickness = _BAR / _ROW_HEIGHT * len(rows) / drawn_rows
     place = heights(rows)
     colors = _colors(pd.concat([lives["process"], merged["process"]]).astype("str"))
-    for part, story in ((lives, stories(lives)), (merged, several(merged))):
-        pairs = zip(part["port"].tolist(), part["protocol"].tolist(), strict=True)
-        part["row"], part["story"] = [place[pair] for pair in pairs], story
-        part["legend"] = [colors[name][0] for name in part["process"].tolist()]
-    known = lives["closed_from"].fillna(lives["closed_at"])
+    alone = _told(lives, place, colors, stories(lives))
     layers = (
-        (_bars(_within(lives["opened_at"], known, lives, span)), _sharp),
-        (_bars(_soft_edges(lives, span)), _soft),
-        (_bars(_within(merged["start"], merged["end"], merged, span)), _striped),
+        (_by_name(bars.sharp(lives, span), alone), _sharp),
+        (_by_name(bars.soft(lives, span), alone), _soft),
+        (
+            _by_name(bars.whole(merged, span), _told(merged, place, colors, several(merged))),
+            _striped,
+        ),
     )
     traces = []
     for name, color in dict.fromkeys(colors.values()):
         shown = True
-        for bars, look in layers:
-            if name in bars:
+        for named, look in layers:
+            if name in named:
                 traces.append(
-                    bars[name] | _named(name, shown=shown) | look(color) | {"width": thickness}
+                    named[name] | _named(name, shown=shown) | look(color) | {"width": thickness}
                 )
                 shown = False
     height = FRAME_HEIGHT + _ROW_HEIGHT * drawn_rows
     layout = {"height": height, "barmode": "overlay", "yaxis": row_axis(rows)}
-    return drawn(traces, gaps, span, layout)
+    return pickable(traces, gaps, span, layout)
 
 
 def _sharp(color: str) -> Trace:
@@ -82,48 +81,32 @@ def _striped(color: str) -> Trace:
     return {"marker": {"color": color, "pattern": stripes, "line": {"color": color, "width": 1}}}
 
 
-def _soft_edges(lives: pd.DataFrame, span: Span) -> pd.DataFrame:
-    unbounded = (span[1] - span[0]) * _UNBOUNDED_EDGE
-    opened_from = lives["opened_from"].fillna(lives["opened_at"] - unbounded)
-    closed = lives[lives["closed_at"].notna() & lives["closed_from"].notna()]
-    since = closed["closed_from"].where(lambda at: at > closed["opened_at"], closed["opened_at"])
-    both = pd.concat(
-        [
-            _within(opened_from, lives["opened_at"], lives, span),
-            _within(since, closed["closed_at"], closed, span),
-        ]
-    )
-    return both[both["end"] - both["start"] > (span[1] - span[0]) * _NARROWEST_EDGE]
+def _told(
+    part: pd.DataFrame,
+    place: dict[tuple[int, str], int],
+    colors: dict[str, tuple[str, str]],
+    told: list[str],
+) -> list[_Told]:
+    columns = (part[name].tolist() for name in ("process", "port", "protocol"))
+    return [
+        (colors[process][0], place[port, protocol], story)
+        for process, port, protocol, story in zip(*columns, told, strict=True)
+    ]
 
 
-def _within(
-    start: "pd.Series[Any]", end: "pd.Series[Any]", bars: pd.DataFrame, span: Span
-) -> pd.DataFrame:
-    """Bars from start to end, cut to the range; one without an end reaches to the range's."""
-    begin, finish = _cut(start, span), _cut(end.fillna(span[1]), span)
-    return bars.assign(start=begin, end=finish.where(finish > begin, begin))
-
-
-def _cut(times: "pd.Series[Any]", span: Span) -> "pd.Series[Any]":
-    begun = times.where(times > span[0], span[0])
-    return begun.where(begun < span[1], span[1])
-
-
-def _bars(bars: pd.DataFrame) -> dict[str, Trace]:
+def _by_name(found: bars.Bars, told: list[_Told]) -> dict[str, Trace]:
     """Where the bars of each name in the legend are, and what they say."""
-    columns: dict[str, list[Any]] = {
-        "base": wall(bars["start"]),
-        # Plotly measures lengths on a time axis in milliseconds.
-        "x": ((bars["end"] - bars["start"]).dt.total_seconds() * 1000).tolist(),
-        "y": bars["row"].tolist(),
-        "customdata": bars["story"].tolist(),
+    # Plotly measures lengths on a time axis in milliseconds.
+    lengths = ((found.end - found.start) / np.timedelta64(1, "ms")).tolist()
+    columns = ("base", "x", "y", "customdata")
+    by_name: dict[str, list[tuple[str, float, int, str]]] = {}
+    for base, x, of in zip(clock_texts(found.start), lengths, found.of.tolist(), strict=True):
+        name, y, story = told[of]
+        by_name.setdefault(name, []).append((base, x, y, story))
+    return {
+        name: dict(zip(columns, map(list, zip(*each, strict=True)), strict=True))
+        for name, each in by_name.items()
     }
-    found: dict[str, Trace] = {}
-    for name, *values in zip(bars["legend"].tolist(), *columns.values(), strict=True):
-        own = found.setdefault(name, {column: [] for column in columns})
-        for column, value in zip(columns, values, strict=True):
-            own[column].append(value)
-    return found
 
 
 def _named(name: str, *, shown: bool) -> Trace:

@@ -49,20 +49,18 @@ def several(merged: pd.DataFrame) -> list[str]:
 def _edges(lives: pd.DataFrame, name: str) -> Iterator[str]:
     at, earliest = lives[f"{name}_at"], lives[f"{name}_from"]
     seconds: pd.Series[Any] = (at - earliest).dt.total_seconds()
-    lines = zip(
-        at.isna().tolist(),
-        lives[f"{name}_seen"].tolist(),
-        moments(at),
-        moments(earliest),
-        seconds.tolist(),
-        strict=True,
-    )
-    for missing, seen, moment, before, uncertain in lines:
+    seen = lives[f"{name}_seen"].tolist()
+    unwatched = (at.notna() & ~lives[f"{name}_seen"].isin(["kernel", "poll"])).to_numpy()
+    began = iter(moments(earliest[unwatched]))  # written out only where it is told
+    for missing, how, moment, uncertain, gap in zip(
+        at.isna().tolist(), seen, moments(at), seconds.tolist(), unwatched.tolist(), strict=True
+    ):
+        before = next(began) if gap else ""
         if missing:
             yield "open as far as is known"
-        elif seen == "kernel":
+        elif how == "kernel":
             yield f"{name} {moment}"
-        elif seen == "poll":
+        elif how == "poll":
             yield f"{name} {moment} or up to {uncertain:g} s before"
         elif pd.isna(uncertain):
             yield f"{name} before {moment}: nobody watched"

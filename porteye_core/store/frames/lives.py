@@ -7,12 +7,18 @@ import pandas as pd
 
 from porteye_core.model import Filters, Seen
 from porteye_core.store.frames import changes, totals
-from porteye_core.store.frames.columns import frame_of, owners, times, values
+from porteye_core.store.frames.columns import owners, times
 from porteye_core.store.queries import Question, matching
 
 # The index of ports knows no times, but rows are numbered as they come: of a range of up to so many
 # events it takes 10 ms to learn the first and the last number, which leave out the other years.
 _FEW_EVENTS = 200_000
+_COLUMNS = {
+    **{name: f"l.{name}" for name in ("id", "protocol", "address", "port", "hidden")},
+    **{name: f"l.{name}" for name in ("opened_at", "opened_seen", "closed_at", "closed_seen")},
+    "pid": "p.pid",
+    "process": "g.name",
+}
 
 
 def lives(
@@ -31,15 +37,16 @@ def lives(
         ports = [(-1, "")]  # no listener has it, and the answer keeps its columns
     all_events = totals.event_count(connection, Filters(since=since, until=until))
     few = all_events <= _FEW_EVENTS
-    frame = frame_of(connection, _lives(filters, since, until, ports, few=few))
     wanted = set(ports)
-    chosen = pd.Series([pair in wanted for pair in values(frame, "port", "protocol")], dtype="bool")
-    frame = frame[chosen].reset_index(drop=True)
+    found = [
+        row
+        for row in connection.execute(*_lives(filters, since, until, ports, few=few))
+        if (row["port"], row["protocol"]) in wanted
+    ]
+    frame = pd.DataFrame(list(map(tuple, found)), columns=list(_COLUMNS))
     looks = _Looks(connection)
     for edge in ("opened", "closed"):
-        earliest = [
-            looks.earliest(at, seen) for at, seen in values(frame, f"{edge}_at", f"{edge}_seen")
-        ]
+        earliest = [looks.earliest(row[f"{edge}_at"], row[f"{edge}_seen"]) for row in found]
         frame[f"{edge}_from"] = times(pd.Series(earliest, dtype="Int64"))
         frame[f"{edge}_at"] = times(frame[f"{edge}_at"])
     frame["pid"] = frame["pid"].astype("Int64")
@@ -62,8 +69,7 @@ def _lives(
         bounds *= 3
     return Question(
         f"""
-        SELECT l.id, l.protocol, l.address, l.port, l.opened_at, l.closed_at, l.opened_seen,
-            l.closed_seen, l.hidden, p.pid, g.name AS process
+        SELECT {", ".join(f"{source} AS {name}" for name, source in _COLUMNS.items())}
         FROM listener l
         LEFT JOIN process p ON p.id = l.process_id
         LEFT JOIN program g ON g.id = l.program_id
@@ -90,12 +96,11 @@ class _Looks:
             map(tuple, connection.execute("SELECT at, at - gap FROM tick WHERE gap > 0"))
         )
 
-    def earliest(self, at: float, seen: str) -> int | None:
+    def earliest(self, moment: int | None, seen: str) -> int | None:
         """The last moment before a change was found at which it is known not to have happened;
         None if there was none, or if it was not found at all."""
-        if pd.isna(at):
+        if moment is None:
             return None
-        moment = int(at)
         place = bisect_right(self._started, moment) - 1
         if seen == Seen.KERNEL or place < 0:
             return moment if seen == Seen.KERNEL else None

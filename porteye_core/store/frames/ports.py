@@ -34,14 +34,28 @@ def busiest(
         _standing(filters, until, "0, 0, 0, count(*)"),
     ]
     found = past.rows(connection, [*counts, *standing], len(_COLUMNS))
-    frame = pd.DataFrame(found, columns=list(_COLUMNS)).groupby(["port", "udp"], as_index=False)
-    sums = frame[["opened", "closed", "before", "after"]].sum()
-    sums["lives"] = (sums["opened"] + sums["before"]).clip(lower=sums["closed"] + sums["after"])
-    one, other = frame["one"].min()["one"], frame["other"].max()["other"]
-    sums["program"] = other.where((one == other) | (other == 0)).astype("Int64")
-    sums["protocol"] = np.where(sums["udp"] == 1, Protocol.UDP, Protocol.TCP)
-    order = (-sums["opened"] - sums["closed"]).argsort(kind="stable")
-    return sums.drop(columns="udp").iloc[order].reset_index(drop=True)
+    # pandas takes four times as long to group as few rows as these mostly are.
+    keys, row = np.unique(found[:, 0] * 2 + found[:, 1], return_inverse=True)
+    sums = np.zeros((len(keys), 4), dtype="int64")
+    np.add.at(sums, row, found[:, 2:6])
+    one, other = np.full(len(keys), _NOBODY), np.zeros(len(keys), dtype="int64")
+    np.minimum.at(one, row, found[:, 6])
+    np.maximum.at(other, row, found[:, 7])
+    busy = np.argsort(-sums[:, 0] - sums[:, 1], kind="stable")
+    opened, closed, before, after = sums[busy].T
+    several = (one != other) & (other != 0)
+    return pd.DataFrame(
+        {
+            "port": keys[busy] // 2,
+            "opened": opened,
+            "closed": closed,
+            "before": before,
+            "after": after,
+            "lives": np.maximum(opened + before, closed + after),
+            "program": pd.arrays.IntegerArray(other[busy], several[busy]),
+            "protocol": np.where(keys[busy] % 2 == 1, Protocol.UDP, Protocol.TCP),
+        }
+    )
 
 
 def named(connection: sqlite3.Connection, ports: pd.DataFrame) -> pd.DataFrame:

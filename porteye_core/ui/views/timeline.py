@@ -121,11 +121,9 @@ def _chart(
     st.markdown(f"##### {title}")
     if note:
         st.caption(note)
-    # What narrows one chart narrows all: a zoom of one alone would set them apart.
-    figure.update_xaxes(fixedrange=True).update_yaxes(fixedrange=True)
-    # On a phone a finger on the chart scrolls the page.
     picks = not is_phone()
-    figure.update_layout(dragmode="select" if picks else False, selectdirection="h")
+    if not picks:  # a finger on the chart scrolls the page
+        figure.layout.dragmode = False
     st.plotly_chart(
         figure,
         key=key,
