@@ -1,5 +1,6 @@
 """What a real Chromium shows of a monitor that goes, of both themes and of the keyboard."""
 
+import re
 import signal
 import tomllib
 from collections.abc import Iterator
@@ -59,6 +60,8 @@ def test_a_monitor_that_ends_is_said_on_every_view(
         page.goto(app.url)
         expect(page.get_by_test_id("stMetric").first).to_be_visible()
         expect_watching(page)
+        since = page.get_by_test_id("stSidebar").locator("time")
+        expect(since).to_have_attribute("title", re.compile(r"^\d{4}-.* UTC$"))
         expect(banner(page)).to_have_count(0)
         unwarned = top_of_view(page)
         process.send_signal(ending)

@@ -72,6 +72,10 @@ def texts(page: AppTest) -> str:
     return "\n".join(element.value for kind in kinds for element in kind)
 
 
+def html(page: AppTest) -> str:
+    return "\n".join(element.proto.body for element in page.get("html"))
+
+
 def test_live_shows_what_listens_and_counts_it(page: AppTest) -> None:
     shown = table(page)
     assert list(shown["port"]) == [53, 80, 5432, 8765]
@@ -96,7 +100,7 @@ def test_live_shows_what_listens_and_counts_it(page: AppTest) -> None:
 def test_the_sidebar_says_who_watches_and_with_which_limits(page: AppTest) -> None:
     said = texts(page)
     assert "Watching" in said
-    assert "by **portable** every 2 s" in said
+    assert "by <strong>portable</strong> every 2 s" in html(page)
     assert "Listeners are seen by polling." in said
     assert "1 listener has no known owner" in said
 

@@ -17,6 +17,7 @@ from tests.kit.seeding import MINUTE, PLAN, Instant, seed
 from tests.kit.values import HOST, SECOND
 from tests.test_ui import (
     VIEWS,
+    html,
     metrics,
     open_page,
     switch,
@@ -134,7 +135,8 @@ def test_a_time_is_the_viewers_with_utc_behind_it(
         "streamlit.runtime.context.ContextProxy.timezone", property(lambda _: "Asia/Tokyo")
     )
     page = open_page(abandoned.db, monkeypatch)
-    (seen,) = [each.value for each in page.sidebar.caption if "was last seen" in each.value]
+    seen = html(page)
+    assert "It was last seen" in seen
     assert 'title="' in seen
     assert ' UTC">' in seen
     assert " JST</time>" in seen

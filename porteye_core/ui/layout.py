@@ -29,7 +29,8 @@ _STYLE = """<style>
 .stApp:has([data-testid=stSidebar][data-collapsed=false]) .st-key-complaints {display: none}
 [data-testid=stLayoutWrapper]:has([data-testid=stMetric]) +
     .stElementContainer:has([data-testid=stDataFrame]) {margin-top: 1.6rem}
-[data-testid=stCaptionContainer] {opacity: .78 !important}
+[data-testid=stCaptionContainer], .caption {opacity: .78 !important}
+.caption {font-size: .875rem; margin: 0}
 [data-testid=stCaptionContainer] code {font-size: .8rem !important; color: inherit !important}
 :is(a, button, summary, [tabindex="0"]:not(input), [role=tab], [role=option]):focus-visible,
 .stSidebar :is(.stTextInput, .stNumberInput, .stSelectbox, .stDateTimeInput)

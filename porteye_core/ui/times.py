@@ -20,7 +20,7 @@ def utc(micros: int) -> str:
 
 
 def hover(micros: int) -> str:
-    """A time whose exact UTC time appears under the pointer, for Markdown that may have HTML."""
+    """A time whose exact UTC time appears under the pointer, as HTML."""
     exact = utc(micros)
     machine = exact.removesuffix(" UTC").replace(" ", "T") + "Z"
     return f'<time datetime="{machine}" title="{exact}">{escape(local(micros))}</time>'
