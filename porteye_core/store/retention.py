@@ -18,7 +18,7 @@ _HOUR = 3600 * 1_000_000
 _FIRST, _EVERY = 60 * 1_000_000, _HOUR
 # After a clock was set: history must not go because a clock was wrong for some minutes.
 _DISTRUST = _HOUR
-_REST = 1_000_000  # between two steps: a step of 25 ms each second is 2.5 % of a core at most
+_REST = 1_000_000  # between two steps: a step of 10 ms each second is 1 % of a core
 # What has been measured within the last hour stays, whatever the size.
 _UNTOUCHED = _HOUR
 _STRIDE: dict[Kind, int] = {"samples": _HOUR, "rollups": 24 * _HOUR, "events": 24 * _HOUR}

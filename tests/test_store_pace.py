@@ -1,0 +1,47 @@
+"""Steps that grow and shrink with what they take."""
+
+import pytest
+
+from porteye_core.store import pace
+from porteye_core.store.pace import Pace
+
+
+class Clock:
+    """Seconds that pass only when they are told to."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def perf_counter(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(pace, "time", clock)
+    return clock
+
+
+def after(steps: Pace, clock: Clock, *took: float) -> list[int]:
+    """The sizes of the steps that follow steps of so many seconds."""
+    sizes = []
+    for seconds in took:
+        with steps.measured():
+            clock.now += seconds
+        sizes.append(steps.size)
+    return sizes
+
+
+def test_a_step_is_made_to_take_ten_milliseconds(clock: Clock) -> None:
+    steps = Pace(first=100, least=1, most=1000)
+    assert after(steps, clock, 0.040, 0.010, 0.0125) == pytest.approx([25, 25, 20], abs=1)
+
+
+def test_a_step_is_at_most_twice_the_one_before(clock: Clock) -> None:
+    steps = Pace(first=100, least=1, most=1000)
+    assert after(steps, clock, 0.0, 0.001, 0.0001) == [200, 400, 800]
+
+
+def test_a_step_has_its_least_and_its_most(clock: Clock) -> None:
+    assert after(Pace(first=100, least=50, most=150), clock, 9.0, 0.0, 0.0) == [50, 100, 150]
