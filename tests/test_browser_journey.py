@@ -94,6 +94,9 @@ def test_a_port_is_opened_found_read_closed_and_found_again_in_the_past_by_two_p
     assert theirs != exactly  # each on the clock of their own wall
     expect(friend.get_by_label("Port", exact=True)).to_have_value(str(port))
     assert shown(friend) == shown(page)
+    pick_row(friend, port, among=(port,))
+    told = friend.locator(".st-key-told").get_by_text(f"at {port} from today")
+    expect(told).to_contain_text(f"pid {opener.pid}")
 
 
 def shown(page: Page) -> list[str]:

@@ -68,8 +68,10 @@ def show_table(
     *,
     key: str,
     alt: str,
-) -> None:
-    """Draw these columns of a table, as tall as it is."""
+    picks: bool = False,
+) -> int | None:
+    """Draw these columns of a table, as tall as it is; the place of the row that was picked, where
+    one may be."""
     st.dataframe(
         table,
         column_order=in_order(columns, on_a_phone),
@@ -79,7 +81,11 @@ def show_table(
         key=key,
         placeholder="",
         alt=alt,
+        on_select="rerun" if picks else "ignore",
+        selection_mode="single-row",
     )
+    rows = st.session_state[key]["selection"]["rows"] if picks else []
+    return rows[0] if rows else None
 
 
 def table_height(rows: int) -> int:

@@ -7,17 +7,14 @@ import pandas as pd
 import streamlit as st
 
 from porteye_core.model import Filters
-from porteye_core.store import story
 from porteye_core.store.frames.last_hour import LastHour, last_hour, trends
 from porteye_core.store.frames.listeners import listening
 from porteye_core.store.status import Status, status
 from porteye_core.ui import now_table
 from porteye_core.ui.context import View, viewers_zone
 from porteye_core.ui.headline import headline
-from porteye_core.ui.markdown import literal
 from porteye_core.ui.monitor_state import now, read
-from porteye_core.ui.pages import story_link
-from porteye_core.ui.story import sentence
+from porteye_core.ui.told import tell
 
 _JUST_OPENED, _JUST_CLOSED = 60, 10  # seconds
 _KEPT = "now_read"
@@ -53,7 +50,7 @@ def _draw(connection: sqlite3.Connection, view: View) -> None:
         return
     table["since"] = table["since"].dt.tz_convert(viewers_zone())
     with st.container(key="told"):
-        _tell(connection, now_table.picked(table), current, moment)
+        tell(connection, now_table.picked(table), current, moment)
     now_table.draw(table)
 
 
@@ -87,16 +84,6 @@ def _with_states(table: pd.DataFrame, current: Status, moment: int) -> pd.DataFr
     )
     table["state"] = fresh.map({True: "new", False: ""}).mask(table["closed"], "closed")
     return table
-
-
-def _tell(connection: sqlite3.Connection, number: int | None, current: Status, moment: int) -> None:
-    life = None if number is None else story.life(connection, number)
-    if life is None:
-        st.caption("Pick a row to read its story.")
-        return
-    last = None if current.is_current or not current.watch else current.watch.seen_at
-    st.markdown(literal(sentence(life, moment, viewers_zone(), last)))
-    story_link(life.id)
 
 
 listening_now()

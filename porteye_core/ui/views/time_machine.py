@@ -9,7 +9,7 @@ import streamlit as st
 
 from porteye_core.store.frames.as_of import as_of, changes
 from porteye_core.store.moments import Watched, watched
-from porteye_core.store.status import status
+from porteye_core.store.status import Status, status
 from porteye_core.ui import custom_range, time_travel
 from porteye_core.ui.context import View, local, viewers_zone
 from porteye_core.ui.layout import in_order, show_table, table_height
@@ -17,6 +17,7 @@ from porteye_core.ui.markdown import literal
 from porteye_core.ui.monitor_state import now, read
 from porteye_core.ui.pages import story_link
 from porteye_core.ui.phrases import utc
+from porteye_core.ui.told import tell
 
 _MINUTE = 60 * 1_000_000
 _STEPS = {"−1 day": -1440, "−1 hour": -60, "−1 min": -1, "+1 min": 1, "+1 hour": 60, "+1 day": 1440}
@@ -93,23 +94,26 @@ def _set_now(name: str) -> None:
 
 
 def _draw(connection: sqlite3.Connection, view: View, at: int, versus: int | None) -> None:
-    table = _at(connection, view, at)
+    moment = now()
+    current = status(connection, view.db, moment)
+    table = _at(connection, view, at, moment, current)
     if versus is None:
         if table is not None:
-            _show(table)
+            _show(connection, table, moment, current)
         return
-    other = _at(connection, view, versus)
+    other = _at(connection, view, versus, moment, current)
     if table is not None and other is not None:
         _compare(table, other, at, versus)
 
 
-def _at(connection: sqlite3.Connection, view: View, at: int) -> pd.DataFrame | None:
+def _at(
+    connection: sqlite3.Connection, view: View, at: int, moment: int, current: Status
+) -> pd.DataFrame | None:
     """What listened then, None with a sentence where there is nothing to know."""
-    moment = now()
     if at > moment:
         st.info(literal(f"{local(at)} has not come yet."))
         return None
-    how = watched(connection, at, watching=status(connection, view.db, moment).is_current)
+    how = watched(connection, at, watching=current.is_current)
     if how.gap is not None and how.gap.start is None:
         first = "" if how.gap.end is None else f" The first watch began {local(how.gap.end)}."
         st.info(literal(f"Nobody watched yet at {local(at)}.{first}"))
@@ -131,7 +135,9 @@ def _warn(at: int, how: Watched) -> None:
     )
 
 
-def _show(table: pd.DataFrame) -> None:
+def _show(
+    connection: sqlite3.Connection, table: pd.DataFrame, moment: int, current: Status
+) -> None:
     if table.empty:
         st.info("Nothing that the filters let through listened at that moment.")
         return
@@ -142,10 +148,14 @@ def _show(table: pd.DataFrame) -> None:
         + _unmeasured(table)
     )
     table["since"] = table["since"].dt.tz_convert(viewers_zone())
-    show_table(
+    told, numbers = st.container(key="told"), table["id"].tolist()
+    row = show_table(
         table, _columns(table), ("port", "process", "exposure", "certainty"),
-        key="then", alt="What listened at that moment",
+        # Streamlit keeps the place that was picked, where other rows may be next time.
+        key=f"then_{hash(tuple(numbers))}", alt="What listened at that moment", picks=True,
     )  # fmt: skip
+    with told:
+        tell(connection, None if row is None else numbers[row], current, moment)
 
 
 def _columns(table: pd.DataFrame) -> dict[str, Any]:

@@ -1,0 +1,23 @@
+"""What is told of the row that was picked in a table of listeners."""
+
+import sqlite3
+
+import streamlit as st
+
+from porteye_core.store import story
+from porteye_core.store.status import Status
+from porteye_core.ui.context import viewers_zone
+from porteye_core.ui.markdown import literal
+from porteye_core.ui.pages import story_link
+from porteye_core.ui.story import sentence
+
+
+def tell(connection: sqlite3.Connection, number: int | None, current: Status, moment: int) -> None:
+    """The sentence of this listener and the way to its whole story, or how to get them."""
+    life = None if number is None else story.life(connection, number)
+    if life is None:
+        st.caption("Pick a row to read its story.")
+        return
+    last = None if current.is_current or not current.watch else current.watch.seen_at
+    st.markdown(literal(sentence(life, moment, viewers_zone(), last)))
+    story_link(life.id)
