@@ -1,9 +1,11 @@
 """Steps that grow and shrink with what they take."""
 
+from collections.abc import Iterator
+
 import pytest
 
 from porteye_core.store import pace
-from porteye_core.store.pace import Pace
+from porteye_core.store.pace import Pace, spend
 
 
 class Clock:
@@ -45,3 +47,16 @@ def test_a_step_is_at_most_twice_the_one_before(clock: Clock) -> None:
 
 def test_a_step_has_its_least_and_its_most(clock: Clock) -> None:
     assert after(Pace(first=100, least=50, most=150), clock, 9.0, 0.0, 0.0) == [50, 100, 150]
+
+
+def test_a_work_is_done_piece_by_piece_until_its_time_is_over(clock: Clock) -> None:
+    done = []
+
+    def work() -> Iterator[None]:
+        for piece in range(9):
+            clock.now += 0.004
+            done.append(piece)
+            yield
+
+    spend(work())
+    assert done == [0, 1, 2]

@@ -9,7 +9,8 @@ from porteye_core.model import Keep
 from porteye_core.store.dropping import Dropping, Kind, Reason, Steps
 from porteye_core.store.identities import Identities
 from porteye_core.store.orphans import drop_orphans
-from porteye_core.store.pace import Pace
+from porteye_core.store.pace import spend
+from porteye_core.store.transaction import transaction
 from porteye_core.store.trouble import translated
 
 log = logging.getLogger("porteye")
@@ -48,7 +49,6 @@ class Retention:
         self._keep = keep
         self._identities = identities
         self._dropping = Dropping(connection)
-        self._vacuum = Pace(first=100, least=20, most=5000)
         self._usual_log_pages = self._number("PRAGMA wal_autocheckpoint")
         self._round: Steps | None = None
         self._due: int | None = None  # elapsed
@@ -146,10 +146,12 @@ class Retention:
             slack = min(slack, int(self._keep.size * _FREE / self._number("PRAGMA page_size")))
         free = self._number("PRAGMA freelist_count")
         while free > slack:
-            with self._vacuum.measured():
-                # execute() would free one page, whatever the number.
-                pages = min(self._vacuum.size, free - slack)
-                self._connection.executescript(f"PRAGMA incremental_vacuum({pages})")
+            with transaction(self._connection):
+                # Page by page: one at the end is cut off, another has to be moved, which takes a
+                # hundred times as long, and as many in the next step would be too many.
+                one = "PRAGMA incremental_vacuum(1)"
+                pages = range(min(free - slack, _LOG_PAGES // 2))
+                spend(self._connection.execute(one) for _ in pages)
             yield
             before, free = free, self._number("PRAGMA freelist_count")
             if free >= before:  # a file that was made without auto_vacuum
