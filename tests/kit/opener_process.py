@@ -38,16 +38,17 @@ def main() -> None:
     held: dict[int, socket.socket] = {}
     for line in sys.stdin:
         command, *words = line.split()
-        if command in ("bind", "listen"):
-            opened = held.pop(int(words[2]), None) or bound(*words)
-            port = opened.getsockname()[1]
-            if command == "bind":
-                held[port] = opened
-            else:
-                open_sockets.append(opened)
-                if words[1] == "tcp":
-                    opened.listen(16)
-            print(port, flush=True)
+        if command == "bind":
+            opened = bound(*words)
+            held[opened.getsockname()[1]] = opened
+            print(opened.getsockname()[1], flush=True)
+        elif command == "listen":
+            port = int(words[2])
+            opened = held.pop(port) if port in held else bound(*words)
+            if words[1] == "tcp":
+                opened.listen(16)
+            open_sockets.append(opened)
+            print(opened.getsockname()[1], flush=True)
         elif command == "fork":
             print(*(fork() for _ in range(int(words[0]))), flush=True)
         elif command == "close":
