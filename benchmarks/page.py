@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
 from streamlit.testing.v1 import AppTest
@@ -88,6 +89,7 @@ def run(options: argparse.Namespace) -> Report:
         if db is None:
             db = Path(folder) / "porteye.db"
             seed(db, scale_of(options))
+        import_module("porteye_core.ui")  # which the server has when it settles
         settle()
         views = [rerun(db, view, options.range, options.rounds) for view in _VIEWS]
         title = f"A rerun of each view, {options.range}, {options.rounds} rounds"

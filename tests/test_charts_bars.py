@@ -52,3 +52,15 @@ def test_a_bar_without_an_end_reaches_to_the_end_of_the_range_and_none_beyond_it
     found = bars.sharp(lives(opened_at="2026-10-20T00:00"), DAY)
     assert found.start.tolist() == [np.datetime64("2026-10-25", "us").tolist()]
     assert found.end.tolist() == [np.datetime64("2026-10-26", "us").tolist()]
+
+
+def test_a_range_that_ends_earlier_on_the_clock_than_it_begins_has_no_bar_that_runs_backwards() -> (
+    None
+):
+    turn: Span = (
+        pd.Timestamp("2026-10-25T00:45", tz="UTC").tz_convert(ZONE),
+        pd.Timestamp("2026-10-25T01:15", tz="UTC").tz_convert(ZONE),
+    )
+    found = bars.sharp(lives(opened_at="2026-10-24T00:00"), turn)
+    assert (shown(found.start), shown(found.end)) == (["02:45"], ["02:45"])
+    assert not len(bars.soft(lives(opened_at="2026-10-25T01:00"), turn).of)

@@ -57,4 +57,4 @@ def _within(start: Instants, end: Instants, span: Span) -> Bars:
 
 def _bounds(span: Span) -> tuple[np.datetime64, np.datetime64]:
     first, last = (edge.tz_localize(None).to_datetime64() for edge in span)
-    return first, last
+    return first, max(first, last)  # a clock that was put back may show an earlier time at the end

@@ -24,7 +24,7 @@ from porteye_core.charts.stories import several, stories
 _ROW_HEIGHT, _BAR, _FEWEST_ROWS = 22, 14, 4  # pixels, pixels, rows
 _LONGEST_NAME = 40
 SEVERAL = "several programs"
-_Told = tuple[str, int, str]  # of a row its name in the legend, its height and what it says
+_Label = tuple[str, int, str]  # of a row its name in the legend, its height and what it says
 
 
 def timeline(
@@ -43,22 +43,22 @@ def timeline(
     thickness = _BAR / _ROW_HEIGHT * len(rows) / drawn_rows
     place = heights(rows)
     colors = _colors(pd.concat([lives["process"], merged["process"]]).astype("str"))
-    alone = _told(lives, place, colors, stories(lives))
+    alone = _labels(lives, place, colors, stories(lives))
     layers = (
         (_by_name(bars.sharp(lives, span), alone), _sharp),
         (_by_name(bars.soft(lives, span), alone), _soft),
         (
-            _by_name(bars.whole(merged, span), _told(merged, place, colors, several(merged))),
+            _by_name(bars.whole(merged, span), _labels(merged, place, colors, several(merged))),
             _striped,
         ),
     )
     traces = []
     for name, color in dict.fromkeys(colors.values()):
         shown = True
-        for named, look in layers:
-            if name in named:
+        for part, look in layers:
+            if name in part:
                 traces.append(
-                    named[name] | _named(name, shown=shown) | look(color) | {"width": thickness}
+                    part[name] | _named(name, shown=shown) | look(color) | {"width": thickness}
                 )
                 shown = False
     height = FRAME_HEIGHT + _ROW_HEIGHT * drawn_rows
@@ -81,27 +81,27 @@ def _striped(color: str) -> Trace:
     return {"marker": {"color": color, "pattern": stripes, "line": {"color": color, "width": 1}}}
 
 
-def _told(
+def _labels(
     part: pd.DataFrame,
     place: dict[tuple[int, str], int],
     colors: dict[str, tuple[str, str]],
-    told: list[str],
-) -> list[_Told]:
+    said: list[str],
+) -> list[_Label]:
     columns = (part[name].tolist() for name in ("process", "port", "protocol"))
     return [
         (colors[process][0], place[port, protocol], story)
-        for process, port, protocol, story in zip(*columns, told, strict=True)
+        for process, port, protocol, story in zip(*columns, said, strict=True)
     ]
 
 
-def _by_name(found: bars.Bars, told: list[_Told]) -> dict[str, Trace]:
+def _by_name(found: bars.Bars, labels: list[_Label]) -> dict[str, Trace]:
     """Where the bars of each name in the legend are, and what they say."""
     # Plotly measures lengths on a time axis in milliseconds.
     lengths = ((found.end - found.start) / np.timedelta64(1, "ms")).tolist()
     columns = ("base", "x", "y", "customdata")
     by_name: dict[str, list[tuple[str, float, int, str]]] = {}
     for base, x, of in zip(clock_texts(found.start), lengths, found.of.tolist(), strict=True):
-        name, y, story = told[of]
+        name, y, story = labels[of]
         by_name.setdefault(name, []).append((base, x, y, story))
     return {
         name: dict(zip(columns, map(list, zip(*each, strict=True)), strict=True))

@@ -52,10 +52,10 @@ def _edges(lives: pd.DataFrame, name: str) -> Iterator[str]:
     seen = lives[f"{name}_seen"].tolist()
     unwatched = (at.notna() & ~lives[f"{name}_seen"].isin(["kernel", "poll"])).to_numpy()
     began = iter(moments(earliest[unwatched]))  # written out only where it is told
-    for missing, how, moment, uncertain, gap in zip(
+    for missing, how, moment, uncertain, unseen in zip(
         at.isna().tolist(), seen, moments(at), seconds.tolist(), unwatched.tolist(), strict=True
     ):
-        before = next(began) if gap else ""
+        before = next(began) if unseen else ""
         if missing:
             yield "open as far as is known"
         elif how == "kernel":

@@ -10,7 +10,7 @@ _WANTED = 0.010
 
 
 def spend(pieces: Iterable[object]) -> None:
-    """Do a work that is done piece by piece for as long as a step may take, and one piece more."""
+    """Do a work that is done piece by piece until all is done or a step's time is over."""
     end = time.perf_counter() + _WANTED
     for _ in pieces:
         if time.perf_counter() >= end:

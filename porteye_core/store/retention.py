@@ -9,7 +9,7 @@ from porteye_core.model import Keep
 from porteye_core.store.dropping import Dropping, Kind, Reason, Steps
 from porteye_core.store.identities import Identities
 from porteye_core.store.orphans import drop_orphans
-from porteye_core.store.pace import spend
+from porteye_core.store.pace import Pace, spend
 from porteye_core.store.transaction import transaction
 from porteye_core.store.trouble import translated
 
@@ -31,6 +31,7 @@ _FREE = 0.05  # and this share of it may be free pages
 _LOG_PAGES = 500
 # Free pages that stay in the file: a few hours' rows go into them again.
 _SLACK = 1024
+_ONE_PAGE = "PRAGMA incremental_vacuum(1)"
 _OLDEST: dict[Kind, str] = {
     "samples": "SELECT at FROM tick WHERE gap = 0 AND jump = 0 ORDER BY at LIMIT 1",
     "rollups": "SELECT min(bucket) FROM rollup WHERE resolution = 300",
@@ -50,6 +51,7 @@ class Retention:
         self._identities = identities
         self._dropping = Dropping(connection)
         self._usual_log_pages = self._number("PRAGMA wal_autocheckpoint")
+        self._vacuum = Pace(first=100, least=20, most=_LOG_PAGES)
         self._round: Steps | None = None
         self._due: int | None = None  # elapsed
         self._rested = 0
@@ -146,12 +148,11 @@ class Retention:
             slack = min(slack, int(self._keep.size * _FREE / self._number("PRAGMA page_size")))
         free = self._number("PRAGMA freelist_count")
         while free > slack:
-            with transaction(self._connection):
+            with self._vacuum.measured(), transaction(self._connection):
                 # Page by page: one at the end is cut off, another has to be moved, which takes a
                 # hundred times as long, and as many in the next step would be too many.
-                one = "PRAGMA incremental_vacuum(1)"
-                pages = range(min(free - slack, _LOG_PAGES // 2))
-                spend(self._connection.execute(one) for _ in pages)
+                pages = range(min(free - slack, self._vacuum.size))
+                spend(self._connection.execute(_ONE_PAGE).fetchall() for _ in pages)
             yield
             before, free = free, self._number("PRAGMA freelist_count")
             if free >= before:  # a file that was made without auto_vacuum

@@ -1,7 +1,7 @@
 """Tables and sizes that the views share."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Literal
 
 import pandas as pd
 import streamlit as st
@@ -68,10 +68,10 @@ def show_table(
     *,
     key: str,
     alt: str,
-    picks: bool = False,
-) -> int | None:
-    """Draw these columns of a table, as tall as it is; the place of the row that was picked, where
-    one may be."""
+    on_select: Callable[[], None] | Literal["ignore"] = "ignore",
+) -> None:
+    """Draw these columns of a table, as tall as it is; a row can be picked where something is to
+    be done then."""
     st.dataframe(
         table,
         column_order=in_order(columns, on_a_phone),
@@ -81,11 +81,9 @@ def show_table(
         key=key,
         placeholder="",
         alt=alt,
-        on_select="rerun" if picks else "ignore",
+        on_select=on_select,
         selection_mode="single-row",
     )
-    rows = st.session_state[key]["selection"]["rows"] if picks else []
-    return rows[0] if rows else None
 
 
 def table_height(rows: int) -> int:

@@ -1,4 +1,4 @@
-"""The table of what listens now: its columns, the colours of its rows, and the row picked in it."""
+"""The table of what listens now: its columns and the colours of its rows."""
 
 from typing import Any
 
@@ -6,9 +6,10 @@ import pandas as pd
 import streamlit as st
 from pandas.io.formats.style import Styler
 
+from porteye_core.ui import picking
 from porteye_core.ui.layout import in_order, table_height
 
-_KEY, _PICKED, _DRAWN = "listeners", "picked_listener", "listeners_drawn"
+KEY = "listeners"
 # Half transparent, so that the text keeps its contrast on light and dark alike.
 _COLOURS = {"new": "rgba(0, 158, 115, 0.28)", "closed": "rgba(213, 94, 0, 0.30)"}
 
@@ -68,7 +69,7 @@ _ON_A_PHONE = ("state", "port", "process", "exposure")
 
 def draw(table: pd.DataFrame) -> None:
     """Draw the table; the picked row stays picked wherever it moves."""
-    _follow(list(table["id"]))
+    picking.follow(KEY, table["id"].tolist())
     table["accept_queue"] = [
         "" if pd.isna(backlog) else f"{queue} / {backlog}"
         for queue, backlog in zip(table["queue"], table["backlog"], strict=True)
@@ -80,18 +81,12 @@ def draw(table: pd.DataFrame) -> None:
         column_config=_COLUMNS,
         hide_index=True,
         height=table_height(len(table)),
-        key=_KEY,
+        key=KEY,
         placeholder="",
         alt="What listens now",
-        on_select=_pick,
+        on_select=lambda: picking.pick(KEY),
         selection_mode="single-row",
     )
-
-
-def picked(table: pd.DataFrame) -> int | None:
-    """The listener whose row is picked, None if none of these is."""
-    number: int | None = st.session_state.get(_PICKED)
-    return number if number is not None and (table["id"] == number).any() else None
 
 
 def _coloured(table: pd.DataFrame) -> "pd.DataFrame | Styler":
@@ -105,19 +100,3 @@ def _coloured(table: pd.DataFrame) -> "pd.DataFrame | Styler":
     for state, colour in _COLOURS.items():
         styles.loc[table["state"] == state] = f"background-color: {colour}"
     return table.style.apply(lambda _: styles, axis=None)
-
-
-def _pick() -> None:
-    rows = st.session_state[_KEY]["selection"]["rows"]
-    drawn = st.session_state[_DRAWN]
-    st.session_state[_PICKED] = drawn[rows[0]] if rows and rows[0] < len(drawn) else None
-
-
-def _follow(numbers: list[int]) -> None:
-    """Streamlit keeps the place of the picked row, and other rows come and go above it."""
-    st.session_state[_DRAWN] = numbers
-    number = st.session_state.get(_PICKED)
-    rows = [numbers.index(number)] if number in numbers else []
-    kept = st.session_state.get(_KEY)
-    if kept is not None and kept["selection"]["rows"] != rows:
-        st.session_state[_KEY] = {"selection": {"rows": rows, "columns": [], "cells": []}}

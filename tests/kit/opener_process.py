@@ -1,8 +1,8 @@
 """A process that opens and closes sockets as it is told, one command a line on standard input.
 
-listen FAMILY KIND [PORT] [reuse]   -> the port        fork N   -> the children's pids
-bind FAMILY KIND [PORT] [reuse]     -> the port        rename HEX -> renamed
-close PORT                          -> closed          quit
+listen FAMILY KIND PORT [reuse]     -> the port        fork N   -> the children's pids
+bind FAMILY KIND PORT [reuse]       -> the port        rename HEX -> renamed
+close PORT of a listener            -> closed          quit
 """
 
 import os
@@ -16,7 +16,7 @@ KINDS = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}
 LOOPBACK = {"ipv4": "127.0.0.1", "ipv6": "::1"}
 
 
-def bound(family: str, kind: str, port: str = "0", *options: str) -> socket.socket:
+def bound(family: str, kind: str, port: str, *options: str) -> socket.socket:
     opened = socket.socket(FAMILIES[family], KINDS[kind])
     if "reuse" in options:
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)

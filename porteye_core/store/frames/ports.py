@@ -34,13 +34,7 @@ def busiest(
         _standing(filters, until, "0, 0, 0, count(*)"),
     ]
     found = past.rows(connection, [*counts, *standing], len(_COLUMNS))
-    # pandas takes four times as long to group as few rows as these mostly are.
-    keys, row = np.unique(found[:, 0] * 2 + found[:, 1], return_inverse=True)
-    sums = np.zeros((len(keys), 4), dtype="int64")
-    np.add.at(sums, row, found[:, 2:6])
-    one, other = np.full(len(keys), _NOBODY), np.zeros(len(keys), dtype="int64")
-    np.minimum.at(one, row, found[:, 6])
-    np.maximum.at(other, row, found[:, 7])
+    keys, sums, one, other = _grouped(found)
     busy = np.argsort(-sums[:, 0] - sums[:, 1], kind="stable")
     opened, closed, before, after = sums[busy].T
     several = (one != other) & (other != 0)
@@ -56,6 +50,18 @@ def busiest(
             "protocol": np.where(keys[busy] % 2 == 1, Protocol.UDP, Protocol.TCP),
         }
     )
+
+
+def _grouped(found: past.Numbers) -> tuple[past.Numbers, past.Numbers, past.Numbers, past.Numbers]:
+    """By port and protocol, whose key is the port doubled and one for UDP: the key, the four sums,
+    the least and the highest number of a program. pandas takes four times as long."""
+    keys, row = np.unique(found[:, 0] * 2 + found[:, 1], return_inverse=True)
+    sums = np.zeros((len(keys), 4), dtype="int64")
+    np.add.at(sums, row, found[:, 2:6])
+    one, other = np.full(len(keys), _NOBODY), np.zeros(len(keys), dtype="int64")
+    np.minimum.at(one, row, found[:, 6])
+    np.maximum.at(other, row, found[:, 7])
+    return keys, sums, one, other
 
 
 def named(connection: sqlite3.Connection, ports: pd.DataFrame) -> pd.DataFrame:

@@ -14,6 +14,7 @@ from porteye_core.ui import now_table
 from porteye_core.ui.context import View, viewers_zone
 from porteye_core.ui.headline import headline
 from porteye_core.ui.monitor_state import now, read
+from porteye_core.ui.picking import picked
 from porteye_core.ui.told import tell
 
 _JUST_OPENED, _JUST_CLOSED = 60, 10  # seconds
@@ -50,7 +51,7 @@ def _draw(connection: sqlite3.Connection, view: View) -> None:
         return
     table["since"] = table["since"].dt.tz_convert(viewers_zone())
     with st.container(key="told"):
-        tell(connection, now_table.picked(table), current, moment)
+        tell(connection, picked(now_table.KEY, table["id"].tolist()), current, moment)
     now_table.draw(table)
 
 

@@ -10,7 +10,7 @@ import streamlit as st
 from porteye_core.store.frames.as_of import as_of, changes
 from porteye_core.store.moments import Watched, watched
 from porteye_core.store.status import Status, status
-from porteye_core.ui import custom_range, time_travel
+from porteye_core.ui import custom_range, picking, time_travel
 from porteye_core.ui.context import View, local, viewers_zone
 from porteye_core.ui.layout import in_order, show_table, table_height
 from porteye_core.ui.markdown import literal
@@ -19,6 +19,7 @@ from porteye_core.ui.pages import story_link
 from porteye_core.ui.phrases import utc
 from porteye_core.ui.told import tell
 
+_KEY = "then"
 _MINUTE = 60 * 1_000_000
 _STEPS = {"−1 day": -1440, "−1 hour": -60, "−1 min": -1, "+1 min": 1, "+1 hour": 60, "+1 day": 1440}
 
@@ -148,14 +149,14 @@ def _show(
         + _unmeasured(table)
     )
     table["since"] = table["since"].dt.tz_convert(viewers_zone())
-    told, numbers = st.container(key="told"), table["id"].tolist()
-    row = show_table(
+    numbers = table["id"].tolist()
+    with st.container(key="told"):
+        tell(connection, picking.picked(_KEY, numbers), current, moment)
+    picking.follow(_KEY, numbers)
+    show_table(
         table, _columns(table), ("port", "process", "exposure", "certainty"),
-        # Streamlit keeps the place that was picked, where other rows may be next time.
-        key=f"then_{hash(tuple(numbers))}", alt="What listened at that moment", picks=True,
+        key=_KEY, alt="What listened at that moment", on_select=lambda: picking.pick(_KEY),
     )  # fmt: skip
-    with told:
-        tell(connection, None if row is None else numbers[row], current, moment)
 
 
 def _columns(table: pd.DataFrame) -> dict[str, Any]:
