@@ -10,7 +10,7 @@ from porteye_core.ui import picking
 @pytest.fixture
 def state(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     kept: dict[str, Any] = {}
-    monkeypatch.setattr(picking.st, "session_state", kept)
+    monkeypatch.setattr("streamlit.session_state", kept)
     return kept
 
 
