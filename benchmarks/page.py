@@ -24,6 +24,8 @@ from porteye_core.config import PROJECT
 from porteye_core.dashboard import settle
 
 _VIEWS = ("now", "listener", "timeline", "history", "time_machine", "monitor")
+# What these views keep in the session is forgotten before each rerun, as if something was stored.
+_KEPT = {"now": "now_read", "timeline": "timeline_drawn"}
 _SERVER_MS, _FIRST_TABLE_MS = 150, 1500
 _CHROMIUM = ("chromium", "chromium-browser", "chrome")
 # What no page of Streamlit with a table can be faster than.
@@ -92,6 +94,7 @@ def run(options: argparse.Namespace) -> Report:
         import_module("porteye_core.ui")  # which the server has when it settles
         settle()
         views = [rerun(db, view, options.range, options.rounds) for view in _VIEWS]
+        views += [rerun(db, view, options.range, options.rounds, anew=True) for view in _KEPT]
         title = f"A rerun of each view, {options.range}, {options.rounds} rounds"
         table, checks = _table(title, views), [_server_check(views)]
         chromium = next(filter(None, map(shutil.which, _CHROMIUM)), None)
@@ -107,8 +110,9 @@ def run(options: argparse.Namespace) -> Report:
         return Report((table, _browser_table(ours, peers)), tuple(checks))
 
 
-def rerun(db: Path, view: str, span: str, rounds: int) -> Rerun:
-    """Run a view's script, and again so often; RuntimeError if the view fails."""
+def rerun(db: Path, view: str, span: str, rounds: int, *, anew: bool = False) -> Rerun:
+    """Run a view's script, and again so often, `anew` without what it has kept; RuntimeError if
+    the view fails."""
     os.environ |= {"PORTEYE_DB": str(db), "PORTEYE_MONITOR": "off"}
     page = AppTest.from_file(str(PROJECT / "streamlit_app.py"), default_timeout=120)
     page.query_params["range"] = span
@@ -117,10 +121,15 @@ def rerun(db: Path, view: str, span: str, rounds: int) -> Rerun:
         page.query_params["listener"] = "1"
     path = f"porteye_core/ui/views/{view}.py"
     first, _ = _milliseconds(page.run if view == "now" else lambda: page.switch_page(path).run())
-    times = [_milliseconds(page.run) for _ in range(rounds)]
+    times = []
+    for _ in range(rounds):
+        if anew:
+            del page.session_state[_KEPT[view]]
+        times.append(_milliseconds(page.run))
     if page.exception:
         raise RuntimeError(f"The view {view} failed: {page.exception[0].value}")
-    return Rerun(view, first, [took for took, _ in times], [worked for _, worked in times])
+    took, worked = zip(*times, strict=True)
+    return Rerun(f"{view}, all anew" if anew else view, first, took, worked)
 
 
 def _table(title: str, views: Sequence[Rerun]) -> Table:

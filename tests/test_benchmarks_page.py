@@ -33,6 +33,7 @@ def test_every_view_is_run_again_by_the_wall_and_the_processor(db: Path) -> None
     (table,) = page.run(options(db, "--rounds", "2")).tables
     assert [row[0] for row in table.rows] == [
         *("now", "listener", "timeline", "history", "time_machine", "monitor"),
+        *("now, all anew", "timeline, all anew"),
     ]
     assert len(table.columns) == len(table.rows[0]) == 6
     for _view, *times in table.rows:

@@ -15,7 +15,9 @@ from porteye_core.charts.figure import NOT_WATCHED
 from porteye_core.model import Seen
 from porteye_core.store.sqlite import open_writer
 from porteye_core.store.writer import Opening, Writer
-from tests.kit.seeding import MINUTE, PLAN, Instant
+from porteye_core.ui import monitor_state
+from porteye_core.ui.timeline_charts import KEPT
+from tests.kit.seeding import MINUTE, PLAN, Instant, grow, seed
 from tests.kit.stopped import BEGUN, STOPPED, stopped_for_a_minute
 from tests.kit.values import HOST, SECOND, endpoint, owned, process
 from tests.test_ui import open_page, switch
@@ -200,3 +202,39 @@ def test_a_count_by_program_says_when_listeners_changed_hands(
     said = "changed hands"
     assert said in texts(timeline(db, monkeypatch, range="1h", process="python3"))
     assert said not in texts(timeline(db, monkeypatch, range="1h"))
+
+
+def test_charts_are_kept_until_something_happens_in_their_range(
+    seeded: Instant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(monitor_state, "now", lambda: seeded.now)
+    page = timeline(seeded.db, monkeypatch, range="1h")
+    first = page.session_state[KEPT]
+    assert page.run().session_state[KEPT] is first
+    page.text_input(key="port").set_value("80").run()
+    narrowed = page.session_state[KEPT]
+    assert narrowed is not first
+    grow(seeded.db, 1)
+    assert page.run().session_state[KEPT] is not narrowed
+    assert not page.exception
+
+
+def test_charts_are_drawn_anew_when_time_has_gone_on(
+    seeded: Instant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moment = [seeded.now]
+    monkeypatch.setattr(monitor_state, "now", lambda: moment[0])
+    page = timeline(seeded.db, monkeypatch, range="1h")
+    first = page.session_state[KEPT]
+    moment[0] += 2 * SECOND
+    assert page.run().session_state[KEPT] is not first
+
+
+def test_that_nobody_watches_any_more_is_drawn(db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = pd.Timestamp.now("UTC").value // 1000
+    monkeypatch.setattr(monitor_state, "now", lambda: now)
+    with open_writer(db, HOST, now - 61 * MINUTE) as opened:
+        seed(opened, now)
+        page = timeline(db, monkeypatch, range="1h")
+        watched = page.session_state[KEPT]
+    assert page.run().session_state[KEPT] is not watched
