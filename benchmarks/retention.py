@@ -65,7 +65,10 @@ def run(options: argparse.Namespace) -> Report:
     }
     steps = [*by_age.steps, *by_size.steps]
     longest = max(steps, default=0.0)
-    columns = ("dropped", "steps", "p50 ms", "p95 ms", "longest ms", "MB before", "MB after")
+    columns = (
+        *("dropped", "steps", "p50 ms", "p95 ms", "longest ms", "over 50 ms"),
+        *("MB before", "MB after"),
+    )
     return Report(
         (Table("Steps of dropping", columns, tuple(map(_row, found, found.values()))),),
         (
@@ -103,8 +106,8 @@ def dropped(db: Path, keep: Keep, most: int) -> Dropped:
 
 def _row(name: str, found: Dropped) -> tuple[Cell, ...]:
     times = (quantile(found.steps, share) for share in (0.5, 0.95, 1.0))
-
-    return name, len(found.steps), *times, found.before / 1e6, found.after / 1e6
+    over = sum(each > _BUDGET_MS for each in found.steps)
+    return name, len(found.steps), *times, over, found.before / 1e6, found.after / 1e6
 
 
 def _size(found: Dropped, limit: int) -> Check:

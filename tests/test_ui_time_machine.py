@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 from porteye_core.store.sqlite import open_writer
 from porteye_core.ui.custom_range import stamp
 from tests.kit.seeding import MINUTE, Instant, seed
+from tests.kit.stopped import STOPPED, stopped_for_a_minute
 from tests.kit.values import HOST, SECOND
 from tests.test_ui import address, open_page, switch, table, texts
 
@@ -50,6 +51,20 @@ def test_what_listeners_used_stands_in_columns_of_their_own(
         found = switch(page, "time_machine")
     assert {"cpu", "rss", "clients"} <= set(found.dataframe[0].proto.column_order)
     assert "What 1 of them used then is not known" in texts(found)
+
+
+def test_what_could_not_be_known_stands_in_a_column_where_there_is_any(
+    db: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopped_for_a_minute(db)
+    shown = []
+    for moment in (STOPPED + MINUTE // 2, STOPPED - MINUTE):
+        page = open_page(db, monkeypatch, {"at": stamp(moment)})
+        shown.append(switch(page, "time_machine").dataframe[0])
+    in_the_gap, before = shown
+    assert list(in_the_gap.proto.column_order)[4] == "certainty"
+    assert all(in_the_gap.value["certainty"])
+    assert "certainty" not in before.proto.column_order
 
 
 def test_two_moments_have_what_changed_between_them(

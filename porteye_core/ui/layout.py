@@ -99,7 +99,9 @@ def is_phone() -> bool:
 
 def in_order(columns: Iterable[str], on_a_phone: Iterable[str]) -> list[str]:
     """The columns as they stand; on a phone, those which fit its width come first."""
-    return list(dict.fromkeys([*(on_a_phone if is_phone() else ()), *columns]))
+    all_ = list(columns)
+    first = [each for each in on_a_phone if each in all_] if is_phone() else []
+    return list(dict.fromkeys([*first, *all_]))
 
 
 def use_the_width() -> None:

@@ -28,6 +28,9 @@ _COLUMNS: dict[str, Any] = {
     "protocol": st.column_config.TextColumn("Proto", width=44),
     "service": st.column_config.TextColumn("Service", width=60),
     "exposure": st.column_config.TextColumn("Reachable from", width=114),
+    "certainty": st.column_config.TextColumn(
+        "Certainty", width=190, help="Empty: it is known that it was open at that moment"
+    ),
     "address": st.column_config.TextColumn("Address", width=76),
     "process": st.column_config.TextColumn("Process", width=100),
     "pid": st.column_config.NumberColumn("PID", format="%d", width=60),
@@ -39,9 +42,6 @@ _COLUMNS: dict[str, Any] = {
     "cpu": st.column_config.NumberColumn("CPU %", format="%.1f", width=50),
     "rss": st.column_config.NumberColumn("Memory", format="bytes", width=66),
     "since": st.column_config.DatetimeColumn("Since", format="YYYY-MM-DD HH:mm:ss", width=132),
-    "certainty": st.column_config.TextColumn(
-        "Certainty", width=190, help="Empty: it is known that it was open at that moment"
-    ),
     "queue": st.column_config.NumberColumn("Queue", format="%d", width=52),
     "backlog": st.column_config.NumberColumn("Backlog", format="%d", width=60),
     "cmdline": st.column_config.TextColumn("Command line", width=240),
@@ -160,9 +160,11 @@ def _show(
 
 
 def _columns(table: pd.DataFrame) -> dict[str, Any]:
-    """Without those of what the listeners used, where that is known of none."""
-    known = table[list(_USED)].notna().any(axis=None)
-    return {name: column for name, column in _COLUMNS.items() if known or name not in _USED}
+    """Without the certainty where all are certain, and without those of what the listeners used
+    where that is known of none."""
+    measured = table[list(_USED)].notna().any(axis=None)
+    left_out = {*(() if measured else _USED), *(() if table["certainty"].any() else ("certainty",))}
+    return {name: column for name, column in _COLUMNS.items() if name not in left_out}
 
 
 def _unmeasured(table: pd.DataFrame) -> str:
