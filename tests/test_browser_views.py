@@ -111,6 +111,7 @@ def visitor(browser: Browser, width: int) -> BrowserContext:
     return browser.new_context(
         viewport={"width": width, "height": 844 if phone else 900},
         timezone_id="Europe/Berlin",
+        reduced_motion="reduce",  # or a picture shows a color on its way to another theme's
         user_agent=PHONE if phone else None,
     )
 

@@ -38,7 +38,7 @@ class Dropping:
         self._connection = connection
         self._ticks = Pace(first=100, least=10, most=5000)
         self._buckets = Pace(first=4, least=1, most=2000)
-        self._lives = Pace(first=50, least=50, most=2000)
+        self._lives = Pace(first=50, least=20, most=2000)
 
     def samples(self, before: int, reason: Reason) -> Steps:
         """Samples and their ticks; ticks that tell of a gap or of a clock that was set stay."""

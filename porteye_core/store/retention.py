@@ -51,7 +51,8 @@ class Retention:
         self._identities = identities
         self._dropping = Dropping(connection)
         self._usual_log_pages = self._number("PRAGMA wal_autocheckpoint")
-        self._vacuum = Pace(first=100, least=20, most=_LOG_PAGES)
+        # Pages that are moved are written to the log, which a step fills by half at most.
+        self._vacuum = Pace(first=100, least=20, most=_LOG_PAGES // 2)
         self._round: Steps | None = None
         self._due: int | None = None  # elapsed
         self._rested = 0
