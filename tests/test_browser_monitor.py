@@ -2,7 +2,6 @@
 
 import re
 import signal
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,16 +12,13 @@ from playwright.sync_api import Page, expect
 from tests import test_browser
 from tests.kit.app import App, dashboard
 from tests.kit.browser import expect_settled, expect_watching
-from tests.kit.service import PROJECT, monitor
+from tests.kit.service import monitor
+from tests.kit.themes import SCHEMES, THEMES, Scheme, rgb
 
 page = test_browser.page
 pytestmark = test_browser.pytestmark
 
 VIEWS = ("", "history", "timeline", "monitor")
-THEMES: dict[str, Any] = tomllib.loads((PROJECT / ".streamlit" / "config.toml").read_text())[
-    "theme"
-]
-SCHEMES = ("light", "dark")
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +72,7 @@ def test_a_monitor_that_ends_is_said_on_every_view(
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-def test_the_page_has_the_colors_of_its_theme(app: App, page: Page, scheme: Any) -> None:
+def test_the_page_has_the_colors_of_its_theme(app: App, page: Page, scheme: Scheme) -> None:
     page.emulate_media(color_scheme=scheme)
     page.goto(app.url)
     expect(page.get_by_test_id("stSidebar")).to_be_visible()
@@ -85,8 +81,7 @@ def test_the_page_has_the_colors_of_its_theme(app: App, page: Page, scheme: Any)
         (".stApp", theme["backgroundColor"]),
         ("[data-testid=stSidebar]", theme["sidebar"]["backgroundColor"]),
     ):
-        rgb = ", ".join(str(int(color[at : at + 2], 16)) for at in (1, 3, 5))
-        expect(page.locator(place)).to_have_css("background-color", f"rgb({rgb})")
+        expect(page.locator(place)).to_have_css("background-color", rgb(color))
 
 
 @pytest.mark.parametrize("view", VIEWS)

@@ -5,7 +5,6 @@ The pictures are kept in test-output/ for whoever wants to look at them.
 
 import time
 from collections.abc import Iterator
-from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
@@ -14,6 +13,7 @@ from benchmarks.seed import seed
 from benchmarks.seeding.scale import Scale
 from tests.kit.app import App, dashboard
 from tests.kit.browser import PATIENCE, chromium, expect_settled, needs_chromium, save
+from tests.kit.themes import SCHEMES, THEMES, Scheme, rgb
 
 pytestmark = needs_chromium
 VIEWS = {
@@ -26,8 +26,6 @@ VIEWS = {
     "compare": "time_machine?at={day}&versus={hour}",
     "monitor": "monitor?range=7d",
 }
-Scheme = Literal["light", "dark"]
-SCHEMES: tuple[Scheme, ...] = ("light", "dark")
 PHONE = "Mozilla/5.0 (Linux; Android 14) AppleWebKit/537.36 Chrome/130.0 Mobile Safari/537.36"
 
 
@@ -132,8 +130,9 @@ def keep(page: Page, name: str, width: int) -> None:
 
 
 def expect_scheme(page: Page, scheme: Scheme) -> None:
-    page.wait_for_function(
-        """scheme => getComputedStyle(document.querySelector(".stApp")).colorScheme === scheme""",
-        arg=scheme,
-        timeout=PATIENCE,
-    )
+    """Until sidebar and view have the theme's colors; one may have them before the other."""
+    for place, color in (
+        (".stApp", THEMES[scheme]["backgroundColor"]),
+        ("[data-testid=stSidebar]", THEMES[scheme]["sidebar"]["backgroundColor"]),
+    ):
+        expect(page.locator(place)).to_have_css("background-color", rgb(color))

@@ -1,16 +1,12 @@
 """The themes of .streamlit/config.toml, by the contrast that WCAG 2.2 AA asks for."""
 
 import re
-import tomllib
 from typing import Any
 
 import pytest
 
-from tests.kit.service import PROJECT
+from tests.kit.themes import THEMES
 
-THEMES: dict[str, Any] = tomllib.loads((PROJECT / ".streamlit" / "config.toml").read_text())[
-    "theme"
-]
 NAMES = ("light", "dark")
 GROUNDS = ("backgroundColor", "secondaryBackgroundColor")
 HUES = ("red", "orange", "yellow", "blue", "green", "violet", "gray")

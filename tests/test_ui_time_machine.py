@@ -100,3 +100,4 @@ def test_the_sidebars_filters_count(at: Callable[..., AppTest], seeded: Instant)
     page = at(seeded.now - 25 * MINUTE)
     page.text_input(key="process").set_value("nginx").run()
     assert list(table(page)["port"]) == [80]
+    assert "1 listener, certain. What it used then is not known" in texts(page)

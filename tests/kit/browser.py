@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Download, FloatRect, Page, expect, sync_playwright
 
 from tests.kit.service import PROJECT
+from tests.kit.waiting import until
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("chrome")
 # Chromium asks its maker for updates and names at every start unless it is told not to.
@@ -122,8 +123,22 @@ def pick_row(page: Page, port: int, among: Sequence[int]) -> None:
 
 
 def save(page: Page, name: str) -> None:
+    """Keep a picture of the page, once every chart is drawn and nothing changes any more: two
+    pictures in a row are the same."""
+    page.wait_for_function(
+        """() => [...document.querySelectorAll("[data-testid=stPlotlyChart]")]
+            .every(chart => chart.querySelector(".main-svg"))""",
+        timeout=PATIENCE,
+    )
+    taken = [b""]
+
+    def is_at_rest() -> bool:
+        taken.append(page.screenshot(animations="disabled"))
+        return taken[-1] == taken[-2]
+
+    until(is_at_rest, f"the picture {name} is at rest")
     OUTPUT.mkdir(exist_ok=True)
-    page.screenshot(path=OUTPUT / f"{name}.png")
+    (OUTPUT / f"{name}.png").write_bytes(taken[-1])
 
 
 def text_of(download: Download) -> str:

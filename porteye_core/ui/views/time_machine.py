@@ -142,12 +142,7 @@ def _show(
     if table.empty:
         st.info("Nothing that the filters let through listened at that moment.")
         return
-    unsure = int((table["certainty"] != "").sum())
-    st.caption(
-        f"{len(table):,} listeners"
-        + (f", {unsure:,} of them not certain." if unsure else ", all of them certain.")
-        + _unmeasured(table)
-    )
+    st.caption(_certain(table) + _unmeasured(table))
     table["since"] = table["since"].dt.tz_convert(viewers_zone())
     numbers = table["id"].tolist()
     with st.container(key="told"):
@@ -167,13 +162,22 @@ def _columns(table: pd.DataFrame) -> dict[str, Any]:
     return {name: column for name, column in _COLUMNS.items() if name not in left_out}
 
 
+def _certain(table: pd.DataFrame) -> str:
+    unsure = int((table["certainty"] != "").sum())
+    if len(table) == 1:
+        return f"1 listener, {'not certain' if unsure else 'certain'}."
+    how = f"{unsure:,} of them not certain" if unsure else "all of them certain"
+    return f"{len(table):,} listeners, {how}."
+
+
 def _unmeasured(table: pd.DataFrame) -> str:
     """A sentence about the listeners of which only that they were open is known."""
     blank = int(table[["clients", "cpu", "rss"]].isna().all(axis=1).sum())
     if not blank:
         return ""
-    whose = "any" if blank == len(table) else f"{blank:,}"
-    return f" What {whose} of them used then is not known: no sample of it is kept."
+    whose = "any of them" if blank == len(table) else f"{blank:,} of them"
+    whose = "it" if len(table) == 1 else whose
+    return f" What {whose} used then is not known: no sample of it is kept."
 
 
 def _compare(table: pd.DataFrame, other: pd.DataFrame, at: int, versus: int) -> None:
