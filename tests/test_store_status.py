@@ -35,6 +35,20 @@ def test_a_watch_whose_monitor_has_gone_is_stopped(db: Path) -> None:
     assert state(db, 2 * SECOND) is State.STOPPED
 
 
+def test_when_it_was_last_watched_is_told_once_nobody_watches(db: Path) -> None:
+    with open_writer(db, HOST, 1) as writer:
+        with open_reader(db) as reader:
+            assert status(reader, db, SECOND).last_watched is None
+        writer.begin_watch(SECOND, PLAN)
+        with open_reader(db) as reader:
+            assert status(reader, db, 2 * SECOND).last_watched is None
+        writer.end_watch(3 * SECOND)
+    with open_reader(db) as reader:
+        found = status(reader, db, 9 * SECOND)
+    assert found.watch
+    assert found.last_watched == found.watch.seen_at
+
+
 def test_a_monitor_that_has_not_looked_yet_is_starting(db: Path) -> None:
     with open_writer(db, HOST, 1) as writer:
         writer.begin_watch(SECOND, PLAN)

@@ -49,6 +49,11 @@ class Status:
         """Whether what is stored as open is what is open now."""
         return self.state is State.WATCHING
 
+    @property
+    def last_watched(self) -> int | None:
+        """When the monitor last watched; None while it watches, and if nobody ever did."""
+        return None if self.is_current or not self.watch else self.watch.seen_at
+
 
 def current(db: Path, now: int) -> Status:
     """The state of the monitor of this database, which need not be there or readable while a

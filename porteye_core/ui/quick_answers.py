@@ -51,7 +51,7 @@ def _answer(connection: sqlite3.Connection, db: Path, meant: Asked) -> None:
 def _tell(connection: sqlite3.Connection, db: Path, what: str, found: list[Life]) -> None:
     moment = now()
     current = status(connection, db, moment)
-    last = None if current.is_current or not current.watch else current.watch.seen_at
+    last = current.last_watched
     if not found:
         st.info(literal(f"Nothing is recorded for {what}, now or before."))
         return

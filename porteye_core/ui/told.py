@@ -18,6 +18,5 @@ def tell(connection: sqlite3.Connection, number: int | None, current: Status, mo
     if life is None:
         st.caption("Pick a row to read its story.")
         return
-    last = None if current.is_current or not current.watch else current.watch.seen_at
-    st.markdown(literal(sentence(life, moment, viewers_zone(), last)))
+    st.markdown(literal(sentence(life, moment, viewers_zone(), current.last_watched)))
     story_link(life.id)

@@ -79,9 +79,8 @@ def _name(life: Life) -> str:
 def _story(connection: sqlite3.Connection, db: Path, life: Life) -> None:
     moment_now, zone = now(), viewers_zone()
     current = status(connection, db, moment_now)
-    last = None if current.is_current or not current.watch else current.watch.seen_at
     st.subheader(literal(_name(life)), anchor=False)
-    st.markdown(literal(sentence(life, moment_now, zone, last)))
+    st.markdown(literal(sentence(life, moment_now, zone, current.last_watched)))
     exact = f"Opened {utc(life.opened_at)}, seen by {life.opened_seen}."
     if life.closed_at is not None:
         exact += f" Closed {utc(life.closed_at)}, seen by {life.closed_seen}."
