@@ -157,19 +157,46 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True)
+class Scope:
+    """The network namespaces that one scan read, by their inodes.
+
+    scanned: those of which it has every listening socket; None: of all that the system has.
+    living: every one that it could read, now or next time; None: it did not search for others.
+    complete: `living` has each namespace of the system that a process lives in.
+    """
+
+    scanned: frozenset[int] | None = None
+    living: frozenset[int] | None = None
+    complete: bool = False
+
+    @property
+    def left_out(self) -> frozenset[int]:
+        """The namespaces that are there and were not scanned this time."""
+        if self.living is None or self.scanned is None:
+            return frozenset()
+        return self.living - self.scanned
+
+    @property
+    def is_whole(self) -> bool:
+        """Tell that every socket there is must be in the scan."""
+        return self.scanned is None or (
+            self.complete and self.living is not None and not self.left_out
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Reading:
-    """What one look gave: `sockets` is None unless it read them all.
+    """One scan and the notices after it: `sockets` is None unless it read them all.
 
     The notices reach beyond the moment at which it read them. `lost` counts the kernel's records
-    that were lost since the reading before, `left_out` network namespaces that were too many.
-    `scope` is the one namespace that the sockets are of, None if they are of all that can be seen.
+    that were lost since the reading before. began: the wall time at which the scan began.
     """
 
     sockets: tuple[Socket, ...] | None
     notices: tuple[Notice, ...] = ()
     lost: int = 0
-    left_out: int = 0
-    scope: int | None = None
+    scope: Scope = Scope()
+    began: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,9 +225,29 @@ class Listener:
     inode: int | None = None
     fd: int | None = None
     owner: ProcessKey | None = None
-    holders: frozenset[ProcessKey] = frozenset()
+    holders: frozenset[ProcessKey] = frozenset()  # as the latest scan shows them
     skaddr: int = 0
     cookie: int | None = None
+    unseen_at: int | None = None  # when it could no longer be looked for; None: it was seen since
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """A socket that was found open, and how exact the time is."""
+
+    owned: Owned
+    at: int
+    seen: Seen
+    closed: tuple[int, Seen] | None = None  # when it has closed again already
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """A listener that was found closed, and how exact the time is."""
+
+    listener: Listener
+    at: int
+    seen: Seen
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,15 +5,15 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from porteye_core import tracker
 from porteye_core.clock import Clock
 from porteye_core.errors import SourceError
 from porteye_core.footprint import Footprint, FootprintMeter
 from porteye_core.model import (
+    Closing,
     Depth,
-    Endpoint,
     Listener,
     Notice,
+    Opening,
     Owned,
     Place,
     Reading,
@@ -26,7 +26,8 @@ from porteye_core.owner import OwnerFinder, UsageMeter
 from porteye_core.sampling import samples_of
 from porteye_core.schedule import Schedule, Turn
 from porteye_core.sources import Source
-from porteye_core.store.writer import Closing, Opening, Writer
+from porteye_core.store.writer import Writer
+from porteye_core.tracker import Scan, Tracker
 
 log = logging.getLogger("porteye")
 
@@ -74,13 +75,10 @@ class Monitor:
         self._begin_with_what_is_stored()
 
     def _begin_with_what_is_stored(self) -> None:
-        self._listeners = tracker.OpenListeners(self._writer.open_listeners().values())
+        self._tracker = Tracker(self._writer.open_listeners().values())
         self._owned: dict[int, Owned] = {}
         self._sockets: tuple[Socket, ...] | None = None
-        self._portless: tuple[Notice, ...] = ()
-        self._unplaced: dict[Place, list[int]] = {}
         self._unsampled: set[int] = set()
-        self._missing: dict[int, int] = {}  # when a look first missed a listener, by its number
         self._schedule = Schedule(self._plan)
         self._begun = False
         self._failing = False
@@ -115,13 +113,13 @@ class Monitor:
     @property
     def watched(self) -> int | None:
         """How many listeners are open; None if the last look failed."""
-        return None if self._failing or not self.has_looked else len(self._listeners)
+        return None if self._failing or not self.has_looked else len(self._tracker.listeners)
 
     def stop(self) -> None:
         """End the watch: what was seen is stored already."""
         if self.has_looked:
             self._writer.end_watch(self._clock.now())
-        log.info("stopped watching %d listeners", len(self._listeners))
+        log.info("stopped watching %d listeners", len(self._tracker.listeners))
 
     def look(self) -> None:
         """One look at the system; a look that fails is a gap, and closes nothing."""
@@ -149,20 +147,18 @@ class Monitor:
         if not self.has_looked:
             self._begin(at)
         self._count_lost(reading)
-        self._left_out = reading.left_out
-        newborn = self._hear(reading.notices, turn.gap)
+        self._hear(reading, turn.gap)
         if reading.sockets is not None:
-            self._see(reading, newborn, at, began, turn)
+            self._see(reading, reading.sockets, at, began, turn)
 
     def _begin(self, at: int) -> None:
         if not self._begun:
             self._writer.begin_watch(at, self._plan)
             self._begun = True
-        if self._writer.rebooted and len(self._listeners):
+        if self._writer.rebooted:
             # No socket outlives a boot, however well its numbers fit one of this.
-            ended = [Closing(each, at, Seen.GAP) for each in self._listeners]
+            ended = [Closing(each, at, Seen.GAP) for each in self._tracker.clear()]
             self._writer.record_changes(at, closed=ended)
-            self._listeners = tracker.OpenListeners()
 
     def _left(self) -> float:
         return self._schedule.left(self._clock.elapsed())
@@ -173,32 +169,21 @@ class Monitor:
             self._schedule.hasten()
             log.warning("%d kernel records were lost: the next look reconciles", reading.lost)
 
-    def _hear(self, notices: tuple[Notice, ...], gap: int) -> set[int]:
-        """Store what the kernel announced, at its own times; returns the listeners it opened."""
-        newborn: set[int] = set()
-        if not notices:
-            return newborn
-        heard = tracker.announced(self._listeners, (*self._portless, *notices))
+    def _hear(self, reading: Reading, gap: int) -> None:
+        """Store what the kernel announced, at its own times."""
+        heard = self._tracker.hear(reading, Seen.GAP if gap else Seen.POLL)
         openings = self._openings(heard.born)
-        closings = [
-            Closing(each, notice.at, _exactness_of(notice, gap)) for each, notice in heard.closed
-        ]
-        if openings or closings:
-            born = self._writer.record_changes(self._clock.now(), openings, closings)
-            _log(openings, closings)
-            for each in closings:
+        if openings or heard.closed:
+            born = self._writer.record_changes(self._clock.now(), openings, heard.closed)
+            _log(openings, heard.closed)
+            for each in heard.closed:
                 self._drop(each.listener)
             for (notice, _), opening, listener in zip(heard.born, openings, born, strict=True):
                 if opening.closed is None:
-                    self._keep(replace(listener, skaddr=notice.skaddr), opening.owned)
-                    newborn.add(listener.id)
-        self._unsampled |= newborn
-        self._portless = heard.portless
-        for notice in heard.unplaced:
-            self._unplaced.setdefault(notice.endpoint.place, []).append(notice.at)
-        if heard.portless or heard.unplaced:
+                    known = replace(listener, skaddr=notice.skaddr)
+                    self._keep(known, opening.owned, newborn=True)
+        if self._tracker.wants_scan:
             self._schedule.hasten()
-        return newborn
 
     def _openings(self, born: Sequence[tuple[Notice, Notice | None]]) -> list[Opening]:
         named = self._finder.naming()
@@ -212,12 +197,25 @@ class Monitor:
             for notice, closed in born
         ]
 
-    def _see(self, reading: Reading, newborn: set[int], at: int, began: int, turn: Turn) -> None:
+    def _see(
+        self, reading: Reading, sockets: tuple[Socket, ...], at: int, began: int, turn: Turn
+    ) -> None:
         """Reconcile with what is there, and sample at the beat."""
-        sockets, sampling = reading.sockets or (), turn.depth is Depth.CLIENTS
-        seen = Seen.GAP if turn.gap or not self.has_looked else Seen.POLL
-        if sockets is not self._sockets or self._unsampled or sampling:
-            self._reconcile(reading, sockets, newborn, at, seen)
+        sampling = turn.depth is Depth.CLIENTS
+        scanned = reading.scope.scanned
+        if scanned is not None and len(scanned) == 1:
+            (self._own_netns,) = scanned
+        if sampling:
+            self._left_out = len(reading.scope.left_out)
+        scan = Scan(
+            at,
+            Seen.GAP if turn.gap or not self.has_looked else Seen.POLL,
+            announces=bool(self._source.filenos()) and self.has_looked,
+            own=self._own_netns,
+            others_rarely=self._others_rarely,
+        )
+        if self._must_compare(sockets) or sampling:
+            self._reconcile(reading, sockets, scan)
         if sampling:
             self._clients = sum(found.clients or 0 for found in sockets)
             self._unsampled = set(self._owned)
@@ -226,97 +224,65 @@ class Monitor:
         self._schedule.looked(at, began, sampling=sampling)
         self._failing = False
 
-    def _reconcile(
-        self,
-        reading: Reading,
-        sockets: tuple[Socket, ...],
-        newborn: set[int],
-        at: int,
-        seen: Seen,
-    ) -> None:
-        gone = tracker.lingering(self._listeners, sockets, reading.notices)
-        held = [each for each in sockets if each not in gone] if gone else sockets
-        owned = self._finder.own(held, self._hints(), whole=reading.scope is None)
-        within = tracker.within(self._listeners, reading.scope)
-        raw = tracker.compare(within, owned)
-        changes = tracker.settled(raw, newborn, reading)
-        # What a notice explains is looked at again next time, when it should explain nothing.
-        self._sockets = sockets if changes == raw and not gone else None
-        kept = [(was, tracker.merged(was, now), now) for was, now in changes.kept]
-        reowned = [(listener, now) for was, listener, now in kept if listener is not was]
-        self._own_netns = reading.scope or self._own_netns
-        openings = [self._found(each, at, seen) for each in changes.opened]
-        closings = [self._missed(*each, seen) for each in self._surely_closed(changes.closed, at)]
+    @property
+    def _others_rarely(self) -> bool:
+        """Tell that other namespaces are not scanned within each interval."""
+        return self._left_out > 0 or self._plan.sample_interval_us > self._plan.interval_us
+
+    def _must_compare(self, sockets: tuple[Socket, ...]) -> bool:
+        changed = self._finder.check_young()
+        return (
+            changed
+            or sockets is not self._sockets
+            or bool(self._unsampled)
+            or self._finder.is_searching
+            or not self._tracker.is_settled
+        )
+
+    def _reconcile(self, reading: Reading, sockets: tuple[Socket, ...], scan: Scan) -> None:
+        living = self._tracker.living(sockets)
+        owned = self._finder.own(living, self._hints(), reading.scope.scanned)
+        changes = self._tracker.see(owned, reading.scope, scan, self._finder.may_hold)
+        # A socket that is left to the next scan is no news there if it is compared with this one.
+        self._sockets = sockets if living is sockets else None
+        learnt = [(is_, now) for was, is_, now in changes.kept if self._is_news(was, is_, now)]
         born: tuple[Listener, ...] = ()
-        if self._missing:
-            self._sockets = None
-        if openings or closings or reowned:
-            born = self._writer.record_changes(at, openings, closings, reowned)
-            _log(openings, closings, first=not self.has_looked)
-        for each in closings:
+        if changes.opened or changes.closed or learnt or changes.unseen:
+            born = self._writer.record_changes(
+                scan.at, changes.opened, changes.closed, learnt, changes.unseen
+            )
+            _log(changes.opened, changes.closed, first=not self.has_looked)
+        for each in changes.closed:
             self._drop(each.listener)
-        for _, listener, now in kept:
+        for lost in changes.unseen:
+            self._tracker.keep(lost)
+        for _, listener, now in changes.kept:
             self._keep(listener, now)
-        for listener, opening in zip(born, openings, strict=True):
+        for listener, opening in zip(born, changes.opened, strict=True):
             self._keep(listener, opening.owned)
             self._unsampled.add(listener.id)
-        self._unplaced.clear()
-        if reading.scope is None:
-            self._portless = ()
 
-    def _surely_closed(self, missed: Iterable[Listener], at: int) -> list[tuple[Listener, int]]:
-        """What a look misses, with the time at which a look first did.
-
-        A source that announces closings has told already: what it did not tell, two looks have to
-        miss, for a dump of many sockets may skip one while others open and close.
-        """
-        before = self._missing
-        self._missing = {each.id: before.get(each.id, at) for each in missed}
-        if not self._source.filenos() or not self.has_looked:
-            sure = set(self._missing)
-        else:
-            sure = self._missing.keys() & before.keys()
-        return [(each, self._missing.pop(each.id)) for each in missed if each.id in sure]
+    def _is_news(self, was: Listener, listener: Listener, now: Owned) -> bool:
+        """Tell that a scan shows more of a listener, or other descriptions of its holders."""
+        before = self._owned.get(was.id)
+        return listener is not was or before is None or before.holders is not now.holders
 
     def _hints(self) -> dict[Place, int]:
-        """By place, the process that the kernel named for a socket that no look has shown yet."""
+        """By place, the process that the kernel named for a socket that no scan has shown yet."""
         return {
             each.endpoint.place: each.owner.pid
-            for each in self._listeners
+            for each in self._tracker.listeners
             if each.inode is None and each.owner
         }
 
-    def _found(self, owned: Owned, at: int, seen: Seen) -> Opening:
-        """The opening of a socket that a look found, at a portless notice's time if one fits."""
-        unbound = replace(owned.socket.endpoint, port=0, netns=None)
-        for notice in self._portless:
-            pid = owned.owner.key.pid if owned.owner else None
-            if unbound == notice.endpoint and pid == notice.pid:
-                self._portless = tuple(each for each in self._portless if each is not notice)
-                return Opening(owned, notice.at, Seen.KERNEL)
-        return Opening(owned, at, self._exactness(owned.socket.endpoint, seen))
-
-    def _missed(self, listener: Listener, at: int, seen: Seen) -> Closing:
-        """The closing of a listener that a look missed, at an unplaced notice's time if any."""
-        times = self._unplaced.get(listener.endpoint.place)
-        return (
-            Closing(listener, times.pop(0), Seen.KERNEL)
-            if times
-            else Closing(listener, at, self._exactness(listener.endpoint, seen))
-        )
-
-    def _exactness(self, endpoint: Endpoint, seen: Seen) -> Seen:
-        """Other namespaces are looked into at the beat of samples: between, nobody watched them."""
-        foreign = self._own_netns is not None and endpoint.netns not in (None, self._own_netns)
-        rarely = self._plan.sample_interval_us > self._plan.interval_us
-        return Seen.GAP if foreign and rarely else seen
-
-    def _keep(self, listener: Listener, owned: Owned) -> None:
-        self._listeners.put(listener)
+    def _keep(self, listener: Listener, owned: Owned, *, newborn: bool = False) -> None:
+        self._tracker.keep(listener, newborn=newborn)
         self._owned[listener.id] = owned
+        if newborn:
+            self._unsampled.add(listener.id)
 
     def _drop(self, listener: Listener) -> None:
-        self._listeners.remove(listener)
+        self._tracker.drop(listener)
         self._owned.pop(listener.id, None)
         self._unsampled.discard(listener.id)
 
@@ -327,7 +293,7 @@ class Monitor:
         tick = Tick(
             at,
             began,
-            listeners=len(self._listeners),
+            listeners=len(self._tracker.listeners),
             clients=self._clients,
             scan_us=self._clock.elapsed() - began,
             hidden=sum(each.hidden is not None for each in self._owned.values()),
@@ -338,11 +304,6 @@ class Monitor:
             **own._asdict(),
         )
         self._writer.record_tick(tick, samples_of(owned, self._meter))
-
-
-def _exactness_of(notice: Notice, gap: int) -> Seen:
-    """What has no address of a socket has no time of its own either, but that of its reading."""
-    return Seen.GAP if gap and not notice.skaddr else Seen.KERNEL
 
 
 def _log(openings: Sequence[Opening], closings: Iterable[Closing], *, first: bool = False) -> None:

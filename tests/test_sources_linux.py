@@ -211,7 +211,7 @@ def _of_ss(ports: set[int]) -> set[tuple[object, ...]]:
 
 
 @pytest.mark.skipif(not ROOT, reason="only root may become another user")
-def test_without_root_every_endpoint_has_its_user_and_the_exact_closing(
+def test_without_root_every_endpoint_has_its_user_and_its_closing_as_it_happens(
     open_folder: Path,
 ) -> None:
     db = open_folder / "x.db"
@@ -233,7 +233,7 @@ def test_without_root_every_endpoint_has_its_user_and_the_exact_closing(
             opener.close(port)
             until(lambda: rows(db, question, port)[0][4], "its closing is stored")
             assert rows(db, question, port)[0][:3] == ("root", 0, "privilege")
-            assert rows(db, question, port)[0][4] == "kernel"
+            assert rows(db, question, port)[0][4] == "poll"
             ((closed,),) = rows(db, "SELECT closed_at FROM listener WHERE port = ?", port)
             assert isinstance(closed, int)
             assert closed >= before - 1000

@@ -1,9 +1,8 @@
 """What waits in memory is bounded, and what is dropped is counted."""
 
-from porteye_core.model import Sample, Seen, Tick
+from porteye_core.model import Opening, Sample, Seen, Tick
 from porteye_core.store import pending
 from porteye_core.store.batch import Beat, Changed
-from porteye_core.store.lives import Opening
 from porteye_core.store.pending import Pending
 from tests.kit.values import SECOND, endpoint, owned
 

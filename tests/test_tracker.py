@@ -6,8 +6,22 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from porteye_core.model import Kind, Listener, Notice, Owned
-from porteye_core.tracker import OpenListeners, Same, announced, compare, same
+from porteye_core.model import (
+    Closing,
+    Kind,
+    Listener,
+    Notice,
+    Owned,
+    Process,
+    Reading,
+    Scope,
+    Seen,
+    Socket,
+)
+from porteye_core.tracker import Scan, Tracker
+from porteye_core.tracker.hearing import announced
+from porteye_core.tracker.matching import Matched, match
+from porteye_core.tracker.open_listeners import OpenListeners
 from tests.kit.values import endpoint, listener, owned, process
 
 # Few of everything, so that ports are shared, pids are reused and sockets have twins.
@@ -38,6 +52,10 @@ def listening(look: list[Owned]) -> list[Listener]:
     return [listener(number, each) for number, each in enumerate(look)]
 
 
+def is_quiet(matched: Matched) -> bool:
+    return not (matched.strangers or matched.missing)
+
+
 def places(things: list[Owned] | list[Listener]) -> Counter[object]:
     return Counter(t.endpoint if isinstance(t, Listener) else t.socket.endpoint for t in things)
 
@@ -47,85 +65,85 @@ def test_what_was_open_and_the_changes_give_what_is_open(
     before: list[Owned], after: list[Owned]
 ) -> None:
     was = listening(before)
-    changes = compare(was, after)
+    changes = match(was, after)
     replayed = places(was)
-    replayed.subtract(places(list(changes.closed)))
-    replayed.update(places(list(changes.opened)))
+    replayed.subtract(places(list(changes.missing)))
+    replayed.update(places(list(changes.strangers)))
     assert +replayed == places(after)
-    assert len(changes.kept) + len(changes.opened) == len(after)
-    assert {k.id for k, _ in changes.kept} | {c.id for c in changes.closed} == {w.id for w in was}
+    assert len(changes.pairs) + len(changes.strangers) == len(after)
+    assert {k.id for k, _ in changes.pairs} | {c.id for c in changes.missing} == {w.id for w in was}
 
 
 @given(EXACT_LOOKS, EXACT_LOOKS)
 def test_with_inodes_the_replay_is_exact_socket_by_socket(
     before: list[Owned], after: list[Owned]
 ) -> None:
-    changes = compare(listening(before), after)
+    changes = match(listening(before), after)
     left = {(c.endpoint, c.inode) for c in listening(before)}
-    left -= {(c.endpoint, c.inode) for c in changes.closed}
-    left |= {(o.socket.endpoint, o.socket.inode) for o in changes.opened}
+    left -= {(c.endpoint, c.inode) for c in changes.missing}
+    left |= {(o.socket.endpoint, o.socket.inode) for o in changes.strangers}
     assert left == {(o.socket.endpoint, o.socket.inode) for o in after}
 
 
 @given(LOOKS)
 def test_the_same_look_twice_is_quiet(look: list[Owned]) -> None:
-    assert not compare(listening(look), look).anything
+    assert is_quiet(match(listening(look), look))
 
 
 @given(EXACT_LOOKS, EXACT_LOOKS)
 def test_looks_in_the_other_order_give_the_mirror_image(
     before: list[Owned], after: list[Owned]
 ) -> None:
-    there = compare(listening(before), after)
-    back = compare(listening(after), before)
-    assert places(list(there.opened)) == places(list(back.closed))
-    assert places(list(there.closed)) == places(list(back.opened))
+    there = match(listening(before), after)
+    back = match(listening(after), before)
+    assert places(list(there.strangers)) == places(list(back.missing))
+    assert places(list(there.missing)) == places(list(back.strangers))
 
 
 def test_two_sockets_on_one_port_are_two_listeners() -> None:
     twins = [owned(endpoint(), process(10), fd=3), owned(endpoint(), process(11), fd=3)]
-    changes = compare(listening(twins), twins[1:])
-    assert [gone.owner for gone in changes.closed] == [twins[0].key]
+    changes = match(listening(twins), twins[1:])
+    assert [gone.owner for gone in changes.missing] == [twins[0].key]
 
 
 def test_twins_of_one_process_are_told_apart_by_descriptor() -> None:
     twins = [owned(endpoint(), process(), fd=3), owned(endpoint(), process(), fd=4)]
-    changes = compare(listening(twins), twins[1:])
-    assert [gone.fd for gone in changes.closed] == [3]
+    changes = match(listening(twins), twins[1:])
+    assert [gone.fd for gone in changes.missing] == [3]
 
 
 def test_a_reused_pid_is_another_process() -> None:
     before, after = owned(owner=process(10, 5)), owned(owner=process(10, 6))
-    changes = compare([listener(1, before)], [after])
-    assert len(changes.closed) == len(changes.opened) == 1
+    changes = match([listener(1, before)], [after])
+    assert len(changes.missing) == len(changes.strangers) == 1
 
 
 def test_another_inode_is_another_socket_of_the_same_process() -> None:
     before, after = owned(owner=process(), inode=1), owned(owner=process(), inode=2)
-    assert same(listener(1, before), after) is Same.NO
+    assert match([listener(1, before)], [after]).strangers == (after,)
 
 
 def test_a_socket_passed_on_is_the_same_listener() -> None:
     before, after = owned(owner=process(10), inode=1), owned(owner=process(11), inode=1)
-    assert same(listener(1, before), after) is Same.YES
+    assert is_quiet(match([listener(1, before)], [after]))
 
 
 def test_a_listener_outlives_its_owner_in_another_holder() -> None:
     master, worker = process(10), process(11)
     before = owned(owner=master, holders=(master, worker))
     after = owned(owner=worker, holders=(worker,))
-    assert not compare([listener(1, before)], [after]).anything
+    assert is_quiet(match([listener(1, before)], [after]))
 
 
 def test_an_owner_that_cannot_be_seen_closes_nothing() -> None:
-    assert not compare([listener(1, owned(owner=process()))], [owned()]).anything
-    assert not compare([listener(1, owned())], [owned(owner=process())]).anything
+    assert is_quiet(match([listener(1, owned(owner=process()))], [owned()]))
+    assert is_quiet(match([listener(1, owned())], [owned(owner=process())]))
 
 
 def test_a_certain_match_goes_before_a_possible_one() -> None:
     unknown, known = owned(), owned(owner=process())
-    changes = compare([listener(1, unknown), listener(2, known)], [known])
-    assert [was.id for was, _ in changes.kept] == [2]
+    changes = match([listener(1, unknown), listener(2, known)], [known])
+    assert [was.id for was, _ in changes.pairs] == [2]
 
 
 # --- what the kernel announces ---------------------------------------------------------------
@@ -169,9 +187,10 @@ def lives(*readings: list[Notice]) -> set[tuple[int, int | None, int]]:
         heard = announced(listeners, reading)
         assert not heard.portless
         assert not heard.unplaced
-        for known, notice in heard.closed:
+        for ended in heard.closed:
+            known = ended.listener
             listeners.remove(known)
-            found[known.id] = (known.opened_at, notice.at, known.endpoint.port)
+            found[known.id] = (known.opened_at, ended.at, known.endpoint.port)
         for opening, closing in heard.born:
             number = len(found) + 1
             end = closing.at if closing else None
@@ -188,7 +207,7 @@ def closing(port: int = 80, skaddr: int = 0, cookie: int | None = None) -> Notic
 def test_a_number_tells_which_of_two_twins_closed() -> None:
     twins = [replace(listener(n, owned(inode=n)), cookie=n) for n in (1, 2)]
     heard = announced(OpenListeners(twins), [closing(cookie=2)])
-    assert [known.id for known, _ in heard.closed] == [2]
+    assert [each.listener.id for each in heard.closed] == [2]
 
 
 def test_an_address_in_the_kernel_that_is_not_known_closes_the_only_one_at_its_place() -> None:
@@ -239,7 +258,169 @@ def test_the_open_listeners_are_found_by_all_that_is_known_of_them(
             model.pop(number, None)
     assert {each.id: each for each in kept} == model
     unnamed = {each.id for each in model.values() if not each.skaddr}
-    assert {each.id for each in kept.unnamed(endpoint().place)} == unnamed
+    assert kept.unnamed(endpoint().place) == unnamed
     for each in model.values():
         assert not each.skaddr or kept.at_address(each.skaddr) == each
-        assert each.cookie is None or kept.numbered(each.cookie) == each
+        assert each.cookie is None or kept.with_cookie(each.cookie, None) == each
+
+
+# --- notices and scans together ----------------------------------------------------------------
+
+OWN, CONTAINER = 1, 2
+OWN_ALONE = Scope(frozenset((OWN,)))
+EVERYTHING = Scope(frozenset((OWN, CONTAINER)), frozenset((OWN, CONTAINER)), complete=True)
+
+
+def recorded(number: int = 1, owner: Process | None = None, netns: int | None = OWN) -> Listener:
+    """A listener of which only the record of its opening is known: no inode, no cookie."""
+    born = listener(number, owned(replace(endpoint(), netns=netns), owner or process(10)), 5)
+    return replace(born, skaddr=number)
+
+
+def shown(inode: int, owner: Process | None = None, netns: int = OWN, port: int = 80) -> Owned:
+    """A socket as a scan shows it."""
+    at = replace(endpoint(port), netns=netns)
+    holders = (owner,) if owner else ()
+    return Owned(Socket(at, inode, cookie=inode), owner, holders)
+
+
+def numbered(number: int, netns: int = OWN, port: int = 80) -> Listener:
+    seen = shown(number, process(10), netns, port)
+    return replace(listener(number, seen), cookie=number)
+
+
+def scan(at: int = 9, *, announces: bool = True) -> Scan:
+    return Scan(at, Seen.POLL, announces, own=OWN, others_rarely=True)
+
+
+def test_a_daemon_that_forked_before_the_first_scan_is_one_life_of_who_is_left() -> None:
+    tracker = Tracker([recorded(owner=process(10))])
+    changes = tracker.see([shown(7, process(11))], EVERYTHING, scan())
+    ((was, now, _),) = changes.kept
+    assert (was.id, now.owner, now.inode) == (1, process(11).key, 7)
+    assert not changes.opened
+    assert not changes.closed
+
+
+def test_of_two_recorded_at_one_place_each_gets_the_socket_of_its_owner() -> None:
+    tracker = Tracker([recorded(1, process(10)), recorded(2, process(20))])
+    changes = tracker.see([shown(7, process(20)), shown(8, process(10))], EVERYTHING, scan())
+    assert {was.id: now.inode for was, now, _ in changes.kept} == {1: 8, 2: 7}
+
+
+def test_the_namespace_of_a_record_is_a_guess_and_that_of_a_scan_is_not() -> None:
+    tracker = Tracker([recorded(netns=OWN)])
+    changes = tracker.see([shown(7, process(10), CONTAINER)], EVERYTHING, scan())
+    assert [now.endpoint.netns for _, now, _ in changes.kept] == [CONTAINER]
+    moved = Tracker([numbered(1, OWN)])
+    other = moved.see([shown(7, process(10), CONTAINER)], EVERYTHING, scan())
+    assert len(other.opened) == 1
+
+
+def test_a_listener_that_two_scans_of_its_namespace_do_not_show_is_closed() -> None:
+    tracker = Tracker([numbered(1)])
+    assert not tracker.see([], OWN_ALONE, scan(9)).closed
+    (closed,) = tracker.see([], OWN_ALONE, scan(10)).closed
+    assert (closed.at, closed.seen) == (9, Seen.POLL)
+
+
+def test_a_source_that_announces_nothing_needs_one_scan() -> None:
+    assert Tracker([numbered(1)]).see([], OWN_ALONE, scan(announces=False)).closed
+
+
+def test_a_scan_of_one_namespace_neither_shows_nor_misses_what_is_in_another() -> None:
+    tracker = Tracker([numbered(1, CONTAINER)])
+    tracker.see([], EVERYTHING, scan(9))
+    for at in (10, 11, 12):
+        assert not tracker.see([], OWN_ALONE, scan(at)).closed
+    (closed,) = tracker.see([], EVERYTHING, scan(13)).closed
+    assert (closed.at, closed.seen) == (9, Seen.GAP)
+
+
+def test_a_namespace_that_was_left_out_closes_nothing() -> None:
+    left_out = Scope(frozenset((OWN,)), frozenset((OWN, CONTAINER)), complete=True)
+    tracker = Tracker([numbered(1, CONTAINER)])
+    for at in (9, 10, 11):
+        changes = tracker.see([], left_out, scan(at))
+        assert not changes.closed
+        assert not changes.unseen
+
+
+def test_a_namespace_that_has_gone_closes_what_nobody_holds() -> None:
+    gone = Scope(frozenset((OWN,)), frozenset((OWN,)), complete=True)
+    tracker = Tracker([numbered(1, CONTAINER)])
+    for at in (9, 10, 11):
+        assert not tracker.see([], gone, scan(at), may_hold=lambda _: True).closed
+    tracker.see([], gone, scan(12))
+    assert tracker.see([], gone, scan(13)).closed[0].seen is Seen.GAP
+
+
+def test_a_monitor_without_rights_loses_sight_of_what_one_with_rights_saw() -> None:
+    own = Scope(frozenset((OWN,)), frozenset((OWN,)))
+    tracker = Tracker([numbered(1, CONTAINER), numbered(2, OWN, 81)])
+    changes = tracker.see([shown(2, process(10), port=81)], own, scan(9))
+    assert [(each.id, each.unseen_at) for each in changes.unseen] == [(1, 9)]
+    tracker.keep(changes.unseen[0])
+    assert not tracker.see([shown(2, process(10), port=81)], own, scan(10)).unseen
+    back = tracker.see([shown(1, process(10), CONTAINER)], EVERYTHING, scan(11))
+    assert [now.unseen_at for was, now, _ in back.kept if was.id == 1] == [None]
+
+
+def test_what_only_a_record_knows_is_unseen_while_its_process_lives_and_then_closed() -> None:
+    tracker = Tracker([recorded()])
+    changes = tracker.see([], EVERYTHING, scan(9), may_hold=lambda _: True)
+    assert [each.unseen_at for each in changes.unseen] == [9]
+    tracker.keep(changes.unseen[0])
+    tracker.see([], EVERYTHING, scan(10))
+    assert tracker.see([], EVERYTHING, scan(11)).closed[0].seen is Seen.GAP
+
+
+def test_a_socket_that_closed_after_the_scan_began_is_left_to_the_next() -> None:
+    # Another namespace has a listener at the same place, so that the place alone says nothing.
+    tracker = Tracker([numbered(1, CONTAINER)])
+    opened = Notice(100_000, Kind.OPENED, endpoint(), 7, pid=10)
+    ended = replace(closing(skaddr=7), at=100_500)
+    sockets = (shown(9).socket, shown(1, None, CONTAINER).socket)
+    reading = Reading(sockets, (opened, ended), scope=EVERYTHING, began=100_200)
+    assert len(tracker.hear(reading).born) == 1
+    assert tracker.living(sockets) == sockets[1:]
+    assert tracker.wants_scan
+    changes = tracker.see([shown(1, process(10), CONTAINER)], EVERYTHING, scan())
+    assert not changes.opened
+    tracker.hear(Reading(sockets, (), began=100_900))
+    assert tracker.living(sockets) == sockets
+
+
+def test_a_socket_that_closed_before_the_scan_began_is_none_that_it_shows() -> None:
+    tracker = Tracker()
+    ended = replace(closing(skaddr=7), at=100_000)
+    opened = Notice(99_000, Kind.OPENED, endpoint(), 7, pid=10)
+    sockets = (shown(9).socket,)
+    tracker.hear(Reading(sockets, (opened, ended), began=200_000))
+    assert tracker.living(sockets) == sockets
+
+
+def test_a_destroyed_socket_is_announced_late_and_says_so() -> None:
+    tracker = Tracker([numbered(1), numbered(2)])
+    heard = tracker.hear(Reading(None, (closing(cookie=2),)))
+    assert [(each.listener.id, each.seen) for each in heard.closed] == [(2, Seen.POLL)]
+
+
+def test_an_announcement_is_not_later_than_the_scan_that_missed_its_socket() -> None:
+    tracker = Tracker([numbered(1)])
+    tracker.see([], OWN_ALONE, scan(4))
+    (closed,) = tracker.hear(Reading(None, (closing(cookie=1),))).closed
+    assert closed == Closing(numbered(1), 4, Seen.POLL)
+
+
+def test_cookies_of_other_namespaces_are_others() -> None:
+    tracker = Tracker([numbered(1, CONTAINER)])
+    here = replace(closing(cookie=1), endpoint=replace(endpoint(), netns=OWN))
+    assert not tracker.hear(Reading(None, (here,))).closed
+
+
+def test_a_broadcast_address_that_the_record_lacks_is_the_same_socket() -> None:
+    at = endpoint(address="0.0.0.0")
+    born = replace(recorded(), endpoint=replace(at, netns=OWN))
+    (kept,) = Tracker([born]).see([shown(7, process(10))], EVERYTHING, scan()).kept
+    assert kept[1].endpoint.address == "127.0.0.1"

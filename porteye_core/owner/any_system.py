@@ -39,6 +39,15 @@ class PsutilProcesses:
         except (psutil.NoSuchProcess, OSError):
             return None
 
+    def glance(self, pid: int) -> int | None:
+        """See Processes.glance."""
+        try:
+            process = psutil.Process(pid)
+            with process.oneshot():
+                return hash((_program(process), _allowed(process.cwd)))
+        except (psutil.Error, OSError):
+            return None
+
     def user_name(self, uid: int) -> str:
         """See Processes.user_name: where psutil is needed no source tells a uid."""
         return str(uid)

@@ -1,13 +1,34 @@
-"""From sockets to their owners; only a socket that the look before did not have is searched."""
+"""From sockets to their owners; only a socket that the scan before did not have is searched."""
 
 import os
 import sys
+import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 
-from porteye_core.model import Hidden, Notice, Owned, Place, Process, ProcessKey, Program, Socket
-from porteye_core.owner.descriptors import DescriptorSearch, pids
+from porteye_core.model import (
+    Hidden,
+    Listener,
+    Notice,
+    Owned,
+    Place,
+    Process,
+    ProcessKey,
+    Program,
+    Socket,
+)
+from porteye_core.owner.descriptions import Descriptions
+from porteye_core.owner.descriptors import (
+    Deadline,
+    Descriptor,
+    FamilySearch,
+    OutOfTimeError,
+    Walk,
+    holds,
+    pids,
+)
 from porteye_core.owner.holders import HolderSearch
 from porteye_core.owner.processes import Processes, field
 
@@ -15,150 +36,239 @@ from porteye_core.owner.processes import Processes, field
 # a search walks over every process, and a socket of the kernel's never has an owner.
 _FIRST_RETRY, _RAREST_RETRY = 6, 360
 
-# Listeners whose owner is asked at each beat whether it still holds them, by turns: a thousand take
-# ten minutes, at 3 ms a beat.
-_CHECKED = 16
+# Seconds that the search for owners may take in one turn of the monitor's loop, and in each beat
+# the one for newer holders: one user's processes can need 10 s. What is left goes on next time.
+_SEARCH, _SEARCH_NEWBORN = 0.5, 0.25
+
+# Seconds for which an owner is checked at every scan: daemons fork, and servers give up rights,
+# shortly after they listen. An older one is checked at every second beat.
+_YOUNG = 15.0
+
+# Holders of one listener that are kept: a server of more has workers that are all alike.
+_MOST_HOLDERS = 256
 
 _Known = tuple[object, ...]
 
 
-class OwnerFinder:
-    """Finds owners, and remembers those of the sockets in the latest look."""
+@dataclass(slots=True)
+class _Found:
+    """A socket with its owner, the links that show its holders, and the end of its youth."""
 
-    def __init__(self, reader: Processes, *, privileged: bool) -> None:
+    owned: Owned
+    descriptors: tuple[Descriptor, ...] = ()
+    young_until: float = 0.0
+
+
+class OwnerFinder:
+    """Finds owners, and remembers those of the sockets in the latest scan."""
+
+    def __init__(
+        self,
+        reader: Processes,
+        *,
+        privileged: bool,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._reader = reader
         self._privileged = privileged
-        self._found: dict[_Known, Owned] = {}
-        self._processes: dict[ProcessKey, Process] = {}
+        self._clock = clock
+        self._found: dict[_Known, _Found] = {}
+        self._descriptions = Descriptions(reader, clock)
+        self._young: set[_Known] = set()
+        self._walk: Walk | None = None
+        self._newborn: Walk | None = None
         self._living: set[int] = set()
         self._beats = 0
-        self._turn = 0
         self._patience, self._retry_at = _FIRST_RETRY, _FIRST_RETRY
         self._ownerless: set[_Known] = set()
+
+    @property
+    def is_searching(self) -> bool:
+        """Tell that sockets of the latest scan are still searched for: another scan goes on."""
+        return self._walk is not None
 
     def own(
         self,
         sockets: Sequence[Socket],
         hints: Mapping[Place, int] | None = None,
-        *,
-        whole: bool = True,
+        scanned: frozenset[int] | None = None,
     ) -> tuple[Owned, ...]:
         """The sockets with their owners and holders, in the same order.
 
         hints: by endpoint, the process that the kernel named when a socket was opened there.
-        whole: whether these are all the sockets there are; else the others stay remembered.
-        A process that ends while it is read leaves its socket with a reason in `hidden`.
+        scanned: the namespaces whose sockets these are; those of others stay remembered, None if
+        these are all. A process that ends while it is read leaves its socket with a reason in
+        `hidden`; a socket without an owner and a reason is still searched for.
         """
-        search = _Search(sockets, hints or {})
         started = {pid: self._reader.started_at(pid) for pid in {s.pid for s in sockets} if pid}
-        found: dict[_Known, Owned] = {}
+        keys = [_identity(each, started.get(each.pid) if each.pid else None) for each in sockets]
+        new = [each for each, at in zip(sockets, keys, strict=True) if at not in self._found]
+        search = _Search(sockets, hints or {})
+        by_inode: dict[int, list[Descriptor]] = {}
+        if new or self._walk:
+            by_inode, self._walk = search.by_inode(new, self._walk)
+        found: dict[_Known, _Found] = {}
         owned = []
-        for socket in sockets:
-            since = started.get(socket.pid) if socket.pid else None
-            at = _identity(socket, since)
-            known = self._found.get(at) or self._search(socket, since, search)
-            if known.socket != socket:
-                known = replace(known, socket=_of_owner(socket, known))
-            found[at] = known
-            owned.append(known)
-        self._found = found if whole else {**self._found, **found}
-        self._expect_owners({at for at, each in self._found.items() if not each.holders})
-        self._processes = {
-            holder.key: holder for each in self._found.values() for holder in each.holders
-        }
+        for socket, at in zip(sockets, keys, strict=True):
+            known = self._found.get(at)
+            if known is None:
+                if socket.inode is not None:
+                    known = self._held(socket, by_inode.get(socket.inode))
+                elif socket.pid is None:
+                    known = self._held(socket, [])
+                elif started.get(socket.pid) is None:
+                    known = _Found(Owned(socket, hidden=Hidden.GONE))
+                else:
+                    known = self._held(socket, search.by_endpoint(socket))
+            if known.owned.socket != socket:
+                known.owned = replace(known.owned, socket=_of_owner(socket, known.owned))
+            if known.owned.holders or known.owned.hidden is not None:
+                found[at] = known
+            owned.append(known.owned)
+        if scanned is not None:
+            found |= {
+                at: each
+                for at, each in self._found.items()
+                if at not in found and each.owned.socket.endpoint.netns not in scanned
+            }
+        self._remember(found)
         return tuple(owned)
 
-    def _expect_owners(self, ownerless: set[_Known]) -> None:
+    def _remember(self, found: dict[_Known, _Found]) -> None:
+        self._young = {at for at in self._young if at in found}
+        self._young |= {at for at in found if at not in self._found and found[at].young_until}
+        self._found = found
+        ownerless = {at for at, each in found.items() if not each.owned.holders}
         if ownerless - self._ownerless:
             self._patience, self._retry_at = _FIRST_RETRY, self._beats + _FIRST_RETRY
         self._ownerless = ownerless
 
     def naming(self) -> "Naming":
         """A way to find the processes that the kernel's notices name; one for each reading."""
-        return Naming(self._reader, self._processes)
+        return Naming(self._descriptions)
+
+    def may_hold(self, listener: Listener) -> bool:
+        """Tell that a process which had a listener can have it still.
+
+        Its descriptor is there; of a listener without numbers the process is.
+        """
+        if listener.inode is not None:
+            known = self._found.get((listener.inode,))
+            return known is not None and any(holds(d, listener.inode) for d in known.descriptors)
+        owner = listener.owner
+        return owner is not None and self._reader.started_at(owner.pid) == owner.started_at
+
+    def check_young(self) -> bool:
+        """Check the owners of what opened lately; returns true if the next scan differs for it.
+
+        Forgets those that hold their socket no more, so that they are searched anew.
+        """
+        now = self._clock()
+        self._young = {at for at in self._young if self._found[at].young_until > now}
+        return self._check(self._young)
 
     def refresh(self) -> None:
-        """Forget what newer or ended processes may have changed: the next look searches it anew.
+        """Check all owners, at a beat: the next scan searches anew what may have changed.
 
-        A child inherits what its parent holds, and a socket may outlive its owner in another.
+        A child inherits what its parent holds, a socket may outlive its owner in another process,
+        and a descriptor that is passed over a Unix socket changes hands without a birth or an end.
         """
         if sys.platform != "linux":
             return
-        living = set(pids())
-        born, self._living = living - (self._living or living), living
         self._beats += 1
         again = self._beats >= self._retry_at
         if again:
             self._patience = min(self._patience * _FIRST_RETRY, _RAREST_RETRY)
             self._retry_at = self._beats + self._patience
-        holders = {holder.key.pid for each in self._found.values() for holder in each.holders}
-        search = DescriptorSearch()
-        inherited = {inode for pid in born - holders for inode in search.sockets(pid)}
-        handed_on = self._handed_on(search)
-        self._found = {
-            at: owned
-            for at, owned in self._found.items()
-            if owned.socket.inode not in inherited
-            and at not in handed_on
-            and all(holder.key.pid in living for holder in owned.holders)
-            and not (again and not owned.holders)
-        }
+        self._check([at for at, each in self._found.items() if self._is_due(each)])
+        living = set(pids())
+        inherited = self._inherited(living)
+        for at, each in list(self._found.items()):
+            ended = any(holder.key.pid not in living for holder in each.owned.holders)
+            if ended or each.owned.socket.inode in inherited or (again and not each.owned.holders):
+                self._forget(at)
+        self._descriptions.keep(
+            {holder.key for each in self._found.values() for holder in each.owned.holders}
+        )
 
-    def _handed_on(self, search: DescriptorSearch) -> set[_Known]:
-        """The listeners that their owner no longer holds, of those whose turn it is.
+    def _is_due(self, found: _Found) -> bool:
+        """Half of the owners at each beat."""
+        owner = found.owned.owner
+        return owner is not None and (owner.key.pid + self._beats) % 2 == 0
 
-        A descriptor that is passed over a Unix socket changes hands without a birth or an end.
-        """
-        everyone = list(self._found.items())
-        first = self._turn if self._turn < len(everyone) else 0
-        self._turn = first + _CHECKED
-        return {
-            at
-            for at, owned in everyone[first : self._turn]
-            if owned.owner is not None
-            and owned.socket.inode is not None
-            and not search.holds(owned.owner.key.pid, owned.socket.inode)
-        }
+    def _inherited(self, living: set[int]) -> set[int]:
+        """The sockets that processes have which were born since the beat before."""
+        born, self._living = living - (self._living or living), living
+        holders = {h.key.pid for each in self._found.values() for h in each.owned.holders}
+        if self._newborn is None and born - holders:
+            known = (each.owned.socket.inode for each in self._found.values())
+            wanted = {inode: None for inode in known if inode is not None}
+            self._newborn = Walk(wanted, among=born - holders) if wanted else None
+        elif self._newborn:
+            self._living -= born  # their turn comes once those before are done
+        if self._newborn is None:
+            return set()
+        self._newborn.advance(Deadline(_SEARCH_NEWBORN))
+        inherited = set(self._newborn.found)
+        if self._newborn.is_done:
+            self._newborn = None
+        else:
+            self._newborn.found.clear()
+        return inherited
 
-    def _search(self, socket: Socket, started: int | None, search: "_Search") -> Owned:
-        if socket.inode is None and socket.pid is None:
-            return Owned(socket, hidden=self._nobody())
-        if socket.inode is None and started is None:
-            return Owned(socket, hidden=Hidden.GONE)
-        found = search.holders(socket)
-        holders = tuple(filter(None, map(self._process, found)))
+    def _check(self, these: Iterable[_Known]) -> bool:
+        """Forget owners that have gone, and describe those anew that have changed."""
+        at_work: dict[int, Process] = {}  # by identity: listeners share their holders
+        stale = []
+        for at in these:
+            owned, descriptors = self._found[at].owned, self._found[at].descriptors
+            inode = owned.socket.inode
+            if inode is not None and descriptors and not holds(descriptors[0], inode):
+                stale.append(at)
+            elif owned.owner:
+                at_work |= {id(holder): holder for holder in owned.holders}
+        for at in stale:
+            self._forget(at)
+        changed = self._descriptions.changed(at_work.values())
+        if changed:
+            for each in self._found.values():
+                each.owned = _described(each.owned, changed)
+        return bool(stale or changed)
+
+    def _forget(self, at: _Known) -> None:
+        del self._found[at]
+        self._young.discard(at)
+
+    def _held(self, socket: Socket, by: Sequence[Descriptor] | None) -> _Found:
+        """The owner of a socket that these processes hold; None: it is still searched for."""
         user = "" if socket.uid is None else self._reader.user_name(socket.uid)
-        if not holders:
-            return Owned(socket, hidden=Hidden.GONE if found else self._nobody(), user=user)
-        return Owned(socket, holders[0], holders, user=user)
-
-    def _nobody(self) -> Hidden:
-        return Hidden.KERNEL if self._privileged else Hidden.PRIVILEGE
-
-    def _process(self, pid: int) -> Process | None:
-        started = self._reader.started_at(pid)
-        if started is None:
-            return None
-        key = ProcessKey(pid, started)
-        if key not in self._processes and (read := self._reader.read(key)):
-            self._processes[key] = read
-        return self._processes.get(key)
+        if by is None:
+            return _Found(Owned(socket, user=user))
+        kept = tuple(by[:_MOST_HOLDERS])
+        holders = tuple(filter(None, (self._descriptions.of(each.pid) for each in kept)))
+        if holders:
+            owned = Owned(socket, holders[0], holders, user=user)
+            return _Found(owned, kept, self._clock() + _YOUNG)
+        nobody = Hidden.KERNEL if self._privileged else Hidden.PRIVILEGE
+        return _Found(Owned(socket, hidden=Hidden.GONE if kept else nobody, user=user))
 
 
 class Naming:
-    """Turns notices into owned sockets, reading each process once."""
+    """Turns notices into owned sockets, describing each process once."""
 
-    def __init__(self, reader: Processes, known: dict[ProcessKey, Process]) -> None:
-        self._reader = reader
-        self._known = known
+    def __init__(self, descriptions: Descriptions) -> None:
+        self._descriptions = descriptions
+        self._read: dict[int, Process] = {}
         self._gone: dict[tuple[int, str], Process] = {}
 
     def owned(self, notice: Notice) -> Owned:
         """The socket that was opened; of a process that has gone only pid and name are left."""
         pid = notice.pid
         assert pid is not None  # the kernel names who opens
-        process = self._read(pid, notice)
+        # A process that was there at one notice was there at the later ones.
+        process = self._read.get(pid) or self._descriptions.of_earlier(pid, notice.at)
         if process:
+            self._read[pid] = process
             endpoint = replace(notice.endpoint, netns=_netns(pid, notice.tid or pid))
             return Owned(Socket(endpoint, pid=pid), process, (process,))
         gone = self._gone.setdefault(
@@ -166,37 +276,52 @@ class Naming:
         )
         return Owned(Socket(notice.endpoint, pid=pid), gone, (gone,), Hidden.GONE)
 
-    def _read(self, pid: int, notice: Notice) -> Process | None:
-        started = self._reader.started_by(pid, notice.at)
-        if started is None:
-            return None
-        key = ProcessKey(pid, started)
-        process = self._known.get(key)
-        # A process that has called execve since is another program under the same identity.
-        if process is None or not process.program.name.startswith(field(notice.name)):
-            process = self._reader.read(key)
-        if process:
-            self._known[key] = process
-        return process
-
 
 class _Search:
-    """Holders by inode where the source knows it, else by what psutil said."""
+    """The search for the owners of one scan's new sockets, within the time for it.
 
-    def __init__(self, sockets: Iterable[Socket], hints: Mapping[Place, int]) -> None:
+    By inode where the source knows it, else by what psutil said.
+    """
+
+    def __init__(self, sockets: Sequence[Socket], hints: Mapping[Place, int]) -> None:
         self._twins = Counter(found.endpoint for found in sockets)
         self._hints = hints
-        self._by_inode = DescriptorSearch()
         self._by_endpoint = HolderSearch()
 
-    def holders(self, socket: Socket) -> list[int]:
-        if socket.inode is not None:
-            hint = self._hints.get(socket.endpoint.place)
-            return self._by_inode.holders(socket.inode, hint)
+    def by_inode(
+        self, sockets: Sequence[Socket], walk: Walk | None
+    ) -> tuple[dict[int, list[Descriptor]], Walk | None]:
+        """The holders of these sockets by inode, as far as they were searched, and the walk that
+        is not done; `walk`: the one before. Raises SourceError."""
+        deadline = Deadline(_SEARCH)
+        found: dict[int, list[Descriptor]] = {}
+        left = {each.inode: each.uid for each in sockets if each.inode is not None}
+        with suppress(OutOfTimeError):
+            family = FamilySearch(left, deadline)
+            for each in sockets:
+                hint = self._hints.get(each.endpoint.place)
+                if hint is not None and each.inode is not None:
+                    held = family.holders(each.inode, hint)
+                    if held:
+                        found[each.inode] = held
+                        del left[each.inode]
+        while left or walk:
+            walk = walk or Walk(left)
+            walk.advance(deadline)
+            if not walk.is_done:
+                break
+            found |= {inode: walk.holders(inode) for inode in walk.wanted}
+            left = {inode: uid for inode, uid in left.items() if inode not in found}
+            walk = None
+        return found, walk
+
+    def by_endpoint(self, socket: Socket) -> list[Descriptor]:
+        """The holders of a socket of which the source knows one process."""
         assert socket.pid is not None  # without either nobody is searched
-        if self._twins[socket.endpoint] == 1:
-            return self._by_endpoint.holders(socket.endpoint, socket.pid)
-        return [socket.pid]
+        if self._twins[socket.endpoint] > 1:
+            return [Descriptor(socket.pid, "")]
+        held = self._by_endpoint.holders(socket.endpoint, socket.pid)
+        return [Descriptor(pid, "") for pid in held]
 
 
 def _netns(pid: int, tid: int) -> int | None:
@@ -208,7 +333,7 @@ def _netns(pid: int, tid: int) -> int | None:
 
 
 def _identity(socket: Socket, started: int | None) -> _Known:
-    """What tells a socket from every other: the inode if the source knows it."""
+    """The values that tell a socket from every other: the inode if the source knows it."""
     if socket.inode is not None:
         return (socket.inode,)
     return (socket.endpoint, socket.pid, socket.fd, started)
@@ -219,3 +344,13 @@ def _of_owner(socket: Socket, known: Owned) -> Socket:
     if known.owner is None or socket.pid in (None, known.owner.key.pid):
         return socket
     return replace(socket, pid=known.owner.key.pid, fd=None)
+
+
+def _described(owned: Owned, changed: Mapping[ProcessKey, Process]) -> Owned:
+    """The same with the newer descriptions of its holders, itself if none of them has one."""
+    if not any(holder.key in changed for holder in owned.holders):
+        return owned
+    holders = tuple(changed.get(each.key, each) for each in owned.holders)
+    return replace(
+        owned, owner=owned.owner and changed.get(owned.owner.key, owned.owner), holders=holders
+    )

@@ -17,6 +17,7 @@ from porteye_core.owner.processes import DEEPEST_CHAIN, Spent, field, program
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _LONGEST_COMM = 15  # the kernel keeps no more of a name
+_GLANCED = 512  # bytes of /proc/<pid>/status: the ids of the user stand in the ninth line
 _MOST_ARGUMENTS = 1 << 14  # bytes; only 4 KiB of the command line are kept
 
 
@@ -102,6 +103,16 @@ class LinuxProcesses:
             field(self._link(key.pid, "cwd")),
         )
 
+    def glance(self, pid: int) -> int | None:
+        """See Processes.glance."""
+        status = self._head(pid, "status", _GLANCED)
+        name, _, rest = status.partition(b"\n")
+        if not status or b"\nState:\tZ" in rest:  # a zombie has lost what it was
+            return None
+        users = rest.partition(b"\nUid:")[2].partition(b"\n")[0]
+        command, group = (self._head(pid, each, _MOST_ARGUMENTS) for each in ("cmdline", "cgroup"))
+        return hash((name, users, command, group, self._link(pid, "cwd"), self._link(pid, "exe")))
+
     def user_name(self, uid: int) -> str:
         """See Processes.user_name."""
         return user_name(uid)
@@ -140,6 +151,16 @@ class LinuxProcesses:
             chain.append(Ancestor(pid, field(found.name)))
             pid = found.ppid
         return tuple(chain)
+
+    def _head(self, pid: int, name: str, size: int) -> bytes:
+        # Half the time of a file object: each owner is glanced at every few seconds.
+        with suppress(OSError):
+            fd = os.open(f"{self._proc}/{pid}/{name}", os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                return os.read(fd, size)
+            finally:
+                os.close(fd)
+        return b""
 
     def _file(self, pid: int, name: str, size: int = -1) -> bytes:
         with suppress(OSError), open(f"{self._proc}/{pid}/{name}", "rb") as file:  # noqa: PTH123

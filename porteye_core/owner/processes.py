@@ -38,6 +38,10 @@ class Processes(Protocol):
         """Everything that this user may know of the process."""
         ...
 
+    def glance(self, pid: int) -> int | None:
+        """A number that changes with the description of the process; None if it cannot be read."""
+        ...
+
     def user_name(self, uid: int) -> str:
         """The name of a user, or the number where the system knows none."""
         ...

@@ -17,6 +17,7 @@ from porteye_core.model import (
     Notice,
     Protocol,
     Reading,
+    Scope,
     Socket,
 )
 from porteye_core.sources.diag.destroyed import DestroyFeed, open_destroy_feed
@@ -48,10 +49,13 @@ class Linux:
 
     def read(self, depth: Depth) -> Reading:
         """See Source.read."""
-        sockets, scope = self._sockets(depth) if depth > Depth.NOTICES else (None, None)
+        began = _now()
+        if depth is Depth.NOTICES:
+            notices, lost = self._announced()
+            return Reading(None, notices, lost, began=began)
+        sockets, scope = self._sockets(depth)
         notices, lost = self._announced()
-        left_out = self._others.left_out if self._others else 0
-        return Reading(sockets, notices, lost, left_out, scope)
+        return Reading(sockets, notices, lost, scope, began)
 
     def limits(self) -> tuple[Limit, ...]:
         """See Source.limits."""
@@ -73,23 +77,28 @@ class Linux:
                 if part:
                     stack.callback(part.close)
 
-    def _sockets(self, depth: Depth) -> tuple[tuple[Socket, ...], int | None]:
-        """The sockets, and the namespace that they are of; None: of all.
+    def _sockets(self, depth: Depth) -> tuple[tuple[Socket, ...], Scope]:
+        """The sockets, and the namespaces that they are of.
 
         The other namespaces have the slower beat of samples: each costs as much as the own one.
         """
         counting = depth is Depth.CLIENTS
         own = self._diag.read(count_clients=counting)
-        if self._others is None or not counting:
-            return own, self._diag.netns
+        assert self._diag.netns is not None  # it has just read
+        mine = frozenset((self._diag.netns,))
+        if self._others is None:
+            return own, Scope(mine, mine)
+        if not counting:
+            return own, Scope(mine)
         others = self._others.read()
         # Without others the very tuple of the own ones, which the next look compares with.
-        return ((*own, *others) if others else own), None
+        sockets = (*own, *others.sockets) if others.sockets else own
+        return sockets, Scope(mine | others.scanned, mine | others.living, complete=True)
 
     def _announced(self) -> tuple[tuple[Notice, ...], int]:
         destroyed = self._feed.drain()
         now = _now()
-        closed = [_closed(each, now) for each in destroyed.sockets]
+        closed = [_closed(each, now, self._diag.netns) for each in destroyed.sockets]
         if self._trace is None:
             return tuple(closed), destroyed.lost
         self._check(now)
@@ -130,10 +139,10 @@ def open_source(*, traced: bool, privileged: bool) -> Linux:
         return Linux(diag, feed, others, trace)
 
 
-def _closed(gone: DiagSocket, now: int) -> Notice:
+def _closed(gone: DiagSocket, now: int, netns: int | None) -> Notice:
     family = Family.IPV6 if gone.family == AF_INET6 else Family.IPV4
     protocol = Protocol.TCP if gone.protocol == _IPPROTO_TCP else Protocol.UDP
-    endpoint = Endpoint(protocol, family, gone.address, gone.port)
+    endpoint = Endpoint(protocol, family, gone.address, gone.port, netns)
     return Notice(now, Kind.CLOSED, endpoint, cookie=gone.cookie)
 
 

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import psutil
 
 from porteye_core.errors import SourceError
-from porteye_core.model import Depth, Endpoint, Family, Limit, Protocol, Reading, Socket
+from porteye_core.model import Depth, Endpoint, Family, Limit, Protocol, Reading, Scope, Socket
 from porteye_core.sources import proc_net
 
 _FAMILIES = {socket.AF_INET: Family.IPV4, socket.AF_INET6: Family.IPV6}
@@ -47,6 +47,8 @@ class Portable:
         self._fingerprint = fingerprint
         self._print: frozenset[bytes] | None = None
         self._netns = _own_netns()
+        mine = None if self._netns is None else frozenset((self._netns,))
+        self._scope = Scope(mine, mine)
         self._sockets: tuple[Socket, ...] = ()
 
     def read(self, depth: Depth) -> Reading:
@@ -56,12 +58,12 @@ class Portable:
         print_now = self._fingerprint()
         count_clients = depth is Depth.CLIENTS
         if not count_clients and print_now is not None and print_now == self._print:
-            return Reading(self._sockets, scope=self._netns)
+            return Reading(self._sockets, scope=self._scope)
         rows = [row for row in _rows() if row.laddr]
         sockets = sorted(_sockets(rows, self._netns), key=_order)
         self._sockets = tuple(_with_clients(sockets, rows) if count_clients else sockets)
         self._print = print_now
-        return Reading(self._sockets, scope=self._netns)
+        return Reading(self._sockets, scope=self._scope)
 
     def filenos(self) -> tuple[int, ...]:
         """See Source.filenos: nothing is announced."""

@@ -2,8 +2,16 @@
 
 from dataclasses import dataclass
 
-from porteye_core.model import Limit, Listener, Owned, Sample, Tick, WatchPlan
-from porteye_core.store.lives import Closing, Opening
+from porteye_core.model import (
+    Closing,
+    Limit,
+    Listener,
+    Opening,
+    Owned,
+    Sample,
+    Tick,
+    WatchPlan,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +30,10 @@ class Changed:
     opened: tuple[tuple[int, Opening], ...] = ()
     closed: tuple[Closing, ...] = ()
     reowned: tuple[tuple[Listener, Owned], ...] = ()
+    unseen: tuple[Listener, ...] = ()
 
     def __len__(self) -> int:
-        return len(self.opened) + len(self.closed) + len(self.reowned)
+        return sum(map(len, (self.opened, self.closed, self.reowned, self.unseen)))
 
 
 @dataclass(frozen=True, slots=True)

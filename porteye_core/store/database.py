@@ -152,9 +152,10 @@ class Database:
 
     def _change(self, change: Changed) -> None:
         events = [self._lives.end(closing) for closing in change.closed]
-        for listener, owned in change.reowned:
-            if learnt := self._lives.learn(listener.id, owned):
-                counts.move(self._connection, learnt)
+        for learnt in self._lives.learn(change.at, change.reowned):
+            counts.move(self._connection, learnt)
+        self._lives.lose_sight(change.unseen)
+        self._retention.note_released(self._lives.take_released())
         for number, opening in change.opened:
             events += self._lives.begin(number, opening)
         self._record_events(events)

@@ -136,6 +136,7 @@ class Dropping:
         self._many("DELETE FROM event WHERE id = ?", events)
         ids = [(number,) for number in of]
         self._many("DELETE FROM holder WHERE listener_id = ?", ids)
+        self._many("DELETE FROM former WHERE listener_id = ?", ids)
         self._many("DELETE FROM listener WHERE id = ?", ids)
 
     def _many(self, statement: str, parameters: list[tuple[int]]) -> int:

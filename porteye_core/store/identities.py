@@ -23,7 +23,7 @@ class Identities:
     def __init__(self, connection: sqlite3.Connection, host: int) -> None:
         self._connection = connection
         self._host = host
-        self._processes: OrderedDict[ProcessKey, tuple[int, int]] = OrderedDict()
+        self._processes: OrderedDict[ProcessKey, tuple[Process, tuple[int, int]]] = OrderedDict()
         self._used: set[tuple[int, int]] | None = None
 
     def forget(self) -> None:
@@ -33,14 +33,15 @@ class Identities:
     def process(self, process: Process) -> tuple[int, int]:
         """The ids of this process's row and of its program's."""
         known = self._processes.get(process.key)
-        if known is None:
-            known = self._process_row(process)
+        # The same process may have become another program, and moved.
+        if known is None or (known[0] is not process and known[0] != process):
+            known = process, self._process_row(process)
             self._processes[process.key] = known
             if len(self._processes) > _MOST_REMEMBERED:
                 self._processes.popitem(last=False)
         if self._used is not None:
-            self._used.add(known)
-        return known
+            self._used.add(known[1])
+        return known[1]
 
     @contextmanager
     def noting_use(self) -> Iterator[set[tuple[int, int]]]:
@@ -57,8 +58,10 @@ class Identities:
         found = self._connection.execute(
             "INSERT INTO process (host_id, pid, started_at, program_id, ppid, parents, unit,"
             " container, cwd) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
-            # A process that calls execve becomes another program under the same identity.
-            " ON CONFLICT DO UPDATE SET program_id = excluded.program_id RETURNING id",
+            # A process that calls execve becomes another program under the same identity, and an
+            # orphan has another parent: the row keeps those that started it.
+            " ON CONFLICT DO UPDATE SET program_id = excluded.program_id, unit = excluded.unit,"
+            " container = excluded.container, cwd = excluded.cwd RETURNING id",
             (
                 self._host,
                 process.key.pid,

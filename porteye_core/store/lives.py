@@ -1,15 +1,16 @@
 """Rows of listeners: a life begins, ends, or becomes better known; no transaction of its own."""
 
 import sqlite3
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from porteye_core.model import (
+    Closing,
     Endpoint,
     Family,
     Kind,
     Listener,
+    Opening,
     Owned,
     ProcessKey,
     Protocol,
@@ -17,24 +18,8 @@ from porteye_core.model import (
 )
 from porteye_core.store.identities import Identities
 
-
-@dataclass(frozen=True, slots=True)
-class Opening:
-    """A socket that was found open, and how exact the time is."""
-
-    owned: Owned
-    at: int
-    seen: Seen
-    closed: tuple[int, Seen] | None = None  # when it has closed again already
-
-
-@dataclass(frozen=True, slots=True)
-class Closing:
-    """A listener that was found closed, and how exact the time is."""
-
-    listener: Listener
-    at: int
-    seen: Seen
+# Former owners that are kept of one listener.
+_MOST_FORMER = 32
 
 
 class Event(NamedTuple):
@@ -58,6 +43,16 @@ class Learnt(NamedTuple):
     program: int
 
 
+class _Before(NamedTuple):
+    """The owner of an open life as it is stored."""
+
+    process: int | None
+    program: int | None
+    unit: str
+    container: str
+    cwd: str
+
+
 class Lives:
     """Writes the rows of one host's listeners and of who holds them."""
 
@@ -65,12 +60,14 @@ class Lives:
         self._connection = connection
         self._host = host
         self._identities = identities
+        self._released = 0
 
     def open_ones(self) -> dict[int, Listener]:
         """The listeners without an end, by their numbers."""
         rows = self._connection.execute(
             "SELECT l.id, protocol, family, address, port, netns, inode, fd, opened_at,"
-            " p.pid, p.started_at FROM listener l LEFT JOIN process p ON p.id = l.process_id"
+            " p.pid, p.started_at, l.cookie, l.unseen_at FROM listener l"
+            " LEFT JOIN process p ON p.id = l.process_id"
             " WHERE closed_at IS NULL AND l.host_id = ?",
             (self._host,),
         ).fetchall()
@@ -84,6 +81,8 @@ class Lives:
                 opened_at=row[8],
                 owner=None if row[9] is None else ProcessKey(row[9], row[10]),
                 holders=frozenset(holders.get(row[0], ())),
+                cookie=_unsigned(row[11]),
+                unseen_at=row[12],
             )
             for row in rows
         }
@@ -113,7 +112,8 @@ class Lives:
         self._connection.execute(
             "INSERT INTO listener (id, host_id, protocol, family, address, port, netns, inode, fd,"
             " uid, user, process_id, program_id, hidden, opened_at, opened_seen, closed_at,"
-            " closed_seen) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " closed_seen, cookie)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 number,
                 self._host,
@@ -132,6 +132,7 @@ class Lives:
                 opening.at,
                 opening.seen,
                 *(opening.closed or (None, None)),
+                _signed(owned.socket.cookie),
             ),
         )
 
@@ -149,9 +150,29 @@ class Lives:
             at, Kind.CLOSED, closing.seen, listener.id, endpoint.port, endpoint.protocol, program
         )
 
-    def learn(self, number: int, owned: Owned) -> Learnt | None:
-        """Store what a look newly knows of an open life; returns the program that its opening is
-        counted for from now on, if that changes."""
+    def learn(self, at: int, reowned: Sequence[tuple[Listener, Owned]]) -> Iterator[Learnt]:
+        """Store what a scan newly shows of open lives; yields the program of each opening that is
+        counted for another from now on."""
+        # All before any: listeners share processes, whose rows change with the first of them.
+        before = [self._before(listener.id) for listener, _ in reowned]
+        for (listener, owned), was in zip(reowned, before, strict=True):
+            if learnt := self._learn(at, listener, owned, was):
+                yield learnt
+
+    def lose_sight(self, unseen: Iterable[Listener]) -> None:
+        """Store from when on listeners could not be looked for."""
+        self._connection.executemany(
+            "UPDATE listener SET unseen_at = ? WHERE id = ?",
+            [(each.unseen_at, each.id) for each in unseen],
+        )
+
+    def take_released(self) -> int:
+        """The number of holders forgotten since the last call, whose rows nothing may need now."""
+        released, self._released = self._released, 0
+        return released
+
+    def _learn(self, at: int, listener: Listener, owned: Owned, was: _Before) -> Learnt | None:
+        number, socket = listener.id, owned.socket
         process, program = self._owner(owned)
         learnt = None if program is None else self._learnt(number, program)
         if learnt:
@@ -161,24 +182,57 @@ class Lives:
                 " AND kind = 'opened'",
                 (program, learnt.opened_at, number),
             )
+        if owned.owner is not None and was.process is not None:
+            home = owned.owner.unit, owned.owner.container, owned.owner.cwd
+            if was != (process, program, *home):
+                self._retire(max(at, listener.opened_at), number, was)
         self._connection.execute(
             "UPDATE listener SET process_id = coalesce(?1, process_id),"
             " program_id = coalesce(?2, program_id), hidden = iif(?1 IS NULL, hidden, NULL),"
             " fd = coalesce(?3, fd), inode = coalesce(?4, inode), netns = coalesce(?5, netns),"
-            " uid = coalesce(?6, uid), user = iif(?7 = '', user, ?7) WHERE id = ?8",
+            " uid = coalesce(?6, uid), user = iif(?7 = '', user, ?7), address = ?8,"
+            " cookie = coalesce(?9, cookie), unseen_at = NULL WHERE id = ?10",
             (
                 process,
                 program,
-                owned.socket.fd,
-                owned.socket.inode,
-                owned.socket.endpoint.netns,
-                owned.socket.uid,
+                socket.fd,
+                socket.inode,
+                socket.endpoint.netns,
+                socket.uid,
                 owned.user,
+                listener.endpoint.address,
+                _signed(socket.cookie),
                 number,
             ),
         )
         self._hold(number, owned)
         return learnt
+
+    def _before(self, number: int) -> _Before:
+        row = self._connection.execute(
+            "SELECT l.process_id, l.program_id, p.unit, p.container, p.cwd FROM listener l"
+            " LEFT JOIN process p ON p.id = l.process_id WHERE l.id = ?",
+            (number,),
+        ).fetchone()
+        return _Before(*row)
+
+    def _retire(self, at: int, number: int, was: _Before) -> None:
+        """Store whose a listener was until now; of too many the oldest two become one."""
+        self._connection.execute(
+            "INSERT OR IGNORE INTO former VALUES (?, ?, ?, ?, ?, ?, ?, 0)", (number, at, *was)
+        )
+        oldest = self._connection.execute(
+            "SELECT until, folded FROM former WHERE listener_id = ? ORDER BY until", (number,)
+        ).fetchall()
+        if len(oldest) > _MOST_FORMER:
+            (first, folded), (second, _) = oldest[:2]
+            self._connection.execute(
+                "DELETE FROM former WHERE listener_id = ? AND until = ?", (number, first)
+            )
+            self._connection.execute(
+                "UPDATE former SET folded = folded + ? WHERE listener_id = ? AND until = ?",
+                (folded + 1, number, second),
+            )
 
     def _learnt(self, number: int, program: int) -> Learnt | None:
         row = self._connection.execute(
@@ -193,10 +247,40 @@ class Lives:
         return self._identities.process(owned.owner) if owned.owner else (None, None)
 
     def _hold(self, number: int, owned: Owned) -> None:
-        self._connection.executemany(
-            "INSERT OR IGNORE INTO holder VALUES (?, ?)",
-            [(number, self._identities.process(each)[0]) for each in owned.holders],
+        """Store the holders that there are; those that have gone are counted and forgotten.
+
+        A pre-fork server has as many workers as it likes in a year.
+        """
+        if not owned.holders:
+            return
+        now = {self._identities.process(each)[0] for each in owned.holders}
+        stored = self._connection.execute(
+            "SELECT process_id FROM holder WHERE listener_id = ?", (number,)
         )
+        before = {process for (process,) in stored}
+        self._connection.executemany(
+            "INSERT INTO holder VALUES (?, ?)", [(number, each) for each in now - before]
+        )
+        gone = before - now
+        if gone:
+            self._connection.executemany(
+                "DELETE FROM holder WHERE listener_id = ? AND process_id = ?",
+                [(number, each) for each in gone],
+            )
+            self._connection.execute(
+                "UPDATE listener SET holders_gone = holders_gone + ? WHERE id = ?",
+                (len(gone), number),
+            )
+            self._released += len(gone)
+
+
+def _signed(cookie: int | None) -> int | None:
+    """A cookie as SQLite stores integers: it has 64 bits, and SQLite's a sign."""
+    return cookie if cookie is None or cookie < 1 << 63 else cookie - (1 << 64)
+
+
+def _unsigned(cookie: int | None) -> int | None:
+    return cookie if cookie is None or cookie >= 0 else cookie + (1 << 64)
 
 
 def _events(opening: Opening, number: int, program: int | None) -> Iterator[Event]:

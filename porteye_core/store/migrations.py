@@ -210,7 +210,27 @@ CREATE TABLE dropped (
 ) STRICT, WITHOUT ROWID;
 """
 
-STEPS = (_FIRST, _SECOND, _TICK_OWN, _DROPPED, _LEARNT)
+# A listener keeps its socket while its owner changes: hands it on, calls execve, gives up rights.
+# former: whose it was until a time. `folded`: the number of still earlier owners that the row
+# stands for, of a listener that had more than are kept.
+_IDENTITY = """
+CREATE TABLE former (
+    listener_id INTEGER NOT NULL REFERENCES listener,
+    until INTEGER NOT NULL,
+    process_id INTEGER REFERENCES process,
+    program_id INTEGER REFERENCES program,
+    unit TEXT NOT NULL,
+    container TEXT NOT NULL,
+    cwd TEXT NOT NULL,
+    folded INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (listener_id, until)
+) STRICT, WITHOUT ROWID;
+ALTER TABLE listener ADD COLUMN cookie INTEGER;
+ALTER TABLE listener ADD COLUMN unseen_at INTEGER;
+ALTER TABLE listener ADD COLUMN holders_gone INTEGER NOT NULL DEFAULT 0;
+"""
+
+STEPS = (_FIRST, _SECOND, _TICK_OWN, _DROPPED, _LEARNT, _IDENTITY)
 
 
 def version(connection: sqlite3.Connection) -> int:

@@ -30,6 +30,7 @@ def drop_orphans(connection: sqlite3.Connection, identities: Identities) -> Iter
         search = _Search(connection)
         yield from search.mark_listeners()
         yield from search.mark_holders()
+        yield from search.mark_former()
         yield from search.drop_processes(identities, used)
         yield from search.drop_programs(identities, used)
 
@@ -76,6 +77,23 @@ class _Search:
                 ).fetchall()
                 for last in rows:
                     self._processes.add(last[1])
+            if not rows:
+                return
+            yield
+
+    def mark_former(self) -> Iterator[None]:
+        last = 0, 0
+        while True:
+            with self._pace.measured():
+                rows = self._connection.execute(
+                    "SELECT listener_id, until, process_id, program_id FROM former"
+                    " WHERE (listener_id, until) > (?, ?) ORDER BY listener_id, until LIMIT ?",
+                    (*last, self._pace.size),
+                ).fetchall()
+                for *at, process, program in rows:
+                    last = at[0], at[1]
+                    self._processes.add(process)
+                    self._programs.add(program)
             if not rows:
                 return
             yield

@@ -31,6 +31,8 @@ _FREE = 0.05  # and this share of it may be free pages
 _LOG_PAGES = 500
 # Free pages that stay in the file: a few hours' rows go into them again.
 _SLACK = 1024
+# Forgotten holders after which the rows of their processes are sought: 1.5 MB of them.
+_RELEASED = 5_000
 _ONE_PAGE = "PRAGMA incremental_vacuum(1)"
 _OLDEST: dict[Kind, str] = {
     "samples": "SELECT at FROM tick WHERE gap = 0 AND jump = 0 ORDER BY at LIMIT 1",
@@ -58,6 +60,11 @@ class Retention:
         self._rested = 0
         self._said: set[str] = set()
         self._stuck = self._searched = False
+        self._released = 0
+
+    def note_released(self, holders: int) -> None:
+        """Count holders that were forgotten: the rows of their processes may be orphans."""
+        self._released += holders
 
     def step(self, now: int, elapsed: int) -> None:
         """One short step if one is due; a step that fails ends the round, and the next tries it
@@ -68,8 +75,12 @@ class Retention:
             return
         if self._round is None:
             if elapsed < self._due and (self._stuck or not self._is_too_large()):
-                return
-            self._round, self._due = self._steps(now), elapsed + _EVERY
+                if self._released < _RELEASED:
+                    return
+                self._released = 0
+                self._round = drop_orphans(self._connection, self._identities)
+            else:
+                self._round, self._due = self._steps(now), elapsed + _EVERY
             self._write_log_back_every(_LOG_PAGES)
         self._rested = elapsed + _REST
         try:

@@ -13,11 +13,20 @@ from porteye_core.errors import (
     StoreReplaced,
     StoreUnwritable,
 )
-from porteye_core.model import Limit, Listener, Owned, Sample, Tick, WatchPlan
+from porteye_core.model import (
+    Closing,
+    Limit,
+    Listener,
+    Opening,
+    Owned,
+    Sample,
+    Tick,
+    WatchPlan,
+)
 from porteye_core.store.aside import set_aside
 from porteye_core.store.batch import Beat, Begun, Changed, Ended, Noted, Record
 from porteye_core.store.database import Database
-from porteye_core.store.lives import Closing, Opening, listener_of
+from porteye_core.store.lives import listener_of
 from porteye_core.store.lock import WriterLock
 from porteye_core.store.pending import Pending
 
@@ -93,10 +102,11 @@ class Writer:
         opened: Sequence[Opening] = (),
         closed: Sequence[Closing] = (),
         reowned: Sequence[tuple[Listener, Owned]] = (),
+        unseen: Sequence[Listener] = (),
     ) -> tuple[Listener, ...]:
         """Store what one look changed, with an event for each; returns the opened listeners."""
         numbered = tuple((next(self._numbers), opening) for opening in opened)
-        self._record(at, Changed(at, numbered, tuple(closed), tuple(reowned)))
+        self._record(at, Changed(at, numbered, tuple(closed), tuple(reowned), tuple(unseen)))
         return tuple(listener_of(number, each.owned, each.at) for number, each in numbered)
 
     def record_tick(self, tick: Tick, samples: Sequence[Sample]) -> None:

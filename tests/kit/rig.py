@@ -4,7 +4,7 @@ from pathlib import Path
 
 from porteye_core.errors import SourceError
 from porteye_core.footprint import FootprintMeter
-from porteye_core.model import Depth, Limit, Notice, Reading, Socket, WatchPlan
+from porteye_core.model import Depth, Limit, Notice, Reading, Scope, Socket, WatchPlan
 from porteye_core.monitor import Monitor
 from porteye_core.owner import OwnerFinder, UsageMeter, processes
 from porteye_core.store.reader import open_reader
@@ -53,8 +53,17 @@ class ScriptedSource:
         notices, self.notices = self.notices, ()
         lost, self.lost = self.lost, 0
         sockets = tuple(self.sockets) if depth > Depth.NOTICES else None
-        scope = None if depth is Depth.CLIENTS else self.scope
-        return Reading(sockets, notices, lost, scope=scope)
+        return Reading(sockets, notices, lost, self._scope(depth), self.clock.now())
+
+    def _scope(self, depth: Depth) -> Scope:
+        """Everything, or with a namespace of its own that one alone between beats."""
+        if self.scope is None:
+            return Scope()
+        mine = frozenset((self.scope,))
+        if depth is Depth.CLIENTS:
+            others = frozenset(each.endpoint.netns or self.scope for each in self.sockets)
+            return Scope(mine | others, mine | others, complete=True)
+        return Scope(mine)
 
     def limits(self) -> tuple[Limit, ...]:
         return ()

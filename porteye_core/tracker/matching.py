@@ -1,0 +1,196 @@
+"""Listeners matched with the sockets of a scan: each with at most one, certain matches first.
+
+Linear in both: one process can have 20,000 sockets at one endpoint.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from porteye_core.model import Listener, Owned, Place, ProcessKey
+
+_Key = ProcessKey | None
+_Ids = dict[int, None]  # an ordered set
+_NOBODY: _Ids = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Matched:
+    """Listeners with their sockets, sockets that are no known listener, and listeners without."""
+
+    pairs: tuple[tuple[Listener, Owned], ...]
+    strangers: tuple[Owned, ...]
+    missing: tuple[Listener, ...]
+
+
+def match(listeners: Iterable[Listener], seen: Sequence[Owned]) -> Matched:
+    """Match listeners with the sockets that a scan shows.
+
+    The kernel's own numbers, cookie and inode, decide where both sides know them, whoever holds the
+    socket now. A listener of which only the opening was announced has no numbers yet: any socket at
+    its place can be it, best one of its owner. Where a source knows no numbers the owner decides,
+    and the descriptor between sockets of one owner. What cannot be told apart counts as the same:
+    only evidence may close a listener.
+    """
+    pool = _Pool(listeners)
+    pairs: list[tuple[Listener, Owned]] = []
+    rest = list(seen)
+    for rule in (pool.by_number, pool.by_owner, pool.by_holder, pool.by_place, pool.by_record):
+        pending, rest = rest, []
+        for owned in pending:
+            found = rule(owned)
+            if found is None:
+                rest.append(owned)
+            else:
+                pool.take(found)
+                pairs.append((found, owned))
+    return Matched(tuple(pairs), tuple(rest), tuple(pool.left.values()))
+
+
+@dataclass(slots=True)
+class _Bucket:
+    """Listeners at one place of one namespace, by what may tell them from one another."""
+
+    everyone: _Ids = field(default_factory=dict)
+    by_owner: dict[_Key, _Ids] = field(default_factory=dict)
+    by_descriptor: dict[tuple[_Key, int | None], _Ids] = field(default_factory=dict)
+    by_holder: dict[ProcessKey, _Ids] = field(default_factory=dict)  # beside the owner
+
+    def groups(self, listener: Listener) -> Iterator[_Ids]:
+        """The groups that a listener belongs to."""
+        yield self.everyone
+        yield self.by_owner.setdefault(listener.owner, {})
+        yield self.by_descriptor.setdefault((listener.owner, listener.fd), {})
+        for holder in listener.holders:
+            if holder != listener.owner:
+                yield self.by_holder.setdefault(holder, {})
+
+
+class _Pool:
+    """The listeners that are not matched yet."""
+
+    def __init__(self, listeners: Iterable[Listener]) -> None:
+        self.left: dict[int, Listener] = {}
+        # By place, by namespace, and by the presence of numbers: a socket with numbers is none of
+        # the listeners that have others.
+        self._buckets: dict[Place, dict[tuple[int | None, bool], _Bucket]] = defaultdict(dict)
+        self._by_cookie: dict[int, _Ids] = defaultdict(dict)
+        self._by_inode: dict[tuple[Place, int], _Ids] = defaultdict(dict)
+        self._recorded: dict[tuple[object, ...], _Ids] = defaultdict(dict)
+        for listener in listeners:
+            self.left[listener.id] = listener
+            for group in self._groups(listener):
+                group[listener.id] = None
+
+    def take(self, listener: Listener) -> None:
+        """Take a listener out."""
+        del self.left[listener.id]
+        for group in self._groups(listener):
+            group.pop(listener.id, None)
+
+    def _groups(self, listener: Listener) -> Iterator[_Ids]:
+        place, netns = listener.endpoint.place, listener.endpoint.netns
+        has_numbers = listener.inode is not None or listener.cookie is not None
+        if listener.cookie is not None:
+            yield self._by_cookie[listener.cookie]
+        if listener.inode is not None:
+            yield self._by_inode[place, listener.inode]
+        if listener.skaddr and not has_numbers:
+            yield self._recorded[place]
+            yield self._recorded[place, listener.owner]
+        yield from self._buckets[place].setdefault((netns, has_numbers), _Bucket()).groups(listener)
+
+    def by_number(self, owned: Owned) -> Listener | None:
+        """The listener with the cookie of the socket, or with its inode where one has no cookie."""
+        socket = owned.socket
+        ids = _NOBODY
+        if socket.cookie is not None:
+            ids = self._by_cookie.get(socket.cookie, _NOBODY)
+        if not ids and socket.inode is not None:
+            ids = self._by_inode.get((socket.endpoint.place, socket.inode), _NOBODY)
+        # One in each namespace at most.
+        return next((each for each in map(self.left.__getitem__, ids) if _agree(each, owned)), None)
+
+    def by_owner(self, owned: Owned) -> Listener | None:
+        """A listener at this place of the same owner, by the same descriptor if it is known."""
+        for bucket in self._around(owned):
+            if found := self._first(bucket.by_descriptor.get((owned.key, owned.socket.fd))):
+                return found
+            if owned.socket.inode is not None and (
+                found := self._first(bucket.by_owner.get(owned.key))
+            ):
+                return found
+        return None
+
+    def by_holder(self, owned: Owned) -> Listener | None:
+        """A listener at this place that was handed on: its owner holds the socket now, or the
+        socket's owner held it before."""
+        for bucket in self._around(owned):
+            others = [holder.key for holder in owned.holders if holder.key != owned.key]
+            groups = [bucket.by_owner.get(key) for key in others]
+            if owned.key is not None:
+                groups.append(bucket.by_holder.get(owned.key))
+            if found := next(filter(None, map(self._first, groups)), None):
+                return found
+        return None
+
+    def by_place(self, owned: Owned) -> Listener | None:
+        """A listener at this place that nothing tells from the socket."""
+        for bucket in self._around(owned):
+            groups: list[_Ids | None] = [bucket.everyone]
+            if owned.socket.inode is None and owned.key is not None:
+                groups = [bucket.by_owner.get(None), bucket.by_descriptor.get((owned.key, None))]
+                if owned.socket.fd is None:
+                    groups.append(bucket.by_owner.get(owned.key))
+            if found := next(filter(None, map(self._first, groups)), None):
+                return found
+        return None
+
+    def by_record(self, owned: Owned) -> Listener | None:
+        """A listener that only the record of its opening describes.
+
+        The record names no namespace: the thread's, when it was read, is a guess. For an address
+        that is not this machine's own (a broadcast, one of an interface that is down) it has 0.
+        """
+        if owned.socket.inode is None:
+            return None
+        place = owned.socket.endpoint.place
+        keys = [holder.key for holder in owned.holders]
+        groups = (
+            *((place, key) for key in keys),
+            place,
+            *((_unspecified(place), key) for key in keys),
+        )
+        return next(filter(None, (self._first(self._recorded.get(each)) for each in groups)), None)
+
+    def _around(self, owned: Owned) -> Iterator[_Bucket]:
+        """The buckets in which the socket can be, those of its own namespace first."""
+        socket = owned.socket
+        buckets, netns = self._buckets.get(socket.endpoint.place, {}), socket.endpoint.netns
+        spaces = {each: None for each, _ in buckets} if netns is None else (netns, None)
+        for space in spaces:
+            for has_numbers in (False, True) if socket.inode is None else (False,):
+                if bucket := buckets.get((space, has_numbers)):
+                    yield bucket
+
+    def _first(self, ids: _Ids | None) -> Listener | None:
+        return self.left[next(iter(ids))] if ids else None
+
+
+def _unspecified(place: Place) -> Place:
+    protocol, family, address, port = place
+    return protocol, family, "::" if ":" in address else "0.0.0.0", port  # noqa: S104 - compared
+
+
+def _agree(listener: Listener, owned: Owned) -> bool:
+    """Compare the numbers of a listener and a socket of which one is the same."""
+    socket = owned.socket
+    if _differ(listener.endpoint.netns, socket.endpoint.netns):
+        return False
+    if listener.cookie is not None and socket.cookie is not None:
+        return listener.cookie == socket.cookie
+    return not _differ(listener.inode, socket.inode)
+
+
+def _differ(first: int | None, second: int | None) -> bool:
+    return first is not None and second is not None and first != second
