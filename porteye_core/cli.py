@@ -162,6 +162,7 @@ def _watch(settings: Config, argv: Sequence[str]) -> None:
             ),
             orphaned=_orphaned if settings.exit_with_parent else lambda: False,
             alive=lambda: heartbeat.turn(monitor.watched),
+            stopping=lambda: waiter.wait(0, ()),
         )
         if settings.once and not monitor.has_looked:
             raise SourceError("The only look failed: nothing is stored.", "Try it again.")

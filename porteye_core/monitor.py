@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Protocol
 
@@ -37,6 +38,14 @@ _REST = 0.05
 _MOST_LINES = 20
 # Seconds that one step of dropping old records may take, between two looks.
 _STEP = 0.05
+# Changes that one transaction stores, in half a second: between two of them a stop is heard.
+_PIECE = 2000
+# Seconds for which what was announced before a stop is still stored.
+_FAREWELL = 1.0
+
+
+class _StopError(Exception):
+    """The monitor has to stop in the middle of a turn."""
 
 
 class Wait(Protocol):
@@ -72,6 +81,7 @@ class Monitor:
         self._lost = 0
         self._own_netns: int | None = None
         self._left_out = 0
+        self._pause: Callable[[], None] = lambda: None
         self._begin_with_what_is_stored()
 
     def _begin_with_what_is_stored(self) -> None:
@@ -88,9 +98,25 @@ class Monitor:
         wait: Wait,
         orphaned: Callable[[], bool] = lambda: False,
         alive: Callable[[], None] = lambda: None,
+        stopping: Callable[[], bool] = lambda: False,
     ) -> None:
         """Look at every interval and whenever the kernel announces something, until `wait` says
-        stop or the parent has gone; then end the watch. Calls `alive` at every turn."""
+        stop or the parent has gone; then end the watch. Calls `alive` at every turn, and between
+        the pieces of a long one, which `stopping` can end."""
+
+        def pause() -> None:
+            alive()
+            if stopping():
+                raise _StopError
+
+        self._pause = pause
+        with suppress(_StopError):
+            self._watch(wait, orphaned, alive)
+        self._pause = lambda: None
+        self._hear_the_last()
+        self.stop()
+
+    def _watch(self, wait: Wait, orphaned: Callable[[], bool], alive: Callable[[], None]) -> None:
         while True:
             self.look()
             alive()
@@ -99,11 +125,20 @@ class Monitor:
                 self._writer.drop_some(self._clock.now(), self._clock.elapsed())
             filenos = () if self._failing else self._source.filenos()
             if orphaned() or (filenos and wait(min(_REST, self._left()), ())):
-                break
+                return
             if wait(self._left(), filenos):
-                break
-        self.look()  # what was announced until now
-        self.stop()
+                return
+
+    def _hear_the_last(self) -> None:
+        """Store what was announced until now, as far as the time for it goes."""
+        until = self._clock.elapsed() + _FAREWELL * 1e6
+        with suppress(SourceError):
+            while self.has_looked and not self._failing:
+                reading = self._source.read(Depth.NOTICES)
+                self._count_lost(reading)
+                self._hear(reading, gap=0)
+                if not reading.notices or self._clock.elapsed() > until:
+                    break
 
     @property
     def has_looked(self) -> bool:
@@ -173,15 +208,11 @@ class Monitor:
         """Store what the kernel announced, at its own times."""
         heard = self._tracker.hear(reading, Seen.GAP if gap else Seen.POLL)
         openings = self._openings(heard.born)
-        if openings or heard.closed:
-            born = self._writer.record_changes(self._clock.now(), openings, heard.closed)
-            _log(openings, heard.closed)
-            for each in heard.closed:
-                self._drop(each.listener)
-            for (notice, _), opening, listener in zip(heard.born, openings, born, strict=True):
-                if opening.closed is None:
-                    known = replace(listener, skaddr=notice.skaddr)
-                    self._keep(known, opening.owned, newborn=True)
+        born = self._record(self._clock.now(), openings, heard.closed)
+        _log(openings, heard.closed)
+        for (notice, _), opening, listener in zip(heard.born, openings, born, strict=True):
+            if opening.closed is None:
+                self._keep(replace(listener, skaddr=notice.skaddr), opening.owned, newborn=True)
         if self._tracker.wants_scan:
             self._schedule.hasten()
 
@@ -246,14 +277,8 @@ class Monitor:
         # A socket that is left to the next scan is no news there if it is compared with this one.
         self._sockets = sockets if living is sockets else None
         learnt = [(is_, now) for was, is_, now in changes.kept if self._is_news(was, is_, now)]
-        born: tuple[Listener, ...] = ()
-        if changes.opened or changes.closed or learnt or changes.unseen:
-            born = self._writer.record_changes(
-                scan.at, changes.opened, changes.closed, learnt, changes.unseen
-            )
-            _log(changes.opened, changes.closed, first=not self.has_looked)
-        for each in changes.closed:
-            self._drop(each.listener)
+        born = self._record(scan.at, changes.opened, changes.closed, learnt, changes.unseen)
+        _log(changes.opened, changes.closed, first=not self.has_looked)
         for lost in changes.unseen:
             self._tracker.keep(lost)
         for _, listener, now in changes.kept:
@@ -261,6 +286,28 @@ class Monitor:
         for listener, opening in zip(born, changes.opened, strict=True):
             self._keep(listener, opening.owned)
             self._unsampled.add(listener.id)
+
+    def _record(
+        self,
+        at: int,
+        opened: Sequence[Opening],
+        closed: Sequence[Closing],
+        learnt: Sequence[tuple[Listener, Owned]] = (),
+        unseen: Sequence[Listener] = (),
+    ) -> list[Listener]:
+        """Store changes, of which one user can make 20,000 at once, in pieces."""
+        born: list[Listener] = []
+        longest = max(len(opened), len(closed), len(learnt), len(unseen))
+        for first in range(0, longest, _PIECE):
+            if first:
+                self._pause()
+            part = slice(first, first + _PIECE)
+            born += self._writer.record_changes(
+                at, opened[part], closed[part], learnt[part], unseen[part]
+            )
+            for each in closed[part]:
+                self._drop(each.listener)
+        return born
 
     def _is_news(self, was: Listener, listener: Listener, now: Owned) -> bool:
         """Tell that a scan shows more of a listener, or other descriptions of its holders."""
@@ -308,6 +355,8 @@ class Monitor:
 
 def _log(openings: Sequence[Opening], closings: Iterable[Closing], *, first: bool = False) -> None:
     closed = list(closings)
+    if not openings and not closed:
+        return
     if first or len(openings) + len(closed) > _MOST_LINES:
         log.info("%d listeners opened, %d closed", len(openings), len(closed))
         return

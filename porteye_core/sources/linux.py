@@ -24,12 +24,15 @@ from porteye_core.sources.diag.destroyed import DestroyFeed, open_destroy_feed
 from porteye_core.sources.diag.inet_diag import AF_INET6, DiagSocket
 from porteye_core.sources.diag.namespaces import Namespaces
 from porteye_core.sources.diag.sock_diag import SockDiag
-from porteye_core.sources.trace.tracepoint import Tracepoint
+from porteye_core.sources.trace.tracepoint import Drained, Tracepoint
 from porteye_core.sources.trace.transitions import Transition
 
 _IPPROTO_TCP = 6
 # Every 30 s is often enough to find out that another tracing tool switched ours off.
 _CHECK_US = 30_000_000
+# Seconds for which no socket is scanned while more is recorded than is read: then the rest is left
+# out, and counted as lost.
+_PATIENCE = 5.0
 
 
 class Linux:
@@ -46,6 +49,8 @@ class Linux:
         self.interval = 1.0 if trace else 0.25
         self._diag, self._feed, self._others, self._trace = diag, feed, others, trace
         self._checked = 0
+        self._is_behind = False
+        self._behind_since = 0.0
 
     def read(self, depth: Depth) -> Reading:
         """See Source.read."""
@@ -55,7 +60,8 @@ class Linux:
             return Reading(None, notices, lost, began=began)
         sockets, scope = self._sockets(depth)
         notices, lost = self._announced()
-        return Reading(sockets, notices, lost, scope, began)
+        # Sockets without all of the notices before them would seem to have opened twice.
+        return Reading(None if self._is_behind else sockets, notices, lost, scope, began)
 
     def limits(self) -> tuple[Limit, ...]:
         """See Source.limits."""
@@ -102,10 +108,21 @@ class Linux:
         if self._trace is None:
             return tuple(closed), destroyed.lost
         self._check(now)
-        drained = self._trace.drain()
+        drained = self._drained(self._trace)
         traced = [_traced(each) for each in drained.transitions]
         # The records come first: they have the exact time of what the feed only confirms.
         return (*traced, *closed), drained.lost + drained.malformed + destroyed.lost
+
+    def _drained(self, trace: Tracepoint) -> Drained:
+        """What the kernel recorded, all of it or a piece; a storm that lasts is cut short."""
+        now = time.monotonic()
+        if not self._is_behind:
+            self._behind_since = now
+        elif now - self._behind_since > _PATIENCE:
+            trace.skip()
+        drained = trace.drain()
+        self._is_behind = drained.more
+        return drained
 
     def _check(self, now: int) -> None:
         if self._trace and now - self._checked > _CHECK_US:

@@ -155,9 +155,35 @@ class Lives:
         counted for another from now on."""
         # All before any: listeners share processes, whose rows change with the first of them.
         before = [self._before(listener.id) for listener, _ in reowned]
+        ownerless = {
+            listener.opened_at
+            for (listener, _), was in zip(reowned, before, strict=True)
+            if was.program is None
+        }
+        nameless = {number: event for at in ownerless for number, event in self._nameless(at)}
         for (listener, owned), was in zip(reowned, before, strict=True):
-            if learnt := self._learn(at, listener, owned, was):
-                yield learnt
+            process, program = self._owner(owned)
+            if program is not None and (event := nameless.get(listener.id)):
+                # So that one index has all events of a program.
+                self._connection.execute(
+                    "UPDATE event SET program_id = ? WHERE id = ?", (program, event)
+                )
+                endpoint = listener.endpoint
+                yield Learnt(listener.opened_at, endpoint.port, endpoint.protocol, program)
+            self._learn(at, listener, owned, was, process, program)
+
+    def _nameless(self, at: int) -> Iterator[tuple[int, int]]:
+        """The listeners whose opening at this time was stored without a program, and the events.
+
+        One scan can find 20,000: the index of times is read once for all of them.
+        """
+        return iter(
+            self._connection.execute(
+                "SELECT listener_id, id FROM event"
+                " WHERE at = ? AND kind = 'opened' AND program_id IS NULL",
+                (at,),
+            ).fetchall()
+        )
 
     def lose_sight(self, unseen: Iterable[Listener]) -> None:
         """Store from when on listeners could not be looked for."""
@@ -171,17 +197,16 @@ class Lives:
         released, self._released = self._released, 0
         return released
 
-    def _learn(self, at: int, listener: Listener, owned: Owned, was: _Before) -> Learnt | None:
+    def _learn(
+        self,
+        at: int,
+        listener: Listener,
+        owned: Owned,
+        was: _Before,
+        process: int | None,
+        program: int | None,
+    ) -> None:
         number, socket = listener.id, owned.socket
-        process, program = self._owner(owned)
-        learnt = None if program is None else self._learnt(number, program)
-        if learnt:
-            # So that one index has all events of a program: its time finds it, listeners have none.
-            self._connection.execute(
-                "UPDATE event SET program_id = ? WHERE at = ? AND listener_id = ?"
-                " AND kind = 'opened'",
-                (program, learnt.opened_at, number),
-            )
         if owned.owner is not None and was.process is not None:
             home = owned.owner.unit, owned.owner.container, owned.owner.cwd
             if was != (process, program, *home):
@@ -206,7 +231,6 @@ class Lives:
             ),
         )
         self._hold(number, owned)
-        return learnt
 
     def _before(self, number: int) -> _Before:
         row = self._connection.execute(
@@ -233,15 +257,6 @@ class Lives:
                 "UPDATE former SET folded = folded + ? WHERE listener_id = ? AND until = ?",
                 (folded + 1, number, second),
             )
-
-    def _learnt(self, number: int, program: int) -> Learnt | None:
-        row = self._connection.execute(
-            "SELECT l.opened_at, l.port, l.protocol FROM listener l"
-            " JOIN event e ON e.at = l.opened_at AND e.listener_id = l.id"
-            " WHERE l.id = ? AND e.kind = 'opened' AND e.program_id IS NULL",
-            (number,),
-        ).fetchone()
-        return None if row is None else Learnt(row[0], row[1], Protocol(row[2]), program)
 
     def _owner(self, owned: Owned) -> tuple[int | None, int | None]:
         return self._identities.process(owned.owner) if owned.owner else (None, None)

@@ -11,11 +11,22 @@ from porteye_core.sources.trace.tracefs import Instance, refused
 # Every counter of per_cpu/cpuN/stats that stands for records that nobody will read.
 _LOST = re.compile(rb"^(?:overrun|commit overrun|dropped events): (\d+)$", re.MULTILINE)
 _STATS_SIZE = 1024
+# Pages of one CPU that one reading takes, of 53 records each: what a storm of sockets leaves to the
+# next ones bounds neither the memory nor the time of this one.
+_PAGES = 32
+_MOST_SKIPPED = 64  # pieces: twice what a buffer of the largest size holds
 
 
 class _Cpu(NamedTuple):
     raw: int
     stats: int
+
+
+class Batch(NamedTuple):
+    """Records of every CPU, CPU after CPU; until: a CPU has more of them, later than this time."""
+
+    records: list[Record]
+    until: int | None
 
 
 class CpuBuffers:
@@ -24,9 +35,6 @@ class CpuBuffers:
     def __init__(self, instance: Instance, layout: PageLayout) -> None:
         self._decoder = Decoder(layout)
         self._page_size = layout.page_size
-        # As much as a buffer holds: a reader that is slower than the writer comes to an end.
-        size = int(instance.read("buffer_size_kb").split()[0]) * 1024
-        self._pages = 2 + size // layout.page_size
         self._cpus: list[_Cpu] = []
         self._overrun: dict[int, int] = {}
         self._missed = 0
@@ -49,17 +57,34 @@ class CpuBuffers:
         """Descriptors for poll: readable where a buffer holds anything."""
         return tuple(cpu.raw for cpu in self._cpus)
 
-    def read(self) -> list[Record]:
-        """Everything recorded since the last read, CPU after CPU; raises SourceError."""
+    def read(self) -> Batch:
+        """The records since the last read, a piece of each CPU's; raises SourceError."""
         records: list[Record] = []
+        left: list[int] = []
         try:
             for cpu in self._cpus:
-                if self._read_cpu(cpu, records):
+                before = len(records)
+                pages = self._read_cpu(cpu, records)
+                if pages:
                     counters = _LOST.findall(os.pread(cpu.stats, _STATS_SIZE, 0))
                     self._overrun[cpu.raw] = sum(map(int, counters))
+                if pages == _PAGES and len(records) > before:
+                    left.append(records[-1][0])
         except OSError as err:
             raise refused(err, "The trace buffers cannot be read") from err
-        return records
+        return Batch(records, min(left, default=None))
+
+    def skip(self) -> int:
+        """Read and forget what a reader that is too slow has left; returns the records. Raises
+        SourceError."""
+        skipped = 0
+        # No more pages than the kernel can hold: it goes on writing.
+        for _ in range(_MOST_SKIPPED):
+            batch = self.read()
+            skipped += len(batch.records)
+            if batch.until is None:
+                break
+        return skipped
 
     def close(self) -> None:
         """Close the files: only then can the instance be removed."""
@@ -69,16 +94,17 @@ class CpuBuffers:
                     os.close(descriptor)
         self._cpus.clear()
 
-    def _read_cpu(self, cpu: _Cpu, records: list[Record]) -> bool:
-        for turn in range(self._pages):
+    def _read_cpu(self, cpu: _Cpu, records: list[Record]) -> int:
+        """Append the records of some pages; returns the number of pages."""
+        for turn in range(_PAGES):
             try:
                 page = os.read(cpu.raw, self._page_size)
             except BlockingIOError:
-                return turn > 0
+                return turn
             if not page:
-                return turn > 0
+                return turn
             decoded = self._decoder.decode(page)
             records += decoded.records
             self._missed += decoded.missed
             self.malformed += decoded.malformed
-        return True
+        return _PAGES

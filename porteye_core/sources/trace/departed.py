@@ -23,6 +23,7 @@ BIRTHS_OF_THREADS = "clone_flags & 0x10000"  # CLONE_THREAD, linux/sched.h
 _KEPT = 8192  # threads, exits and births each: 2 MiB
 # A dead process's sockets close within moments of its exit, and are heard of at the next reading.
 _EXITS_KEPT_NS = 30_000_000_000
+_PIECES = 4  # of 32 pages: 512 KiB for each CPU, twice its buffer
 _CHAIN = 16  # threads started by threads started by ...
 _TICK_NS = 10_000_000  # start times in /proc count in USER_HZ: 100 wherever PortEye runs
 
@@ -59,8 +60,18 @@ class Departed:
         """
         found = {tid: living(tid, at) for tid, at in moments.items()}
         if None in found.values():
-            self._remember(self._buffers.read())
+            self._remember(self._recorded())
         return {tid: who or self._gone(tid, moments[tid]) for tid, who in found.items()}
+
+    def _recorded(self) -> list[Record]:
+        """All that the buffers hold: it overwrites itself, and is as large as a few pieces."""
+        records: list[Record] = []
+        for _ in range(_PIECES):
+            batch = self._buffers.read()
+            records += batch.records
+            if batch.until is None:
+                break
+        return records
 
     def _remember(self, records: list[Record]) -> None:
         records.sort()

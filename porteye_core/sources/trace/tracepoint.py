@@ -30,12 +30,14 @@ _PASSES = 8
 class Drained(NamedTuple):
     """What happened since the drain before, in the order of time.
 
-    lost: transitions that the kernel had no room for; malformed: pages and records not understood.
+    lost: transitions that the kernel had no room for, or that were skipped; malformed: pages and
+    records not understood; more: what happened since is still to be drained.
     """
 
     transitions: tuple[Transition, ...]
     lost: int
     malformed: int
+    more: bool = False
 
 
 class Tracepoint:
@@ -49,7 +51,9 @@ class Tracepoint:
         self._buffer_kib = buffer_kib or max(_LEAST_KIB, min(_BUFFER_KIB, share))
         self._stack = ExitStack()
         self._foreign = 0
+        self._skipped = 0
         self._counted = (0, 0)
+        self._ahead: list[Record] = []  # of CPUs that were read further than others
 
     def open(self) -> None:
         """Begin to record; raises SourceError, and leaves nothing behind then."""
@@ -96,8 +100,11 @@ class Tracepoint:
         return self._instance.is_enabled()
 
     def drain(self) -> Drained:
-        """Everything since the drain before; never waits. Raises SourceError."""
-        records = self._read()
+        """What happened since the drain before, all of it or a piece; never waits.
+
+        Raises SourceError.
+        """
+        records, more = self._read()
         offset = _epoch_offset()
         unpack, size, wanted = self._record.unpack_from, self._record.size, self._event_id
         rows = [(at, *unpack(payload)) for at, payload in records if len(payload) >= size]
@@ -105,30 +112,41 @@ class Tracepoint:
         self._foreign += len(records) - len(rows)
         # One look for each thread: reversed, so that its first transition stays in the dict.
         who = self._departed.resolve({row[2]: row[0] for row in reversed(rows)})
-        return Drained(transitions(rows, who, offset), *self._news())
+        return Drained(transitions(rows, who, offset), *self._news(), more)
+
+    def skip(self) -> None:
+        """Leave out what was not drained; the next drain counts it as lost. Raises SourceError."""
+        self._skipped += len(self._ahead) + self._buffers.skip()
+        self._ahead = []
 
     def _news(self) -> tuple[int, int]:
         """Lost and malformed since the drain before."""
         lost, malformed = self._counted
-        self._counted = self._buffers.lost, self._buffers.malformed + self._foreign
+        self._counted = self._buffers.lost + self._skipped, self._buffers.malformed + self._foreign
         return self._counted[0] - lost, self._counted[1] - malformed
 
-    def _read(self) -> list[Record]:
-        """All records in the order of time.
+    def _read(self) -> tuple[list[Record], bool]:
+        """Records in the order of time, and the presence of more.
 
         CPUs are read one after the other: an opening may be recorded on one just after it was read,
         and the closing on the next before that is. So it reads until nothing is younger than the
-        beginning of the pass that read it.
+        beginning of the pass that read it. Where a CPU has more than one reading takes, what the
+        others recorded later waits for that.
         """
-        records: list[Record] = []
+        records, self._ahead = self._ahead, []
+        until = None
         for _ in range(_PASSES):
             began = _boot_clock()
-            found = self._buffers.read()
-            records += found
-            if all(at < began for at, _ in found):
+            batch = self._buffers.read()
+            records += batch.records
+            until = batch.until
+            if until is not None or all(at < began for at, _ in batch.records):
                 break
         records.sort(key=lambda record: record[0])
-        return records
+        if until is not None:
+            self._ahead = [record for record in records if record[0] > until]
+            records = records[: len(records) - len(self._ahead)]
+        return records, until is not None
 
 
 def _boot_clock() -> int:
