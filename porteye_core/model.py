@@ -48,6 +48,16 @@ class Hidden(StrEnum):
     KERNEL = "kernel"  # no process has the socket open: it belongs to the kernel itself
 
 
+class InterfaceKind(StrEnum):
+    """The hosts that a network interface leads to."""
+
+    MACHINE = "machine"  # this one alone: a loopback or dummy device
+    CONTAINERS = "containers"  # this one and its containers: a bridge that has only veth ports
+    VRF = "vrf"  # those of the interfaces that the VRF has
+    NETWORK = "network"  # other machines, as far as is known
+    GONE = "gone"  # none: the interface has been removed
+
+
 class Depth(IntEnum):
     """How much one look reads; each depth includes the ones before."""
 
@@ -118,12 +128,28 @@ class Process:
 
 
 @dataclass(frozen=True, slots=True)
+class Interface:
+    """The network interface that a socket is bound to.
+
+    The name is empty and the kind None for a socket that is bound to none. An interface that has
+    been removed has no name any more: it is called "if" and its index.
+    """
+
+    name: str = ""
+    kind: InterfaceKind | None = None
+
+
+UNBOUND = Interface()
+
+
+@dataclass(frozen=True, slots=True)
 class Socket:
     """One listening socket in one look.
 
     Whatever the source cannot tell is None; `clients` is None, too, in a look that did not count
     connections, and for UDP, which has none. queue: connections that wait to be accepted, backlog:
-    their most; cookie: the kernel's own number of the socket, never used again until a reboot.
+    their most; cookie: the kernel's own number of the socket, never used again until a reboot;
+    v6only: IPV6_V6ONLY, None for IPv4.
     """
 
     endpoint: Endpoint
@@ -135,6 +161,8 @@ class Socket:
     queue: int | None = None
     backlog: int | None = None
     cookie: int | None = None
+    interface: Interface | None = None
+    v6only: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +256,7 @@ class Listener:
     holders: frozenset[ProcessKey] = frozenset()  # as the latest scan shows them
     skaddr: int = 0
     cookie: int | None = None
+    interface: Interface | None = None
     unseen_at: int | None = None  # when it could no longer be looked for; None: it was seen since
 
 

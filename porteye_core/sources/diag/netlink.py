@@ -9,18 +9,16 @@ import os
 import socket
 import struct
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
 from porteye_core.errors import SourceError
 from porteye_core.sources.diag.inet_diag import SMALLEST, SOCK_DIAG_BY_FAMILY, request
-from porteye_core.sources.diag.namespace import inside
 from porteye_core.sources.diag.nlmsg import NLMSG_DONE, NLMSG_ERROR, messages, status, uniform
 
 _T = TypeVar("_T")
 
-_NETLINK_SOCK_DIAG = 4
+NETLINK_ROUTE, NETLINK_SOCK_DIAG = 0, 4
 _RECEIVE = 1 << 16  # the kernel fills at most 32 KiB at a time
 _PATIENCE = struct.pack("@ll", 5, 0)  # seconds, microseconds; an answer takes milliseconds
 _ATTEMPTS = 5
@@ -71,7 +69,7 @@ class Dumper:
         """
         for _ in range(_ATTEMPTS):
             self._interrupted = False
-            with _explained("list its sockets"):
+            with explained("list its sockets"):
                 # The sequence is constant: one dump at a time, so that answers cannot be mixed up.
                 self._socket.send(request(family, protocol, states, 1, ports))
                 folded = fold(self._buffers())
@@ -100,26 +98,22 @@ class Dumper:
         return False
 
 
-def open_dumper(namespace: Path | None = None) -> Dumper:
-    """A dumper of this network namespace, or of one at a path like /proc/PID/ns/net.
-
-    Raises SourceError.
-    """
-    return inside(namespace, lambda: Dumper(open_socket()))
+def open_dumper() -> Dumper:
+    """A dumper of the network namespace that this thread is in. Raises SourceError."""
+    return Dumper(open_socket())
 
 
-def open_socket() -> socket.socket:
-    """A sock_diag socket that gives up after seconds without an answer. Raises SourceError."""
-    with _explained("open a sock_diag socket"):
-        opened = socket.socket(
-            socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, _NETLINK_SOCK_DIAG
-        )
+def open_socket(protocol: int = NETLINK_SOCK_DIAG) -> socket.socket:
+    """A netlink socket that gives up after seconds without an answer. Raises SourceError."""
+    with explained("open a netlink socket"):
+        opened = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, protocol)
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _PATIENCE)
         return opened
 
 
 @contextlib.contextmanager
-def _explained(what: str) -> Iterator[None]:
+def explained(what: str) -> Iterator[None]:
+    """Raise SourceError instead of OSError: the kernel did not let PortEye do this."""
     try:
         yield
     except OSError as err:

@@ -10,10 +10,12 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 NLMSG_ERROR, NLMSG_DONE = 2, 3
-NLM_F_MULTI, NLM_F_DUMP_INTR, NLM_F_REQUEST_DUMP = 0x2, 0x10, 0x1 | 0x300
+NLM_F_REQUEST, NLM_F_MULTI, NLM_F_DUMP_INTR, NLM_F_REQUEST_DUMP = 0x1, 0x2, 0x10, 0x1 | 0x300
 
 HEADER = struct.Struct("=IHHII")
 _HEAD = struct.Struct("=IHH")
+_ATTRIBUTE = struct.Struct("=HH")
+_TYPE = 0x3FFF  # NLA_TYPE_MASK: the other bits say "nested" and "byte order of the network"
 _STATUS = struct.Struct("=i")
 _LARGEST = 4096  # of a message worth a format of its own
 
@@ -52,6 +54,24 @@ def messages(buffer: bytes, start: int = 0) -> Iterator[Message]:
             yield Message(-1, 0, start, size)
             return
         yield Message(kind, flags, start + HEADER.size, end)
+        start += (length + 3) & ~3
+
+
+class Attribute(NamedTuple):
+    """One attribute of a message: its value lies between `start` and `end`."""
+
+    type: int
+    start: int
+    end: int
+
+
+def attributes(buffer: bytes, start: int, end: int) -> Iterator[Attribute]:
+    """The attributes between two places; one that does not fit ends them."""
+    while start + _ATTRIBUTE.size <= end:
+        length, kind = _ATTRIBUTE.unpack_from(buffer, start)
+        if length < _ATTRIBUTE.size or start + length > end:
+            return
+        yield Attribute(kind & _TYPE, start + _ATTRIBUTE.size, start + length)
         start += (length + 3) & ~3
 
 

@@ -7,15 +7,18 @@ answers with the same bytes nothing is decoded at all.
 import socket
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
 from porteye_core.errors import SourceError
-from porteye_core.model import Endpoint, Family, Limit, Protocol, Socket
+from porteye_core.model import UNBOUND, Endpoint, Family, Interface, Limit, Protocol, Socket
 from porteye_core.sources.diag import inet_diag
 from porteye_core.sources.diag.connections import count_by_local
 from porteye_core.sources.diag.inet_diag import DiagSocket
-from porteye_core.sources.diag.netlink import Dumper, open_dumper
+from porteye_core.sources.diag.links import Links
+from porteye_core.sources.diag.namespace import inside
+from porteye_core.sources.diag.netlink import NETLINK_ROUTE, Dumper, open_dumper, open_socket
 
 _FAMILIES = {inet_diag.AF_INET: Family.IPV4, inet_diag.AF_INET6: Family.IPV6}
 _PROTOCOLS = {socket.IPPROTO_TCP: Protocol.TCP, socket.IPPROTO_UDP: Protocol.UDP}
@@ -40,6 +43,7 @@ class SockDiag:
         self._namespace = namespace
         self.netns: int | None = None  # whose sockets it reads; known after the first look
         self._dumper: Dumper | None = None
+        self._links: Links | None = None
         self._tables: Tables = {}
         self._sockets: tuple[Socket, ...] = ()
 
@@ -68,10 +72,11 @@ class SockDiag:
         self._namespace = namespace
 
     def close(self) -> None:
-        """Close the netlink socket; the next look opens another."""
-        if self._dumper:
-            self._dumper.close()
-        self._dumper = None
+        """Close the netlink sockets; the next look opens others."""
+        for opened in (self._dumper, self._links):
+            if opened:
+                opened.close()
+        self._dumper = self._links = None
 
     def limits(self) -> tuple[Limit, ...]:
         """See Source.limits."""
@@ -91,7 +96,14 @@ class SockDiag:
             self.netns = (self._namespace or _OWN).stat().st_ino
         except OSError as err:
             raise SourceError(f"There is no network namespace {self._namespace}.") from err
-        return open_dumper(self._namespace)
+        # Both at once: a process that was entered through may be in another namespace a moment on.
+        dumper, self._links = inside(self._namespace, _opened)
+        return dumper
+
+    def _interface(self, index: int) -> Interface | None:
+        if not index:
+            return UNBOUND
+        return self._links.interface(index) if self._links else None
 
     def _decoded(self, tables: Tables) -> Iterator[Socket]:
         # The kernel resumes a dump by position: what opens meanwhile may make it tell one twice.
@@ -105,7 +117,7 @@ class SockDiag:
                 for row in decoded.sockets:
                     if row.port and not row.remote_port and row.cookie not in told:
                         told.add(row.cookie)
-                        yield _socket(row, self.netns)
+                        yield _socket(row, self.netns, self._interface(row.interface))
 
 
 def _dump(dumper: Dumper) -> Tables:
@@ -116,7 +128,15 @@ def _dump(dumper: Dumper) -> Tables:
     }
 
 
-def _socket(row: DiagSocket, netns: int | None) -> Socket:
+def _opened() -> tuple[Dumper, Links]:
+    with ExitStack() as stack:
+        dumper = stack.enter_context(open_dumper())
+        links = Links(open_socket(NETLINK_ROUTE))
+        stack.pop_all()
+        return dumper, links
+
+
+def _socket(row: DiagSocket, netns: int | None, interface: Interface | None) -> Socket:
     protocol = _PROTOCOLS[row.protocol]
     tcp = protocol is Protocol.TCP  # of a UDP socket the kernel tells bytes, not connections
     return Socket(
@@ -126,6 +146,8 @@ def _socket(row: DiagSocket, netns: int | None) -> Socket:
         queue=row.queue if tcp else None,
         backlog=row.backlog if tcp else None,
         cookie=row.cookie,
+        interface=interface,
+        v6only=row.v6only,
     )
 
 
@@ -173,7 +195,7 @@ def _connections(listening: Iterable[Endpoint], dumper: Dumper) -> Counter[Endpo
 
 
 def _identity(found: Socket) -> tuple[object, ...]:
-    return found.endpoint, found.inode, found.cookie, found.uid
+    return found.endpoint, found.inode, found.cookie, found.uid, found.interface
 
 
 def _order(found: Socket) -> tuple[Protocol, Family, str, int, int, int]:
