@@ -7,7 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from porteye_core.model import (
+    UNBOUND,
     Closing,
+    Interface,
+    InterfaceKind,
     Kind,
     Listener,
     Notice,
@@ -22,6 +25,7 @@ from porteye_core.tracker import Scan, Tracker
 from porteye_core.tracker.hearing import announced
 from porteye_core.tracker.matching import Matched, match
 from porteye_core.tracker.open_listeners import OpenListeners
+from porteye_core.tracker.tracker import merged
 from tests.kit.values import endpoint, listener, owned, process
 
 # Few of everything, so that ports are shared, pids are reused and sockets have twins.
@@ -198,6 +202,19 @@ def lives(*readings: list[Notice]) -> set[tuple[int, int | None, int]]:
             if closing is None:
                 listeners.put(Listener(number, opening.endpoint, opening.at, skaddr=opening.skaddr))
     return set(found.values())
+
+
+def test_an_interface_is_learnt_and_what_a_look_cannot_tell_stays() -> None:
+    lo = Interface("lo", InterfaceKind.MACHINE)
+    known = listener(1, owned(inode=1))
+    seen = owned(inode=1)
+    bound = replace(seen, socket=replace(seen.socket, interface=lo))
+    learnt = merged(known, bound)
+    assert learnt.interface == lo
+    assert merged(learnt, bound) is learnt
+    assert merged(learnt, seen) is learnt
+    freed = replace(seen, socket=replace(seen.socket, interface=UNBOUND))
+    assert merged(learnt, freed).interface == UNBOUND
 
 
 def closing(port: int = 80, skaddr: int = 0, cookie: int | None = None) -> Notice:

@@ -8,6 +8,7 @@ from porteye_core.model import (
     Closing,
     Endpoint,
     Family,
+    InterfaceKind,
     Kind,
     Listener,
     Opening,
@@ -109,11 +110,12 @@ class Lives:
         self, number: int, opening: Opening, process: int | None, program: int | None
     ) -> None:
         owned, endpoint = opening.owned, opening.owned.socket.endpoint
+        interface, kind = _interface(owned)
         self._connection.execute(
             "INSERT INTO listener (id, host_id, protocol, family, address, port, netns, inode, fd,"
             " uid, user, process_id, program_id, hidden, opened_at, opened_seen, closed_at,"
-            " closed_seen, cookie)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " closed_seen, interface, interface_kind, v6only, cookie)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 number,
                 self._host,
@@ -132,6 +134,9 @@ class Lives:
                 opening.at,
                 opening.seen,
                 *(opening.closed or (None, None)),
+                interface,
+                kind,
+                owned.socket.v6only,
                 _signed(owned.socket.cookie),
             ),
         )
@@ -207,6 +212,7 @@ class Lives:
         program: int | None,
     ) -> None:
         number, socket = listener.id, owned.socket
+        interface, kind = _interface(owned)
         if owned.owner is not None and was.process is not None:
             home = owned.owner.unit, owned.owner.container, owned.owner.cwd
             if was != (process, program, *home):
@@ -216,7 +222,10 @@ class Lives:
             " program_id = coalesce(?2, program_id), hidden = iif(?1 IS NULL, hidden, NULL),"
             " fd = coalesce(?3, fd), inode = coalesce(?4, inode), netns = coalesce(?5, netns),"
             " uid = coalesce(?6, uid), user = iif(?7 = '', user, ?7), address = ?8,"
-            " cookie = coalesce(?9, cookie), unseen_at = NULL WHERE id = ?10",
+            " cookie = coalesce(?9, cookie), unseen_at = NULL,"
+            " interface = coalesce(?11, interface),"
+            " interface_kind = iif(?11 IS NULL, interface_kind, ?12),"
+            " v6only = coalesce(?13, v6only) WHERE id = ?10",
             (
                 process,
                 program,
@@ -228,6 +237,9 @@ class Lives:
                 listener.endpoint.address,
                 _signed(socket.cookie),
                 number,
+                interface,
+                kind,
+                socket.v6only,
             ),
         )
         self._hold(number, owned)
@@ -298,6 +310,11 @@ def _unsigned(cookie: int | None) -> int | None:
     return cookie if cookie is None or cookie >= 0 else cookie + (1 << 64)
 
 
+def _interface(owned: Owned) -> tuple[str | None, InterfaceKind | None]:
+    found = owned.socket.interface
+    return (None, None) if found is None else (found.name, found.kind)
+
+
 def _events(opening: Opening, number: int, program: int | None) -> Iterator[Event]:
     endpoint = opening.owned.socket.endpoint
     of = number, endpoint.port, endpoint.protocol, program
@@ -318,4 +335,5 @@ def listener_of(number: int, owned: Owned, opened_at: int) -> Listener:
         owner=owned.key,
         holders=frozenset(holder.key for holder in owned.holders),
         cookie=owned.socket.cookie,
+        interface=owned.socket.interface,
     )

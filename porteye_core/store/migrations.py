@@ -210,6 +210,15 @@ CREATE TABLE dropped (
 ) STRICT, WITHOUT ROWID;
 """
 
+# What else the kernel says of the place where a socket is bound. The columns are NULL for what was
+# stored before, and where the source does not tell.
+_INTERFACE = """
+ALTER TABLE listener ADD COLUMN interface TEXT;
+ALTER TABLE listener ADD COLUMN interface_kind TEXT
+    CHECK (interface_kind IN ('machine', 'containers', 'vrf', 'network', 'gone'));
+ALTER TABLE listener ADD COLUMN v6only INTEGER CHECK (v6only IN (0, 1));
+"""
+
 # A listener keeps its socket while its owner changes: hands it on, calls execve, gives up rights.
 # former: whose it was until a time. `folded`: the number of still earlier owners that the row
 # stands for, of a listener that had more than are kept.
@@ -230,7 +239,7 @@ ALTER TABLE listener ADD COLUMN unseen_at INTEGER;
 ALTER TABLE listener ADD COLUMN holders_gone INTEGER NOT NULL DEFAULT 0;
 """
 
-STEPS = (_FIRST, _SECOND, _TICK_OWN, _DROPPED, _LEARNT, _IDENTITY)
+STEPS = (_FIRST, _SECOND, _TICK_OWN, _DROPPED, _LEARNT, _INTERFACE, _IDENTITY)
 
 
 def version(connection: sqlite3.Connection) -> int:

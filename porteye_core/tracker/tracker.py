@@ -310,6 +310,7 @@ def merged(listener: Listener, owned: Owned) -> Listener:
         cookie=listener.cookie if socket.cookie is None else socket.cookie,
         fd=listener.fd if socket.fd is None else socket.fd,
         owner=owned.key or listener.owner,
+        interface=socket.interface or listener.interface,
         holders=_keys(owned) or listener.holders,
         unseen_at=None,
     )

@@ -54,7 +54,8 @@ GROUP BY bucket, e.port, l.protocol, program;
 """,
     3: "UPDATE tick SET cpu = 12, rss = 20000000, size = 4096;",
     4: f"INSERT INTO dropped VALUES ('samples', {BEGUN}, 'age');",
-    6: f"INSERT INTO former VALUES (1, {BEGUN + 8 * SECOND}, 1, 1, 'nginx.service', '', '/', 0);",
+    6: "UPDATE listener SET interface = 'lo', interface_kind = 'machine', v6only = 1;",
+    7: f"INSERT INTO former VALUES (1, {BEGUN + 8 * SECOND}, 1, 1, 'nginx.service', '', '/', 0);",
 }
 
 
