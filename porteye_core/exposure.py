@@ -1,36 +1,136 @@
-"""From where a bound address can be reached."""
+"""From where a socket can be reached, by all that the kernel says of the place it is bound to."""
 
 from enum import StrEnum
 from functools import lru_cache
-from ipaddress import IPv6Address, ip_address
+from ipaddress import (
+    IPv4Address,
+    IPv4Network,
+    IPv6Address,
+    IPv6Network,
+    ip_address,
+    ip_network,
+)
+from typing import NamedTuple
+
+from porteye_core.model import InterfaceKind
+
+# Packets to these stay on one link (RFC 3927, RFC 5771, RFC 4291, RFC 919).
+_ONE_LINK = tuple(
+    map(ip_network, ("169.254.0.0/16", "224.0.0.0/24", "255.255.255.255", "fe80::/10", "ff02::/16"))
+)
+# Packets to these never leave the machine.
+_ONE_MACHINE = tuple(map(ip_network, ("127.0.0.0/8", "::1", "ff01::/16")))
 
 
 class Exposure(StrEnum):
-    """Whom a listener answers, as far as its address says; a firewall may let fewer through."""
+    """The hosts that a listener answers; a firewall may let fewer through."""
 
     MACHINE = "this machine only"
+    CONTAINERS = "local containers"  # and this machine
+    LINK = "one link"  # its neighbours: routers do not forward to a link-local address
     NETWORK = "one network"
+    IPV6 = "IPv6 only"  # through every interface
     EVERYWHERE = "every interface"
     CONTAINER = "inside a container"  # a network namespace of its own
+    UNKNOWN = "not known"
 
     @property
     def is_reachable(self) -> bool:
-        """Whether other machines may reach it through an address of this one."""
-        return self in (Exposure.NETWORK, Exposure.EVERYWHERE)
+        """True if other machines may reach it through an address of this one."""
+        return self in _REACHABLE
+
+
+_REACHABLE = (Exposure.LINK, Exposure.NETWORK, Exposure.IPV6, Exposure.EVERYWHERE)
+
+
+class Namespace(StrEnum):
+    """The network namespace of a socket, beside that of its host."""
+
+    OWN = "own"
+    OTHER = "other"
+    UNKNOWN = "unknown"
+
+    __hash__ = str.__hash__  # Enum's own is Python code, and every row's place is looked up by it
+
+
+class Bound(NamedTuple):
+    """The place that a socket is bound to.
+
+    interface: None if it is not known, empty if the socket is bound to none; v6only: IPV6_V6ONLY,
+    None for IPv4 and where it is not known.
+    """
+
+    address: str
+    interface: str | None = None
+    interface_kind: InterfaceKind | None = None
+    v6only: bool | None = None
+    namespace: Namespace = Namespace.OWN
+
+    @property
+    def is_dual(self) -> bool:
+        """True for every address of both IPv6 and IPv4."""
+        return self.address == "::" and self.v6only is False
+
+    @property
+    def shown(self) -> str:
+        """The address and interface as ss(8) writes them, without brackets.
+
+        >>> Bound("::", "lo", v6only=False).shown
+        '*%lo'
+        """
+        address = "*" if self.is_dual else self.address
+        return f"{address}%{self.interface}" if self.interface else address
+
+    def __str__(self) -> str:
+        """The same with an IPv6 address in brackets.
+
+        >>> str(Bound("fe80::1", "eth0"))
+        '[fe80::1]%eth0'
+        """
+        address, _, interface = self.shown.partition("%")
+        address = f"[{address}]" if ":" in address else address
+        return f"{address}%{interface}" if interface else address
 
 
 @lru_cache(maxsize=4096)
-def exposure(address: str, *, elsewhere: bool = False) -> Exposure:
-    """The exposure of an address; `elsewhere`: in another network namespace than the host's.
+def exposure(bound: Bound) -> Exposure:
+    """The exposure of a socket that is bound so.
 
-    >>> exposure("127.0.0.53").value
+    >>> exposure(Bound("127.0.0.53")).value
     'this machine only'
     """
-    if elsewhere:
+    if bound.namespace is Namespace.OTHER:
         return Exposure.CONTAINER
-    bound = ip_address(address.partition("%")[0])  # %: the zone of a link-local address
-    if isinstance(bound, IPv6Address) and bound.ipv4_mapped:
-        bound = bound.ipv4_mapped
-    if bound.is_loopback:
+    address = _address(bound.address)
+    if address is None:  # of a damaged database
+        return Exposure.UNKNOWN
+    if _is_in(address, _ONE_MACHINE) or bound.interface_kind is InterfaceKind.MACHINE:
         return Exposure.MACHINE
-    return Exposure.EVERYWHERE if bound.is_unspecified else Exposure.NETWORK
+    if bound.namespace is Namespace.UNKNOWN or bound.interface_kind is InterfaceKind.GONE:
+        return Exposure.UNKNOWN
+    if bound.interface_kind is InterfaceKind.CONTAINERS:
+        return Exposure.CONTAINERS
+    return _to_others(bound, address)
+
+
+def _to_others(bound: Bound, address: IPv4Address | IPv6Address) -> Exposure:
+    if _is_in(address, _ONE_LINK):
+        return Exposure.LINK
+    if bound.interface or not address.is_unspecified:
+        return Exposure.NETWORK
+    return Exposure.IPV6 if bound.v6only else Exposure.EVERYWHERE
+
+
+def _address(text: str) -> IPv4Address | IPv6Address | None:
+    try:
+        address = ip_address(text.partition("%")[0])  # %: the zone of a link-local address
+    except ValueError:
+        return None
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return mapped or address
+
+
+def _is_in(
+    address: IPv4Address | IPv6Address, networks: tuple[IPv4Network | IPv6Network, ...]
+) -> bool:
+    return any(address in network for network in networks)

@@ -57,6 +57,8 @@ class InterfaceKind(StrEnum):
     NETWORK = "network"  # other machines, as far as is known
     GONE = "gone"  # none: the interface has been removed
 
+    __hash__ = str.__hash__  # as above
+
 
 class Depth(IntEnum):
     """How much one look reads; each depth includes the ones before."""

@@ -7,11 +7,13 @@ import struct
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from porteye_core.errors import SourceError
+from porteye_core.exposure import Bound
 from porteye_core.model import UNBOUND, Interface, InterfaceKind, Socket
 
 if sys.platform != "linux":
@@ -153,6 +155,39 @@ def test_a_socket_that_is_bound_to_an_interface_later_is_seen_to_be(source: Sock
         assert seen(source, made).interface == UNBOUND
         made.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"lo")
         assert seen(source, made).interface == LO
+
+
+@pytest.mark.skipif(not shutil.which("ss"), reason="there is no ss of iproute2")
+def test_places_are_written_as_ss_writes_them(source: SockDiag) -> None:
+    with ExitStack() as stack:
+        made = [
+            stack.enter_context(each)
+            for each in (
+                listening("0.0.0.0", "lo"),
+                listening("127.0.0.53", "lo"),
+                listening("0.0.0.0"),
+                listening("::", v6only=True),
+                listening("::", v6only=False),
+                listening("::", "lo", v6only=True),
+                listening("::", "lo", v6only=False),
+                listening("::1", v6only=False),
+                listening("::", v6only=False, kind=socket.SOCK_DGRAM),
+            )
+        ]
+        mine = {
+            found.endpoint.port: str(
+                Bound(
+                    found.endpoint.address,
+                    found.interface.name if found.interface else None,
+                    v6only=found.v6only,
+                )
+            )
+            for found in (seen(source, each) for each in made)
+        }
+        shown = subprocess.run(["ss", "-Htuln"], capture_output=True, text=True, check=True)
+    theirs = dict(line.split()[4].rsplit(":", 1)[::-1] for line in shown.stdout.splitlines())
+    assert mine == {port: theirs[str(port)] for port in mine}
+    assert set(mine.values()) >= {"0.0.0.0%lo", "[::]", "*", "[::]%lo", "*%lo", "[::1]"}
 
 
 def test_a_link_local_address_has_its_link(namespace: Namespace) -> None:

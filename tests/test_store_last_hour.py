@@ -4,7 +4,7 @@ from pathlib import Path
 
 from benchmarks.seed import seed
 from benchmarks.seeding.scale import Scale
-from porteye_core.exposure import exposure
+from porteye_core.exposure import Bound, exposure
 from porteye_core.model import Filters
 from porteye_core.store.frames.last_hour import last_hour
 from porteye_core.store.frames.listeners import listening
@@ -15,7 +15,7 @@ POINT = 300 * 1_000_000
 HOUR = 12 * POINT
 LIVES = """
 SELECT l.opened_at, coalesce(l.closed_at, 0) AS closed_at, l.address,
-    coalesce(l.netns != h.netns, 0) AS elsewhere
+    l.netns IS NOT h.netns AS elsewhere
 FROM listener l JOIN host h ON h.id = l.host_id
 """
 
@@ -30,7 +30,7 @@ def test_each_five_minutes_have_what_the_lives_say(tmp_path: Path) -> None:
     ends = [NOW - HOUR + POINT * point for point in range(1, 13)]
     reach = [
         [
-            exposure(address, elsewhere=bool(elsewhere)).is_reachable
+            not elsewhere and exposure(Bound(address)).is_reachable
             for opened, closed, address, elsewhere in lives
             if opened <= end and not 0 < closed <= end
         ]

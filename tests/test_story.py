@@ -6,8 +6,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from porteye_core.exposure import Exposure
-from porteye_core.model import Ancestor, Hidden, Protocol, Seen
+from porteye_core.exposure import Bound, Namespace
+from porteye_core.model import Ancestor, Hidden, InterfaceKind, Protocol, Seen
 from porteye_core.store.story import Life
 from porteye_core.ui.story import sentence
 
@@ -22,9 +22,8 @@ NOW = at("2026-01-16T14:02:00")  # a Friday
 NGINX = Life(
     id=1,
     protocol=Protocol.TCP,
-    address="0.0.0.0",
+    bound=Bound("0.0.0.0"),
     port=443,
-    exposure=Exposure.EVERYWHERE,
     opened_at=at("2026-01-13T13:02:00"),
     closed_at=None,
     opened_seen=Seen.KERNEL,
@@ -58,15 +57,6 @@ def test_an_open_listener_is_told_as_a_person_would() -> None:
         ({"protocol": Protocol.UDP}, "has been bound to UDP on every interface at 443"),
         ({"opened_seen": Seen.GAP}, "since some time before Tuesday 14:02"),
         (
-            {"address": "::1", "exposure": Exposure.MACHINE},
-            "has listened for this machine only ([::1]) at 443",
-        ),
-        (
-            {"address": "10.0.0.5", "exposure": Exposure.NETWORK},
-            "has listened on one network (10.0.0.5) at 443",
-        ),
-        ({"exposure": Exposure.CONTAINER}, "has listened inside a container (0.0.0.0) at 443"),
-        (
             {"closed_at": at("2026-01-13T15:32:00"), "closed_seen": Seen.POLL},
             "listened on every interface at 443 from Tuesday 14:02 to Tuesday 16:32, for 2 hours.",
         ),
@@ -81,6 +71,44 @@ def test_an_open_listener_is_told_as_a_person_would() -> None:
 )
 def test_what_is_known_decides_the_words(changes: dict[str, object], told: str) -> None:
     assert told in sentence(replace(NGINX, **changes), NOW, BERLIN)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("bound", "told"),
+    [
+        (Bound("::1"), "for this machine only ([::1])"),
+        (Bound("0.0.0.0", "lo", InterfaceKind.MACHINE), "for this machine only (0.0.0.0%lo)"),
+        (Bound("::", "lo", InterfaceKind.MACHINE, v6only=False), "for this machine only (*%lo)"),
+        (Bound("::", "lo", InterfaceKind.MACHINE, v6only=True), "for this machine only ([::]%lo)"),
+        (
+            Bound("0.0.0.0", "docker0", InterfaceKind.CONTAINERS),
+            "for this machine and its containers (0.0.0.0%docker0)",
+        ),
+        (Bound("10.0.0.5"), "on one network (10.0.0.5)"),
+        (Bound("0.0.0.0", "eth0", InterfaceKind.NETWORK), "on one network (0.0.0.0%eth0)"),
+        (Bound("0.0.0.0", "blue", InterfaceKind.VRF), "on the network of a VRF (0.0.0.0%blue)"),
+        (
+            Bound("fe80::1", "eth0", InterfaceKind.NETWORK, v6only=True),
+            "for the neighbours on one link ([fe80::1]%eth0)",
+        ),
+        (Bound("::", "", v6only=False), "on every interface over IPv4 and IPv6"),
+        (Bound("::", "", v6only=True), "on every interface over IPv6 only"),
+        (Bound("::"), "on every interface"),
+        (Bound("0.0.0.0", namespace=Namespace.OTHER), "inside a container (0.0.0.0)"),
+        (
+            Bound("0.0.0.0", namespace=Namespace.UNKNOWN),
+            "in a network namespace that is not known (0.0.0.0)",
+        ),
+        (
+            Bound("0.0.0.0", "if7", InterfaceKind.GONE),
+            "on an interface that has been removed (0.0.0.0%if7)",
+        ),
+    ],
+)
+def test_the_place_is_told_with_its_interface(bound: Bound, told: str) -> None:
+    assert f" has listened {told} at 443 since" in sentence(
+        replace(NGINX, bound=bound), NOW, BERLIN
+    )
 
 
 @pytest.mark.parametrize(

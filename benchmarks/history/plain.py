@@ -3,11 +3,12 @@
 from typing import Any
 
 from porteye_core.model import Filters
-from porteye_core.store.queries import Question, matching
+from porteye_core.store.queries import BOUND, Question, matching
 
 _FROM = """
 FROM event e
 JOIN listener l ON l.id = e.listener_id
+JOIN host h ON h.id = l.host_id
 LEFT JOIN process p ON p.id = l.process_id
 LEFT JOIN program g ON g.id = coalesce(e.program_id, l.program_id)
 """
@@ -21,8 +22,8 @@ def plain_history(filters: Filters, before: int | None = None) -> Question:
         parameters += (before,)
     return Question(
         "SELECT e.id, e.at, e.kind, e.seen, e.port, l.protocol, l.family, l.address, l.hidden,"
-        " l.id AS listener, p.pid, g.name AS process, coalesce(g.user, l.user) AS user, g.cmdline"
-        f" {_FROM} WHERE {where} ORDER BY e.id DESC LIMIT ?",
+        " l.id AS listener, p.pid, g.name AS process, coalesce(g.user, l.user) AS user, g.cmdline,"
+        f"{BOUND} {_FROM} WHERE {where} ORDER BY e.id DESC LIMIT ?",
         (*parameters, filters.limit),
     )
 

@@ -5,10 +5,23 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
+from porteye_core.exposure import Exposure, Namespace
 from porteye_core.services import service
 from porteye_core.store import records
 from porteye_core.store.records import timestamp
 from porteye_core.store.status import Status
+
+_INTERFACE = Field(
+    description="the network interface that the socket is bound to, empty if to none; null: not"
+    " known"
+)
+_V6ONLY = Field(
+    description="IPV6_V6ONLY: whether an IPv6 socket refuses IPv4; null for IPv4, or not known"
+)
+_EXPOSURE = Field(
+    description="the hosts that may reach it, a firewall aside: "
+    + ", ".join(each.value for each in Exposure)
+)
 
 
 class Port(BaseModel):
@@ -20,6 +33,9 @@ class Port(BaseModel):
     protocol: str
     family: str
     address: str
+    interface: str | None = _INTERFACE
+    v6only: bool | None = _V6ONLY
+    exposure: str = _EXPOSURE
     process: str = Field(description="name of the owner, empty if `hidden` says why")
     pid: int | None
     user: str
@@ -51,6 +67,9 @@ class Event(BaseModel):
     protocol: str
     family: str
     address: str
+    interface: str | None = _INTERFACE
+    v6only: bool | None = _V6ONLY
+    exposure: str = _EXPOSURE
     process: str
     pid: int | None
     user: str
@@ -118,7 +137,7 @@ def port(row: sqlite3.Row) -> dict[str, Any]:
         "queue": row["queue"],
         "backlog": row["backlog"],
         "netns": row["netns"],
-        "own_netns": not row["elsewhere"],
+        "own_netns": row["namespace"] != Namespace.OTHER,
         "since": timestamp(row["opened_at"]),
         "since_seen": row["opened_seen"],
     }

@@ -8,8 +8,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
+from porteye_core.exposure import exposure
 from porteye_core.model import Filters
 from porteye_core.store import records, search
+from porteye_core.store.queries import bound_of
 from porteye_core.store.records import timestamp
 
 COLUMNS = (
@@ -23,6 +25,9 @@ COLUMNS = (
     "process",
     "pid",
     "user",
+    "interface",
+    "v6only",
+    "exposure",
     "cmdline",
 )
 _CHUNK = 1000
@@ -71,16 +76,20 @@ def _chunks(connection: sqlite3.Connection, filters: Filters) -> Iterator[list[s
 
 
 def _cells(row: sqlite3.Row) -> Iterable[Any]:
+    bound = bound_of(row)
     yield row["id"]
     yield timestamp(row["at"])
     yield row["kind"]
     yield row["seen"]
     yield row["protocol"]
-    yield row["address"]
+    yield bound.address
     yield row["port"]
     yield harmless(row["process"] or "")
     yield row["pid"]
     yield harmless(row["user"] or "")
+    yield harmless(bound.interface or "")
+    yield "" if bound.v6only is None else str(bound.v6only).lower()
+    yield exposure(bound).value
     yield harmless(row["cmdline"] or "")
 
 

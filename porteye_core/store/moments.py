@@ -4,7 +4,7 @@ import sqlite3
 from dataclasses import dataclass
 
 from porteye_core.model import Filters
-from porteye_core.store.queries import FRESH_US, Question, matching
+from porteye_core.store.queries import BOUND, FRESH_US, Question, matching
 
 _HOUR, _DAY = 3600 * 1_000_000, 86_400 * 1_000_000
 
@@ -73,7 +73,7 @@ def open_at(filters: Filters, at: int, gap: Gap | None) -> Question:
             GROUP BY listener_id
         )
         SELECT l.id, l.protocol, l.address, l.port, l.opened_at, l.closed_at, l.opened_seen,
-            l.closed_seen, l.hidden, coalesce(l.netns != h.netns, 0) AS elsewhere,
+            l.closed_seen, l.hidden, {BOUND},
             p.pid, p.unit, p.container, p.parents, l.program_id, g.name AS process,
             coalesce(g.user, l.user) AS user, g.cmdline,
             s.cpu, s.rss, s.clients, s.queue, s.backlog

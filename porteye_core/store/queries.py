@@ -3,14 +3,24 @@
 import json
 import sqlite3
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
-from porteye_core.model import Filters
+from porteye_core.exposure import Bound, Namespace
+from porteye_core.model import Filters, InterfaceKind
 from porteye_core.store.dead_band import KEEP_ALIVE_US
 
 # The writer stores no sample while nothing moves, and one at least this often: what is older than
 # this and an interval between samples says nothing about now.
 FRESH_US = KEEP_ALIVE_US
+
+# The fields of a Bound beside the address, of a listener l and its host h. A host without
+# namespaces has no netns.
+BOUND = """
+    l.interface, l.interface_kind, l.v6only,
+    CASE WHEN h.netns IS NULL OR l.netns = h.netns THEN 'own'
+        WHEN l.netns IS NULL THEN 'unknown' ELSE 'other' END AS namespace
+"""
 
 
 class Question(NamedTuple):
@@ -44,7 +54,7 @@ def listening(filters: Filters, now: int, closed_since: int | None = None) -> Qu
             p.pid, p.started_at, p.parents, p.unit, p.container, p.cwd,
             g.name AS process, g.exe, coalesce(g.user, l.user) AS user, g.cmdline,
             s.cpu, s.rss, s.clients, s.queue, s.backlog, h.memory, h.name AS host,
-            l.netns, coalesce(l.netns != h.netns, 0) AS elsewhere
+            l.netns, {BOUND}
         FROM listener l
         JOIN host h ON h.id = l.host_id
         LEFT JOIN process p ON p.id = l.process_id
@@ -58,15 +68,39 @@ def listening(filters: Filters, now: int, closed_since: int | None = None) -> Qu
     )
 
 
+def bound_of(row: sqlite3.Row) -> Bound:
+    """The place that a row with the address and the columns of BOUND tells."""
+    return bound(*(row[name] for name in Bound._fields))
+
+
+@lru_cache(maxsize=4096)
+def bound(
+    address: str,
+    interface: str | None,
+    kind: str | None,
+    v6only: int | None,
+    namespace: str = Namespace.OWN,
+) -> Bound:
+    """The place that the address and these values of the columns of BOUND tell."""
+    return Bound(
+        address,
+        interface,
+        None if kind is None else InterfaceKind(kind),
+        None if v6only is None else bool(v6only),
+        Namespace(namespace),
+    )
+
+
 def events(ids: Sequence[int]) -> Question:
     """These events, newest first."""
     return Question(
-        """
+        f"""
         SELECT e.id, e.at, e.kind, e.seen, e.port, l.protocol, l.family, l.address, l.hidden,
             l.id AS listener, p.pid, g.name AS process,
-            coalesce(g.user, l.user) AS user, g.cmdline
+            coalesce(g.user, l.user) AS user, g.cmdline, {BOUND}
         FROM event e
         JOIN listener l ON l.id = e.listener_id
+        JOIN host h ON h.id = l.host_id
         LEFT JOIN process p ON p.id = l.process_id
         LEFT JOIN program g ON g.id = e.program_id
         WHERE e.id IN (SELECT value FROM json_each(?))

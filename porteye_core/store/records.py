@@ -4,8 +4,10 @@ import sqlite3
 from datetime import UTC, datetime
 from typing import Any
 
+from porteye_core.exposure import exposure
 from porteye_core.model import Hidden
 from porteye_core.reasons import REASONS
+from porteye_core.store.queries import bound_of
 
 
 def timestamp(at: int) -> str:
@@ -34,10 +36,14 @@ def event(row: sqlite3.Row) -> dict[str, Any]:
 
 def place(row: sqlite3.Row) -> dict[str, Any]:
     """Where a listener is bound and whose it is, from any row that has these columns."""
+    bound = bound_of(row)
     return {
         "protocol": row["protocol"],
         "family": row["family"],
-        "address": row["address"],
+        "address": bound.address,
+        "interface": bound.interface,
+        "v6only": bound.v6only,
+        "exposure": exposure(bound),
         "process": row["process"] or "",
         "pid": row["pid"],
         "user": row["user"] or "",

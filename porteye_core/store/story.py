@@ -4,11 +4,12 @@ import json
 import sqlite3
 from dataclasses import dataclass
 
-from porteye_core.exposure import Exposure, exposure
+from porteye_core.exposure import Bound
 from porteye_core.model import Ancestor, Hidden, Protocol, Seen
+from porteye_core.store.queries import BOUND, bound_of
 
-LIFE_COLUMNS = """
-SELECT l.id, l.protocol, l.address, l.port, coalesce(l.netns != h.netns, 0) AS elsewhere,
+LIFE_COLUMNS = f"""
+SELECT l.id, l.protocol, l.address, l.port, {BOUND},
     l.opened_at, l.closed_at, l.opened_seen, l.closed_seen, l.hidden, p.pid, p.started_at,
     coalesce(g.name, '') AS process, coalesce(g.user, l.user) AS user,
     coalesce(g.cmdline, '') AS cmdline, coalesce(g.exe, '') AS exe,
@@ -27,9 +28,8 @@ class Life:
 
     id: int
     protocol: Protocol
-    address: str
+    bound: Bound
     port: int
-    exposure: Exposure
     opened_at: int
     closed_at: int | None
     opened_seen: Seen
@@ -104,9 +104,8 @@ def life_of(row: sqlite3.Row) -> Life:
     return Life(
         id=row["id"],
         protocol=Protocol(row["protocol"]),
-        address=row["address"],
+        bound=bound_of(row),
         port=row["port"],
-        exposure=exposure(row["address"], elsewhere=bool(row["elsewhere"])),
         opened_at=row["opened_at"],
         closed_at=row["closed_at"],
         opened_seen=Seen(row["opened_seen"]),

@@ -20,7 +20,7 @@ def headline(table: pd.DataFrame, hour: LastHour) -> None:
         "Reachable": (
             int(still["exposure"].isin(_REACHABLE).sum()),
             hour.reachable,
-            "Bound to an address that other machines may reach; a firewall may let fewer through.",
+            "Bound where other machines may reach it; a firewall may let fewer through.",
         ),
         "Opened": (sum(hour.opened), hour.opened, "In the last hour."),
         "Closed": (sum(hour.closed), hour.closed, "In the last hour."),

@@ -7,6 +7,7 @@ import pandas as pd
 import streamlit as st
 
 _ROW, _HEADER, _TALLEST = 35, 38, 820  # pixels, as Streamlit draws a table
+ADDRESS_HELP = "As ss writes it — 0.0.0.0%lo: bound to the interface lo; *: IPv4 and IPv6"
 # Streamlit leaves six empty lines above a page and a thumb's breadth beside it; a table needs them.
 # Its counts are as tall as a chart each, and on a phone they would fill the screen. A table's
 # toolbar lies above it, where it would cover a count. Captions and the words of a chart are

@@ -7,7 +7,7 @@ import streamlit as st
 from pandas.io.formats.style import Styler
 
 from porteye_core.ui import picking
-from porteye_core.ui.layout import in_order, table_height
+from porteye_core.ui.layout import ADDRESS_HELP, in_order, table_height
 
 KEY = "listeners"
 # Half transparent, so that the text keeps its contrast on light and dark alike.
@@ -22,12 +22,14 @@ _COLUMNS: dict[str, Any] = {
     "protocol": st.column_config.TextColumn("Proto", width=40),
     "service": st.column_config.TextColumn("Service", width=52),
     "exposure": st.column_config.TextColumn(
-        "Reachable from", width=112, help="What its address lets in; a firewall may let in less"
+        "Reachable from",
+        width=112,
+        help="What its address, interface and namespace let in; a firewall may let in less",
     ),
-    "address": st.column_config.TextColumn("Address", width=72),
+    "address": st.column_config.TextColumn("Address", width=84, help=ADDRESS_HELP),
     "process": st.column_config.TextColumn("Process", width=104),
     "home": st.column_config.TextColumn(
-        "Unit", width=68, help="Its systemd unit, without “.service”, or its container"
+        "Unit", width=61, help="Its systemd unit, without “.service”, or its container"
     ),
     "user": st.column_config.TextColumn("User", width=54),
     "clients": st.column_config.NumberColumn(

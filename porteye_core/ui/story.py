@@ -2,8 +2,8 @@
 
 from zoneinfo import ZoneInfo
 
-from porteye_core.exposure import Exposure
-from porteye_core.model import Hidden, Protocol, Seen
+from porteye_core.exposure import Exposure, exposure
+from porteye_core.model import Hidden, InterfaceKind, Protocol, Seen
 from porteye_core.store.story import Life
 from porteye_core.ui.phrases import ago, length, moment
 
@@ -12,6 +12,17 @@ _UNSEEN = {
     Hidden.GONE: "A process that had ended before it could be read",
     Hidden.KERNEL: "The kernel or another pid namespace",
     None: "A process that is not known",
+}
+
+_REACHES = {
+    Exposure.EVERYWHERE: "on every interface",
+    Exposure.IPV6: "on every interface over IPv6 only",
+    Exposure.MACHINE: "for this machine only",
+    Exposure.CONTAINERS: "for this machine and its containers",
+    Exposure.LINK: "for the neighbours on one link",
+    Exposure.NETWORK: "on one network",
+    Exposure.CONTAINER: "inside a container",
+    Exposure.UNKNOWN: "in a network namespace that is not known",
 }
 
 
@@ -52,13 +63,16 @@ def _does(life: Life, last_watched: int | None) -> str:
 
 
 def _where(life: Life) -> str:
-    shown = f"[{life.address}]" if ":" in life.address else life.address
-    place = {
-        Exposure.EVERYWHERE: "on every interface",
-        Exposure.MACHINE: f"for this machine only ({shown})",
-        Exposure.NETWORK: f"on one network ({shown})",
-        Exposure.CONTAINER: f"inside a container ({shown})",
-    }[life.exposure]
+    bound, reach = life.bound, exposure(life.bound)
+    place = _REACHES[reach]
+    if reach is Exposure.UNKNOWN and bound.interface_kind is InterfaceKind.GONE:
+        place = "on an interface that has been removed"
+    elif reach is Exposure.NETWORK and bound.interface_kind is InterfaceKind.VRF:
+        place = "on the network of a VRF"
+    if reach is Exposure.EVERYWHERE and bound.is_dual:
+        place += " over IPv4 and IPv6"
+    elif reach not in (Exposure.EVERYWHERE, Exposure.IPV6):
+        place += f" ({bound})"
     return f"{place} at {life.port}"
 
 

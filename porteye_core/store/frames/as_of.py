@@ -11,7 +11,8 @@ from porteye_core.store.moments import Watched, open_at
 
 _EXACT = ""
 _SHOWN = ["port", "protocol", "service", "address", "certainty", "id"]
-_COMPARED = [*_SHOWN, "program_id", "process", "pid", "exposure"]
+_SETTINGS = ("interface", "v6only")
+_COMPARED = [*_SHOWN, *_SETTINGS, "ip", "program_id", "process", "pid", "exposure"]
 _NUMBERS = ("pid", "rss", "clients", "queue", "backlog")
 
 
@@ -30,6 +31,7 @@ def as_of(
     for column in _NUMBERS:
         frame[column] = frame[column].astype("Int64")
     frame["since"] = times(frame["opened_at"])
+    frame["ip"] = frame["address"]
     return describe(frame)
 
 
@@ -79,7 +81,7 @@ def _certainty(row: dict[Any, Any], at: int, watched: Watched) -> str:
 
 
 def _endpoint(row: dict[Any, Any]) -> tuple[object, ...]:
-    return row["protocol"], row["address"], row["port"]
+    return row["protocol"], row["ip"], row["port"]
 
 
 def _port(row: dict[Any, Any]) -> tuple[object, ...]:
@@ -88,7 +90,17 @@ def _port(row: dict[Any, Any]) -> tuple[object, ...]:
 
 def _same_place(was: dict[Any, Any], row: dict[Any, Any]) -> dict[str, object]:
     same = was["program_id"] == row["program_id"]
+    if same and _is_bound_anew(was, row):
+        return _same_port(was, row)
     return _change("restarted" if same else "changed owner", row, _who(was), _who(row))
+
+
+def _is_bound_anew(was: dict[Any, Any], row: dict[Any, Any]) -> bool:
+    """True if the interface or IPV6_V6ONLY differs where both are known."""
+    return any(
+        was[name] != row[name] and not pd.isna(was[name]) and not pd.isna(row[name])
+        for name in _SETTINGS
+    )
 
 
 def _same_port(was: dict[Any, Any], row: dict[Any, Any]) -> dict[str, object]:

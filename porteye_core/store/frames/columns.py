@@ -7,11 +7,11 @@ from typing import Any
 
 import pandas as pd
 
-from porteye_core.exposure import exposure
+from porteye_core.exposure import Bound, exposure
 from porteye_core.model import Hidden
 from porteye_core.reasons import REASONS
 from porteye_core.services import service
-from porteye_core.store.queries import Question
+from porteye_core.store.queries import Question, bound
 
 
 def frame_of(connection: sqlite3.Connection, question: Question) -> pd.DataFrame:
@@ -50,12 +50,10 @@ def services(frame: pd.DataFrame) -> list[str]:
     return [service(port, protocol) for port, protocol in values(frame, "port", "protocol")]
 
 
-def exposures(frame: pd.DataFrame) -> list[str]:
-    """In words, who may come to each row's address."""
-    return [
-        exposure(address, elsewhere=bool(elsewhere)).value
-        for address, elsewhere in values(frame, "address", "elsewhere")
-    ]
+def bounds(frame: pd.DataFrame) -> list[Bound]:
+    """The place that each row's socket is bound to."""
+    columns = frame[list(Bound._fields)].astype(object)
+    return [bound(*row) for row in values(columns.where(columns.notna(), None), *Bound._fields)]
 
 
 def owners(frame: pd.DataFrame) -> list[str]:
@@ -89,9 +87,11 @@ def homes(frame: pd.DataFrame) -> list[str | None]:
 
 def describe(frame: pd.DataFrame) -> pd.DataFrame:
     """The frame, with what a listener's row tells in words: `service`, `exposure`, `home`,
-    `cmdline`, `process` and `parents`."""
+    `cmdline`, `process` and `parents`; `address` with the interface, as ss writes it."""
+    found = bounds(frame)
     frame["service"] = services(frame)
-    frame["exposure"] = exposures(frame)
+    frame["address"] = [each.shown for each in found]
+    frame["exposure"] = [exposure(each).value for each in found]
     frame["home"] = homes(frame)
     frame["cmdline"] = command_lines(frame)
     frame["process"] = owners(frame)

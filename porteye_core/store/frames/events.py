@@ -7,6 +7,7 @@ import pandas as pd
 from porteye_core.model import Filters
 from porteye_core.store import search
 from porteye_core.store.frames.columns import (
+    bounds,
     command_lines,
     frame_of,
     owners,
@@ -24,6 +25,7 @@ def history(
     frame["at"] = times(frame["at"])
     frame["pid"] = frame["pid"].astype("Int64")
     frame["service"] = services(frame)
+    frame["address"] = [each.shown for each in bounds(frame)]
     frame["cmdline"] = command_lines(frame)
     frame["process"] = owners(frame)
     return frame

@@ -10,7 +10,7 @@ import pandas as pd
 
 from porteye_core.exposure import Exposure, exposure
 from porteye_core.model import Filters
-from porteye_core.store.queries import Question, matching
+from porteye_core.store.queries import BOUND, Question, bound_of, matching
 
 Numbers = npt.NDArray[np.int64]
 
@@ -43,9 +43,7 @@ def last_hour(
     opened = np.append(still["since"].astype("int64"), _numbers(row["opened_at"] for row in gone))
     closed = np.append(np.full(len(still), now + 1), closed_at)
     reach = [each in _REACHABLE for each in still["exposure"]]
-    reach += [
-        exposure(row["address"], elsewhere=bool(row["elsewhere"])).is_reachable for row in gone
-    ]
+    reach += [exposure(bound_of(row)).is_reachable for row in gone]
     ends = [since + _POINT * point for point in range(1, _POINTS + 1)]
     at = [(opened <= end) & (closed > end) for end in ends]
     return LastHour(
@@ -80,8 +78,7 @@ def _closed(filters: Filters, since: int) -> Question:
     where, parameters = matching(filters, "l.port", "l.program_id", "l.protocol")
     return Question(
         f"""
-        SELECT l.id, l.address, l.opened_at, l.closed_at,
-            coalesce(l.netns != h.netns, 0) AS elsewhere
+        SELECT l.id, l.address, l.opened_at, l.closed_at, {BOUND}
         FROM listener l JOIN host h ON h.id = l.host_id
         WHERE l.span IN (0, 1, 2) AND l.closed_at >= ? AND {where}
         """,

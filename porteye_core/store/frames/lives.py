@@ -8,13 +8,14 @@ import pandas as pd
 from porteye_core.model import Filters, Seen
 from porteye_core.store.frames import changes, totals
 from porteye_core.store.frames.columns import owners, times
-from porteye_core.store.queries import Question, matching
+from porteye_core.store.queries import Question, bound, matching
 
 # The index of ports knows no times, but rows are numbered as they come: of a range of up to so many
 # events it takes 10 ms to learn the first and the last number, which leave out the other years.
 _FEW_EVENTS = 200_000
 _COLUMNS = {
     **{name: f"l.{name}" for name in ("id", "protocol", "address", "port", "hidden")},
+    **{name: f"l.{name}" for name in ("interface", "v6only")},
     **{name: f"l.{name}" for name in ("opened_at", "opened_seen", "closed_at", "closed_seen")},
     "pid": "p.pid",
     "process": "g.name",
@@ -32,6 +33,7 @@ def lives(
 
     `opened_from` is the earliest time at which it may have opened, and `closed_from` at which it
     may have closed: the time itself where the kernel told, missing where nothing bounds it.
+    `address` has the interface, too, as ss writes it.
     """
     if not ports:
         ports = [(-1, "")]  # no listener has it, and the answer keeps its columns
@@ -49,6 +51,8 @@ def lives(
         earliest = [looks.earliest(row[f"{edge}_at"], row[f"{edge}_seen"]) for row in found]
         frame[f"{edge}_from"] = times(pd.Series(earliest, dtype="Int64"))
         frame[f"{edge}_at"] = times(frame[f"{edge}_at"])
+    places = [bound(row["address"], row["interface"], None, row["v6only"]) for row in found]
+    frame["address"] = [each.shown for each in places]
     frame["pid"] = frame["pid"].astype("Int64")
     frame["process"] = owners(frame)
     return frame

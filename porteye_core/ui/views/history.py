@@ -14,7 +14,7 @@ from porteye_core.store.export import history_csv, history_json
 from porteye_core.store.frames import events, totals
 from porteye_core.store.reader import open_reader
 from porteye_core.ui.context import View, viewers_zone
-from porteye_core.ui.layout import show_table
+from porteye_core.ui.layout import ADDRESS_HELP, show_table
 from porteye_core.ui.monitor_state import now, read
 
 Pieces = Callable[[sqlite3.Connection, Filters], Iterator[str]]
@@ -38,7 +38,7 @@ _COLUMNS: dict[str, Any] = {
     ),
     "port": st.column_config.NumberColumn("Port", format="%d", width=56),
     "service": st.column_config.TextColumn("Service", width=76),
-    "address": st.column_config.TextColumn("Address", width=84),
+    "address": st.column_config.TextColumn("Address", width=84, help=ADDRESS_HELP),
     "protocol": st.column_config.TextColumn("Proto", width=48),
     "process": st.column_config.TextColumn("Process", width=92),
     "pid": st.column_config.NumberColumn("PID", format="%d", width=64),

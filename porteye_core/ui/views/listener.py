@@ -73,7 +73,7 @@ def _open(number: int) -> None:
 
 
 def _name(life: Life) -> str:
-    return f"{life.port}/{life.protocol} {life.process or 'unknown'} on {life.address}"
+    return f"{life.port}/{life.protocol} {life.process or 'unknown'} on {life.bound.shown}"
 
 
 def _story(connection: sqlite3.Connection, db: Path, life: Life) -> None:
@@ -92,6 +92,7 @@ def _story(connection: sqlite3.Connection, db: Path, life: Life) -> None:
     if life.cmdline:
         st.code(life.cmdline, language=None, wrap_lines=True)
     facts = {
+        "Interface": life.bound.interface,
         "Program": life.exe,
         "Folder": life.cwd,
         "Unit": life.unit,

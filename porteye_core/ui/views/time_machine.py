@@ -12,7 +12,7 @@ from porteye_core.store.moments import Watched, watched
 from porteye_core.store.status import Status, status
 from porteye_core.ui import custom_range, picking, time_travel
 from porteye_core.ui.context import View, local, viewers_zone
-from porteye_core.ui.layout import in_order, show_table, table_height
+from porteye_core.ui.layout import ADDRESS_HELP, in_order, show_table, table_height
 from porteye_core.ui.markdown import literal
 from porteye_core.ui.monitor_state import now, read
 from porteye_core.ui.pages import story_link
@@ -31,7 +31,7 @@ _COLUMNS: dict[str, Any] = {
     "certainty": st.column_config.TextColumn(
         "Certainty", width=190, help="Empty: it is known that it was open at that moment"
     ),
-    "address": st.column_config.TextColumn("Address", width=76),
+    "address": st.column_config.TextColumn("Address", width=94, help=ADDRESS_HELP),
     "process": st.column_config.TextColumn("Process", width=100),
     "pid": st.column_config.NumberColumn("PID", format="%d", width=60),
     "home": st.column_config.TextColumn(
@@ -53,7 +53,7 @@ _CHANGES: dict[str, Any] = {
     "port": st.column_config.NumberColumn("Port", format="%d", width=60),
     "protocol": st.column_config.TextColumn("Proto", width=48),
     "service": st.column_config.TextColumn("Service", width=80),
-    "address": st.column_config.TextColumn("Address", width=110),
+    "address": st.column_config.TextColumn("Address", width=110, help=ADDRESS_HELP),
     "was": st.column_config.TextColumn("Was", width=210),
     "is": st.column_config.TextColumn("Is", width=210),
     "certainty": st.column_config.TextColumn("Certainty", width=190),
