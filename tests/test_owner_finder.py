@@ -68,6 +68,16 @@ def test_a_long_command_line_is_cut() -> None:
     assert len(seen.owner.program.cmdline.encode()) == LONGEST_CMDLINE
 
 
+def test_what_stands_behind_a_long_list_of_archives_is_kept() -> None:
+    archives = ":".join(f"/opt/kafka/libs/archive-{number}.jar" for number in range(800))
+    with Opener("-cp", archives, "kafka.Kafka") as opener:
+        (seen,) = found(opener.listen())
+    assert seen.owner is not None
+    cmdline = seen.owner.program.cmdline
+    assert cmdline.endswith(":…' kafka.Kafka")
+    assert "/opt/kafka/libs/archive-0.jar:" in cmdline
+
+
 @needs_fork
 def test_a_prefork_server_is_one_listener_with_all_its_holders(opener: Opener) -> None:
     port = opener.listen()

@@ -1,12 +1,19 @@
 """Processes through psutil."""
 
+import os
+import sys
 from collections.abc import Callable
 from typing import TypeVar
 
 import psutil
 
 from porteye_core.model import Ancestor, Process, ProcessKey, Program
-from porteye_core.owner.processes import DEEPEST_CHAIN, Spent, field, program
+from porteye_core.owner.processes import DEEPEST_CHAIN, Spent, field, program, whole_name
+
+if sys.platform != "win32":
+    from porteye_core.owner.user_names import UserNames
+
+    _user_names = UserNames()
 
 _T = TypeVar("_T")
 
@@ -67,12 +74,17 @@ class PsutilProcesses:
 
 
 def _program(process: psutil.Process) -> Program:
-    return program(
-        process.name(),
-        _allowed(process.exe) or "",
-        _allowed(process.username) or "",
-        _allowed(process.cmdline) or [],
-    )
+    exe, words = _allowed(process.exe) or "", _allowed(process.cmdline) or []
+    name = whole_name(os.fsencode(process.name()), os.fsencode(exe), list(map(os.fsencode, words)))
+    return program(os.fsdecode(name), exe, _user(process), words)
+
+
+def _user(process: psutil.Process) -> str:
+    """Return the effective user, where a system has one; psutil's own username() is the real."""
+    if sys.platform == "win32":
+        return _allowed(process.username) or ""
+    uids = _allowed(process.uids)
+    return "" if uids is None else _user_names.name(uids.effective)
 
 
 def _allowed(read_field: Callable[[], _T]) -> _T | None:

@@ -2,23 +2,31 @@
 
 import errno
 import os
-import pwd
 import time
 from contextlib import suppress
-from functools import lru_cache
-from pathlib import Path
 from typing import NamedTuple
 
 from porteye_core.errors import SourceError
 from porteye_core.model import Ancestor, Process, ProcessKey, Program
-from porteye_core.owner.cgroup import belonging
-from porteye_core.owner.processes import DEEPEST_CHAIN, Spent, field, program
+from porteye_core.owner import cgroup
+from porteye_core.owner.processes import (
+    DEEPEST_CHAIN,
+    Spent,
+    field,
+    program,
+    whole_name,
+    without_last_run,
+)
+from porteye_core.owner.text import decoded
+from porteye_core.owner.user_names import UserNames
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
-_LONGEST_COMM = 15  # the kernel keeps no more of a name
-_GLANCED = 512  # bytes of /proc/<pid>/status: the ids of the user stand in the ninth line
-_MOST_ARGUMENTS = 1 << 14  # bytes; only 4 KiB of the command line are kept
+_MOST_ARGUMENTS = 1 << 15  # bytes; only 4 KiB of the command line are kept
+_LONGEST_STATUS = 1 << 12  # bytes; the user stands among the first 200
+_GLANCED = 512  # bytes of it: the name, the state and the user
+_LONGEST_CGROUP = 1 << 14  # bytes; a path has 4,096 at most, and the first version 13 lines
+_ENDED = ("Z", "X")
 
 
 class Stat(NamedTuple):
@@ -71,6 +79,7 @@ class LinuxProcesses:
     def __init__(self, booted_at: int, proc: str = "/proc") -> None:
         self._booted_at = booted_at
         self._proc = proc
+        self._user_names = UserNames()
 
     def started_at(self, pid: int) -> int | None:
         """See Processes.started_at."""
@@ -93,57 +102,82 @@ class LinuxProcesses:
         found = stat(key.pid, self._proc)
         if found is None or self._epoch(found) != key.started_at:
             return None
-        unit, container = belonging(key.pid, Path(self._proc))
+        folder = self._folder(key.pid, found)
+        belonging = cgroup.parse(decoded(_file(folder + b"/cgroup", _LONGEST_CGROUP)))
         return Process(
             key,
-            self._program(key.pid, found),
+            self._program(folder, found),
             self._parents(found.ppid),
-            field(unit),
-            field(container),
-            field(self._link(key.pid, "cwd")),
+            field(belonging.unit),
+            field(belonging.container),
+            field(decoded(_link(folder + b"/cwd"))),
         )
 
     def glance(self, pid: int) -> int | None:
         """See Processes.glance."""
-        status = self._head(pid, "status", _GLANCED)
+        folder = f"{self._proc}/{pid}".encode()
+        status = _file(folder + b"/status", _GLANCED)
         name, _, rest = status.partition(b"\n")
         if not status or b"\nState:\tZ" in rest:  # a zombie has lost what it was
             return None
         users = rest.partition(b"\nUid:")[2].partition(b"\n")[0]
-        command, group = (self._head(pid, each, _MOST_ARGUMENTS) for each in ("cmdline", "cgroup"))
-        return hash((name, users, command, group, self._link(pid, "cwd"), self._link(pid, "exe")))
+        command = _file(folder + b"/cmdline", _MOST_ARGUMENTS)
+        group = _file(folder + b"/cgroup", _LONGEST_CGROUP)
+        links = _link(folder + b"/cwd"), _link(folder + b"/exe")
+        return hash((name, users, command, group, links))
 
     def user_name(self, uid: int) -> str:
         """See Processes.user_name."""
-        return user_name(uid)
+        return self._user_names.name(uid)
 
     def spent(self, key: ProcessKey) -> Spent | None:
         """See Processes.spent."""
         found = stat(key.pid, self._proc)
-        if found is None or self._epoch(found) != key.started_at or found.state == "Z":
+        if found is None or self._epoch(found) != key.started_at:
             return None
-        return Spent(found.cpu / _TICKS, found.rss * _PAGE)
+        rss = found.rss
+        if found.state in _ENDED:
+            thread = self._living_thread(key.pid)
+            if thread is None:
+                return None
+            rss = thread[1].rss  # the times are the whole process's still
+        return Spent(found.cpu / _TICKS, rss * _PAGE)
 
     def _epoch(self, found: Stat) -> int:
         return self._booted_at + found.started * 1_000_000 // _TICKS
 
-    def _program(self, pid: int, found: Stat) -> Program:
-        argv = self._argv(pid)
-        name = found.name
-        if len(name) >= _LONGEST_COMM and argv:
-            longer = os.path.basename(argv[0])  # noqa: PTH119 - argv[0] need not be a path
-            name = longer if longer.startswith(name) else name
-        return program(name, self._link(pid, "exe"), self._user(pid), argv)
+    def _folder(self, pid: int, found: Stat) -> bytes:
+        """Return the folder to read: of a process whose main thread has ended, which leaves its
+        own links and command line empty, a living thread's."""
+        folder = f"{self._proc}/{pid}"
+        if found.state in _ENDED and (thread := self._living_thread(pid)):
+            folder += f"/task/{thread[0]}"
+        return folder.encode()
 
-    def _argv(self, pid: int) -> list[str]:
-        text = self._file(pid, "cmdline", _MOST_ARGUMENTS)
-        # A process that rewrote its title leaves one string, padded with NULs or blanks.
-        words = text.decode("utf-8", "surrogateescape").rstrip("\0").split("\0")
-        return words[0].split() if len(words) == 1 else words
+    def _living_thread(self, pid: int) -> tuple[int, Stat] | None:
+        folder = f"{self._proc}/{pid}/task"
+        with suppress(OSError), os.scandir(folder) as threads:
+            for each in threads:
+                found = stat(int(each.name), folder)
+                if found and found.state not in _ENDED:
+                    return int(each.name), found
+        return None
 
-    def _user(self, pid: int) -> str:
-        _, found, rest = self._file(pid, "status").partition(b"\nUid:\t")
-        return user_name(int(rest.split(maxsplit=1)[0])) if found else ""
+    def _program(self, folder: bytes, found: Stat) -> Program:
+        exe = _link(folder + b"/exe")
+        arguments = _file(folder + b"/cmdline", _MOST_ARGUMENTS)
+        words = _words(arguments, exe)
+        name = whole_name(found.name.encode("utf-8", "surrogateescape"), exe, words)
+        argv = list(map(decoded, words))
+        if len(arguments) == _MOST_ARGUMENTS:
+            argv[-1:] = map(without_last_run, argv[-1:])
+        return program(decoded(name), decoded(exe), self._user(folder), argv)
+
+    def _user(self, folder: bytes) -> str:
+        """Return whose rights it has: the effective user, second of the four that it is told by."""
+        status = _file(folder + b"/status", _LONGEST_STATUS)
+        _, found, rest = status.partition(b"\nUid:\t")
+        return self._user_names.name(int(rest.split(maxsplit=2)[1])) if found else ""
 
     def _parents(self, pid: int) -> tuple[Ancestor, ...]:
         chain: list[Ancestor] = []
@@ -152,31 +186,33 @@ class LinuxProcesses:
             pid = found.ppid
         return tuple(chain)
 
-    def _head(self, pid: int, name: str, size: int) -> bytes:
-        # Half the time of a file object: each owner is glanced at every few seconds.
-        with suppress(OSError):
-            fd = os.open(f"{self._proc}/{pid}/{name}", os.O_RDONLY | os.O_CLOEXEC)
-            try:
-                return os.read(fd, size)
-            finally:
-                os.close(fd)
-        return b""
 
-    def _file(self, pid: int, name: str, size: int = -1) -> bytes:
-        with suppress(OSError), open(f"{self._proc}/{pid}/{name}", "rb") as file:  # noqa: PTH123
-            return file.read(size)
-        return b""
+def _words(arguments: bytes, exe: bytes) -> list[bytes]:
+    """Split a command line as the kernel keeps it.
 
-    def _link(self, pid: int, name: str) -> str:
-        with suppress(OSError):
-            return os.readlink(f"{self._proc}/{pid}/{name}")  # noqa: PTH115 - as open above
-        return ""
+    A process that rewrote its title leaves one text, padded with NULs or blanks, which is split at
+    its blanks; the path of a program that was started without arguments stays whole.
+    """
+    words = arguments.rstrip(b"\0").split(b"\0")
+    (first, *rest) = words
+    is_path = os.path.basename(first) == os.path.basename(exe)  # noqa: PTH119 - bytes
+    return words if rest or (first and is_path) else first.split()
 
 
-@lru_cache(maxsize=1024)
-def user_name(uid: int) -> str:
-    """The name of a user, or the number where the system knows none."""
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return str(uid)
+def _file(path: bytes, size: int) -> bytes:
+    """Return the start of a file in one read, empty if it cannot be read."""
+    with suppress(OSError):
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            return os.read(fd, size)
+        finally:
+            os.close(fd)
+    return b""
+
+
+def _link(path: bytes) -> bytes:
+    """Return where a link leads, empty if it cannot be read. As bytes: a text would be decoded as
+    the locale says, and other text of a process is UTF-8 whatever the locale."""
+    with suppress(OSError):
+        return os.readlink(path)  # noqa: PTH115 - a Path takes longer than the call
+    return b""

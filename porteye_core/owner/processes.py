@@ -1,5 +1,6 @@
 """Reading processes: psutil anywhere, and on Linux /proc itself, which is ten times cheaper."""
 
+import os
 import shlex
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
@@ -14,6 +15,11 @@ _MOST_SEARCHED = 2 * LONGEST_CMDLINE
 _LONGEST_RUN = 1024
 LONGEST_FIELD = 1024
 DEEPEST_CHAIN = 32
+_LONGEST_KEPT_NAME = 15  # bytes; proc_pid_comm(5), and macOS keeps 15 or 16
+_MOST_SCRIPT_WORDS = 4  # a script's path stands behind its interpreter and its few options
+# Java's lists of archives are longer than all that is stored, and the program stands behind them.
+_PATH_LISTS = ("-cp", "-classpath", "--class-path", "--module-path")
+_LONGEST_PATH_LIST = 512
 
 
 class Spent(NamedTuple):
@@ -52,11 +58,36 @@ class Processes(Protocol):
 
 
 def program(name: str, exe: str, user: str, argv: Sequence[str]) -> Program:
-    """A program as it may be stored: secrets masked, text inert, nothing endless."""
-    kept = _start(argv)
-    cut = " …" if list(argv) != kept else ""
-    cmdline = cap(clean(shlex.join(mask(kept)) + cut), LONGEST_CMDLINE)
-    return Program(field(name), field(exe), field(user), cmdline)
+    """Return a program as it may be stored: secrets masked, text inert, nothing endless."""
+    kept, is_cut = _start(argv)
+    cmdline = cap(clean(shlex.join(mask(kept)) + (" …" if is_cut else "")), LONGEST_CMDLINE)
+    return Program(field(_masked_title(name)), field(exe), field(user), cmdline)
+
+
+def whole_name(kept: bytes, exe: bytes, words: Sequence[bytes]) -> bytes:
+    """Return a program's name in full, of which the system keeps the beginning.
+
+    It is the first of these that begins with what is kept: the command line as a title, its first
+    word or the file that this names, a script, the executable.
+    """
+    if len(kept) < _LONGEST_KEPT_NAME:
+        return kept
+    candidates = [each for word in words[:_MOST_SCRIPT_WORDS] for each in (word, _file_name(word))]
+    if b" " in kept:  # a title, which stands here split at its blanks
+        candidates.append(b" ".join(words))
+    candidates.append(_file_name(exe).removesuffix(b" (deleted)"))
+    return next((each for each in candidates if each.startswith(kept)), kept)
+
+
+def _file_name(path: bytes) -> bytes:
+    return os.path.basename(path)  # noqa: PTH119 - no Path takes bytes
+
+
+def _masked_title(name: str) -> str:
+    """Mask the secrets of a name that was taken from a title; blanks stay where none is found."""
+    words = name.split()
+    masked = mask(words) if len(words) > 1 else words
+    return name if masked == words else " ".join(masked)
 
 
 def field(text: str | None) -> str:
@@ -64,21 +95,32 @@ def field(text: str | None) -> str:
     return cap(clean(text or ""), LONGEST_FIELD)
 
 
-def _start(argv: Sequence[str]) -> list[str]:
-    """The first words, as many as are searched; the last of them may be cut."""
-    kept: list[str] = []
-    room = _MOST_SEARCHED
-    for word in argv:
-        if len(word) >= room:
-            kept.append(_cut(word[:room]))
-            break
-        kept.append(word)
-        room -= len(word) + 1
-    return kept
-
-
-def _cut(word: str) -> str:
-    """The start of a word without its last run: half a secret is not known as one."""
+def without_last_run(word: str) -> str:
+    """Return the start of a word that was cut: half a secret is not known as one."""
     earliest = max(len(word) - _LONGEST_RUN, 0)
     blank = word.rfind(" ", earliest)
     return word[: blank if blank >= 0 else earliest]
+
+
+def _start(argv: Sequence[str]) -> tuple[list[str], bool]:
+    """Return the first words, as many as are searched, and whether something is missing at their
+    end; the last of them may be cut."""
+    kept: list[str] = []
+    room = _MOST_SEARCHED
+    before = ""
+    for full in argv:
+        word = _shortened(full) if before in _PATH_LISTS else full
+        if len(word) >= room:
+            kept.append(without_last_run(word[:room]))
+            return kept, True
+        kept.append(word)
+        room -= len(word) + 1
+        before = full
+    return kept, False
+
+
+def _shortened(paths: str) -> str:
+    """Return the first paths of a list that is too long, with an ellipsis for the others."""
+    if len(paths) <= _LONGEST_PATH_LIST:
+        return paths
+    return paths[: paths.rfind(":", 0, _LONGEST_PATH_LIST) + 1] + "…"

@@ -7,6 +7,11 @@ import re
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
+def decoded(raw: bytes) -> str:
+    """Decode what a process or its files are called: UTF-8, the bytes that are not kept aside."""
+    return raw.decode("utf-8", "surrogateescape")
+
+
 def clean(text: str) -> str:
     r"""The text with invalid UTF-8 replaced and control characters written out.
 
