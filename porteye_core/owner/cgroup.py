@@ -1,26 +1,48 @@
-"""Which systemd unit and which container a process belongs to, from its cgroup path."""
+"""Which systemd unit and which container a process belongs to, from its cgroup path.
+
+The names are those that the makers of cgroups give: systemd (systemd.unit(5), systemd-nspawn(1)),
+runc's two drivers (`slice:prefix:name` and `prefix-name.scope`), containerd's CRI plugin, CRI-O,
+Podman, LXC (lxc.container.conf(5)), the kubelet and Amazon's ECS agent.
+"""
 
 import re
-from pathlib import Path
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 _RUNTIMES = {
     "docker": "docker",
     "cri-containerd": "containerd",
     "containerd": "containerd",
+    "nerdctl": "containerd",
     "libpod": "podman",
+    "libpod-payload": "podman",
+    "libpod_parent": "podman",
     "crio": "cri-o",
+    "kubepods": "kubernetes",
+    "ecs": "ecs",
+    # containerd's namespaces, which its clients without systemd have as folders
+    "default": "containerd",
+    "k8s.io": "containerd",
 }
-_SCOPE = re.compile(
-    r"/(?P<runtime>docker|cri-containerd|containerd|libpod|crio)[-/](?P<id>[0-9a-f]{12,64})(?:\.scope)?"
+# docker-ID.scope as systemd has it, crio-ID without it, libpod-payload-ID of Podman's split groups.
+_NAMED = re.compile(
+    r"(?P<runtime>docker|cri-containerd|containerd|nerdctl|libpod|libpod-payload|crio)-"
+    r"(?P<id>[0-9a-f]{12,64})(?:\.scope)?"
 )
-# Kubernetes with the cgroupfs driver: /kubepods/<class>/pod<uid>/<container id>
-_POD = re.compile(
-    r"/kubepods[^ ]*?/(?:kubepods-)?[^/]*pod[0-9a-f_-]+[^/]*/(?P<id>[0-9a-f]{64})(?:/|$)"
-)
-_POD_UID = re.compile(r"/(?:kubepods-)?(?:[a-z]+-)?pod([0-9a-f]{8}[0-9a-f_-]+)(?:\.slice)?/")
-_LXC = re.compile(r"/lxc(?:\.payload[./]|/)(?P<id>[^/]+)")
-_UNIT = re.compile(r"/([^/]+\.(?:service|scope))(?=/|$)")
+# A systemd driver's name in the hands of a runtime without systemd: slice:prefix:id.
+_COLONS = re.compile(r"[^:]*:(?P<runtime>[\w.-]+):(?P<id>[0-9a-f]{12,64})")
+# Docker and its likes call a container by 256 bits, which no unit is called by.
+_BARE = re.compile(r"[0-9a-f]{64}")
+_SHORT = re.compile(r"[0-9a-f]{12,63}")  # only in the folder of a runtime
+_FARGATE = re.compile(r"[0-9a-f]{32}-\d+")
+_POD = re.compile(r"(?:.*-)?pod([0-9a-f]{8}[0-9a-f_-]+)(?:\.slice)?(?::.*)?")
+_LXC = re.compile(r"lxc\.payload\.(.+)")
+_NSPAWN = re.compile(r"machine-(.+)\.scope|systemd-nspawn@(.+)\.service")
+_LIBVIRT_LXC = re.compile(r"lxc-\d+-(.+)")
+_ESCAPED = re.compile(r"\\x([0-9a-f]{2})")
+_UNIT = re.compile(r".+\.(?:service|scope|socket|mount|swap)")
+_MANAGER = "init.scope"  # of the system's systemd, a user's or a container's
 
 
 class Belonging(NamedTuple):
@@ -30,37 +52,85 @@ class Belonging(NamedTuple):
     container: str
 
 
-def belonging(pid: int, proc: Path = Path("/proc")) -> Belonging:
-    """What this process belongs to; nothing where the system has no cgroups, or it has ended."""
-    try:
-        text = (proc / str(pid) / "cgroup").read_text(errors="replace")
-    except OSError:
-        return Belonging("", "")
-    return parse(text)
-
-
+@lru_cache(maxsize=256)  # the processes of one unit have the same text
 def parse(text: str) -> Belonging:
-    """The unit and container of a /proc/<pid>/cgroup file (cgroups(7): id:controllers:path).
+    """Return the unit and container of a /proc/PID/cgroup file (cgroups(7)).
 
     >>> parse("0::/system.slice/nginx.service")
     Belonging(unit='nginx.service', container='')
     """
-    paths = [line.split(":", 2)[2] for line in text.splitlines() if line.count(":") >= 2]
-    container = next(filter(None, map(_container, paths)), "")
-    if container and (pod := next(filter(None, map(_POD_UID.search, paths)), None)):
-        container += f" pod:{pod[1].replace('_', '-')}"
-    units = [
-        unit for path in paths for unit in _UNIT.findall(path) if not _SCOPE.search("/" + unit)
-    ]
-    services = [unit for unit in units if unit.endswith(".service")]
-    return Belonging((services or units or [""])[-1], container)
+    found = [_belonging(path) for path in _paths(text)]
+    return Belonging(
+        next((each.unit for each in found if each.unit), ""),
+        next((each.container for each in found if each.container), ""),
+    )
 
 
-def _container(path: str) -> str:
-    if match := _SCOPE.search(path):
-        return f"{_RUNTIMES[match['runtime']]}:{match['id']}"
-    if match := _POD.search(path):
-        return f"kubernetes:{match['id']}"
-    if match := _LXC.search(path):
-        return f"lxc:{match['id']}"
-    return ""
+def _paths(text: str) -> list[str]:
+    """Return each path once, systemd's own first: that of the unified hierarchy, then its named
+    one of the first version; the controllers' follow."""
+    lines = [line.split(":", 2) for line in text.splitlines() if line.count(":") >= 2]
+    lines.sort(key=lambda line: (line[0] != "0", line[1] != "name=systemd"))
+    return list(dict.fromkeys(path.removesuffix(" (deleted)") for _, _, path in lines))
+
+
+def _belonging(path: str) -> Belonging:
+    """Return what the innermost segments of a path say."""
+    segments = path.split("/")
+    for place in range(len(segments) - 1, -1, -1):
+        if container := _container(segments, place):
+            inside = _unit(segments[place + 1 :]) or _quadlet(segments, place)
+            return Belonging(inside, container + _pod(segments[: place + 1]))
+    return Belonging(_unit(segments), "")
+
+
+def _container(segments: Sequence[str], place: int) -> str:
+    """Return the container whose cgroup this segment is, empty if it is none's."""
+    name = segments[place]
+    if match := _NAMED.fullmatch(name) or _COLONS.fullmatch(name):
+        return f"{_RUNTIMES.get(match['runtime'], match['runtime'])}:{match['id']}"
+    if match := _LXC.fullmatch(name):
+        return f"lxc:{match[1]}"
+    before = segments[place - 1] if place else ""
+    if before in ("lxc", "lxc.payload"):
+        return f"lxc:{name}"
+    if _BARE.fullmatch(name) or (before in _RUNTIMES and _SHORT.fullmatch(name)):
+        above = (_RUNTIMES.get(each.removesuffix(".slice")) for each in reversed(segments[:place]))
+        return f"{next(filter(None, above), 'container')}:{name}"
+    if "ecs" in segments[:place] and _FARGATE.fullmatch(name):
+        return f"ecs:{name}"
+    return _machine(name, segments[place + 1 : place + 2])
+
+
+def _machine(name: str, below: Sequence[str]) -> str:
+    """Return the container that systemd-nspawn or libvirt registered as a machine.
+
+    A virtual machine has such a scope, too, and systemd-nspawn itself runs in a cgroup beside the
+    one of its payload.
+    """
+    match = _NSPAWN.fullmatch(name)
+    if not match:
+        return ""
+    machine = _ESCAPED.sub(lambda found: chr(int(found[1], 16)), match[1] or match[2])
+    if libvirt := _LIBVIRT_LXC.fullmatch(machine):
+        return f"lxc:{libvirt[1]}"
+    inside = bool(below) and (below[0] in ("payload", _MANAGER) or below[0].endswith(".slice"))
+    return f"nspawn:{machine}" if inside else ""
+
+
+def _unit(segments: Sequence[str]) -> str:
+    """Return the innermost unit; a manager's own scope only where nothing says whose it is."""
+    units = [each for each in segments if _UNIT.fullmatch(each)]
+    return next((each for each in reversed(units) if each != _MANAGER), "".join(units[-1:]))
+
+
+def _quadlet(segments: Sequence[str], place: int) -> str:
+    """Return the service that a container is run by: Podman's split cgroups lie right below it."""
+    before = segments[place - 1] if place else ""
+    named = segments[place].startswith("libpod-payload-")
+    return before if named and _UNIT.fullmatch(before) else ""
+
+
+def _pod(segments: Sequence[str]) -> str:
+    pods = [match[1] for match in map(_POD.fullmatch, segments) if match]
+    return f" pod:{pods[-1].replace('_', '-')}" if pods else ""
