@@ -372,8 +372,8 @@ DEFAULT_KEEP = Keep(samples=7 * 86_400_000_000, rollups=365 * 86_400_000_000)
 class Filters:
     """Which listeners and events a reader asks for; the page, its URL and the API share it.
 
-    ports: inclusive ranges, empty for all; process: part of a name or command line, whatever its
-    case; limit: how many records; since, until: times, None for no bound.
+    ports: inclusive ranges, empty for all; process: part of a name, title or command line, whatever
+    its case; limit: how many records; since, until: times, None for no bound.
     """
 
     ports: tuple[tuple[int, int], ...] = ()

@@ -14,7 +14,6 @@ from porteye_core.store.frames import activity, events, listeners, lives, ports,
 from porteye_core.store.reader import open_reader
 from porteye_core.store.writer import Closing, Opening, Writer
 from tests.kit.seeding import MINUTE, Instant
-from tests.kit.stored import database_of
 from tests.kit.values import SECOND, endpoint, owned, process
 
 ALL = Filters()
@@ -134,7 +133,7 @@ NAMES = ["nginx", "Na%me", "a_b", "back\\slash", "quo'te", "x" * 50]
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(needle=st.text(alphabet="naGX%_\\'\" bk", min_size=1, max_size=4))
-def test_a_process_filter_finds_what_python_finds(writer: Writer, needle: str) -> None:
+def test_a_process_filter_finds_what_python_finds(db: Path, writer: Writer, needle: str) -> None:
     if not writer.open_listeners():
         seen = [
             owned(endpoint(port), process(port, name=name, cmdline="-"))
@@ -142,8 +141,9 @@ def test_a_process_filter_finds_what_python_finds(writer: Writer, needle: str) -
         ]
         writer.record_changes(1, [Opening(each, 1, Seen.POLL) for each in seen])
     wanted = {i for i, name in enumerate(NAMES, 1) if needle.lower() in name.lower()}
-    found = database_of(writer)._connection.execute(*queries.listening(Filters(process=needle), 1))
-    ports_found = {row[4] for row in found}
+    with open_reader(db) as reader:
+        found = queries.rows(reader, queries.listening(Filters(process=needle), 1))
+        ports_found = {row["port"] for row in found}
     assert ports_found == wanted
 
 

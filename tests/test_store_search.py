@@ -74,7 +74,9 @@ def random_filters(draws: random.Random, ports: list[int]) -> Filters:
     several = tuple((port, port) for port in draws.sample(ports, 3))
     return Filters(
         ports=draws.choice([(), (), several, several[:1], ((8000, 8080),), ((one, other),)]),
-        process=draws.choice(["", "", "python", "vitest", "runserver", "case", "zzz", "nginx"]),
+        process=draws.choice(
+            ["", "", "python", "vitest", "runserver", "case", "zzz", "nginx", "(PYTHON)", "r (j"]
+        ),
         protocol=draws.choice([None, None, Protocol.TCP, Protocol.UDP]),
         limit=draws.choice([1, 5, 20, 100]),
         since=since,

@@ -31,6 +31,7 @@ NGINX = Life(
     hidden=None,
     pid=812,
     process="nginx",
+    title="nginx",
     user="www-data",
     cmdline="nginx -g daemon",
     exe="/usr/sbin/nginx",
@@ -120,7 +121,7 @@ def test_the_place_is_told_with_its_interface(bound: Bound, told: str) -> None:
     ],
 )
 def test_an_owner_that_is_not_known_has_a_reason(hidden: Hidden, told: str) -> None:
-    nobody = replace(NGINX, process="", pid=None, user="root", hidden=hidden)
+    nobody = replace(NGINX, process="", title="", pid=None, user="root", hidden=hidden)
     assert sentence(nobody, NOW, BERLIN).startswith(told)
 
 

@@ -79,7 +79,7 @@ def html(page: AppTest) -> str:
 def test_live_shows_what_listens_and_counts_it(page: AppTest) -> None:
     shown = table(page)
     assert list(shown["port"]) == [53, 80, 5432, 8765]
-    assert list(shown["process"])[1:] == ["nginx", "postgres", "python3"]
+    assert list(shown["process"])[1:] == ["nginx", "postgres", "http.server (python)"]
     assert list(shown["state"]) == ["", "", "", "new"]
     assert list(shown["exposure"]) == [
         "this machine only",

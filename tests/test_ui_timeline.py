@@ -66,7 +66,7 @@ def traces(chart: Any, name: str) -> list[Any]:
 
 def test_a_range_is_drawn_in_four_charts_that_have_names(page: AppTest) -> None:
     assert list(charts(page)) == ["Open", "Opened", "Lives", "Events"]
-    assert traces(charts(page)["Lives"], "python3")
+    assert traces(charts(page)["Lives"], "http.server (python)")
     assert "Events per minute" in json.dumps(charts(page)["Opened"]["layout"])
     assert all(chart.proto.alt for chart in page.get("plotly_chart"))
     # A zoom of one chart alone would set them apart.

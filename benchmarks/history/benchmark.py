@@ -19,7 +19,7 @@ from porteye_core.errors import StoreSlow
 from porteye_core.store.bounds import LONGEST_QUERY
 from porteye_core.store.frames import past
 from porteye_core.store.queries import Question
-from porteye_core.store.reader import open_reader
+from porteye_core.store.reader import add_functions, open_reader
 
 _BUDGET_MS = 50.0
 _LONGEST_EXPORT = 3600.0  # seconds
@@ -100,6 +100,7 @@ def timed(db: Path, question: Asked, rounds: int, *, plain: bool = True) -> Time
     if question.plain is None or not plain:
         return Timed(question, took, worked, None, None)
     with closing(sqlite3.connect(f"{db.as_uri()}?mode=ro", uri=True)) as unbounded:
+        add_functions(unbounded)
         expected, milliseconds = _timed(_all, unbounded, question.plain)
     return Timed(question, took, worked, milliseconds, answer == expected)
 

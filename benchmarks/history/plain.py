@@ -12,6 +12,7 @@ JOIN host h ON h.id = l.host_id
 LEFT JOIN process p ON p.id = l.process_id
 LEFT JOIN program g ON g.id = coalesce(e.program_id, l.program_id)
 """
+_TITLE = "title(g.name, g.exe, g.cmdline)"
 
 
 def plain_history(filters: Filters, before: int | None = None) -> Question:
@@ -22,7 +23,8 @@ def plain_history(filters: Filters, before: int | None = None) -> Question:
         parameters += (before,)
     return Question(
         "SELECT e.id, e.at, e.kind, e.seen, e.port, l.protocol, l.family, l.address, l.hidden,"
-        " l.id AS listener, p.pid, g.name AS process, coalesce(g.user, l.user) AS user, g.cmdline,"
+        " l.id AS listener, p.pid, g.name AS process,"
+        f" {_TITLE} AS title, coalesce(g.user, l.user) AS user, g.cmdline,"
         f"{BOUND} {_FROM} WHERE {where} ORDER BY e.id DESC LIMIT ?",
         (*parameters, filters.limit),
     )
@@ -39,8 +41,8 @@ def _where(filters: Filters) -> tuple[str, tuple[Any, ...]]:
         Filters(ports=filters.ports, protocol=filters.protocol), "e.port", "g.id", "l.protocol"
     )
     if filters.process:
-        where += " AND (g.name LIKE ? OR g.cmdline LIKE ?)"
-        parameters += (f"%{filters.process}%",) * 2
+        where += f" AND (g.name LIKE ? OR g.cmdline LIKE ? OR {_TITLE} LIKE ?)"
+        parameters += (f"%{filters.process}%",) * 3
     for bound, sign in ((filters.since, ">="), (filters.until, "<=")):
         if bound is not None:
             where += f" AND e.at {sign} ?"

@@ -32,7 +32,7 @@ log = logging.getLogger("porteye.api")
 
 _PORT = Query(description="ports and ranges: 80, 443, 8000-8999")
 _PROCESS = Query(
-    description="part of a process's name or command line, whatever its case",
+    description="part of a process's name, title or command line, whatever its case",
     json_schema_extra={"maxLength": filters.LONGEST_PROCESS},
 )
 _PROTOCOL = Query(description="tcp or udp")

@@ -37,10 +37,11 @@ class Port(BaseModel):
     v6only: bool | None = _V6ONLY
     exposure: str = _EXPOSURE
     process: str = Field(description="name of the owner, empty if `hidden` says why")
+    title: str = Field(description="what it runs, `server.js (node)` for instance, else its name")
     pid: int | None
     user: str
     cmdline: str = Field(description="secrets are masked")
-    exe: str
+    exe: str = Field(description="ends in ` (deleted)` if it was deleted or replaced meanwhile")
     unit: str = Field(description="systemd unit, empty if none")
     container: str = Field(description="runtime:id, empty if none")
     cpu_percent: float | None = Field(description="share of one core since the sample before")
@@ -71,6 +72,7 @@ class Event(BaseModel):
     v6only: bool | None = _V6ONLY
     exposure: str = _EXPOSURE
     process: str
+    title: str = Field(description="what it runs, `server.js (node)` for instance, else its name")
     pid: int | None
     user: str
     cmdline: str

@@ -50,7 +50,8 @@ def _last_of_pid(connection: sqlite3.Connection, pid: int) -> list[Life]:
 
 
 def of_name(connection: sqlite3.Connection, name: str, limit: int) -> list[Life]:
-    """What programs with this in their name or command line hold open, else what they did last."""
+    """What programs with this in their name, title or command line hold open, else what they did
+    last."""
     matches = process_condition(name, "g")
     found = _open(connection, matches.sql, matches.parameters, limit)
     if found:

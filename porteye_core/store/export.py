@@ -28,6 +28,7 @@ COLUMNS = (
     "interface",
     "v6only",
     "exposure",
+    "title",
     "cmdline",
 )
 _CHUNK = 1000
@@ -90,6 +91,7 @@ def _cells(row: sqlite3.Row) -> Iterable[Any]:
     yield harmless(bound.interface or "")
     yield "" if bound.v6only is None else str(bound.v6only).lower()
     yield exposure(bound).value
+    yield harmless(row["title"] or "")
     yield harmless(row["cmdline"] or "")
 
 

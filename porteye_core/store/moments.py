@@ -74,7 +74,8 @@ def open_at(filters: Filters, at: int, gap: Gap | None) -> Question:
         )
         SELECT l.id, l.protocol, l.address, l.port, l.opened_at, l.closed_at, l.opened_seen,
             l.closed_seen, l.hidden, {BOUND},
-            p.pid, p.unit, p.container, p.parents, l.program_id, g.name AS process,
+            p.pid, p.unit, p.container, p.parents, p.cwd, l.program_id, g.name AS process,
+            title(g.name, g.exe, g.cmdline) AS title, g.exe,
             coalesce(g.user, l.user) AS user, g.cmdline,
             s.cpu, s.rss, s.clients, s.queue, s.backlog
         FROM chosen JOIN listener l ON l.id = chosen.id

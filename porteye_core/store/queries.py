@@ -1,6 +1,7 @@
 """Filters as SQL: every reader's question, with bound parameters only."""
 
 import json
+import re
 import sqlite3
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
@@ -21,6 +22,12 @@ BOUND = """
     CASE WHEN h.netns IS NULL OR l.netns = h.netns THEN 'own'
         WHEN l.netns IS NULL THEN 'unknown' ELSE 'other' END AS namespace
 """
+
+
+# What stands in a title between words that stand in the program's name, executable or command line;
+# only those of `go run` stand in none of them, and the executable is in a folder of its own.
+_JOINTS = re.compile(r"[ ()'\"]")
+_GO_RUN = "go run"
 
 
 class Question(NamedTuple):
@@ -52,7 +59,8 @@ def listening(filters: Filters, now: int, closed_since: int | None = None) -> Qu
         SELECT l.id, l.protocol, l.family, l.address, l.port,
             l.opened_at, l.opened_seen, l.closed_at, l.hidden,
             p.pid, p.started_at, p.parents, p.unit, p.container, p.cwd,
-            g.name AS process, g.exe, coalesce(g.user, l.user) AS user, g.cmdline,
+            g.name AS process, title(g.name, g.exe, g.cmdline) AS title, g.exe,
+            coalesce(g.user, l.user) AS user, g.cmdline,
             s.cpu, s.rss, s.clients, s.queue, s.backlog, h.memory, h.name AS host,
             l.netns, {BOUND}
         FROM listener l
@@ -97,7 +105,8 @@ def events(ids: Sequence[int]) -> Question:
         f"""
         SELECT e.id, e.at, e.kind, e.seen, e.port, l.protocol, l.family, l.address, l.hidden,
             l.id AS listener, p.pid, g.name AS process,
-            coalesce(g.user, l.user) AS user, g.cmdline, {BOUND}
+            title(g.name, g.exe, g.cmdline) AS title, coalesce(g.user, l.user) AS user, g.cmdline,
+            {BOUND}
         FROM event e
         JOIN listener l ON l.id = e.listener_id
         JOIN host h ON h.id = l.host_id
@@ -136,14 +145,38 @@ def matching(
 
 
 def process_condition(text: str, table: str = "program") -> Question:
-    """Whose name or command line has this text in it, whatever its case: a condition on program,
-    or on this alias of it."""
-    if text.isascii():
-        where = rf"({table}.name LIKE ? ESCAPE '\' OR {table}.cmdline LIKE ? ESCAPE '\')"
-        return Question(where, (_like(text),) * 2)
-    # LIKE takes letters beyond ASCII as they are: of them only Python knows the case.
-    where = f"(instr(casefold({table}.name), ?) OR instr(casefold({table}.cmdline), ?))"
-    return Question(where, (text.casefold(),) * 2)
+    """Whose name, command line or title has this text in it, whatever its case: a condition on
+    program, or on this alias of it."""
+    name, cmdline = f"{table}.name", f"{table}.cmdline"
+    title = f"title({name}, {table}.exe, {cmdline})"
+    if not text.isascii():
+        # LIKE takes letters beyond ASCII as they are: of them only Python knows the case.
+        where = " OR ".join(f"instr(casefold({each}), ?)" for each in (name, cmdline, title))
+        return Question(f"({where})", (text.casefold(),) * 3)
+    where = f"{_has(name)} OR {_has(cmdline)}"
+    parameters: tuple[str, ...] = (_like(text),) * 2
+    words = [word for word in _JOINTS.split(text) if word]
+    if words != [text] or _is_of_go(text):
+        # A title takes a tenth of a millisecond for ten programs: only of what has all its words.
+        where += (
+            f" OR ({' AND '.join([_somewhere(table, each) for each in words] + [_has(title)])})"
+        )
+        parameters += (*(_like(word) for word in words for _ in range(3)), _like(text))
+    return Question(f"({where})", parameters)
+
+
+def _somewhere(table: str, word: str) -> str:
+    """That a program has this word in what its title is made of."""
+    found = " OR ".join(_has(f"{table}.{column}") for column in ("name", "cmdline", "exe"))
+    return f"({found} OR {table}.exe LIKE '%/go-build%')" if _is_of_go(word) else f"({found})"
+
+
+def _is_of_go(word: str) -> bool:
+    return word.lower() in _GO_RUN
+
+
+def _has(column: str) -> str:
+    return rf"{column} LIKE ? ESCAPE '\'"
 
 
 def _like(text: str) -> str:

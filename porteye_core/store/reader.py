@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from porteye_core import programs
 from porteye_core.config import monitor_command
 from porteye_core.errors import StoreError, StoreMissing, StoreSlow
 from porteye_core.store import lock, migrations
@@ -70,7 +71,7 @@ def _opened(uri: str) -> sqlite3.Connection:
     )
     try:
         connection.row_factory = sqlite3.Row
-        connection.create_function("casefold", 1, str.casefold, deterministic=True)
+        add_functions(connection)
         connection.execute("PRAGMA query_only = ON")
         connection.execute("PRAGMA busy_timeout = 2000")
         connection.execute("PRAGMA user_version").fetchone()
@@ -78,6 +79,21 @@ def _opened(uri: str) -> sqlite3.Connection:
         connection.close()
         raise
     return connection.bound()
+
+
+def add_functions(connection: sqlite3.Connection) -> None:
+    """Let statements call `casefold(text)` and `title(name, exe, cmdline)`."""
+    connection.create_function("casefold", 1, _casefold, deterministic=True)
+    connection.create_function("title", 3, _title, deterministic=True)
+
+
+# Of a listener whose owner is not known every column of its program is NULL.
+def _casefold(text: str | None) -> str | None:
+    return None if text is None else text.casefold()
+
+
+def _title(name: str | None, exe: str, cmdline: str) -> str | None:
+    return None if name is None else programs.title(name, exe, cmdline)
 
 
 def _damage(connection: sqlite3.Connection) -> str:

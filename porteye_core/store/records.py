@@ -45,6 +45,7 @@ def place(row: sqlite3.Row) -> dict[str, Any]:
         "v6only": bound.v6only,
         "exposure": exposure(bound),
         "process": row["process"] or "",
+        "title": row["title"] or "",
         "pid": row["pid"],
         "user": row["user"] or "",
         "cmdline": row["cmdline"] or "",

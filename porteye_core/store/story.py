@@ -11,7 +11,8 @@ from porteye_core.store.queries import BOUND, bound_of
 LIFE_COLUMNS = f"""
 SELECT l.id, l.protocol, l.address, l.port, {BOUND},
     l.opened_at, l.closed_at, l.opened_seen, l.closed_seen, l.hidden, p.pid, p.started_at,
-    coalesce(g.name, '') AS process, coalesce(g.user, l.user) AS user,
+    coalesce(g.name, '') AS process, coalesce(title(g.name, g.exe, g.cmdline), '') AS title,
+    coalesce(g.user, l.user) AS user,
     coalesce(g.cmdline, '') AS cmdline, coalesce(g.exe, '') AS exe,
     coalesce(p.parents, '[]') AS parents, coalesce(p.unit, '') AS unit,
     coalesce(p.container, '') AS container, coalesce(p.cwd, '') AS cwd, l.program_id
@@ -24,7 +25,10 @@ LEFT JOIN program g ON g.id = l.program_id
 
 @dataclass(frozen=True, slots=True)
 class Life:
-    """A listener from when it opened to when it closed; what is not known is None or empty."""
+    """A listener from when it opened to when it closed; what is not known is None or empty.
+
+    process: the owner's name; title: what people know it by (see programs.title).
+    """
 
     id: int
     protocol: Protocol
@@ -37,6 +41,7 @@ class Life:
     hidden: Hidden | None
     pid: int | None
     process: str
+    title: str
     user: str
     cmdline: str
     exe: str
@@ -49,7 +54,7 @@ class Life:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A process that has the socket open."""
+    """A process that has the socket open; `process` is its title."""
 
     pid: int
     process: str
@@ -67,7 +72,8 @@ def life(connection: sqlite3.Connection, number: int) -> Life | None:
 def holders(connection: sqlite3.Connection, number: int) -> list[Held]:
     """Every process that had the listener open, the oldest first."""
     rows = connection.execute(
-        "SELECT p.pid, g.name, g.user, g.cmdline, p.started_at FROM holder h"
+        "SELECT p.pid, title(g.name, g.exe, g.cmdline), g.user, g.cmdline, p.started_at"
+        " FROM holder h"
         " JOIN process p ON p.id = h.process_id JOIN program g ON g.id = p.program_id"
         " WHERE h.listener_id = ? ORDER BY p.started_at, p.pid",
         (number,),
@@ -113,6 +119,7 @@ def life_of(row: sqlite3.Row) -> Life:
         hidden=Hidden(row["hidden"]) if row["hidden"] else None,
         pid=row["pid"],
         process=row["process"],
+        title=row["title"],
         user=row["user"],
         cmdline=row["cmdline"],
         exe=row["exe"],

@@ -27,7 +27,9 @@ _COLUMNS: dict[str, Any] = {
         help="What its address, interface and namespace let in; a firewall may let in less",
     ),
     "address": st.column_config.TextColumn("Address", width=84, help=ADDRESS_HELP),
-    "process": st.column_config.TextColumn("Process", width=104),
+    "process": st.column_config.TextColumn(
+        "Process", width=104, help="Of an interpreter what it runs, with its name beside"
+    ),
     "home": st.column_config.TextColumn(
         "Unit", width=61, help="Its systemd unit, without “.service”, or its container"
     ),

@@ -37,9 +37,9 @@ def sentence(life: Life, now: int, zone: ZoneInfo, last_watched: int | None = No
 
 
 def _who(life: Life) -> str:
-    if not life.process:
+    if not life.title:
         return _UNSEEN[life.hidden] + (f", user {life.user}," if life.user else "")
-    said = [life.process]
+    said = [life.title]
     if life.pid is not None:
         said.append(f"pid {life.pid}")
     if life.user:

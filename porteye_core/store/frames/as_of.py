@@ -6,13 +6,15 @@ from typing import Any
 import pandas as pd
 
 from porteye_core.model import Filters
-from porteye_core.store.frames.columns import describe, frame_of, times
+from porteye_core.programs import Identity
+from porteye_core.store.frames.columns import describe, frame_of, times, values
 from porteye_core.store.moments import Watched, open_at
 
 _EXACT = ""
 _SHOWN = ["port", "protocol", "service", "address", "certainty", "id"]
 _SETTINGS = ("interface", "v6only")
-_COMPARED = [*_SHOWN, *_SETTINGS, "ip", "program_id", "process", "pid", "exposure"]
+_COMPARED = [*_SHOWN, *_SETTINGS, "ip", "identity", "process", "pid", "exposure"]
+_IDENTIFYING = ("process", "exe", "cmdline", "unit", "container", "cwd")
 _NUMBERS = ("pid", "rss", "clients", "queue", "backlog")
 
 
@@ -32,14 +34,16 @@ def as_of(
         frame[column] = frame[column].astype("Int64")
     frame["since"] = times(frame["opened_at"])
     frame["ip"] = frame["address"]
+    identities = [_identity(row) for row in values(frame, *_IDENTIFYING)]
+    frame["identity"] = pd.Series(identities, index=frame.index, dtype="object")
     return describe(frame)
 
 
 def changes(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
     """What differs between what listened at two moments: one row a change, by port.
 
-    `change` is opened, closed, restarted, changed owner or changed exposure; `was` and `is` say
-    between what.
+    `change` is opened, closed, restarted, changed owner, changed exposure or changed address; `was`
+    and `is` say between what. What was restarted is the same program (see programs.Identity).
     """
     gone = before.loc[~before["id"].isin(after["id"]), _COMPARED].to_dict("records")
     come = after.loc[~after["id"].isin(before["id"]), _COMPARED].to_dict("records")
@@ -65,6 +69,11 @@ def changes(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
     return frame.sort_values(["port", "protocol"], kind="stable", ignore_index=True)
 
 
+def _identity(row: tuple[Any, ...]) -> Identity | None:
+    """Return what makes the program the same after a restart, None where it is not known."""
+    return Identity.of(*row) if all(isinstance(each, str) for each in row) else None
+
+
 def _certainty(row: dict[Any, Any], at: int, watched: Watched) -> str:
     gap = watched.gap
     if row["opened_at"] > at:
@@ -85,11 +94,12 @@ def _endpoint(row: dict[Any, Any]) -> tuple[object, ...]:
 
 
 def _port(row: dict[Any, Any]) -> tuple[object, ...]:
-    return row["protocol"], row["port"], row["program_id"]
+    return row["protocol"], row["port"], row["identity"]
 
 
 def _same_place(was: dict[Any, Any], row: dict[Any, Any]) -> dict[str, object]:
-    same = was["program_id"] == row["program_id"]
+    one, other = was["identity"], row["identity"]
+    same = one is not None and other is not None and one.is_same(other)
     if same and _is_bound_anew(was, row):
         return _same_port(was, row)
     return _change("restarted" if same else "changed owner", row, _who(was), _who(row))

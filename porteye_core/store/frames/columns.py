@@ -57,10 +57,10 @@ def bounds(frame: pd.DataFrame) -> list[Bound]:
 
 
 def owners(frame: pd.DataFrame) -> list[str]:
-    """Who holds it, or the reason why that is not known."""
+    """Who holds it, by title, or the reason why that is not known."""
     return [
-        name if isinstance(name, str) else _reason(hidden)
-        for name, hidden in values(frame, "process", "hidden")
+        title if isinstance(title, str) else _reason(hidden)
+        for title, hidden in values(frame, "title", "hidden")
     ]
 
 
@@ -68,7 +68,7 @@ def command_lines(frame: pd.DataFrame) -> list[str | None]:
     """Of an owner that ended at once only name and pid are known: the cell says why."""
     return [
         f"({_reason(hidden)})" if isinstance(name, str) and not line and hidden else line
-        for name, line, hidden in values(frame, "process", "cmdline", "hidden")
+        for name, line, hidden in values(frame, "title", "cmdline", "hidden")
     ]
 
 

@@ -18,7 +18,7 @@ _COLUMNS = {
     **{name: f"l.{name}" for name in ("interface", "v6only")},
     **{name: f"l.{name}" for name in ("opened_at", "opened_seen", "closed_at", "closed_seen")},
     "pid": "p.pid",
-    "process": "g.name",
+    "title": "title(g.name, g.exe, g.cmdline)",
 }
 
 

@@ -65,11 +65,13 @@ def _grouped(found: past.Numbers) -> tuple[past.Numbers, past.Numbers, past.Numb
 
 
 def named(connection: sqlite3.Connection, ports: pd.DataFrame) -> pd.DataFrame:
-    """These rows of `busiest` with `process`, the name of `program`: missing where there were
+    """These rows of `busiest` with `process`, the title of `program`: missing where there were
     several, empty where none is known."""
     numbers = json.dumps(ports["program"].dropna().tolist())
     found = connection.execute(
-        "SELECT id, name FROM program WHERE id IN (SELECT value FROM json_each(?))", (numbers,)
+        "SELECT id, title(name, exe, cmdline) FROM program"
+        " WHERE id IN (SELECT value FROM json_each(?))",
+        (numbers,),
     )
     names = dict(map(tuple, found))
     process = [None if pd.isna(each) else names.get(each, "") for each in ports["program"]]

@@ -7,6 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from porteye_core.charts import usage as chart
+from porteye_core.programs import DELETED
 from porteye_core.store import story
 from porteye_core.store.frames.activity import intervals
 from porteye_core.store.frames.usage import usage
@@ -73,7 +74,7 @@ def _open(number: int) -> None:
 
 
 def _name(life: Life) -> str:
-    return f"{life.port}/{life.protocol} {life.process or 'unknown'} on {life.bound.shown}"
+    return f"{life.port}/{life.protocol} {life.title or 'unknown'} on {life.bound.shown}"
 
 
 def _story(connection: sqlite3.Connection, db: Path, life: Life) -> None:
@@ -88,17 +89,23 @@ def _story(connection: sqlite3.Connection, db: Path, life: Life) -> None:
     if life.parents:
         chain = [*reversed(life.parents)]
         names = [f"{each.name} ({each.pid})" for each in chain]
-        st.markdown("**Started by** " + literal(" → ".join([*names, life.process])))
+        st.markdown("**Started by** " + literal(" → ".join([*names, life.title])))
     if life.cmdline:
         st.code(life.cmdline, language=None, wrap_lines=True)
     facts = {
+        "Process": "" if life.process == life.title else life.process,
         "Interface": life.bound.interface,
-        "Program": life.exe,
+        "Program": _program(life.exe),
         "Folder": life.cwd,
         "Unit": life.unit,
         "Container": life.container,
     }
     st.caption(" · ".join(f"{name}: {literal(text)}" for name, text in facts.items() if text))
+
+
+def _program(exe: str) -> str:
+    path = exe.removesuffix(DELETED)
+    return exe if path == exe else f"{path}, deleted or replaced since it was started"
 
 
 def _charts(connection: sqlite3.Connection, view: View, life: Life) -> None:

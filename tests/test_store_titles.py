@@ -1,0 +1,165 @@
+"""Titles in everything that is read of the database, and found by whatever is shown."""
+
+import csv
+import json
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from porteye_core.model import Filters, Process, ProcessKey, Program, Seen
+from porteye_core.programs import title
+from porteye_core.store import answers, queries, records, search, story
+from porteye_core.store.export import history_csv, history_json
+from porteye_core.store.frames import events, listeners, lives, ports
+from porteye_core.store.frames.as_of import as_of, changes
+from porteye_core.store.frames.totals import event_count
+from porteye_core.store.moments import Watched
+from porteye_core.store.reader import open_reader
+from porteye_core.store.writer import Closing, Opening, Writer
+from tests.kit.values import SECOND, endpoint, owned
+
+NODE, PYTHON = "/usr/bin/node", "/usr/bin/python3.11"
+PROGRAMS = (
+    Program("node", NODE, "web", "node /srv/shop/server.js --port 3000"),
+    Program("python3", PYTHON, "web", "python3 manage.py runserver"),
+    Program("gunicorn", PYTHON, "web", "/usr/bin/python3 /usr/bin/gunicorn -w 4 shop.wsgi"),
+    Program("java", "/usr/bin/java", "web", "java -cp /a.jar com.acme.Inventory"),
+    Program("api", "/tmp/go-build1/b001/exe/api", "web", "/tmp/go-build1/b001/exe/api"),
+    Program("node", NODE, "web", "node '/srv/Zähler (alt)/zähler.js'"),
+    Program("nginx", "/usr/sbin/nginx", "web", "nginx: master process"),
+)
+TITLES = (
+    "server.js (node)",
+    "manage.py runserver (python)",
+    "gunicorn shop.wsgi",
+    "Inventory (java)",
+    "api (go run)",
+    "zähler.js (node)",
+    "nginx",
+)
+UNKNOWN = 99  # a port whose owner is not known
+
+
+@pytest.fixture
+def reader(db: Path, writer: Writer) -> Iterator[sqlite3.Connection]:
+    """Each program listens on a port of its own, counted from 1."""
+    opened = [
+        owned(endpoint(port), Process(ProcessKey(port, 1), program))
+        for port, program in enumerate(PROGRAMS, 1)
+    ]
+    seen = [*opened, owned(endpoint(UNKNOWN))]
+    writer.record_changes(SECOND, [Opening(each, SECOND, Seen.KERNEL) for each in seen])
+    with open_reader(db) as found:
+        yield found
+
+
+def test_everything_that_is_read_has_the_title(reader: sqlite3.Connection) -> None:
+    wanted = {**dict(enumerate(TITLES, 1)), UNKNOWN: ""}
+    everything, until = Filters(), 3 * SECOND
+    live = queries.rows(reader, queries.listening(everything, until))
+    assert {row["port"]: row["title"] or "" for row in live} == wanted
+    past = [records.event(row) for row in search.newest(reader, everything)]
+    assert {each["port"]: each["title"] for each in past} == wanted
+    assert {each["process"] for each in past} == {program.name for program in PROGRAMS} | {""}
+    rows = csv.DictReader("".join(history_csv(reader, everything)).splitlines())
+    assert {int(row["port"]): row["title"] for row in rows} == wanted
+    stored = json.loads("".join(history_json(reader, everything)))
+    assert {each["port"]: each["title"] for each in stored} == wanted
+    told = {each.port: each.title for each in story.candidates(reader, 100)}
+    assert told == wanted
+    (held,) = story.holders(reader, next(iter(story.candidates(reader, 1))).id)
+    assert held.process == TITLES[0]
+
+
+def test_every_frame_of_the_page_shows_the_title(reader: sqlite3.Connection) -> None:
+    everything, until = Filters(), 3 * SECOND
+    busy = ports.named(reader, ports.busiest(reader, everything, 0, until))
+    rows = [(int(port), "tcp") for port in busy["port"]]
+    frames = (
+        listeners.listening(reader, everything, until),
+        events.history(reader, everything),
+        as_of(reader, everything, until, Watched(None)),
+        lives.lives(reader, everything, 0, until, rows),
+        busy,
+    )
+    for frame in frames:
+        shown = dict(zip(frame["port"], frame["process"], strict=True))
+        del shown[UNKNOWN]  # a reason, or nothing
+        assert shown == dict(enumerate(TITLES, 1))
+
+
+def test_every_part_of_a_title_finds_it_in_any_case(reader: sqlite3.Connection) -> None:
+    for shown in TITLES:
+        parts = {shown[start:end] for start in range(len(shown)) for end in range(start + 1, 30)}
+        for part in {each.strip() for each in parts} - {""}:
+            for text in (part, part.swapcase()):
+                found = {row["port"] for row in search.newest(reader, Filters(process=text))}
+                matching = {
+                    port
+                    for port, program in enumerate(PROGRAMS, 1)
+                    if any(
+                        text.casefold() in each.casefold()
+                        for each in (TITLES[port - 1], program.name, program.cmdline)
+                    )
+                }
+                assert found == matching, text
+                assert event_count(reader, Filters(process=text)) == len(matching)
+                named = answers.of_name(reader, text, 100)
+                assert {life.port for life in named} == matching
+
+
+def test_titles_of_what_cannot_match_are_not_made(
+    reader: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def noting(name: str, exe: str, cmdline: str) -> str:
+        asked.append(name)
+        return title(name, exe, cmdline)
+
+    reader.create_function("title", 3, noting, deterministic=True)
+    condition = queries.process_condition("server.js (node)")
+    found = reader.execute(f"SELECT id FROM program WHERE {condition.sql}", condition.parameters)
+    assert len(found.fetchall()) == 1
+    assert asked == ["node"]
+
+
+def test_a_program_is_the_same_by_what_it_is_and_where(db: Path, writer: Writer) -> None:
+    def node(pid: int, script: str, folder: str = "/srv/a", exe: str = NODE) -> Process:
+        program = Program("node", exe, "web", f"node {script} --pid {pid}")
+        return Process(ProcessKey(pid, 1), program, unit="session-1.scope", cwd=folder)
+
+    before = {1: node(1, "a.js"), 2: node(2, "a.js"), 3: node(3, "a.js"), 4: node(4, "a.js")}
+    after = {
+        1: node(11, "a.js"),
+        2: node(12, "b.js"),
+        3: node(13, "a.js", "/srv/b"),
+        4: node(14, "a.js", exe=f"{NODE} (deleted)"),
+    }
+    born = writer.record_changes(
+        SECOND,
+        [
+            Opening(owned(endpoint(port), each), SECOND, Seen.KERNEL)
+            for port, each in before.items()
+        ],
+    )
+    writer.record_changes(
+        3 * SECOND,
+        [
+            Opening(owned(endpoint(port), each), 3 * SECOND, Seen.KERNEL)
+            for port, each in after.items()
+        ],
+        [Closing(each, 2 * SECOND, Seen.KERNEL) for each in born],
+    )
+    with open_reader(db) as opened:
+        first, second = (as_of(opened, Filters(), at, Watched(None)) for at in (SECOND, 4 * SECOND))
+    found = changes(first, second)
+    assert dict(zip(found["port"], found["change"], strict=True)) == {
+        1: "restarted",
+        2: "changed owner",
+        3: "changed owner",
+        4: "restarted",
+    }
+    assert found["was"].iloc[0] == "a.js (node), pid 1"
