@@ -12,6 +12,8 @@ class Reason(NamedTuple):
     long: str
 
 
+# A socket without an owner and without a reason: the monitor has not read every process yet.
+SEARCHING = Reason("still searched for", "owner not known yet: the search goes on")
 REASONS = {
     Hidden.PRIVILEGE: Reason(
         "hidden (run as root)", "owner hidden: run the monitor with administrative rights"
@@ -25,3 +27,10 @@ REASONS = {
         "no owner: the kernel or another pid namespace holds the socket",
     ),
 }
+
+
+def reason(hidden: str | None, owner: str | None) -> Reason | None:
+    """The reason why the owner is not known, None if it is."""
+    if hidden:
+        return REASONS[Hidden(hidden)]
+    return None if owner else SEARCHING

@@ -60,7 +60,7 @@ def test_a_listener_is_at_home_in_its_container_or_its_unit(
 def test_an_unknown_owner_is_a_reason_and_its_numbers_are_missing(seeded: Instant) -> None:
     with open_reader(seeded.db) as reader:
         dns = listeners.listening(reader, ALL, seeded.now).iloc[0]
-    assert dns["process"] == ""
+    assert dns["process"] == "still searched for"
     assert pd.isna(dns["cpu"])
     assert pd.isna(dns["pid"])
 

@@ -54,6 +54,9 @@ class Port(BaseModel):
     own_netns: bool = Field(description="whether that is the monitor's own, or not known")
     since: str = Field(description="when it opened, ISO 8601")
     since_seen: str = Field(description="kernel, poll, or gap: then it opened before `since`")
+    unseen_since: str | None = Field(
+        description="from when on it could not be looked for, so that it may have closed"
+    )
     hidden: str = Field(description="why the owner is not known, empty if it is")
 
 
@@ -142,6 +145,7 @@ def port(row: sqlite3.Row) -> dict[str, Any]:
         "own_netns": row["namespace"] != Namespace.OTHER,
         "since": timestamp(row["opened_at"]),
         "since_seen": row["opened_seen"],
+        "unseen_since": None if row["unseen_at"] is None else timestamp(row["unseen_at"]),
     }
 
 

@@ -49,11 +49,12 @@ def watched(connection: sqlite3.Connection, at: int, *, watching: bool) -> Watch
 
 
 def open_at(filters: Filters, at: int, gap: Gap | None) -> Question:
-    """What was open at a moment, by port, with the newest sample before it.
+    """What was open at a moment, by port, with its owner of then and the newest sample before it.
 
     Of a moment that nobody watched: what was found open afterwards, too, for it may have been.
     """
-    where, parameters = matching(filters, "l.port", "l.program_id", "l.protocol")
+    program = "iif(f.until IS NULL, l.program_id, f.program_id)"
+    where, parameters = matching(filters, "l.port", program, "l.protocol")
     opened_by = at if gap is None else (gap.end if gap.end is not None else at)
     # Lives by their length: one of an hour that was open then closed within an hour of it.
     return Question(
@@ -73,15 +74,19 @@ def open_at(filters: Filters, at: int, gap: Gap | None) -> Question:
             GROUP BY listener_id
         )
         SELECT l.id, l.protocol, l.address, l.port, l.opened_at, l.closed_at, l.opened_seen,
-            l.closed_seen, l.hidden, {BOUND},
-            p.pid, p.unit, p.container, p.parents, p.cwd, l.program_id, g.name AS process,
+            l.closed_seen, l.hidden, l.unseen_at, {BOUND},
+            p.pid, p.parents, coalesce(f.unit, p.unit) AS unit,
+            coalesce(f.container, p.container) AS container, coalesce(f.cwd, p.cwd) AS cwd,
+            {program} AS program_id, g.name AS process,
             title(g.name, g.exe, g.cmdline) AS title, g.exe,
             coalesce(g.user, l.user) AS user, g.cmdline,
             s.cpu, s.rss, s.clients, s.queue, s.backlog
         FROM chosen JOIN listener l ON l.id = chosen.id
         JOIN host h ON h.id = l.host_id
-        LEFT JOIN process p ON p.id = l.process_id
-        LEFT JOIN program g ON g.id = l.program_id
+        LEFT JOIN former f ON f.listener_id = l.id AND f.until =
+            (SELECT min(until) FROM former WHERE listener_id = l.id AND until > ?2)
+        LEFT JOIN process p ON p.id = iif(f.until IS NULL, l.process_id, f.process_id)
+        LEFT JOIN program g ON g.id = {program}
         LEFT JOIN fresh ON fresh.listener_id = l.id
         LEFT JOIN sample s ON s.tick_id = fresh.tick_id AND s.listener_id = l.id
         WHERE (l.opened_at <= ?2 OR l.opened_seen = 'gap') AND {where}

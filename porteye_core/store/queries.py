@@ -62,7 +62,7 @@ def listening(filters: Filters, now: int, closed_since: int | None = None) -> Qu
             g.name AS process, title(g.name, g.exe, g.cmdline) AS title, g.exe,
             coalesce(g.user, l.user) AS user, g.cmdline,
             s.cpu, s.rss, s.clients, s.queue, s.backlog, h.memory, h.name AS host,
-            l.netns, {BOUND}
+            l.netns, l.unseen_at, {BOUND}
         FROM listener l
         JOIN host h ON h.id = l.host_id
         LEFT JOIN process p ON p.id = l.process_id

@@ -5,8 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from porteye_core.exposure import exposure
-from porteye_core.model import Hidden
-from porteye_core.reasons import REASONS
+from porteye_core.reasons import reason
 from porteye_core.store.queries import bound_of
 
 
@@ -37,6 +36,7 @@ def event(row: sqlite3.Row) -> dict[str, Any]:
 def place(row: sqlite3.Row) -> dict[str, Any]:
     """Where a listener is bound and whose it is, from any row that has these columns."""
     bound = bound_of(row)
+    why = reason(row["hidden"], row["process"])
     return {
         "protocol": row["protocol"],
         "family": row["family"],
@@ -49,5 +49,5 @@ def place(row: sqlite3.Row) -> dict[str, Any]:
         "pid": row["pid"],
         "user": row["user"] or "",
         "cmdline": row["cmdline"] or "",
-        "hidden": REASONS[Hidden(row["hidden"])].long if row["hidden"] else "",
+        "hidden": why.long if why else "",
     }

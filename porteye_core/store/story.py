@@ -10,7 +10,8 @@ from porteye_core.store.queries import BOUND, bound_of
 
 LIFE_COLUMNS = f"""
 SELECT l.id, l.protocol, l.address, l.port, {BOUND},
-    l.opened_at, l.closed_at, l.opened_seen, l.closed_seen, l.hidden, p.pid, p.started_at,
+    l.opened_at, l.closed_at, l.opened_seen, l.closed_seen, l.unseen_at, l.holders_gone, l.hidden,
+    p.pid, p.started_at,
     coalesce(g.name, '') AS process, coalesce(title(g.name, g.exe, g.cmdline), '') AS title,
     coalesce(g.user, l.user) AS user,
     coalesce(g.cmdline, '') AS cmdline, coalesce(g.exe, '') AS exe,
@@ -27,7 +28,8 @@ LEFT JOIN program g ON g.id = l.program_id
 class Life:
     """A listener from when it opened to when it closed; what is not known is None or empty.
 
-    process: the owner's name; title: what people know it by (see programs.title).
+    process: the owner's name; title: what people know it by (see programs.title); unseen_at: from
+    when on it could not be looked for; holders_gone: processes that held it and have ended.
     """
 
     id: int
@@ -38,6 +40,8 @@ class Life:
     closed_at: int | None
     opened_seen: Seen
     closed_seen: Seen | None
+    unseen_at: int | None
+    holders_gone: int
     hidden: Hidden | None
     pid: int | None
     process: str
@@ -63,6 +67,22 @@ class Held:
     started_at: int
 
 
+@dataclass(frozen=True, slots=True)
+class Former:
+    """An owner that a listener had until a time; `process` is its title.
+
+    folded: the number of still earlier owners that are not kept one by one.
+    """
+
+    until: int
+    pid: int | None
+    process: str
+    user: str
+    cmdline: str
+    cwd: str
+    folded: int
+
+
 def life(connection: sqlite3.Connection, number: int) -> Life | None:
     """The listener of this number, None if there is none."""
     row = connection.execute(f"{LIFE_COLUMNS} WHERE l.id = ?", (number,)).fetchone()
@@ -79,6 +99,19 @@ def holders(connection: sqlite3.Connection, number: int) -> list[Held]:
         (number,),
     )
     return [Held(*row) for row in rows]
+
+
+def former_owners(connection: sqlite3.Connection, number: int) -> list[Former]:
+    """The owners that a listener had before, the earliest first: it was handed on, its owner became
+    another program, gave up rights or changed its folder."""
+    rows = connection.execute(
+        "SELECT f.until, p.pid, coalesce(title(g.name, g.exe, g.cmdline), ''),"
+        " coalesce(g.user, ''), coalesce(g.cmdline, ''), f.cwd, f.folded FROM former f"
+        " LEFT JOIN process p ON p.id = f.process_id LEFT JOIN program g ON g.id = f.program_id"
+        " WHERE f.listener_id = ? ORDER BY f.until",
+        (number,),
+    )
+    return [Former(*row) for row in rows]
 
 
 def earlier(connection: sqlite3.Connection, of: Life, limit: int) -> list[Life]:
@@ -116,6 +149,8 @@ def life_of(row: sqlite3.Row) -> Life:
         closed_at=row["closed_at"],
         opened_seen=Seen(row["opened_seen"]),
         closed_seen=Seen(row["closed_seen"]) if row["closed_seen"] else None,
+        unseen_at=row["unseen_at"],
+        holders_gone=row["holders_gone"],
         hidden=Hidden(row["hidden"]) if row["hidden"] else None,
         pid=row["pid"],
         process=row["process"],

@@ -12,8 +12,9 @@ _LAST_HOUR = "The line shows the last hour, a point for each five minutes."
 
 
 def headline(table: pd.DataFrame, hour: LastHour) -> None:
-    """Draw the numbers of these listeners; those that have just closed do not count."""
-    still = table[~table["closed"]]
+    """Draw the numbers of these listeners; those that have just closed do not count, nor those that
+    can no longer be looked for."""
+    still = table[~table["closed"] & ~table["unseen"]]
     pressed = (still["backlog"] > 0) & (still["queue"] * 2 >= still["backlog"])
     numbers = {
         "Listeners": (len(still), hour.open, "Open now."),

@@ -16,7 +16,10 @@ _COLOURS = {"new": "rgba(0, 158, 115, 0.28)", "closed": "rgba(213, 94, 0, 0.30)"
 # As wide as a window of 1280 pixels leaves room for, up to “Since”.
 _COLUMNS: dict[str, Any] = {
     "state": st.column_config.TextColumn(
-        "State", width=48, help="new: opened in the last minute; closed: in the last ten seconds"
+        "State",
+        width=48,
+        help="new: opened in the last minute; closed: in the last ten seconds; unseen: it can no"
+        " longer be looked for, so that it may have closed",
     ),
     "port": st.column_config.NumberColumn("Port", format="%d", width=50),
     "protocol": st.column_config.TextColumn("Proto", width=40),

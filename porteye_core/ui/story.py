@@ -11,7 +11,7 @@ _UNSEEN = {
     Hidden.PRIVILEGE: "A process that only administrative rights would show",
     Hidden.GONE: "A process that had ended before it could be read",
     Hidden.KERNEL: "The kernel or another pid namespace",
-    None: "A process that is not known",
+    None: "A process that is still searched for",
 }
 
 _REACHES = {
@@ -29,11 +29,15 @@ _REACHES = {
 def sentence(life: Life, now: int, zone: ZoneInfo, last_watched: int | None = None) -> str:
     """Who listens where, and since when; `last_watched`: when the monitor stopped watching, None
     while it watches."""
-    return f"{_who(life)} {_does(life, last_watched)} {_where(life)} {_when(life, now, zone)}" + (
-        f", when it was last watched, {moment(last_watched, now, zone)}."
-        if life.closed_at is None and last_watched is not None
-        else "."
-    )
+    said = f"{_who(life)} {_does(life, last_watched)} {_where(life)} {_when(life, now, zone)}"
+    if life.closed_at is not None:
+        return f"{said}."
+    if life.unseen_at is not None:
+        lost = moment(life.unseen_at, now, zone)
+        return f"{said}. Since {lost} it could not be looked for: it may have closed."
+    if last_watched is not None:
+        return f"{said}, when it was last watched, {moment(last_watched, now, zone)}."
+    return f"{said}."
 
 
 def _who(life: Life) -> str:
@@ -57,7 +61,7 @@ def _does(life: Life, last_watched: int | None) -> str:
     udp = life.protocol is Protocol.UDP
     if life.closed_at is not None:
         return "was bound to UDP" if udp else "listened"
-    if last_watched is not None:
+    if last_watched is not None or life.unseen_at is not None:
         return "was bound to UDP" if udp else "was listening"
     return "has been bound to UDP" if udp else "has listened"
 

@@ -25,7 +25,7 @@ def as_of(
     frame = frame_of(connection, open_at(filters, at, watched.gap))
     frame["certainty"] = [
         _certainty(row, at, watched)
-        for row in frame[["opened_at", "closed_at", "closed_seen"]].to_dict("records")
+        for row in frame[["opened_at", "closed_at", "closed_seen", "unseen_at"]].to_dict("records")
     ]
     if watched.gap is not None:  # what it used then is not known either
         frame[["cpu", "rss", "clients", "queue", "backlog"]] = None
@@ -76,6 +76,8 @@ def _identity(row: tuple[Any, ...]) -> Identity | None:
 
 def _certainty(row: dict[Any, Any], at: int, watched: Watched) -> str:
     gap = watched.gap
+    if not pd.isna(row["unseen_at"]) and row["unseen_at"] <= at:
+        return "could not be looked for any more"
     if row["opened_at"] > at:
         return "may have been open already"
     closed = row["closed_at"]

@@ -8,8 +8,7 @@ from typing import Any
 import pandas as pd
 
 from porteye_core.exposure import Bound, exposure
-from porteye_core.model import Hidden
-from porteye_core.reasons import REASONS
+from porteye_core.reasons import reason
 from porteye_core.services import service
 from porteye_core.store.queries import Question, bound
 
@@ -59,7 +58,7 @@ def bounds(frame: pd.DataFrame) -> list[Bound]:
 def owners(frame: pd.DataFrame) -> list[str]:
     """Who holds it, by title, or the reason why that is not known."""
     return [
-        title if isinstance(title, str) else _reason(hidden)
+        title if isinstance(title, str) and title else _reason(hidden)
         for title, hidden in values(frame, "title", "hidden")
     ]
 
@@ -100,4 +99,5 @@ def describe(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _reason(hidden: object) -> str:
-    return REASONS[Hidden(str(hidden))].short if hidden else ""
+    why = reason(hidden if isinstance(hidden, str) else None, owner=None)
+    return why.short if why else ""

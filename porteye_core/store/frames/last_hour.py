@@ -38,7 +38,7 @@ def last_hour(
     """The last hour of what the filters let through, which listens now as given."""
     since = now - _HOUR
     gone = connection.execute(*_closed(filters, since)).fetchall()
-    still = listening[~listening["closed"]]
+    still = listening[~listening["closed"] & ~listening["unseen"]]
     closed_at = _numbers(row["closed_at"] for row in gone)
     opened = np.append(still["since"].astype("int64"), _numbers(row["opened_at"] for row in gone))
     closed = np.append(np.full(len(still), now + 1), closed_at)

@@ -12,7 +12,7 @@ from porteye_core.store import story
 from porteye_core.store.frames.activity import intervals
 from porteye_core.store.frames.usage import usage
 from porteye_core.store.status import gaps, status
-from porteye_core.store.story import Held, Life
+from porteye_core.store.story import Former, Held, Life
 from porteye_core.ui.context import View, viewers_zone
 from porteye_core.ui.markdown import literal
 from porteye_core.ui.monitor_state import now, read
@@ -140,9 +140,14 @@ def _charts(connection: sqlite3.Connection, view: View, life: Life) -> None:
 
 
 def _context(connection: sqlite3.Connection, life: Life) -> None:
+    before_it = story.former_owners(connection, life.id)
+    if before_it:
+        st.markdown("##### Whose it was before")
+        _former(before_it)
     held = story.holders(connection, life.id)
     if len(held) > 1:
-        st.markdown(f"##### Held by {len(held)} processes")
+        gone = f", and by {life.holders_gone:,} that have ended" if life.holders_gone else ""
+        st.markdown(f"##### Held by {len(held)} processes{gone}")
         _holders(held)
     st.markdown(f"##### Earlier on port {life.port}")
     before = story.earlier(connection, life, _MOST_EARLIER)
@@ -157,6 +162,30 @@ def _context(connection: sqlite3.Connection, life: Life) -> None:
             st.caption("Nothing else.")
         for each in others:
             _line(each, "other")
+
+
+def _former(owners: list[Former]) -> None:
+    table = pd.DataFrame(
+        [{name: getattr(each, name) for name in Former.__slots__} for each in owners]
+    )
+    table["until"] = pd.to_datetime(table["until"], unit="us", utc=True).dt.tz_convert(
+        viewers_zone()
+    )
+    if owners[0].folded:
+        st.caption(f"{owners[0].folded:,} earlier ones are not kept one by one.")
+    st.dataframe(
+        table.drop(columns="folded"),
+        hide_index=True,
+        column_config={
+            "until": st.column_config.DatetimeColumn("Until", format="YYYY-MM-DD HH:mm:ss"),
+            "pid": st.column_config.NumberColumn("PID", format="%d"),
+            "process": "Process",
+            "user": "User",
+            "cmdline": "Command line",
+            "cwd": "Folder",
+        },
+        alt="The owners and programs that had it before, the earliest first",
+    )
 
 
 def _holders(held: list[Held]) -> None:

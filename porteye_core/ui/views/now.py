@@ -73,7 +73,7 @@ def _read(connection: sqlite3.Connection, filters: Filters, moment: int) -> _Rea
 
 
 def _with_states(table: pd.DataFrame, current: Status, moment: int) -> pd.DataFrame:
-    """The rows with `state`: new, closed or empty."""
+    """The rows with `state`: new, closed, unseen or empty."""
     at = pd.Timestamp(moment, unit="us", tz="UTC")
     gone = table["closed"] & (table["closed_at"] <= at - pd.Timedelta(seconds=_JUST_CLOSED))
     table = table[~gone].reset_index(drop=True)
@@ -83,7 +83,8 @@ def _with_states(table: pd.DataFrame, current: Status, moment: int) -> pd.DataFr
         & (table["opened_seen"] != "gap")
         & current.is_current
     )
-    table["state"] = fresh.map({True: "new", False: ""}).mask(table["closed"], "closed")
+    state = fresh.map({True: "new", False: ""}).mask(table["unseen"], "unseen")
+    table["state"] = state.mask(table["closed"], "closed")
     return table
 
 
