@@ -213,6 +213,11 @@ class Monitor:
         for (notice, _), opening, listener in zip(heard.born, openings, born, strict=True):
             if opening.closed is None:
                 self._keep(replace(listener, skaddr=notice.skaddr), opening.owned, newborn=True)
+            elif listener.endpoint.netns is None:
+                self._tracker.homeless.add(listener, opening.closed[0])
+        now = self._clock.now()
+        if placed := self._tracker.homeless.hear(reading.notices, now):
+            self._writer.record_placed(now, placed)
         if self._tracker.wants_scan:
             self._schedule.hasten()
 

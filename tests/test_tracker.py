@@ -23,6 +23,7 @@ from porteye_core.model import (
 )
 from porteye_core.tracker import Scan, Tracker
 from porteye_core.tracker.hearing import announced
+from porteye_core.tracker.homeless import Homeless
 from porteye_core.tracker.matching import Matched, match
 from porteye_core.tracker.open_listeners import OpenListeners
 from porteye_core.tracker.tracker import merged
@@ -441,3 +442,37 @@ def test_a_broadcast_address_that_the_record_lacks_is_the_same_socket() -> None:
     born = replace(recorded(), endpoint=replace(at, netns=OWN))
     (kept,) = Tracker([born]).see([shown(7, process(10))], EVERYTHING, scan()).kept
     assert kept[1].endpoint.address == "127.0.0.1"
+
+
+# --- lives whose namespace nobody told ---------------------------------------------------------
+
+
+def destroyed(cookie: int, netns: int = OWN, port: int = 80) -> Notice:
+    return replace(closing(port, cookie=cookie), endpoint=replace(endpoint(port), netns=netns))
+
+
+def short_life(number: int) -> Listener:
+    return Listener(number, endpoint(), 5)
+
+
+def test_a_destroyed_socket_tells_that_a_short_life_was_in_the_monitors_own_namespace() -> None:
+    homeless = Homeless()
+    homeless.add(short_life(1), closed_at=9)
+    assert homeless.hear([destroyed(4, port=81)], now=10) == []
+    assert homeless.hear([destroyed(5)], now=11) == [(1, OWN)]
+    assert homeless.hear([destroyed(6)], now=12) == []
+
+
+def test_fewer_destroyed_sockets_than_lives_tell_of_none_which_it_was() -> None:
+    homeless = Homeless()
+    homeless.add(short_life(1), closed_at=9)
+    homeless.add(short_life(2), closed_at=9)
+    assert homeless.hear([destroyed(5)], now=10) == []
+    assert homeless.hear([destroyed(6)], now=11) == [(1, OWN), (2, OWN)]
+
+
+def test_a_short_life_waits_for_its_namespace_for_seconds_and_no_longer() -> None:
+    homeless = Homeless()
+    homeless.add(short_life(1), closed_at=9)
+    assert homeless.hear([], now=5_000_000) == []
+    assert homeless.hear([destroyed(5)], now=5_000_001) == []

@@ -31,9 +31,10 @@ class Changed:
     closed: tuple[Closing, ...] = ()
     reowned: tuple[tuple[Listener, Owned], ...] = ()
     unseen: tuple[Listener, ...] = ()
+    placed: tuple[tuple[int, int], ...] = ()  # listeners, by id, and the namespaces they were in
 
     def __len__(self) -> int:
-        return sum(map(len, (self.opened, self.closed, self.reowned, self.unseen)))
+        return sum(map(len, (self.opened, self.closed, self.reowned, self.unseen, self.placed)))
 
 
 @dataclass(frozen=True, slots=True)

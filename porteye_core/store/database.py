@@ -155,6 +155,7 @@ class Database:
         for learnt in self._lives.learn(change.at, change.reowned):
             counts.move(self._connection, learnt)
         self._lives.lose_sight(change.unseen)
+        self._lives.place(change.placed)
         self._retention.note_released(self._lives.take_released())
         for number, opening in change.opened:
             events += self._lives.begin(number, opening)

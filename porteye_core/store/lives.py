@@ -197,6 +197,12 @@ class Lives:
             [(each.unseen_at, each.id) for each in unseen],
         )
 
+    def place(self, placed: Iterable[tuple[int, int]]) -> None:
+        """Store the namespaces of listeners, by id, whose namespace was not known."""
+        self._connection.executemany(
+            "UPDATE listener SET netns = ?2 WHERE id = ?1 AND netns IS NULL", placed
+        )
+
     def take_released(self) -> int:
         """The number of holders forgotten since the last call, whose rows nothing may need now."""
         released, self._released = self._released, 0

@@ -109,6 +109,10 @@ class Writer:
         self._record(at, Changed(at, numbered, tuple(closed), tuple(reowned), tuple(unseen)))
         return tuple(listener_of(number, each.owned, each.at) for number, each in numbered)
 
+    def record_placed(self, at: int, placed: Sequence[tuple[int, int]]) -> None:
+        """Store the namespaces of listeners, by id, that had none yet."""
+        self._record(at, Changed(at, placed=tuple(placed)))
+
     def record_tick(self, tick: Tick, samples: Sequence[Sample]) -> None:
         """Store one sampling beat, and of the samples of what it observed those that moved."""
         self._record(tick.at, Beat(tick, tuple(samples)))

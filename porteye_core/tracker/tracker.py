@@ -23,6 +23,7 @@ from porteye_core.model import (
     Socket,
 )
 from porteye_core.tracker.hearing import Announced, announced
+from porteye_core.tracker.homeless import Homeless
 from porteye_core.tracker.matching import match
 from porteye_core.tracker.open_listeners import OpenListeners
 
@@ -77,6 +78,7 @@ class Tracker:
         self._portless: tuple[Notice, ...] = ()
         self._unplaced: dict[Place, list[int]] = {}
         self._closed: _Closed = _Closed()
+        self.homeless = Homeless()
         self._doubtful: set[Place] = set()
 
     @property
