@@ -129,6 +129,7 @@ HARMLESS = [
     "kubectl get secrets",
     "gunicorn --worker-class x",
     "app --secret-name foo --token-type=jwt --max-tokens 512",
+    "app --client-key /etc/ssl/key.pem --jwt=/etc/jwt.hex --auth=ldap --cookie-secure=true",
     "mongod --auth --port 27017",
     "mysql -u root -p -h host",
     "ansible-playbook --ask-become-pass site.yml",
@@ -172,6 +173,15 @@ SHAPES = [
         "b%c:",
     ),
     *("htpasswd ", "net use ", "echo a|-S ", "a:b@", "x=a:", "rtmp://a/b/", "sqlplus a/"),
+    # calls, statements, arguments of clients, addresses and tokens
+    *("login('", 'login("', "login({", "connect('a','b',", "login(", "(", "f('a',", "auth=('"),
+    *("a.b(", "password '", "password from a to '", "identified by ", "assword;send {", "N'"),
+    *("define('A',", "vault login ", "redis-cli auth ", "vault ", "kv put a b=c ", "-nbB "),
+    *("mc alias set a b ", "curl -ssssu ", "env ", "sudo ", "x=1 ", "set ", "apprise a://"),
+    *("a://b?u=&p=", "?u=a&p=", "http://h/t/", "http://h/hooks/", "h/webhook/", "a/b:c@"),
+    *("jdbc:oracle:thin:a/", "a/b:", "a => ", "$2a$10$", "1//0", "s.", "1234567890:AA", "eyJ"),
+    *("aB3", "aB3-", "aB3+", "aB3/", "aB3=", "A1/", "key=", "key=a1", "?code=", "set token "),
+    *("client_key=", "client_key=/etc/", "key='", "--pass-command echo ", "p=", ",p=", "data:"),
 ]
 LONG = 16_384
 SECRETS = st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), min_size=8).filter(
@@ -179,15 +189,10 @@ SECRETS = st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), min_s
 )
 FLAGS = [
     *("--password", "--passwd", "--token", "--api-key", "--authkey", "--dbpass", "-pw", "--secret"),
-    *(
-        "--db_password",
-        "--clientSecret",
-        "--auth",
-        "--connection-string",
-        "-passin",
-        "--private-key",
-    ),
+    *("--db_password", "--clientSecret", "--connection-string", "-passin"),
 ]
+# What stands behind these may be a file or a way to log in.
+FLAGS_OF_FILES = ["--auth", "--private-key", "--client-key"]
 
 
 @pytest.mark.parametrize("command", LEAKS)
@@ -250,6 +255,14 @@ def test_no_secret_survives_its_flag(flag: str, secret: str) -> None:
     assert mask(["app", flag, secret])[2] in (MASK, "pass:" + MASK)
     (masked,) = mask([f"{flag}={secret}"])
     assert "".join(masked.split()) == f"{flag}={MASK}"
+
+
+@pytest.mark.parametrize("flag", FLAGS_OF_FILES)
+@given(secret=SECRETS.map("=".__add__))
+def test_no_secret_that_is_no_path_survives_its_flag(flag: str, secret: str) -> None:
+    assert mask(["app", flag, secret])[2] == MASK
+    assert mask([f"{flag}={secret}"])[0].startswith(f"{flag}=")
+    assert secret not in mask([f"{flag}={secret}"])[0]
 
 
 @given(before=st.text(" '\"\\;,&=:@()", max_size=5), after=st.text(" '\"\\;,&=:@()", max_size=3))
