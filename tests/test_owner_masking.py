@@ -302,6 +302,12 @@ def test_a_secret_at_the_cut_is_gone(length: int) -> None:
     assert "…" in stored or "host" in stored
 
 
+@pytest.mark.parametrize("word", [".sh", "/.exe", "a/.py", "9", "/", "\\", "-", "+", "=", ":", "["])
+def test_a_word_of_marks_alone_can_be_masked(word: str) -> None:
+    for argv in ([word], [word] * 3, ["vault", word], ["sh", "-c", word], ["curl", "-" + word]):
+        assert len(mask(argv)) == len(argv)
+
+
 @given(st.lists(st.text()))
 def test_any_words_can_be_masked_and_none_is_lost(words: list[str]) -> None:
     assert len(mask(words)) == len(words)

@@ -60,7 +60,7 @@ def client_of(word: str) -> Client | None:
     if found is None and name.endswith(_SUFFIXES):
         name = name[: name.rfind(".")]
         found = _CLIENTS.get(name)
-    if found is None and name[-1].isdigit():
+    if found is None and name[-1:].isdigit():
         found = _CLIENTS.get(name.rstrip("0123456789."))
     return found
 

@@ -11,6 +11,8 @@ from itertools import pairwise
 
 _SHORTEST_RUN = 16  # of letters and digits, in a word of base 64 that - and _ part
 _LEAST_CHANGES = 0.45
+_LEAST_CHANGES_IN_WORDS = 0.58  # where small letters stand together, or a lone digit
+_LETTERS_OF_A_WORD = re.compile(r"[a-z]{6}")
 _RUN = re.compile(r"[A-Za-z0-9]{16,}+")
 # The word ends where it ends: a part of a path, of a dotted name or of an image is none. What
 # stands behind :// is the URL's to judge; an image, a digest and a public key are no secrets.
@@ -33,6 +35,7 @@ LONGEST_TOKEN = 512
 _LONGEST_PATH = 4096  # PATH_MAX of Linux
 _TOKEN_PART = re.compile(r"[A-Za-z0-9]{8,}+")
 _TOKEN = re.compile(r"(?:base64:|s:|mkey:|\d/)?[\w+=~!$%^&*-]{8,}+")
+_MARK = re.compile(r"[^A-Za-z0-9]")
 _HEX = re.compile(r"(?:0x)?[0-9a-fA-F]*")
 # The number of a key of OpenPGP, or its fingerprint.
 _KEY_NUMBER = re.compile(r"(?:0x)?(?:[0-9A-F]{8}|[0-9A-F]{16}|[0-9A-F]{40})!?")
@@ -58,8 +61,9 @@ def is_random(word: str) -> bool:
     """Tell if a word of base 62 or 64 looks drawn at random."""
     if _HEX.fullmatch(word):
         return False
-    if word.endswith("=") or "+" in word:
-        return _changes_much(word.replace("/", "").replace("+", "").rstrip("="))
+    letters = _MARK.sub("", word)
+    if word.endswith("=") or "+" in word or len(word) - len(letters) <= len(word) / 12:
+        return _changes_much(letters)
     return any(_changes_much(run) for run in _RUN.findall(word))
 
 
@@ -99,4 +103,6 @@ def _changes_much(word: str) -> bool:
     if len(word) < _SHORTEST_RUN or len(set(kinds)) < 3:
         return False
     changes = sum(one != two for one, two in pairwise(kinds))
-    return changes >= _LEAST_CHANGES * (len(word) - 1)
+    has_words = kinds.count("d") < 2 or _LETTERS_OF_A_WORD.search(word)
+    least = _LEAST_CHANGES_IN_WORDS if has_words else _LEAST_CHANGES
+    return changes >= least * (len(word) - 1)

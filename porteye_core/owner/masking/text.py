@@ -47,7 +47,7 @@ _UP_TO = {
 # user:password@host without a scheme, as proxies take it; a digest's and a mail's name look alike.
 _LOGIN = re.compile(
     r"(?<![^\s\"'])((?:-{0,2}[\w-]++=)?"
-    r"(?!(?:mailto|sips?|npm|file|git|acct|sftp|ssh|scp|rsync|xmpp):)(?:[\w.-]{1,64}/)?[\w.+-]++:)"
+    r"(?!(?:mailto|sips?|npm|file|git|acct|sftp|ssh|scp|rsync|xmpp):)(?:[\w.-]{1,64}/)?[\w.+-]++:(?!:))"
     r"[^\s@/\"']++(?=@(?!sha\d)[\w\[])"
 )
 _ORACLE_THIN = re.compile(r"(?i)(\bjdbc:oracle:\w{1,8}:[^\s/@]{1,128}/)[^\s@\"']{1,256}+(?=@)")
