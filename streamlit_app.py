@@ -14,4 +14,4 @@ app = st.App(
 )
 
 if st.runtime.exists():
-    ui.main(dashboard.config(), login=dashboard.access().login)
+    ui.main(dashboard.config(), dashboard.access())

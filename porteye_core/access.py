@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from porteye_core.errors import ConfigError
+from porteye_core.tickets import Tickets
 
 # 16 random characters are more than anybody guesses, at any speed.
 SHORTEST_TOKEN, LONGEST_TOKEN = 16, 512
@@ -23,11 +24,12 @@ class Access:
     """What a stranger has to show.
 
     The token opens page and API, unless `login` says that Streamlit's own login guards the page;
-    the API knows nothing of logins and takes the token alone.
+    the API knows nothing of logins and takes the token, or a ticket of a page behind the login.
     """
 
     token: str = field(default="", repr=False)
     login: bool = False
+    tickets: Tickets = field(default_factory=Tickets, repr=False, compare=False)
 
     @property
     def is_guarded(self) -> bool:

@@ -1,11 +1,13 @@
-"""The text of a filter, from sidebar, URL or API, turned into the value that it stands for."""
+"""The text of a filter, from sidebar, URL or API, turned into the value that it stands for, and the
+value into the text."""
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from porteye_core.errors import FilterError
-from porteye_core.model import Protocol
+from porteye_core.model import Filters, Protocol
 
 HIGHEST_PORT = 65535
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MOST_RECORDS = 10_000
 # A longer text finds nothing that a shorter one does not, and SQLite refuses patterns of 50 kB.
 LONGEST_PROCESS = 256
@@ -91,3 +93,27 @@ def time(field: str, text: str) -> int | None:
         return round(moment.timestamp() * 1_000_000)
     except (OverflowError, ValueError):
         raise FilterError(field, f"“{text[:40]}” is out of range.", hint) from None
+
+
+def parameters(filters: Filters) -> dict[str, str]:
+    """Return the parameters of the API that say the same; `limit` is left out.
+
+    >>> parameters(Filters(ports=((80, 80), (8000, 8999)), until=1))
+    {'port': '80,8000-8999', 'until': '1970-01-01T00:00:00.000001+00:00'}
+    """
+    said = {
+        "port": ",".join(_range_text(*each) for each in filters.ports),
+        "process": filters.process,
+        "protocol": filters.protocol or "",
+        "since": _time_text(filters.since),
+        "until": _time_text(filters.until),
+    }
+    return {name: str(text) for name, text in said.items() if text}
+
+
+def _range_text(low: int, high: int) -> str:
+    return str(low) if low == high else f"{low}-{high}"
+
+
+def _time_text(micros: int | None) -> str:
+    return "" if micros is None else (_EPOCH + timedelta(microseconds=micros)).isoformat()

@@ -9,6 +9,7 @@ with 422 for a parameter, 404 for a path, 405 for a method, 503 where nothing cu
 
 import csv
 import io
+import re
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -108,7 +109,10 @@ def test_an_owner_that_is_not_known_is_empty_and_null(client: TestClient) -> Non
 def test_the_csv_has_what_the_history_has(client: TestClient) -> None:
     response = client.get("/api/history.csv?process=python&limit=1")
     assert response.headers["content-type"].startswith("text/csv")
-    assert "porteye-history.csv" in response.headers["content-disposition"]
+    disposition = response.headers["content-disposition"]
+    assert re.fullmatch(
+        r'attachment; filename="porteye-history_process-python_to-\d{8}T\d{6}Z\.csv"', disposition
+    )
     lines = list(csv.DictReader(io.StringIO(response.text)))
     events = get(client, "/api/history?process=python")
     assert [int(line["id"]) for line in lines] == [each["id"] for each in events]
@@ -117,9 +121,14 @@ def test_the_csv_has_what_the_history_has(client: TestClient) -> None:
 
 def test_the_json_file_has_all_that_the_history_has(client: TestClient) -> None:
     response = client.get("/api/history.json?limit=1")
-    assert "porteye-history.json" in response.headers["content-disposition"]
-    assert response.json() == get(client, "/api/history")
-    assert len(response.json()) == 6
+    assert response.headers["content-disposition"].endswith('.json"')
+    events = get(client, "/api/history")
+    assert response.json() == events
+    assert len(events) == 6
+    older = client.get(f"/api/history.json?before={events[1]['id']}").json()
+    assert older == events[2:]
+    lines = client.get(f"/api/history.csv?before={events[1]['id']}").text.splitlines()
+    assert len(lines) == 1 + len(older)
 
 
 def test_pages_follow_each_other_to_the_end(client: TestClient) -> None:

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from porteye_core import filters
 from porteye_core.errors import FilterError
+from porteye_core.model import Filters, Protocol
 
 
 @pytest.mark.parametrize(
@@ -75,3 +76,34 @@ def test_a_protocol_is_tcp_or_udp() -> None:
     assert filters.protocol("") is None
     with pytest.raises(FilterError):
         filters.protocol("sctp")
+
+
+RANGES = st.tuples(st.integers(0, 65535), st.integers(0, 65535)).map(
+    lambda ends: tuple(sorted(ends))
+)
+TIMES = st.none() | st.integers(0, 4 * 10**15)
+
+
+@given(
+    ranges=st.lists(RANGES, max_size=filters.MOST_RANGES).map(tuple),
+    word=st.text(max_size=filters.LONGEST_PROCESS).filter(lambda text: "\0" not in text),
+    protocol=st.none() | st.sampled_from(Protocol),
+    since=TIMES,
+    until=TIMES,
+)
+def test_the_parameters_of_filters_are_understood_as_the_same_filters(
+    ranges: tuple[tuple[int, int], ...],
+    word: str,
+    protocol: Protocol | None,
+    since: int | None,
+    until: int | None,
+) -> None:
+    wanted = Filters(ranges, filters.process(word), protocol, since=since, until=until)
+    said = filters.parameters(wanted)
+    assert wanted == Filters(
+        filters.ports(said.get("port", "")),
+        filters.process(said.get("process", "")),
+        filters.protocol(said.get("protocol", "")),
+        since=filters.time("since", said.get("since", "")),
+        until=filters.time("until", said.get("until", "")),
+    )

@@ -8,14 +8,14 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from porteye_core.model import Filters, Seen
+from porteye_core.model import Filters, Protocol, Seen
 from porteye_core.store import records, search
-from porteye_core.store.export import COLUMNS, harmless, history_csv, history_json
+from porteye_core.store.export import COLUMNS, file_name, harmless, history_csv, history_json
 from porteye_core.store.reader import open_reader
 from porteye_core.store.records import timestamp
 from porteye_core.store.writer import Opening, Writer
 from tests.kit.seeding import Instant
-from tests.kit.values import endpoint, owned, process
+from tests.kit.values import SECOND, endpoint, owned, process
 
 MOST = Filters(limit=10_000)
 
@@ -94,3 +94,29 @@ def test_the_command_line_is_the_last_column(seeded: Instant) -> None:
     with open_reader(seeded.db) as reader:
         first = next(history_csv(reader, Filters()))
     assert first.splitlines()[1].endswith("python3 -m http.server 8765")
+
+
+@pytest.mark.parametrize(
+    ("filters", "name"),
+    [
+        (Filters(), "porteye-history_to-19700101T000007Z.csv"),
+        (
+            Filters(((80, 80), (8000, 8999)), protocol=Protocol.UDP, until=SECOND),
+            "porteye-history_port-80,8000-8999_udp_to-19700101T000001Z.csv",
+        ),
+        (
+            Filters(process='../é\r\n"x;y" .', since=SECOND),
+            "porteye-history_process-x-y_from-19700101T000001Z_to-19700101T000007Z.csv",
+        ),
+        (Filters(process="プロセス"), "porteye-history_process_to-19700101T000007Z.csv"),
+    ],
+)
+def test_the_name_of_a_file_says_filters_and_range(filters: Filters, name: str) -> None:
+    assert file_name(filters, "csv", 7 * SECOND) == name
+
+
+def test_the_name_of_a_file_is_short_however_long_the_filters_are() -> None:
+    filters = Filters(tuple((port, port) for port in range(60_000, 60_100)), "x" * 256)
+    name = file_name(filters, "json", 0)
+    assert "_port-100-ranges_process-xxx" in name
+    assert len(name) < 200

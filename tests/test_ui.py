@@ -217,7 +217,7 @@ def test_a_database_that_cannot_be_read_is_said_literally_everywhere(
     page = open_page(broken, monkeypatch)
     assert texts(page).count(literal(broken)) == 2
     assert "Nobody has watched yet" not in texts(page)
-    assert not switch(page, "history").get("download_button")
+    assert not switch(page, "history").get("link_button")
 
 
 def test_the_columns_that_matter_fit_a_window_of_1280_pixels(page: AppTest) -> None:
@@ -270,7 +270,10 @@ def test_history_is_newest_first_and_as_long_as_asked(page: AppTest) -> None:
     assert len(table(history)) == 2
     assert address(history) == {"limit": "2"}
     assert "Showing the newest 2 of 6 events." in texts(history)
-    assert len(history.get("download_button")) == 2
+    assert [each.proto.label for each in history.get("link_button")] == [
+        "Export 6 events as CSV",
+        "Export 6 events as JSON",
+    ]
 
 
 def test_a_time_range_bounds_the_history(page: AppTest) -> None:
@@ -311,7 +314,7 @@ def test_without_a_database_every_view_says_what_to_do(
     assert "Nothing is recorded yet" in texts(page)
     assert texts(page).count(config.monitor_command(absent)) == 2
     assert not page.exception
-    assert not page.get("download_button")
+    assert not page.get("link_button")
 
 
 def test_a_monitor_that_has_not_looked_yet_is_said_to_start(
@@ -336,7 +339,7 @@ def test_another_schema_is_said_with_what_to_do(
     assert texts(page).count(said) == 2  # in the view and in the sidebar
     assert "Nobody has watched yet" not in texts(page)
     assert not page.exception
-    assert not switch(page, "history").get("download_button")
+    assert not switch(page, "history").get("link_button")
 
 
 def test_a_custom_range_stands_in_the_url_in_utc(page: AppTest) -> None:

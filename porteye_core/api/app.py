@@ -24,7 +24,7 @@ from porteye_core.api.token import TokenGuard
 from porteye_core.config import Config, monitor_command
 from porteye_core.model import Filters
 from porteye_core.store import queries, records, search
-from porteye_core.store.export import history_csv, history_json
+from porteye_core.store.export import file_name, history_csv, history_json
 from porteye_core.store.reader import open_reader
 from porteye_core.store.status import State, Status, current, status
 
@@ -64,6 +64,10 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
 _INVALID: dict[int | str, dict[str, Any]] = {
     422: {"model": shapes.Error, "description": "A parameter has a value that cannot be used"},
     **_ERRORS,
+}
+_FILE: dict[int | str, dict[str, Any]] = {
+    403: {"model": shapes.Error, "description": "The address of this file is no longer valid"},
+    **_INVALID,
 }
 
 
@@ -146,17 +150,19 @@ def _add_routes(api: FastAPI, db: Path) -> None:
 
     @api.get(
         "/history.csv",
-        responses={200: {"content": {"text/csv": {}}, "description": "CSV"}, **_INVALID},
+        responses={200: {"content": {"text/csv": {}}, "description": "CSV"}, **_FILE},
         response_class=Response,
     )
-    def history_as_csv(which: _Which) -> Response:
+    def history_as_csv(which: _Which, before: _Before = None) -> Response:
         """The whole history that the filters let through; `limit` does not count."""
-        return _file(_pieces(db, which, history_csv), "csv", "text/csv; charset=utf-8")
+        name = file_name(which, "csv", _now())
+        return _file(_pieces(db, which, before, history_csv), name, "text/csv; charset=utf-8")
 
-    @api.get("/history.json", responses={200: {"model": list[shapes.Event]}, **_INVALID})
-    def history_as_json(which: _Which) -> Response:
+    @api.get("/history.json", responses={200: {"model": list[shapes.Event]}, **_FILE})
+    def history_as_json(which: _Which, before: _Before = None) -> Response:
         """The whole history that the filters let through; `limit` does not count."""
-        return _file(_pieces(db, which, history_json), "json", "application/json")
+        name = file_name(which, "json", _now())
+        return _file(_pieces(db, which, before, history_json), name, "application/json")
 
     @api.get("/health", responses={200: {"model": shapes.Health}, **_ERRORS})
     def health() -> Response:
@@ -168,20 +174,20 @@ def _add_routes(api: FastAPI, db: Path) -> None:
         return HTMLResponse(docs_page(api.openapi()))
 
 
-_Export = Callable[[sqlite3.Connection, Filters], Iterator[str]]
+_Export = Callable[[sqlite3.Connection, Filters, int | None], Iterator[str]]
 
 
-def _pieces(db: Path, which: Filters, export: _Export) -> Iterator[str]:
+def _pieces(db: Path, which: Filters, before: int | None, export: _Export) -> Iterator[str]:
     with open_reader(db) as connection:
-        yield from export(connection, which)
+        yield from export(connection, which, before)
 
 
-def _file(pieces: Iterator[str], ending: str, kind: str) -> Response:
+def _file(pieces: Iterator[str], name: str, kind: str) -> Response:
     """A file to save, sent as it is made."""
     return StreamingResponse(
         _after(next(pieces), pieces),
         media_type=kind,
-        headers={"Content-Disposition": f'attachment; filename="porteye-history.{ending}"'},
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )
 
 

@@ -12,6 +12,7 @@ from porteye_core.access import LONGEST_TOKEN, Access
 from porteye_core.api import login
 from porteye_core.api.errors import error_response
 from porteye_core.api.guesses import Guesses
+from porteye_core.tickets import has_ticket
 
 log = logging.getLogger("porteye.api")
 
@@ -24,6 +25,7 @@ _REFUSALS = {
         "token_required",
         "Send the header Authorization: Bearer and the token of PORTEYE_TOKEN.",
     ),
+    403: ("ticket_expired", "Reload the page, and export the file from there."),
     413: ("form_too_large", "Send the token and nothing else."),
     429: ("too_many_tokens", "Try again in a minute."),
 }
@@ -63,8 +65,11 @@ class TokenGuard:
         return await answer(scope, receive, send)
 
     def _check(self, request: HTTPConnection) -> None:
-        if self._access.is_cookie(request.cookies):
+        file, query = _file(request.scope)
+        if self._access.is_cookie(request.cookies) or self._access.tickets.is_valid(file, query):
             return
+        if has_ticket(query):
+            raise HTTPException(403, "The address of this file is no longer valid.")
         if not self._access.token:
             raise HTTPException(401, _NO_TOKEN, _CHALLENGE)
         header = request.headers.get("authorization", "")
@@ -120,6 +125,11 @@ def _is_open(request: HTTPConnection) -> bool:
     scope = request.scope
     asks = "access-control-request-method" in request.headers
     return scope["path"] in _OPEN or (asks and scope.get("method") == "OPTIONS")
+
+
+def _file(scope: Scope) -> tuple[str, str]:
+    """The last part of the path, and the query."""
+    return scope["path"].rpartition("/")[2], scope["query_string"].decode("latin-1")
 
 
 def _is_page(scope: Scope) -> bool:

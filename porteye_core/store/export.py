@@ -3,12 +3,15 @@
 import csv
 import io
 import json
+import re
 import sqlite3
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 from porteye_core.exposure import exposure
+from porteye_core.filters import parameters
 from porteye_core.model import Filters
 from porteye_core.store import records, search
 from porteye_core.store.queries import bound_of
@@ -32,26 +35,32 @@ COLUMNS = (
     "cmdline",
 )
 _CHUNK = 1000
+_LONGEST_PART = 40  # characters of a file's name: file systems take 255
 # What a spreadsheet takes for the beginning of a formula (OWASP, CSV injection).
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
-def history_csv(connection: sqlite3.Connection, filters: Filters) -> Iterator[str]:
+def history_csv(
+    connection: sqlite3.Connection, filters: Filters, before: int | None = None
+) -> Iterator[str]:
     """The whole history that the filters let through, newest first, in pieces of at most a
-    thousand lines; the first begins with the header. RFC 4180."""
+    thousand lines; the first begins with the header. RFC 4180. `before` is the id of an event: only
+    older ones."""
     buffer = io.StringIO()
     writer = csv.writer(buffer)
     writer.writerow(COLUMNS)
-    for rows in _chunks(connection, filters):
+    for rows in _chunks(connection, filters, before):
         writer.writerows(map(_cells, rows))
         yield _taken(buffer)
 
 
-def history_json(connection: sqlite3.Connection, filters: Filters) -> Iterator[str]:
+def history_json(
+    connection: sqlite3.Connection, filters: Filters, before: int | None = None
+) -> Iterator[str]:
     """The same as a JSON array of what /api/history answers, a line for each; nothing is put before
     a text, for no spreadsheet runs what stands in JSON."""
     before_line = "[\n"
-    for rows in _chunks(connection, filters):
+    for rows in _chunks(connection, filters, before):
         piece = io.StringIO()
         for row in rows:
             piece.write(before_line + json.dumps(records.event(row), ensure_ascii=False))
@@ -60,14 +69,44 @@ def history_json(connection: sqlite3.Connection, filters: Filters) -> Iterator[s
     yield "[]\n" if before_line == "[\n" else "\n]\n"
 
 
-def _chunks(connection: sqlite3.Connection, filters: Filters) -> Iterator[list[sqlite3.Row]]:
+def file_name(filters: Filters, ending: str, now: int) -> str:
+    """Return the name of an export made at `now`: the filters and the range, in ASCII.
+
+    >>> file_name(Filters(ports=((80, 80),), process="nginx -g", since=0), "csv", 1_000_000)
+    'porteye-history_port-80_process-nginx-g_from-19700101T000000Z_to-19700101T000001Z.csv'
+    """
+    ports = parameters(filters).get("port", "")
+    if len(ports) > _LONGEST_PART:
+        ports = f"{len(filters.ports)}-ranges"
+    parts = (
+        "porteye-history",
+        ports and f"port-{ports}",
+        filters.process and f"process-{_plain(filters.process)}".rstrip("-"),
+        filters.protocol or "",
+        "" if filters.since is None else f"from-{_stamp(filters.since)}",
+        f"to-{_stamp(now if filters.until is None else filters.until)}",
+    )
+    return f"{'_'.join(filter(None, parts))}.{ending}"
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9.]+", "-", text).strip("-.")[:_LONGEST_PART]
+
+
+def _stamp(micros: int) -> str:
+    return f"{datetime.fromtimestamp(micros // 1_000_000, UTC):%Y%m%dT%H%M%SZ}"
+
+
+def _chunks(
+    connection: sqlite3.Connection, filters: Filters, before: int | None
+) -> Iterator[list[sqlite3.Row]]:
     """The events in lists, of which the first may be empty; each is a moment of its own.
 
     A reader that stays in one moment keeps the writer's log from being emptied, for as long as a
     slow client takes. Events are never changed, and new ones come before the first.
     """
     chunk = replace(filters, limit=_CHUNK)
-    rows = search.newest(connection, chunk)
+    rows = search.newest(connection, chunk, before)
     yield rows
     while len(rows) == _CHUNK:
         connection.execute("ROLLBACK")

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from porteye_core.access import Access
 from porteye_core.config import Config
 from porteye_core.ui import banner, complaints, layout, monitor_state, quick_answers, sidebar
 from porteye_core.ui.context import View
@@ -14,15 +15,15 @@ _SIDEBAR = 240  # pixels: every one is missing beside the tables
 _ICON = Path(__file__).parent / "icon.svg"
 
 
-def main(config: Config, *, login: bool = False) -> None:
-    """Draw the page of one session; with `login`, for who has logged in."""
+def main(config: Config, access: Access) -> None:
+    """Draw the page of one session; where a login is configured, for who has logged in."""
     st.set_page_config(
         page_title="PortEye",
         page_icon=str(_ICON),
         layout="wide",
         initial_sidebar_state="auto" if layout.is_phone() else _SIDEBAR,
     )
-    if login and not logged_in():
+    if access.login and not logged_in():
         return
     page = st.navigation(pages(), position="hidden")
     complaints.clear()
@@ -33,7 +34,7 @@ def main(config: Config, *, login: bool = False) -> None:
         st.divider()
         monitor_state.panel(config.db)
     layout.use_the_width()
-    View(config.db, filters, length).keep()
+    View(config.db, filters, length, access).keep()
     bar()
     banner.draw(config.db)
     complaints.repeat()

@@ -1,12 +1,13 @@
 """What a view works from, kept in the session: views are files, and files take no arguments."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import pandas as pd
 import streamlit as st
 
+from porteye_core.access import Access
 from porteye_core.model import Filters
 
 _KEY = "view"
@@ -15,11 +16,13 @@ _KEY = "view"
 @dataclass(frozen=True, slots=True)
 class View:
     """The database and the filters of the page; `length` is that of a range which ends now,
-    whenever that is, and None where the filters themselves bound the time."""
+    whenever that is, and None where the filters themselves bound the time. `access` signs the
+    addresses of files."""
 
     db: Path
     filters: Filters
     length: int | None = None
+    access: Access = field(default_factory=Access)
 
     def asked(self, now: int) -> Filters:
         """The filters of one look, at this moment."""

@@ -29,3 +29,8 @@ def history(
     frame["cmdline"] = command_lines(frame)
     frame["process"] = owners(frame)
     return frame
+
+
+def newest_id(connection: sqlite3.Connection) -> int:
+    """Return the id of the newest event, 0 if there is none."""
+    return int(connection.execute("SELECT coalesce(max(id), 0) FROM event").fetchone()[0])

@@ -1,29 +1,22 @@
 """History: what opened and closed, newest first, and all of it as CSV or JSON."""
 
 import sqlite3
-import tempfile
-from collections.abc import Callable, Iterator
-from functools import partial
-from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import streamlit as st
 
+from porteye_core.filters import parameters
 from porteye_core.model import Filters
-from porteye_core.store.export import history_csv, history_json
 from porteye_core.store.frames import events, totals
-from porteye_core.store.reader import open_reader
 from porteye_core.ui.context import View, viewers_zone
 from porteye_core.ui.layout import ADDRESS_HELP, show_table
 from porteye_core.ui.monitor_state import now, read
 
-Pieces = Callable[[sqlite3.Connection, Filters], Iterator[str]]
-_FORMATS: dict[str, tuple[Pieces, str]] = {
-    "CSV": (history_csv, "text/csv"),
-    "JSON": (history_json, "application/json"),
-}
 _BEAT = 5  # seconds
-_SHORT = 20_000  # events that are exported in about a second
+# Relative to the page's own address, which a proxy may have put below a path of its own.
+_API = "api"
+_FORMATS = ("CSV", "JSON")
 
 _COLUMNS: dict[str, Any] = {
     "at": st.column_config.DatetimeColumn(
@@ -63,6 +56,7 @@ def _show(connection: sqlite3.Connection, view: View) -> None:
     if table.empty and before is None:
         st.info("No event that the filters let through is recorded in this time range.")
         return
+    _export(view, filters, total, events.newest_id(connection))
     with st.container(horizontal=True, vertical_alignment="center"):
         which = "newest" if before is None else "next older"
         st.caption(f"Showing the {which} {len(table):,} of {total:,} events.")
@@ -97,56 +91,26 @@ def _turn(before: int | None) -> None:
         st.query_params["before"] = str(before)
 
 
-def export() -> None:
-    """The whole filtered history as a file: at once where it is short, else made with progress."""
-    view = View.current()
-    read(view.db, lambda connection: _offer(connection, view), silent=True)
-
-
-def _offer(connection: sqlite3.Connection, view: View) -> None:
-    filters = _asked(view)
-    total = totals.event_count(connection, filters)
+def _export(view: View, filters: Filters, total: int, newest: int) -> None:
+    """Draw a link for each format to the events that are counted, and to no newer ones."""
+    events_ = f"{total:,} {'event' if total == 1 else 'events'}"
+    which = {**parameters(filters), "before": str(newest + 1)}
     with st.container(horizontal=True):
-        for name, (pieces, mime) in _FORMATS.items():
-            if total <= _SHORT:
-                st.download_button(
-                    f"Export the whole filtered history as {name}",
-                    partial(_text, view.db, filters, pieces),
-                    file_name=f"porteye-history.{name.lower()}",
-                    mime=mime,
-                    icon=":material/download:",
-                    on_click="ignore",
-                )
-            elif st.button(f"Make a {name} file of {total:,} events"):
-                _make(connection, filters, total, name)
+        for name in _FORMATS:
+            st.link_button(
+                f"Export {events_} as {name}",
+                _address(view, f"history.{name.lower()}", which),
+                icon=":material/download:",
+                key=f"export_{name}",
+            )
 
 
-def _text(db: Path, filters: Filters, pieces: Pieces) -> bytes:
-    with open_reader(db) as connection:
-        return "".join(pieces(connection, filters)).encode()
+def _address(view: View, file: str, which: dict[str, str]) -> str:
+    """Return the address of a file of the API. The browser's own download takes it as it is sent,
+    whatever its size; Streamlit's would keep all of it in memory."""
+    signs = view.access.login  # else the API needs nothing, or the cookie that opened the page
+    query = view.access.tickets.query(file, which) if signs else urlencode(which)
+    return f"{_API}/{file}?{query}"
 
 
-def _make(connection: sqlite3.Connection, filters: Filters, total: int, name: str) -> None:
-    """Write a long export piece by piece, and then offer it."""
-    pieces, mime = _FORMATS[name]
-    progress = st.progress(0.0, text="Reading the history …")
-    with tempfile.TemporaryFile() as file:
-        done = 0
-        for piece in pieces(connection, filters):
-            file.write(piece.encode())
-            done += piece.count("\n")
-            progress.progress(min(done / total, 1.0), text=f"{done:,} of {total:,} events")
-        progress.empty()
-        file.seek(0)
-        st.download_button(
-            f"Save the {name} file",
-            file,
-            file_name=f"porteye-history.{name.lower()}",
-            mime=mime,
-            icon=":material/download:",
-            on_click="ignore",
-        )
-
-
-export()
 page_of_events()
