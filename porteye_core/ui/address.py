@@ -16,12 +16,12 @@ from porteye_core.errors import FilterError
 _T = TypeVar("_T")
 _NAMES = ("port", "process", "protocol", "range", "since", "until", "limit")
 _MOMENTS = ("since", "until", "at", "versus")
+_WRITTEN, _PAGE = "written_filters", "before"
 
 
 def follow_the_browser() -> None:
     """Read the address anew if the browser went back or forward; before any field is drawn."""
-    context = get_script_run_ctx()
-    if context is None or not context.is_history_navigation:
+    if not _has_navigated():
         return
     moments = [f"{part}_{name}" for part in ("exact", "pick") for name in _MOMENTS]
     for name in (*_NAMES, *moments, "compare"):
@@ -62,11 +62,19 @@ def forget(name: str) -> None:
 
 
 def write(said: Mapping[str, str]) -> None:
-    """Say these, and nothing else of the filters."""
+    """Say these, and nothing else of the filters. A page of the history ends where they change."""
     before = st.query_params.to_dict()
     others = {name: value for name, value in before.items() if name not in _NAMES}
+    if st.session_state.get(_WRITTEN, said) != said and not _has_navigated():
+        others.pop(_PAGE, None)
+    st.session_state[_WRITTEN] = said
     if before != {**others, **said}:
         st.query_params.from_dict({**others, **said})
+
+
+def _has_navigated() -> bool:
+    context = get_script_run_ctx()
+    return context is not None and context.is_history_navigation
 
 
 def _wrong(name: str) -> str:

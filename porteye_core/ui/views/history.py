@@ -1,6 +1,7 @@
 """History: what opened and closed, newest first, and all of it as CSV or JSON."""
 
 import sqlite3
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -51,7 +52,9 @@ def page_of_events() -> None:
 def _show(connection: sqlite3.Connection, view: View) -> None:
     filters = _asked(view)
     before = _before()
-    table = events.history(connection, filters, before=before)
+    # One more than is shown says that there is an older page.
+    found = events.history(connection, replace(filters, limit=filters.limit + 1), before=before)
+    table = found.head(filters.limit)
     total = totals.event_count(connection, filters)
     if table.empty and before is None:
         st.info("No event that the filters let through is recorded in this time range.")
@@ -60,7 +63,7 @@ def _show(connection: sqlite3.Connection, view: View) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         which = "newest" if before is None else "next older"
         st.caption(f"Showing the {which} {len(table):,} of {total:,} events.")
-        older = int(table["id"].min()) if len(table) == filters.limit else None
+        older = int(table["id"].min()) if len(found) > len(table) else None
         with st.container(horizontal=True, width="content"):  # on a phone side by side, too
             st.button("Newest", on_click=_turn, args=(None,), disabled=before is None)
             st.button("Older", on_click=_turn, args=(older,), disabled=older is None)
