@@ -3,7 +3,7 @@
 import pandas as pd
 import plotly.graph_objects as go
 
-from porteye_core.charts.figure import PALETTE, Span, Trace, drawn, titled
+from porteye_core.charts.figure import PALETTE, Span, Trace, pickable, titled
 
 _HEIGHT = 210
 _MEBIBYTE = 1 << 20
@@ -64,4 +64,4 @@ def _line(
 
 
 def _drawn(lines: list[Trace], gaps: pd.DataFrame, span: Span, title: str) -> go.Figure:
-    return drawn(lines, gaps, span, {"height": _HEIGHT, "yaxis": titled(title)})
+    return pickable(lines, gaps, span, {"height": _HEIGHT, "yaxis": titled(title)})

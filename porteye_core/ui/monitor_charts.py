@@ -6,6 +6,7 @@ import streamlit as st
 
 from porteye_core.charts import beats as charts
 from porteye_core.store.frames.beats import Beats
+from porteye_core.ui import picked_range
 from porteye_core.ui.context import viewers_zone
 
 _SHORTEST = 60 * 1_000_000  # a chart of less than a minute has no shape
@@ -29,24 +30,27 @@ def draw(own: Beats, unwatched: pd.DataFrame, since: int, until: int) -> None:
         for edge in (since, until)
     )
     left, right = st.columns(2)
-    span = (start, end)
+    span, range_ = (start, end), (since, until)
     with left:
-        _chart("Processor time", charts.processor(figures, unwatched, span), figures["cpu"])
-        _chart("How long a look takes", charts.looks(figures, unwatched, span), figures["scan"])
+        _chart("Processor time", charts.processor(figures, unwatched, span), figures["cpu"], range_)
+        _chart(
+            "How long a look takes", charts.looks(figures, unwatched, span), figures["scan"], range_
+        )
     with right:
-        _chart("Memory", charts.memory(figures, unwatched, span), figures["rss"])
-        _chart("Size of the database", charts.database(figures, unwatched, span), figures["size"])
+        _chart("Memory", charts.memory(figures, unwatched, span), figures["rss"], range_)
+        _chart(
+            "Size of the database",
+            charts.database(figures, unwatched, span),
+            figures["size"],
+            range_,
+        )
 
 
-def _chart(title: str, figure: go.Figure, values: "pd.Series[float]") -> None:
+def _chart(
+    title: str, figure: go.Figure, values: "pd.Series[float]", range_: tuple[int, int]
+) -> None:
     st.markdown(f"**{title}**")
     if values.isna().all():
         st.info("Not recorded in this time range.")
         return
-    st.plotly_chart(
-        figure,
-        key=f"monitor_{title}",
-        # Its buttons would cover the legend on a phone.
-        config={"displayModeBar": False},
-        alt=f"{title} of the monitor over time",
-    )
+    picked_range.chart(figure, f"monitor_{title}", range_, f"{title} of the monitor over time")

@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+import plotly.graph_objects as go
 import streamlit as st
 
 from porteye_core.ui import custom_range
 from porteye_core.ui.context import viewers_zone
+from porteye_core.ui.layout import is_phone
 from porteye_core.ui.ranges import CUSTOM
 
 _PICKED, _NEW, _WHOLE = "picked_range", "range_is_picked", "range_before_picking"
@@ -20,6 +22,34 @@ class _Whole:
 
     name: str
     bounds: tuple[int, int] | None
+
+
+def chart(figure: go.Figure, key: str, range_: tuple[int, int], alt: str) -> None:
+    """Draw a figure of this range on which a part of it can be picked, but not on a phone: a finger
+    on a chart scrolls the page."""
+    picks = not is_phone()
+    if not picks:
+        figure.layout.dragmode = False
+    st.plotly_chart(
+        figure,
+        key=key,
+        on_select=(lambda: pick(key, *range_)) if picks else "ignore",
+        selection_mode="box",
+        # Its buttons would cover the legend on a phone.
+        config={"displayModeBar": False},
+        alt=alt,
+    )
+
+
+def how_to() -> str:
+    """Return the sentence about picking, empty on a phone."""
+    return "" if is_phone() else "Drag across a chart to look closer."
+
+
+def way_back() -> None:
+    """Draw the button to the range before picking, if the range is picked."""
+    if is_picked():
+        st.button("Back to the whole range", icon=":material/zoom_out_map:", on_click=forget)
 
 
 def pick(chart: str, since: int, until: int) -> None:

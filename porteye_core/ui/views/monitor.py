@@ -7,7 +7,7 @@ import streamlit as st
 
 from porteye_core.store.frames import activity, beats
 from porteye_core.store.status import Status, gaps, status
-from porteye_core.ui import monitor_charts, monitor_tables, times
+from porteye_core.ui import monitor_charts, monitor_tables, picked_range, times
 from porteye_core.ui.context import View, viewers_zone
 from porteye_core.ui.markdown import code, literal
 from porteye_core.ui.monitor_state import now, read
@@ -18,6 +18,8 @@ _NOT_MEASURED = "–"
 @st.fragment(run_every=10)
 def monitor() -> None:
     """Everything about the watch, renewed as often as it is sampled."""
+    if picked_range.is_new():
+        st.rerun()  # the sidebar and the address stand outside of this fragment
     view = View.current()
     read(view.db, lambda connection: _show(connection, view))
 
@@ -36,7 +38,7 @@ def _show(connection: sqlite3.Connection, view: View) -> None:
         return
     st.caption(
         f"Times are in {literal(viewers_zone().key)}. Of the filters only the time range counts"
-        " here."
+        f" here. {picked_range.how_to()}"
     )
     own = beats.beats(connection, since, until, current.watch.plan.sample_interval_us)
     unwatched = gaps(connection, since, until, watching=current.is_current)
@@ -105,4 +107,5 @@ def _plan(current: Status) -> None:
         st.markdown(f":material/info: {literal(limit.text)}{hint}")
 
 
+picked_range.way_back()
 monitor()

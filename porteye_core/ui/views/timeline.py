@@ -6,7 +6,6 @@ import streamlit as st
 
 from porteye_core.ui import picked_range
 from porteye_core.ui.context import View, local
-from porteye_core.ui.layout import is_phone
 from porteye_core.ui.markdown import literal
 from porteye_core.ui.monitor_state import now, read
 from porteye_core.ui.timeline_charts import Chart, Drawn, drawn
@@ -40,8 +39,8 @@ def _in_range(connection: sqlite3.Connection, view: View) -> None:
 
 def _words(found: Drawn, since: int, until: int) -> list[str]:
     said = [f"{local(since)} to {local(until)}."]
-    if not is_phone():
-        said.append("Drag across a chart to look closer.")
+    if how_to := picked_range.how_to():
+        said.append(how_to)
     if found.unwatched:
         said.append(f"Where it is hatched nobody watched: {_long(found.unwatched)} in all.")
     return [literal(each) for each in said]
@@ -51,17 +50,7 @@ def _chart(chart: Chart, range_: tuple[int, int]) -> None:
     st.markdown(f"##### {chart.title}")
     if chart.note:
         st.caption(chart.note)
-    picks = not is_phone()
-    if not picks:  # a finger on the chart scrolls the page
-        chart.figure.layout.dragmode = False
-    st.plotly_chart(
-        chart.figure,
-        key=chart.key,
-        on_select=(lambda: picked_range.pick(chart.key, *range_)) if picks else "ignore",
-        selection_mode="box",
-        config={"displayModeBar": False},
-        alt=chart.alt,
-    )
+    picked_range.chart(chart.figure, chart.key, range_, chart.alt)
     if chart.remark:
         st.caption(chart.remark)
 
@@ -73,9 +62,6 @@ def _long(seconds: float) -> str:
     return f"{seconds:.0f} s"
 
 
-if picked_range.is_picked():
-    st.button(
-        "Back to the whole range", icon=":material/zoom_out_map:", on_click=picked_range.forget
-    )
+picked_range.way_back()
 ends_now = View.current().filters.until is None
 st.fragment(timeline, run_every=_REFRESH if ends_now else None)()
