@@ -13,7 +13,8 @@ ADDRESS_HELP = "As ss writes it — 0.0.0.0%lo: bound to the interface lo; *: IP
 # toolbar lies above it, where it would cover a count. Captions and the words of a chart are
 # fainter, and commands in captions smaller, than can be read. What was wrong with a filter stands
 # in the sidebar, and above the view while that is closed. Streamlit's download of a table writes a
-# name like =1+1 as a formula, which PortEye's exports do not. The links to the views stand in the
+# name like =1+1 as a formula, which PortEye's exports do not. Its menu offers to record the screen,
+# which PortEye's Permissions-Policy refuses. The links to the views stand in the
 # empty header where they fit beside its buttons; Streamlit's own would lose the filters, and hide
 # in the sidebar on a phone.
 _STYLE = """<style>
@@ -27,6 +28,7 @@ _STYLE = """<style>
 .spark {height: 3rem; background: currentColor; opacity: .75;
     -webkit-mask-size: 100% 100%; mask-size: 100% 100%}
 [data-testid=stElementToolbarButton]:has([aria-label^="Download as CSV"]) {display: none}
+[data-testid=stMainMenuItem-recordScreencast] {display: none}
 .stApp:has([data-testid=stSidebar][data-collapsed=false]) .st-key-complaints {display: none}
 [data-testid=stLayoutWrapper]:has([data-testid=stMetric]) +
     .stElementContainer:has([data-testid=stDataFrame]) {margin-top: 1.6rem}
