@@ -173,13 +173,16 @@ _APPLICATION = re.compile(r"(?!unix:|fd:)[\w.]+:[A-Za-z_][\w.]*(?:\(.*\))?")
 _SUFFIX = re.compile(r"\.(?:py|pyc|pyz|js|mjs|cjs|ts|rb|pl|php|exe)")
 # go run builds into a folder that it deletes, and from Go 1.24 on into its cache.
 _GO_BUILT = re.compile(r".*/go-build[^/]*/(?:.*/exe|[0-9a-f]{2}/[0-9a-f]+-d)/([^/]+)")
+_MAIN_THREAD = "MainThread"  # what Node.js calls it, and so the process
+_MOST_NAMING = 8  # words among which a script stands that the kernel has named a process by
 _WORKER = "multiprocessing"  # Python's spawned processes have a program of this in their -c
 
 
-def run(exe: str, words: Sequence[str]) -> Run | None:
+def run(name: str, exe: str, words: Sequence[str]) -> Run | None:
     """Return what this executable, an interpreter, runs; None where it is none or nothing tells.
 
-    Of an executable that may not be read, the first word tells which it is.
+    Of an executable that may not be read, the first word tells which it is. A process that has
+    given itself a name of its own is shown by that.
     """
     path = exe.removesuffix(DELETED)
     if built := _GO_BUILT.fullmatch(path):
@@ -190,7 +193,14 @@ def run(exe: str, words: Sequence[str]) -> Run | None:
         return None
     if _interpreter(first) is None and _file(first) != _file(path):
         return _set_title(words)
-    return interpreter.reads(interpreter.name, words)
+    found = interpreter.reads(interpreter.name, words)
+    return found._replace(title=name) if found and _is_own(name, words) else found
+
+
+def _is_own(name: str, words: Sequence[str]) -> bool:
+    """Tell whether a name is neither the interpreter's nor a script's, which the kernel gives."""
+    given = name == _MAIN_THREAD or _interpreter(name) is not None
+    return not given and not any(_file(word).startswith(name) for word in words[:_MOST_NAMING])
 
 
 def _set_title(words: Sequence[str]) -> Run:

@@ -22,18 +22,20 @@ _TRANSIENT = re.compile(r".*\.scope|run-.*\.service|app-.*@[0-9a-f]{32}\.service
 def title(name: str, exe: str, cmdline: str) -> str:
     """Return a stored program's title: of an interpreter what it runs, else its name.
 
+    The name stays, too, where a process has given itself another than the kernel did.
+
     >>> title("node", "/usr/bin/node", "node server.js")
     'server.js (node)'
     """
-    found = _run(exe, cmdline)
+    found = _run(name, exe, cmdline)
     shown = found.title if found else name
     return shown if len(shown) <= _LONGEST_TITLE else shown[: _LONGEST_TITLE - 1] + "…"
 
 
 @lru_cache(maxsize=2048)  # a page or an export asks for few programs in many rows
-def _run(exe: str, cmdline: str) -> Run | None:
+def _run(name: str, exe: str, cmdline: str) -> Run | None:
     words = [_unquoted(word) for word in _WORD.findall(cmdline)]
-    return interpreters.run(exe, words)
+    return interpreters.run(name, exe, words)
 
 
 def _unquoted(word: str) -> str:
@@ -59,7 +61,7 @@ class Identity:
         cls, name: str, exe: str, cmdline: str, unit: str, container: str, folder: str
     ) -> "Identity":
         """Return the identity of a stored process."""
-        found = _run(exe, cmdline)
+        found = _run(name, exe, cmdline)
         pod = _POD.search(container)
         service = "" if _TRANSIENT.fullmatch(unit) else unit
         return cls(

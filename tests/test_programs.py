@@ -165,12 +165,36 @@ CASES = [(exe, *case) for exe, cases in TITLES.items() for case in cases.items()
 
 @pytest.mark.parametrize(("exe", "cmdline", "told"), CASES)
 def test_a_program_is_shown_by_what_it_runs(exe: str, cmdline: str, told: str | None) -> None:
-    assert title("a name", exe, cmdline) == (told or "a name")
+    name = exe.rpartition("/")[2] or "node"
+    assert title(name, exe, cmdline) == (told or name)
 
 
 def test_the_table_is_of_command_lines_as_they_are_stored() -> None:
     for exe, cmdline, _ in CASES:
         assert program("a name", exe, "", shlex.split(cmdline)).cmdline == cmdline
+
+
+@pytest.mark.parametrize(
+    ("name", "exe", "cmdline", "told"),
+    [
+        ("node", NODE, "node server.js", "server.js (node)"),
+        ("MainThread", NODE, "node server.js", "server.js (node)"),
+        ("manage.py", PYTHON, "python3 ./manage.py runserver", "manage.py runserver (python)"),
+        # As the kernel cuts it, in a history of before names were whole
+        (
+            "unattended-upgr",
+            PYTHON,
+            "python3 /bin/unattended-upgrade",
+            "unattended-upgrade (python)",
+        ),
+        ("shop-api", PYTHON, "python3 /srv/shop/main.py", "shop-api"),
+        ("shop-api", JAVA, "java -jar app.jar", "shop-api"),
+    ],
+)
+def test_a_name_that_a_process_has_given_itself_is_shown(
+    name: str, exe: str, cmdline: str, told: str
+) -> None:
+    assert title(name, exe, cmdline) == told
 
 
 def test_an_executable_that_was_replaced_is_an_interpreter_still() -> None:
