@@ -8,6 +8,7 @@ from typing import Protocol
 
 from benchmarks import capture, growth, idle, machine, page, report, retention, seed, snapshot, soak
 from benchmarks.history import benchmark as history
+from benchmarks.zoo import benchmark as zoo
 
 
 class Benchmark(Protocol):
@@ -31,6 +32,7 @@ REGISTRY: dict[str, Benchmark] = {
     "retention": retention,
     "growth": growth,
     "soak": soak,
+    "zoo": zoo,
 }
 
 
@@ -67,7 +69,7 @@ def main(argv: Sequence[str]) -> int:
     found = chosen.run(options)
     show = report.as_json if options.json else report.as_text
     print(show(name, machine.facts(), found).rstrip("\n"))
-    return 0
+    return 1 if found.faults else 0
 
 
 if __name__ == "__main__":

@@ -28,12 +28,16 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Everything that one run of a benchmark found; `skipped`: peer to reason."""
+    """Everything that one run of a benchmark found; `skipped`: peer to reason.
+
+    faults: what PortEye stored and what is true; unlike a missed budget they fail the benchmark.
+    """
 
     tables: tuple[Table, ...]
     checks: tuple[Check, ...] = ()
     skipped: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    faults: tuple[str, ...] = ()
 
 
 def as_text(name: str, machine: Mapping[str, Cell], report: Report) -> str:
@@ -44,7 +48,7 @@ def as_text(name: str, machine: Mapping[str, Cell], report: Report) -> str:
         rows = [(c.what, c.measured, c.budget, "met" if c.met else "missed") for c in report.checks]
         parts.append(_grid(("budget", "measured", "wanted", ""), rows))
     parts += [f"skipped: {peer}: {reason}" for peer, reason in report.skipped.items()]
-    parts += report.notes
+    parts += report.notes + report.faults
     return "\n\n".join(parts) + "\n"
 
 

@@ -15,7 +15,7 @@ from benchmarks.load.worker import PROJECT
 from porteye_core.errors import StoreError
 from porteye_core.store.reader import open_reader
 
-_FLAGS = ("--interval", "1", "--sample-interval", "10", "--source", "auto", "--exit-with-parent")
+_FLAGS = ("--interval", "1", "--sample-interval", "10", "--source", "auto")
 
 
 class Service:
@@ -43,13 +43,20 @@ class Service:
 
 
 @contextmanager
-def watching() -> Iterator[Service]:
-    """A service whose first look is stored."""
+def watching(*flags: str) -> Iterator[Service]:
+    """A service with these flags, or those of every benchmark, whose first look is stored."""
     with tempfile.TemporaryDirectory(prefix="porteye-benchmark-") as folder:
         db, log = Path(folder) / "x.db", Path(folder) / "log"
         with log.open("wb") as output:
             process = subprocess.Popen(
-                [sys.executable, str(PROJECT / "monitor_service.py"), "--db", str(db), *_FLAGS],
+                [
+                    sys.executable,
+                    str(PROJECT / "monitor_service.py"),
+                    "--exit-with-parent",
+                    "--db",
+                    str(db),
+                    *(flags or _FLAGS),
+                ],
                 cwd=PROJECT,
                 env={k: v for k, v in os.environ.items() if not k.startswith("PORTEYE_")},
                 stdout=output,

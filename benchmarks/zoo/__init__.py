@@ -1,0 +1,1 @@
+"""Real programs under each source: PortEye's database against ss and ps, step by step."""
