@@ -14,6 +14,7 @@ from porteye_core.model import Keep, Limit, Listener, Tick, WatchPlan
 from porteye_core.store import counts
 from porteye_core.store.aside import clear_log
 from porteye_core.store.batch import Beat, Begun, Changed, Ended, Noted, Record
+from porteye_core.store.damage import explained
 from porteye_core.store.dead_band import DeadBand
 from porteye_core.store.files import identity
 from porteye_core.store.identities import Identities
@@ -51,8 +52,9 @@ class Database:
         self._watch = 0
 
     def open_listeners(self) -> dict[int, Listener]:
-        """The listeners that were open when a monitor last looked."""
-        return self._lives.open_ones()
+        """The listeners that were open when a monitor last looked. Raises StoreDamaged."""
+        with explained(self._connection, "What was open cannot be read"):
+            return self._lives.open_ones()
 
     def next_number(self) -> int:
         """The number of the next listener."""
@@ -66,7 +68,10 @@ class Database:
         Raises StoreReplaced, StoreUnwritable, StoreDamaged or, for a mistake, StoreError.
         """
         self._check_file()
-        with transaction(self._connection, self._undone):
+        with (
+            explained(self._connection, "The database did not take a write"),
+            transaction(self._connection, self._undone),
+        ):
             for record in records:
                 self._store(record)
 
@@ -93,7 +98,8 @@ class Database:
 
     def drop_some(self, now: int, elapsed: int) -> None:
         """One small step of retention, see there. Raises StoreDamaged."""
-        self._retention.step(now, elapsed)
+        with explained(self._connection, "Old records could not be dropped"):
+            self._retention.step(now, elapsed)
 
     def close(self) -> None:
         """Close it; nothing of it may be used afterwards."""

@@ -4,12 +4,17 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from stat import S_ISREG
 
 from porteye_core import programs
 from porteye_core.config import monitor_command
-from porteye_core.errors import StoreError, StoreMissing, StoreSlow
+from porteye_core.errors import StoreDamaged, StoreError, StoreMissing, StoreSlow
 from porteye_core.store import lock, migrations
 from porteye_core.store.bounds import LONGEST_QUERY, BoundedConnection, is_late
+from porteye_core.store.damage import UNEXPECTED, check_of, flaw, impossible
+
+# The state of the file, as _state gives it, that passed its check, by path.
+_checked: dict[Path, tuple[int, ...]] = {}
 
 
 @contextmanager
@@ -17,18 +22,58 @@ def open_reader(db: Path) -> Iterator[sqlite3.Connection]:
     """A connection that can only read, for one page or request; rows have names.
 
     Everything read through it is one moment of the database. Raises StoreMissing, StoreOlder,
-    StoreNewer, StoreSlow if a statement takes longer than LONGEST_QUERY, or StoreError.
+    StoreNewer, StoreDamaged, StoreSlow if a statement takes longer than LONGEST_QUERY, or
+    StoreError.
     """
     with open_unchecked(db) as connection:
         migrations.check_current(migrations.version(connection), db)
+        _check(connection, db)
         yield connection
+
+
+def _check(connection: sqlite3.Connection, db: Path) -> None:
+    """Raise StoreDamaged if a file that nobody writes to does not pass the check of a start: a
+    damaged index would show wrong rows. A monitor that runs has checked it when it began.
+    """
+    if lock.holder(db) is not None:
+        return
+    state = _state(db)
+    if _checked.get(db) == state:
+        return
+    check = check_of(state[2])
+    try:
+        found = flaw(connection, check) if check else ""
+    except sqlite3.Error:  # the time of a statement is over
+        found = ""
+    if found:
+        raise _damaged(
+            db,
+            found,
+            "Restore a backup, or start the monitor: it sets this database aside and begins a new"
+            " one.",
+        )
+    _checked[db] = state
+
+
+def _state(db: Path) -> tuple[int, ...]:
+    """Device, inode, size and time of the file, and of its log if there is one."""
+    file = db.stat()
+    try:
+        log = db.with_name(f"{db.name}-wal").stat()
+    except OSError:
+        return file.st_dev, file.st_ino, file.st_size, file.st_mtime_ns
+    return (
+        *(file.st_dev, file.st_ino, file.st_size, file.st_mtime_ns),
+        *(log.st_ino, log.st_size, log.st_mtime_ns),
+    )
 
 
 @contextmanager
 def open_unchecked(db: Path) -> Iterator[sqlite3.Connection]:
     """The same, whatever its schema. Raises StoreMissing, StoreSlow or StoreError."""
     try:
-        db.stat()
+        if not S_ISREG(db.stat().st_mode):  # to open a FIFO waits for ever
+            raise _unreadable(db, "it is not a plain file")
         connection = _connect(db)
     except FileNotFoundError as err:
         raise StoreMissing(
@@ -42,10 +87,12 @@ def open_unchecked(db: Path) -> Iterator[sqlite3.Connection]:
         yield connection
     except sqlite3.Error as err:
         raise _slow() if is_late(err) else _unreadable(db, err) from err
-    except (ArithmeticError, LookupError, TypeError, ValueError) as err:
+    except UNEXPECTED as err:
         # A damaged page may hold a number where a text must be: then it is the database's fault.
-        if damage := _damage(connection):
-            raise _unreadable(db, damage) from err
+        if found := _damage(connection):
+            raise _damaged(
+                db, found, "Restore a backup, or move this database away: a new one is begun."
+            ) from err
         raise
     finally:
         connection.close()
@@ -97,14 +144,15 @@ def _title(name: str | None, exe: str, cmdline: str) -> str | None:
 
 
 def _damage(connection: sqlite3.Connection) -> str:
-    """The first damage that SQLite finds in the time of a statement, empty if it finds none."""
+    """The first damage that is found before the time of a statement is over, empty if none is."""
     try:
-        found = str(connection.execute("PRAGMA integrity_check(1)").fetchone()[0])
+        return flaw(connection) or impossible(connection)
     except sqlite3.Error as err:
         return "" if is_late(err) else str(err)
-    except UnicodeDecodeError:
-        return "what SQLite says of its schema is no text"
-    return "" if found == "ok" else found
+
+
+def _damaged(db: Path, found: str, hint: str) -> StoreDamaged:
+    return StoreDamaged(f"The database {db} is damaged: {found}.", hint)
 
 
 def _slow() -> StoreSlow:

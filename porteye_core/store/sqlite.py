@@ -8,11 +8,11 @@ from pathlib import Path
 from porteye_core.errors import StoreDamaged, StoreError
 from porteye_core.model import FOR_EVER, Keep
 from porteye_core.store import migrations
+from porteye_core.store.damage import check_numbers, check_of, explained, flaw
 from porteye_core.store.database import Database
 from porteye_core.store.files import create_private
 from porteye_core.store.host import Host
 from porteye_core.store.lock import WriterLock
-from porteye_core.store.trouble import translated
 from porteye_core.store.writer import Writer
 
 _OLDEST_SQLITE = (3, 37, 0)  # the first with STRICT tables
@@ -34,11 +34,6 @@ PRAGMA trusted_schema = OFF;
 """
 
 
-# A file as large as this is checked in less than a second, and only after a watch that did not end
-# cleanly: where a machine lost power, its disk may have lost more.
-_MOST_CHECKED = 256_000_000
-
-
 @contextmanager
 def open_writer(db: Path, host: Host, now: int, keep: Keep = FOR_EVER) -> Iterator[Writer]:
     """The writer of this database, created and migrated if need be; it keeps so much history.
@@ -57,28 +52,27 @@ def _open(db: Path, host: Host, keep: Keep) -> Database:
     create_private(db)
     connection = sqlite3.connect(db, isolation_level=None)
     try:
-        # The pragma reads the file's header: of a file that is no database this is the first word.
-        if not connection.execute("PRAGMA page_count").fetchone()[0]:
-            connection.executescript(_NEW_FILE)
-        connection.executescript(_EVERY_TIME)
-        migrations.migrate(connection)
-        _check(connection, db)
-        rebooted = host.has_rebooted(connection)
-        return Database(connection, db, host.row(connection), keep, rebooted=rebooted)
-    except sqlite3.Error as err:
-        connection.close()
-        raise translated(err, f"{db} cannot be used as a database") from err
-    except StoreError:
+        with explained(connection, f"{db} cannot be used as a database"):
+            # The pragma reads the file's header: of a file that is no database this is the first
+            # word.
+            if not connection.execute("PRAGMA page_count").fetchone()[0]:
+                connection.executescript(_NEW_FILE)
+            connection.executescript(_EVERY_TIME)
+            migrations.migrate(connection)
+            _check(connection, db)
+            rebooted = host.has_rebooted(connection)
+            return Database(connection, db, host.row(connection), keep, rebooted=rebooted)
+    except BaseException:
         connection.close()
         raise
 
 
 def _check(connection: sqlite3.Connection, db: Path) -> None:
-    """Raises StoreDamaged if the pages of a file whose last watch was cut off do not agree."""
-    cut_off = connection.execute(
-        "SELECT stopped_at IS NULL FROM watch ORDER BY id DESC LIMIT 1"
-    ).fetchone()
-    if cut_off and cut_off[0] and db.stat().st_size <= _MOST_CHECKED:
-        found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-        if found != "ok":
-            raise StoreDamaged(f"{db}: {' '.join(found.split())}.")
+    """Raise StoreDamaged if a check finds something, or if no further row can have a number.
+
+    It is made whatever way the last watch ended: a page can be damaged at any time.
+    """
+    check = check_of(db.stat().st_size)
+    if check and (found := flaw(connection, check)):
+        raise StoreDamaged(f"{db}: {found}.")
+    check_numbers(connection)

@@ -111,9 +111,17 @@ def _state(watch: Watch, holder: lock.Holder | None, now: int) -> State:
 
 
 def _watch(row: sqlite3.Row, dropped: tuple[Limit, ...]) -> Watch:
-    limits = (*(Limit(**limit) for limit in json.loads(row["limits"])), *dropped)
+    limits = (*_limits(row["limits"]), *dropped)
     plan = WatchPlan(row["source"], row["interval"], row["sample_interval"], limits, row["why"])
     return Watch(row["id"], row["started_at"], row["seen_at"], row["stopped_at"], plan)
+
+
+def _limits(text: str) -> tuple[Limit, ...]:
+    """The limits of a watch; what damage made of them does not hide everything else."""
+    try:
+        return tuple(Limit(**limit) for limit in json.loads(text))
+    except (TypeError, ValueError):
+        return (Limit("unreadable", "The limits of this watch cannot be read: it is damaged."),)
 
 
 def _dropped(connection: sqlite3.Connection) -> tuple[Limit, ...]:

@@ -20,6 +20,8 @@ _PASSING = frozenset(
     }
 )
 _PRIMARY = 0xFF  # the rest of an extended code says more than is needed here
+# Python's own error, without a code, for bytes that are no text: PortEye writes none.
+_NO_TEXT = "Could not decode to UTF-8"
 
 
 def translated(
@@ -28,5 +30,7 @@ def translated(
     """The error of this house for one of SQLite's: StoreDamaged, StoreUnwritable or, for what only
     a mistake in a statement causes, StoreError."""
     code = (getattr(err, "sqlite_errorcode", None) or 0) & _PRIMARY
-    kind = StoreDamaged if code in _DAMAGED else StoreUnwritable if code in _PASSING else StoreError
+    if code in _DAMAGED or str(err).startswith(_NO_TEXT):
+        return StoreDamaged(f"{what}: {err}.", hint)
+    kind = StoreUnwritable if code in _PASSING else StoreError
     return kind(f"{what}: {err}.", hint)

@@ -78,9 +78,16 @@ class Writer:
         return self._pending.is_full
 
     def open_listeners(self) -> dict[int, Listener]:
-        """The listeners that were open when a monitor last looked."""
+        """The listeners that were open when a monitor last looked; none in a database that is set
+        aside because they cannot be read."""
         self.is_renewed = False
-        return {} if self._database is None else self._database.open_listeners()
+        try:
+            return {} if self._database is None else self._database.open_listeners()
+        except StoreDamaged as err:
+            self._leave(err)
+            self._write()
+            self.is_renewed = False
+            return {}
 
     def begin_watch(self, at: int, plan: WatchPlan) -> None:
         """Start a watch; what is recorded from now on belongs to it."""
