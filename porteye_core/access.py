@@ -1,5 +1,6 @@
 """Who may use dashboard and API: everybody on this machine, or who has the token or logs in."""
 
+import errno
 import hashlib
 import hmac
 import ipaddress
@@ -109,8 +110,11 @@ def _names_loopback(name: str) -> bool:
 
 def _of_file(path: str) -> str:
     try:
-        with Path(path).expanduser().open("rb") as file:
+        place = Path(path).expanduser()
+        with open(place, "rb", opener=_open_at_once) as file:
             mode = os.fstat(file.fileno()).st_mode
+            if not stat.S_ISREG(mode):
+                raise OSError(errno.EINVAL, "Not a plain file")
             text = file.read(LONGEST_TOKEN + 2)  # and the end of its line
     except (OSError, RuntimeError, ValueError) as err:
         raise ConfigError(
@@ -123,6 +127,11 @@ def _of_file(path: str) -> str:
             f"Close it: chmod 600 {path}",
         )
     return text.decode("utf-8", "replace").rstrip("\r\n")
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    """Open a file, and do not wait for a writer if it is a FIFO."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def _checked(name: str, text: str) -> str:
