@@ -13,6 +13,7 @@ PortEyeError
     ├── StoreUnwritable    it takes no write now: the disk is full, or another process locks it
     ├── StoreDamaged       its pages contradict each other, or are none
     ├── StoreReplaced      the file was deleted, or another one has its name
+    │   └── StoreLogDeleted    that happened to its log alone
     └── StoreSlow          a question took too long and was given up
 """
 
@@ -89,6 +90,10 @@ class StoreDamaged(StoreError):
 
 class StoreReplaced(StoreError):
     """The file of the database was deleted, or another one has its name."""
+
+
+class StoreLogDeleted(StoreReplaced):
+    """The log of the database was deleted, or another file has its name."""
 
 
 class StoreSlow(StoreError):

@@ -24,9 +24,9 @@ def db(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def open_folder() -> Iterator[Path]:
-    """A folder that every user may write to; pytest's own are for one user alone."""
+    """A folder like /tmp, that every user may write to; pytest's own are for one user alone."""
     with tempfile.TemporaryDirectory() as name:
-        Path(name).chmod(0o777)
+        Path(name).chmod(0o1777)
         yield Path(name)
 
 

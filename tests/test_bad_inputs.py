@@ -66,6 +66,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
     torn = (folder / "torn.db").read_bytes()
     (folder / "torn.db").write_bytes(torn[:4096] + b"x" * 4096 + torn[8192 : len(torn) // 2])
     (folder / "empty.db").touch()
+    os.mkfifo(folder / "pipe.db", 0o600)
     (folder / "diary").write_text("dear diary\n" * 500)
     (folder / "diary").chmod(0o644)
     (folder / "link.db").symlink_to(folder / "elsewhere.db")

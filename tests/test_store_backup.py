@@ -98,11 +98,11 @@ def test_nothing_is_overwritten(seeded: Instant, copy: Path, kind: str) -> None:
 def test_a_file_that_gets_the_name_meanwhile_stays(
     seeded: Instant, copy: Path, monkeypatch: pytest.MonkeyPatch, *, links: bool
 ) -> None:
-    def refuse(_self: Path, _other: Path) -> None:
+    def refuse(*_: object, **_kinds: object) -> None:
         raise PermissionError(1, "no links here")  # what FAT says
 
     if not links:
-        monkeypatch.setattr(Path, "hardlink_to", refuse)
+        monkeypatch.setattr(os, "link", refuse)
     monkeypatch.setattr(backup, "_hear", lambda *_: copy.write_text("quicker"))
     with pytest.raises(StoreError, match="exists already"):
         back_up(seeded.db, copy)
@@ -113,10 +113,10 @@ def test_a_file_that_gets_the_name_meanwhile_stays(
 def test_a_file_system_without_links_takes_a_copy(
     seeded: Instant, copy: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(_self: Path, _other: Path) -> None:
+    def refuse(*_: object, **_kinds: object) -> None:
         raise PermissionError(1, "no links here")
 
-    monkeypatch.setattr(Path, "hardlink_to", refuse)
+    monkeypatch.setattr(os, "link", refuse)
     back_up(seeded.db, copy)
     assert names(copy.parent) == [copy.name]
     assert rows(copy, COUNTS) == rows(seeded.db, COUNTS)

@@ -1,10 +1,15 @@
-"""A copy of the database while a monitor writes to it, checked before it gets its name."""
+"""A copy of the database while a monitor writes to it, checked before it gets its name.
+
+SQLite opens the copy by its path, which may lead elsewhere in a folder where others can exchange
+names. There the copy is made in a private folder first, and then written through a descriptor.
+"""
 
 import os
+import secrets
 import sqlite3
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,10 +17,13 @@ from porteye_core.errors import StoreError
 from porteye_core.store import migrations
 from porteye_core.store.bounds import is_late
 from porteye_core.store.files import give_to_caller
+from porteye_core.store.folder import Folder
 from porteye_core.store.reader import open_unchecked
 
 # 1 MiB with pages of 4 KiB: between two steps a signal is heard.
 _PAGES = 256
+# Bytes that are written at once.
+_PIECE = 1 << 20
 # SQLite's steps between two looks for a signal, some tenths of a second.
 _STEPS = 10_000_000
 # The copy is synced as a whole, and thrown away if anything fails: it needs no journal.
@@ -44,14 +52,19 @@ def back_up(db: Path, target: Path) -> Backup:
     """
     if os.path.lexists(target):
         raise _exists(target)
+    folder = Folder.of(target.parent)
     try:
-        with _unfinished(target) as copy:
-            marks = _copy(db, copy, target)
-            backup = _checked(db, copy, marks)
-            _sync(copy)
-            _name(copy, target)
-        if os.name != "nt":  # Windows opens no folders
-            _sync(target.parent)
+        if folder.is_own:
+            with _unfinished(target) as copy:
+                backup = _copied(db, copy, target)
+                _sync(copy)
+                _rename(copy, target)
+            if os.name != "nt":  # Windows opens no folders
+                _sync(target.parent)
+        else:
+            with folder.opened() as place, _private_copy(target) as copy:
+                backup = _copied(db, copy, target)
+                _hand_over(copy, place, target)
     except FileExistsError as err:  # made by somebody else meanwhile
         raise _exists(target) from err
     except OSError as err:
@@ -64,6 +77,49 @@ def back_up(db: Path, target: Path) -> Backup:
 
 def _exists(target: Path) -> StoreError:
     return StoreError(f"{target} exists already.", "A backup overwrites nothing: give a new name.")
+
+
+@contextmanager
+def _private_copy(target: Path) -> Iterator[Path]:
+    """A new file in a temporary folder that is this user's alone, deleted at the end."""
+    with tempfile.TemporaryDirectory(prefix="porteye-") as name:
+        private = Path(name)
+        if not Folder.of(private).is_own:
+            raise StoreError(
+                f"Other users may exchange what is in {private.parent}.",
+                "Set TMPDIR to a folder of your own, or back up to one.",
+            )
+        copy = private / target.name
+        copy.touch(0o600, exist_ok=False)
+        yield copy
+
+
+def _hand_over(copy: Path, place: int, target: Path) -> None:
+    """Write the copy into the folder of the descriptor `place`, under the name of the target.
+
+    Raises FileExistsError, OSError, or StoreError if somebody exchanged the file meanwhile.
+    """
+    part = f".{target.name}.{secrets.token_hex(8)}.part"
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    fd = os.open(part, flags, 0o600, dir_fd=place)
+    try:
+        with copy.open("rb") as source, open(fd, "wb", closefd=False) as sink:
+            while piece := source.read(_PIECE):
+                sink.write(piece)
+        os.fsync(fd)
+        give_to_caller(fd)
+        _name(part, target.name, place)
+        named = os.stat(target.name, dir_fd=place, follow_symlinks=False)
+        if not os.path.samestat(named, os.fstat(fd)):
+            raise StoreError(
+                f"Somebody exchanged {target} while it was made: it is not the backup.",
+                "Back up to a folder that nobody else may write to.",
+            )
+        os.fsync(place)
+    finally:
+        os.close(fd)
+        with suppress(OSError):
+            os.unlink(part, dir_fd=place)
 
 
 @contextmanager
@@ -81,14 +137,23 @@ def _unfinished(target: Path) -> Iterator[Path]:
         copy.unlink(missing_ok=True)
 
 
+def _copied(db: Path, copy: Path, target: Path) -> Backup:
+    """Copy the database to this file, and check it. Raises StoreError."""
+    marks = _copy(db, copy, target)
+    return _checked(db, copy, marks)
+
+
 def _copy(db: Path, copy: Path, target: Path) -> tuple[int, int]:
     """Copy page by page; returns the application id and schema of what was copied.
 
     The open transaction keeps the pages as they were at its beginning: a write of the monitor
     neither waits nor makes the copy begin anew.
     """
-    with open_unchecked(db) as source, closing(sqlite3.connect(copy)) as sink:
-        marks = _marks(source)
+    with ExitStack() as stack:
+        with Folder.of(db.parent).rights():  # the first answer has opened all of its files
+            source = stack.enter_context(open_unchecked(db))
+            marks = _marks(source)
+        sink = stack.enter_context(closing(sqlite3.connect(copy)))
         if marks[0] != migrations.APPLICATION_ID:
             raise StoreError(f"{db} is no PortEye database.", "Give the right one with --db.")
         migrations.check_not_newer(marks[1])
@@ -97,7 +162,8 @@ def _copy(db: Path, copy: Path, target: Path) -> tuple[int, int]:
             source.backup(sink, pages=_PAGES, progress=_hear)
         except sqlite3.Error as err:
             raise StoreError(
-                f"The backup {target} could not be made: {err}.", "Nothing is kept of it."
+                f"The backup {target} could not be made in {copy.parent}: {err}.",
+                "Nothing is kept of it.",
             ) from err
     return marks
 
@@ -152,14 +218,23 @@ def _sync(path: Path) -> None:
         os.close(fd)
 
 
-def _name(copy: Path, target: Path) -> None:
-    """Rename without overwriting; raises FileExistsError."""
+def _rename(copy: Path, target: Path) -> None:
+    """Rename without overwriting. Raises FileExistsError."""
     if os.name == "nt":
         copy.rename(target)  # refuses where there is one
         return
+    place = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        _name(copy.name, target.name, place)
+    finally:
+        os.close(place)
+
+
+def _name(part: str, name: str, place: int) -> None:
+    """Give a file of this folder another name without overwriting. Raises FileExistsError."""
     with suppress(PermissionError, NotImplementedError):
-        target.hardlink_to(copy)
+        os.link(part, name, src_dir_fd=place, dst_dir_fd=place, follow_symlinks=False)
         return
     # A file system without links (FAT): an empty file of ours keeps the name for an instant.
-    target.touch(0o600, exist_ok=False)
-    copy.replace(target)
+    os.close(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=place))
+    os.replace(part, name, src_dir_fd=place, dst_dir_fd=place)

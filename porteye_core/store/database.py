@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from porteye_core import __version__
-from porteye_core.errors import StoreReplaced, StoreUnwritable
+from porteye_core.errors import StoreLogDeleted, StoreReplaced, StoreUnwritable
 from porteye_core.model import Keep, Limit, Listener, Tick, WatchPlan
 from porteye_core.store import counts
 from porteye_core.store.aside import clear_log
@@ -78,6 +78,8 @@ class Database:
     def _check_file(self) -> None:
         if identity(self._path) != self._file:
             raise StoreReplaced(f"The database {self._path} was deleted or replaced while in use.")
+        if identity(self._log) != self._log_file:
+            raise StoreLogDeleted(f"The log {self._log} was deleted or replaced while in use.")
 
     def _store(self, record: Record) -> None:
         match record:
@@ -106,8 +108,8 @@ class Database:
         self._connection.close()
 
     def close_nameless(self) -> None:
-        """Close a file that was deleted, or whose name another one has, with all that was written
-        in it. Raises StoreUnwritable if its log stays in the way of the next."""
+        """Close a file that was deleted, or whose log was, or whose name another one has, with all
+        that was written in it. Raises StoreUnwritable if its log stays in the way of the next."""
         with suppress(sqlite3.Error):
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self._connection.close()

@@ -1,32 +1,46 @@
 """Whom the database's files belong to, and who may read them.
 
 Under sudo a monitor writes as root where the caller said, so a file is given away, changed or
-emptied only if it was made just now or says itself that it is PortEye's; links are not followed.
+emptied only if it was made just now or says itself that it is PortEye's; links are not followed. In
+a folder of another user root has that user's rights meanwhile, see folder.py.
 """
 
+import errno
 import os
 import stat
 import sys
-from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from porteye_core.errors import StoreDamaged, StoreError, StoreUnwritable
+from porteye_core.store.caller import caller, callers_group
 from porteye_core.store.migrations import APPLICATION_ID
 
-_NOT_FOLLOWED = getattr(os, "O_NOFOLLOW", 0)
+# To open a FIFO would wait for ever. O_NOFOLLOW, O_NONBLOCK: not on Windows.
+_FLAGS = (
+    getattr(os, "O_NOFOLLOW", 0)
+    | getattr(os, "O_NONBLOCK", 0)
+    | getattr(os, "O_CLOEXEC", 0)
+    | getattr(os, "O_NOINHERIT", 0)
+    | getattr(os, "O_BINARY", 0)
+)
+_BESIDE = ("-wal", "-shm")
+_OF_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 # The file format's header: "SQLite format 3" and a NUL, with the application id at byte 68.
 _MAGIC, _APPLICATION_AT, _HEADER = b"SQLite format 3\0", 68, 100
 # The schema is on the first pages: it tells whose a file was whose header is damaged.
 _SCHEMA, _TABLE = 1_000_000, b"CREATE TABLE listener ("
 
 
-def create_private(db: Path) -> None:
-    """Make sure that the database exists and only its owner may read it.
+def create_private(db: Path) -> bool:
+    """Make sure that the database exists and only its owner may read it; True if it is empty.
 
-    SQLite gives the files beside it (-wal, -shm) the same mode and, as root, the same owner. Raises
-    StoreUnwritable if it cannot be opened, StoreDamaged if it was a PortEye database, and else
-    StoreError if it is none.
+    Raises StoreUnwritable if it cannot be opened, StoreDamaged if it was a PortEye database, and
+    else StoreError if it is none.
     """
+    with suppress(FileNotFoundError):  # SQLite would write what is in it into the database
+        journal = db.with_name(f"{db.name}-journal")
+        _check_plain(journal, journal.lstat())
     fd, is_new = open_private(db)
     try:
         header = os.read(fd, _HEADER)
@@ -37,35 +51,94 @@ def create_private(db: Path) -> None:
                 f"{db} cannot be used as a database: it is a file of something else.",
                 "Choose another file with --db, or move this one away.",
             )
-        if sys.platform != "win32":
-            os.fchmod(fd, 0o600)
+        close_to_others(fd, db)
         if is_new or header:
             give_to_caller(fd)
     finally:
         os.close(fd)
+    return not header
+
+
+def create_logs(db: Path) -> None:
+    """Make sure that the log and its index exist and only their owner may read them, before SQLite
+    opens them by their names; as root it gives them to the owner of the database. Raises
+    StoreError."""
+    for suffix in _BESIDE:
+        path = db.with_name(db.name + suffix)
+        fd, _ = open_private(path)
+        try:
+            close_to_others(fd, path)
+        finally:
+            os.close(fd)
+
+
+def close_to_others(fd: int, path: Path) -> None:
+    """Let its owner alone read it. Raises StoreUnwritable."""
+    if sys.platform != "win32" and os.fstat(fd).st_mode & _OF_OTHERS:
+        try:
+            os.fchmod(fd, 0o600)
+        except OSError as err:
+            raise StoreUnwritable(
+                f"{path} cannot be closed to other users: {err.strerror}.",
+                "Start the monitor as the user who owns it, or choose another place with --db.",
+            ) from err
 
 
 def open_private(path: Path) -> tuple[int, bool]:
     """A descriptor for reading and writing, and whether the file was made just now, for its owner
     alone. Raises StoreError."""
-    flags = os.O_RDWR | _NOT_FOLLOWED | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+    flags = os.O_RDWR | _FLAGS
     try:
         try:
             return os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o600), True
         except FileExistsError:
             fd = os.open(path, flags)
     except OSError as err:
-        raise StoreUnwritable(
-            f"{path} cannot be opened for writing: {err.strerror}.",
-            "Choose another place with --db, or change its permissions.",
-        ) from err
-    found = os.fstat(fd)
-    if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
+        raise _unwritable(path, err) from err
+    try:
+        _check_plain(path, os.fstat(fd))
+    except StoreError:
         os.close(fd)
+        raise
+    return fd, False
+
+
+def open_to_read(path: Path) -> int:
+    """A descriptor of a plain file. Raises OSError."""
+    fd = os.open(path, os.O_RDONLY | _FLAGS)
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise OSError(errno.EINVAL, "Not a plain file")
+    return fd
+
+
+def _check_plain(path: Path, found: os.stat_result) -> None:
+    """Raise StoreError for a link, a device, a file of several names, or one that another user put
+    into a folder that everybody may add names to."""
+    if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
         raise StoreError(
             f"{path} is not a plain file with one name.", "Choose another place with --db."
         )
-    return fd, False
+    if (
+        os.name == "posix"
+        and found.st_uid not in (0, os.geteuid())
+        and path.parent.stat().st_mode & stat.S_IWOTH
+    ):
+        raise StoreError(
+            f"{path} belongs to the user {found.st_uid}, in a folder that everybody may write to.",
+            "Choose another place with --db, or delete it.",
+        )
+
+
+def _unwritable(path: Path, err: OSError) -> StoreUnwritable:
+    hint = "Choose another place with --db, or change its permissions."
+    if os.name == "posix" and os.getuid() != os.geteuid():
+        hint = (
+            f"Root has the rights of the user {os.geteuid()} here, who could exchange what is in"
+            " the folder: give folder and files to that user, or choose a folder of root's own with"
+            " --db."
+        )
+    return StoreUnwritable(f"{path} cannot be opened for writing: {err.strerror}.", hint)
 
 
 def identity(path: Path) -> tuple[int, int] | None:
@@ -77,13 +150,13 @@ def identity(path: Path) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-def give_to_caller(fd: int, environ: Mapping[str, str] = os.environ) -> None:
+def give_to_caller(fd: int) -> None:
     """Under sudo, give the file to the user who called it, whose dashboard has to read it."""
     if sys.platform == "win32":
         return
-    caller = environ.get("SUDO_UID", "")
-    if os.geteuid() == 0 and caller.isdecimal() and os.fstat(fd).st_uid == 0:
-        os.fchown(fd, int(caller), int(environ.get("SUDO_GID", "-1")))
+    user = caller()
+    if os.geteuid() == 0 and user is not None and os.fstat(fd).st_uid == 0:
+        os.fchown(fd, user, callers_group())
 
 
 def _is_ours(header: bytes) -> bool:

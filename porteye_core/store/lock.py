@@ -11,7 +11,8 @@ from types import TracebackType
 from typing import Self
 
 from porteye_core.errors import StoreError, StoreHeld
-from porteye_core.store.files import give_to_caller, identity, open_private
+from porteye_core.store.files import give_to_caller, identity, open_private, open_to_read
+from porteye_core.store.folder import Folder
 
 # A reader that asks who holds the lock takes it for an instant; a monitor that starts in that
 # instant tries again.
@@ -42,10 +43,12 @@ class WriterLock:
     """The right to write to a database, held while the context is open.
 
     Raises StoreHeld if another process has it, StoreError if the folder cannot be written to.
+    `folder`: what is opened, renamed or deleted in it by its name needs its rights.
     """
 
     def __init__(self, db: Path, now: int) -> None:
         self.db = db
+        self.folder = Folder.of(db.parent)
         self._path = path_of(db)
         self._now = now
         self._fd = -1
@@ -55,7 +58,8 @@ class WriterLock:
         return self
 
     def _open(self) -> None:
-        self._fd, is_new = open_private(self._path)
+        with self.folder.rights():
+            self._fd, is_new = open_private(self._path)
         try:
             self._take()
             if is_new:
@@ -115,7 +119,7 @@ class WriterLock:
 def holder(db: Path) -> Holder | None:
     """Who writes to this database now, None if nobody does."""
     try:
-        fd = os.open(path_of(db), os.O_RDONLY | _CLOEXEC)
+        fd = open_to_read(path_of(db))
     except OSError:
         return None
     try:
@@ -127,10 +131,12 @@ def holder(db: Path) -> Holder | None:
 
 
 def _held(path: Path) -> StoreHeld:
-    fd = os.open(path, os.O_RDONLY | _CLOEXEC)
     try:
+        fd = open_to_read(path)
+    except OSError:  # it has been deleted meanwhile
+        who = Holder(0, 0)
+    else:
         who = _read(fd) or Holder(0, 0)
-    finally:
         os.close(fd)
     since = time.strftime("%Y-%m-%d %H:%M:%S %z", time.localtime(who.since / 1e6))
     return StoreHeld(
@@ -151,7 +157,6 @@ def _read(fd: int) -> Holder | None:
 if sys.platform == "win32":
     import msvcrt
 
-    _CLOEXEC = os.O_NOINHERIT | os.O_BINARY
     # Windows refuses to read a locked range, and who holds the lock must stay readable.
     _BEYOND = 1 << 20
 
@@ -168,8 +173,6 @@ if sys.platform == "win32":
 
 else:
     import fcntl
-
-    _CLOEXEC = os.O_CLOEXEC
 
     def _take(fd: int, *, shared: bool) -> bool:
         try:

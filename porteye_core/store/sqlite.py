@@ -10,9 +10,10 @@ from porteye_core.model import FOR_EVER, Keep
 from porteye_core.store import migrations
 from porteye_core.store.damage import check_numbers, check_of, explained, flaw
 from porteye_core.store.database import Database
-from porteye_core.store.files import create_private
+from porteye_core.store.files import create_logs, create_private
 from porteye_core.store.host import Host
 from porteye_core.store.lock import WriterLock
+from porteye_core.store.trouble import translated
 from porteye_core.store.writer import Writer
 
 _OLDEST_SQLITE = (3, 37, 0)  # the first with STRICT tables
@@ -49,14 +50,18 @@ def open_writer(db: Path, host: Host, now: int, keep: Keep = FOR_EVER) -> Iterat
 
 
 def _open(db: Path, host: Host, keep: Keep) -> Database:
-    create_private(db)
-    connection = sqlite3.connect(db, isolation_level=None)
+    is_empty = create_private(db)
+    try:
+        if is_empty:
+            # SQLite deletes a log that is beside an empty file: it gets one when it is none.
+            with closing(sqlite3.connect(db, isolation_level=None)) as made:
+                made.executescript(_NEW_FILE)
+        create_logs(db)
+        connection = sqlite3.connect(db, isolation_level=None)
+    except sqlite3.Error as err:
+        raise translated(err, f"{db} cannot be used as a database") from err
     try:
         with explained(connection, f"{db} cannot be used as a database"):
-            # The pragma reads the file's header: of a file that is no database this is the first
-            # word.
-            if not connection.execute("PRAGMA page_count").fetchone()[0]:
-                connection.executescript(_NEW_FILE)
             connection.executescript(_EVERY_TIME)
             migrations.migrate(connection)
             _check(connection, db)

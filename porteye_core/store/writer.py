@@ -10,6 +10,7 @@ from porteye_core.errors import (
     StoreDamaged,
     StoreError,
     StoreHeld,
+    StoreLogDeleted,
     StoreReplaced,
     StoreUnwritable,
 )
@@ -39,6 +40,11 @@ _REPLACED = Limit(
     "replaced",
     "The database was deleted or replaced while it was in use:"
     " what had been seen until then is not in this one.",
+)
+_LOG_DELETED = Limit(
+    "log_deleted",
+    "The log of the database (-wal) was deleted while it was in use. What was in it is kept; what"
+    " was seen while it was missing may be stored with later times.",
 )
 
 
@@ -143,7 +149,8 @@ class Writer:
     def close(self) -> None:
         """Close the file."""
         if self._database:
-            self._database.close()
+            with self._lock.folder.rights():  # SQLite deletes its log
+                self._database.close()
 
     def _record(self, at: int, record: Record) -> None:
         self._latest = max(self._latest, at)
@@ -173,10 +180,11 @@ class Writer:
             self._hold(err)
 
     def _open(self) -> None:
-        if self._damage:
-            self._limits += (set_aside(self._lock.db, str(self._damage)),)
-            self._damage = None
-        self._database = database = self._opened()
+        with self._lock.folder.rights():
+            if self._damage:
+                self._limits += (set_aside(self._lock.db, str(self._damage)),)
+                self._damage = None
+            self._database = database = self._opened()
         self.booted_at, self.rebooted = database.booted_at, database.rebooted
         self._numbers = itertools.count(database.next_number())
 
@@ -184,14 +192,15 @@ class Writer:
         """Leave the file that is open; the next try opens another."""
         log.error("%s %d changes are lost with it.", err, self._pending.changes)
         database, self._database = self._database, None
-        if isinstance(err, StoreDamaged):
-            self._damage = err
-            if database:
-                database.close()
-        else:
-            self._limits += (_REPLACED,)
-            if database:
-                database.close_nameless()
+        with self._lock.folder.rights():
+            if isinstance(err, StoreDamaged):
+                self._damage = err
+                if database:
+                    database.close()
+            else:
+                self._limits += (_LOG_DELETED if isinstance(err, StoreLogDeleted) else _REPLACED,)
+                if database:
+                    database.close_nameless()
         self._pending.clear()
         self._tried = None
         self._say(str(err))
