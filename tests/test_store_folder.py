@@ -229,7 +229,7 @@ def test_odd_variables_of_sudo_give_nothing_away(
 
 SWAP = """
 import ctypes, os, sys
-folder, victim = sys.argv[1:]
+folder, victim, ending, once = sys.argv[1:]
 os.setgroups([]); os.setgid(12345); os.setuid(12345); os.chdir(folder)
 os.symlink(victim, "link")
 print("ready", flush=True)
@@ -237,17 +237,20 @@ exchange = ctypes.CDLL(None).renameat2
 done = set()
 while True:
     for name in os.listdir("."):
-        if name.endswith(".part") and name not in done:
-            done.add(name)
+        if name.endswith(ending) and name not in done:
+            done.update([name] if once == "once" else [])
             exchange(-100, b"link", -100, name.encode(), 2)
 """
 
 
 @contextmanager
-def swapping(folder: Path, victim: Path) -> Iterator[None]:
-    """While the block runs the folder's owner puts a link in the place of each unfinished file."""
+def swapping(folder: Path, victim: Path, ending: str, often: str) -> Iterator[None]:
+    """While the block runs the folder's owner exchanges each file of this ending for a link, once
+    or again and again."""
     process = subprocess.Popen(
-        [sys.executable, "-c", SWAP, str(folder), str(victim)], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", SWAP, str(folder), str(victim), ending, often],
+        stdout=subprocess.PIPE,
+        text=True,
     )
     try:
         assert process.stdout
@@ -268,13 +271,27 @@ def test_a_backup_into_a_folder_of_another_user_writes_to_no_other_file(
     before, done = secret.read_bytes(), 0
     for number in range(10):
         # A copy that somebody exchanged is said to be none.
-        with swapping(theirs, secret), suppress(StoreError):
+        with swapping(theirs, secret, ".part", "once"), suppress(StoreError):
             back_up(db, theirs / f"{number}.db")
             done += 1
         (theirs / "link").unlink(missing_ok=True)
         assert secret.read_bytes() == before
     assert os.geteuid() == 0
     print(f"\n{done} of 10 backups done")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="renameat2 is Linux's")
+def test_a_monitor_whose_database_is_exchanged_again_and_again_writes_to_no_other_file(
+    theirs: Path, secret: Path
+) -> None:
+    before = secret.read_bytes()
+    for _ in range(4):
+        with swapping(theirs, secret, "x.db", "often"):
+            done = run_service("--db", str(theirs / "x.db"), "--once", "--source", "portable")
+        assert "Traceback" not in done.stderr
+        assert secret.read_bytes() == before
+        for each in theirs.iterdir():
+            each.unlink()
 
 
 def test_a_backup_into_a_folder_of_another_user_is_roots_alone(theirs: Path, db: Path) -> None:

@@ -18,8 +18,8 @@ def set_aside(db: Path, reason: str) -> Limit:
 
     Nothing is deleted or overwritten. Raises StoreUnwritable if the folder does not allow it.
     """
-    kept = _free_name(db, "corrupt")
     try:
+        kept = _free_name(db, "corrupt")
         for suffix in _BESIDE:
             part = db.with_name(db.name + suffix)
             if part.exists():

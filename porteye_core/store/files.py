@@ -122,12 +122,20 @@ def _check_plain(path: Path, found: os.stat_result) -> None:
     if (
         os.name == "posix"
         and found.st_uid not in (0, os.geteuid())
-        and path.parent.stat().st_mode & stat.S_IWOTH
+        and _everybody_writes(path.parent)
     ):
         raise StoreError(
             f"{path} belongs to the user {found.st_uid}, in a folder that everybody may write to.",
             "Choose another place with --db, or delete it.",
         )
+
+
+def _everybody_writes(folder: Path) -> bool:
+    """True, too, of a folder that cannot be looked at any more."""
+    try:
+        return bool(folder.stat().st_mode & stat.S_IWOTH)
+    except OSError:
+        return True
 
 
 def _unwritable(path: Path, err: OSError) -> StoreUnwritable:

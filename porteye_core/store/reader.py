@@ -37,7 +37,10 @@ def _check(connection: sqlite3.Connection, db: Path) -> None:
     """
     if lock.holder(db) is not None:
         return
-    state = _state(db)
+    try:
+        state = _state(db)
+    except OSError:  # set aside by a monitor that began meanwhile
+        return
     if _checked.get(db) == state:
         return
     check = check_of(state[2])

@@ -77,7 +77,10 @@ def _check(connection: sqlite3.Connection, db: Path) -> None:
 
     It is made whatever way the last watch ended: a page can be damaged at any time.
     """
-    check = check_of(db.stat().st_size)
+    size = connection.execute(
+        "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size"
+    )
+    check = check_of(size.fetchone()[0])
     if check and (found := flaw(connection, check)):
         raise StoreDamaged(f"{db}: {found}.")
     check_numbers(connection)
