@@ -17,7 +17,7 @@ from benchmarks.zoo import network
 from benchmarks.zoo.programs import PROGRAMS
 from benchmarks.zoo.runner import HISTORY, Result, Runner
 from benchmarks.zoo.steps import Program
-from benchmarks.zoo.told import Stored
+from benchmarks.zoo.stored import Stored
 
 SOURCES = ("tracepoint", "sock_diag", "portable")
 # Below those that Linux gives to whoever asks for any port: a listener whose namespace is not known
@@ -112,7 +112,7 @@ def _words(program: Program, first: int) -> Mapping[str, str]:
 
 def _table(programs: Sequence[Program], results: Mapping[str, Sequence[Result]]) -> Table:
     cells = {
-        (each.program, each.step, source): "FAULT" if each.faults else each.seconds
+        (each.program, each.step, source): _cell(each)
         for source, found in results.items()
         for each in found
     }
@@ -127,6 +127,10 @@ def _table(programs: Sequence[Program], results: Mapping[str, Sequence[Result]])
         ("program", "step", "sockets", "holders of each", *results),
         tuple(rows),
     )
+
+
+def _cell(result: Result) -> Cell:
+    return "FAULT" if result.seconds is None else round(result.seconds, 1)
 
 
 def _check(source: str, results: Sequence[Result]) -> Check:

@@ -1,6 +1,6 @@
 """The programs: how each is configured, started, changed and ended."""
 
-from benchmarks.zoo.steps import Program, Step, run, start, tell, visit
+from benchmarks.zoo.steps import Program, Step, run, send, start, visit
 
 _WSGI = """
 def application(environ, start_response):
@@ -27,10 +27,10 @@ http {
     },
     steps=(
         Step("daemon on", run("$nginx -c $folder/nginx.conf"), sockets=2, holders=3),
-        Step("reload (HUP)", tell("HUP", "nginx.pid"), sockets=2, holders=3),
-        Step("upgrade (USR2)", tell("USR2", "nginx.pid"), sockets=2, holders=6),
-        Step("the old one quits (QUIT)", tell("QUIT", "nginx.pid.oldbin"), sockets=2, holders=3),
-        Step("quit (QUIT)", tell("QUIT", "nginx.pid"), sockets=0),
+        Step("reload (HUP)", send("HUP", "nginx.pid"), sockets=2, holders=3),
+        Step("upgrade (USR2)", send("USR2", "nginx.pid"), sockets=2, holders=6),
+        Step("the old one quits (QUIT)", send("QUIT", "nginx.pid.oldbin"), sockets=2, holders=3),
+        Step("quit (QUIT)", send("QUIT", "nginx.pid"), sockets=0),
     ),
 )
 
@@ -75,7 +75,7 @@ HAPROXY = Program(
     steps=(
         Step("-D", run(f"{_HAPROXY} -D")),
         Step("reload (-sf)", run(f"sh -c '{_HAPROXY} -D -sf $$(cat $folder/haproxy.pid)'")),
-        Step("stop (USR1)", tell("USR1", "haproxy.pid"), sockets=0),
+        Step("stop (USR1)", send("USR1", "haproxy.pid"), sockets=0),
     ),
 )
 
@@ -85,8 +85,8 @@ HAPROXY_MASTER = Program(
     files={"haproxy.cfg": _HAPROXY_CONF},
     steps=(
         Step("-W -D", run(f"{_HAPROXY} -W -D")),
-        Step("reload (USR2)", tell("USR2", "haproxy.pid")),
-        Step("stop (TERM)", tell("TERM", "haproxy.pid"), sockets=0),
+        Step("reload (USR2)", send("USR2", "haproxy.pid")),
+        Step("stop (TERM)", send("TERM", "haproxy.pid"), sockets=0),
     ),
 )
 
@@ -107,8 +107,8 @@ log-facility=$folder/output
     },
     steps=(
         Step("daemon", run("$dnsmasq -C $folder/dnsmasq.conf"), sockets=4),
-        Step("reload (HUP)", tell("HUP", "dnsmasq.pid"), sockets=4, changes=False),
-        Step("stop (TERM)", tell("TERM", "dnsmasq.pid"), sockets=0),
+        Step("reload (HUP)", send("HUP", "dnsmasq.pid"), sockets=4, changes=False),
+        Step("stop (TERM)", send("TERM", "dnsmasq.pid"), sockets=0),
     ),
 )
 
@@ -148,13 +148,13 @@ PidFile $folder/sshd.pid
 UsePAM no
 """
     },
-    # The folder that sshd separates its rights in; Debian's own start of sshd makes it, too.
+    # sshd's folder for privilege separation, which Debian's own start of sshd makes as well.
     prepare=("mkdir -p -m 0755 /run/sshd", "$keygen -q -t ed25519 -N '' -f $folder/key"),
     steps=(
         Step("daemon", run("$sshd -f $folder/sshd_config -E $folder/output"), sockets=2),
         Step("a client connects", visit, sockets=2),
-        Step("reload (HUP)", tell("HUP", "sshd.pid"), sockets=2),
-        Step("stop (TERM)", tell("TERM", "sshd.pid"), sockets=0),
+        Step("reload (HUP)", send("HUP", "sshd.pid"), sockets=2),
+        Step("stop (TERM)", send("TERM", "sshd.pid"), sockets=0),
     ),
 )
 
@@ -206,8 +206,8 @@ pm.max_children = 2
     },
     steps=(
         Step("daemonize", run("$fpm -y $folder/fpm.conf"), holders=3),
-        Step("reload (USR2)", tell("USR2", "fpm.pid"), holders=3),
-        Step("quit (QUIT)", tell("QUIT", "fpm.pid"), sockets=0),
+        Step("reload (USR2)", send("USR2", "fpm.pid"), holders=3),
+        Step("quit (QUIT)", send("QUIT", "fpm.pid"), sockets=0),
     ),
 )
 
@@ -224,10 +224,10 @@ GUNICORN = Program(
             ),
             holders=3,
         ),
-        Step("reload (HUP)", tell("HUP", "gunicorn.pid"), holders=3),
-        Step("upgrade (USR2)", tell("USR2", "gunicorn.pid"), holders=6),
-        Step("the old one ends (TERM)", tell("TERM", "gunicorn.pid"), holders=3),
-        Step("end (TERM)", tell("TERM", "gunicorn.pid"), sockets=0),
+        Step("reload (HUP)", send("HUP", "gunicorn.pid"), holders=3),
+        Step("upgrade (USR2)", send("USR2", "gunicorn.pid"), holders=6),
+        Step("the old one ends (TERM)", send("TERM", "gunicorn.pid"), holders=3),
+        Step("end (TERM)", send("TERM", "gunicorn.pid"), sockets=0),
     ),
 )
 
@@ -245,8 +245,8 @@ UWSGI = Program(
             ),
             holders=3,
         ),
-        Step("reload (HUP)", tell("HUP", "uwsgi.pid"), holders=3),
-        Step("stop (INT)", tell("INT", "uwsgi.pid"), sockets=0),
+        Step("reload (HUP)", send("HUP", "uwsgi.pid"), holders=3),
+        Step("stop (INT)", send("INT", "uwsgi.pid"), sockets=0),
     ),
 )
 
@@ -261,9 +261,9 @@ require('http').createServer((_, answer) => answer.end('here')).listen($port, '1
     },
     steps=(
         Step("start", start("$node --inspect-port=127.0.0.1:$port2 $folder/server.js")),
-        Step("sets its title", tell("USR2")),
-        Step("opens its debugger (USR1)", tell("USR1"), sockets=2),
-        Step("end (TERM)", tell("TERM"), sockets=0),
+        Step("sets its title", send("USR2")),
+        Step("opens its debugger (USR1)", send("USR1"), sockets=2),
+        Step("end (TERM)", send("TERM"), sockets=0),
     ),
 )
 
@@ -285,7 +285,7 @@ JAVA_FILE = Program(
     files={"Inventory.java": _JAVA},
     steps=(
         Step("java Inventory.java", start("$java $folder/Inventory.java $port")),
-        Step("end (TERM)", tell("TERM"), sockets=0),
+        Step("end (TERM)", send("TERM"), sockets=0),
     ),
 )
 
@@ -296,7 +296,7 @@ JAVA_CLASS = Program(
     prepare=("$javac -d $folder $folder/Inventory.java",),
     steps=(
         Step("java Inventory", start("$java -cp $folder Inventory $port")),
-        Step("end (TERM)", tell("TERM"), sockets=0),
+        Step("end (TERM)", send("TERM"), sockets=0),
     ),
 )
 
@@ -315,7 +315,7 @@ with socket.socket(fileno=3) as server:
     steps=(
         Step("listens", start("$activate -l 127.0.0.1:$port $python $folder/server.py")),
         Step("a client connects: exec", visit),
-        Step("end (TERM)", tell("TERM"), sockets=0),
+        Step("end (TERM)", send("TERM"), sockets=0),
     ),
 )
 
@@ -331,7 +331,7 @@ MEMCACHED = Program(
             ),
             sockets=2,
         ),
-        Step("end (TERM)", tell("TERM", "memcached.pid"), sockets=0),
+        Step("end (TERM)", send("TERM", "memcached.pid"), sockets=0),
     ),
 )
 
@@ -340,7 +340,7 @@ HTTP_SERVER = Program(
     {},
     steps=(
         Step("start", start("$python -m http.server $port --bind 127.0.0.1 -d $folder")),
-        Step("end (TERM)", tell("TERM"), sockets=0),
+        Step("end (TERM)", send("TERM"), sockets=0),
     ),
 )
 

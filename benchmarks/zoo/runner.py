@@ -11,7 +11,7 @@ from benchmarks.service import Service, until
 from benchmarks.zoo import network, truth
 from benchmarks.zoo.sockets import Difference, Endpoint, Open, differences, without_numbers
 from benchmarks.zoo.steps import Place, Program, Step, StepError
-from benchmarks.zoo.told import Life, Stored
+from benchmarks.zoo.stored import Life, Stored
 
 HISTORY = "history: one life a socket"
 _EVERY = 0.2  # seconds between two comparisons
@@ -98,10 +98,10 @@ class Runner:
         found: list[Difference] = []
 
         def agree() -> bool:
-            true, told = truth.open_listeners(), self._stored.open_listeners()
+            true, stored = truth.open_listeners(), self._stored.open_listeners()
             if not self._numbered:
-                true, told = without_numbers(true), without_numbers(told)
-            found[:] = differences(true, told)
+                true, stored = without_numbers(true), without_numbers(stored)
+            found[:] = differences(true, stored)
             return self._known.issuperset(found)
 
         began = time.monotonic()
@@ -153,27 +153,27 @@ def unended(lives: Iterable[Life]) -> list[str]:
 
 def misnumbered(lives: Iterable[Life], log: Log) -> list[str]:
     """One line for each socket that has not one life, and for each life without a socket."""
-    told = Counter(f"{each.endpoint}, inode {each.inode}" for each in lives)
+    stored = Counter(f"{each.endpoint}, inode {each.inode}" for each in lives)
     right = {f"{endpoint}, inode {inode}": (0, 1) for endpoint, inode in log.passing}
     right |= {f"{endpoint}, inode {inode}": (1, 1) for endpoint, inode in log.settled}
-    return _outside(told, right)
+    return _outside(stored, right)
 
 
 def miscounted(lives: Iterable[Life], log: Log) -> list[str]:
     """The same for a source that knows no inode: one life may stand for sockets that followed one
     another at an endpoint."""
-    told = Counter(str(each.endpoint) for each in lives)
+    stored = Counter(str(each.endpoint) for each in lives)
     settled = {endpoint for endpoint, _ in log.settled}
     most = Counter(endpoint for endpoint, _ in log.passing)
     right = {str(each): (int(each in settled), number) for each, number in most.items()}
-    return _outside(told, right)
+    return _outside(stored, right)
 
 
-def _outside(told: Counter[str], right: Mapping[str, tuple[int, int]]) -> list[str]:
+def _outside(stored: Counter[str], right: Mapping[str, tuple[int, int]]) -> list[str]:
     lines = []
-    for what in sorted({*told, *right}):
+    for what in sorted({*stored, *right}):
         least, most = right.get(what, (0, 0))
-        if not least <= told[what] <= most:
+        if not least <= stored[what] <= most:
             bounds = f"{least}" if least == most else f"{least} to {most}"
-            lines.append(f"PortEye: {what}: {told[what]} lives, right: {bounds}")
+            lines.append(f"PortEye: {what}: {stored[what]} lives, right: {bounds}")
     return lines

@@ -73,10 +73,10 @@ class Difference:
         return f"{self.side}: {self.listener}"
 
 
-def differences(true: Collection[Open], told: Collection[Open]) -> list[Difference]:
+def differences(true: Collection[Open], stored: Collection[Open]) -> list[Difference]:
     """What each side shows alone, by endpoint; nothing if they agree."""
-    missing = Counter(true) - Counter(told)
-    wrong = Counter(told) - Counter(true)
+    missing = Counter(true) - Counter(stored)
+    wrong = Counter(stored) - Counter(true)
     found = [Difference("ss and ps", each) for each in missing.elements()]
     found += [Difference("PortEye", each) for each in wrong.elements()]
     return sorted(found, key=lambda each: (each.listener.endpoint, each.side != "ss and ps"))

@@ -143,7 +143,7 @@ def start(command: str) -> Callable[[Place], None]:
     return lambda place: place.start(command)
 
 
-def tell(name: str, pid_file: str = "") -> Callable[[Place], None]:
+def send(name: str, pid_file: str = "") -> Callable[[Place], None]:
     """A step that sends the signal of this name to the process of a pid file, else to the one that
     was started last."""
     number = signal.Signals[f"SIG{name}"]

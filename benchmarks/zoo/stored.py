@@ -1,18 +1,25 @@
-"""Open listeners and lives as PortEye's readers show them."""
+"""Open listeners and lives as PortEye has stored them."""
 
 import shlex
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.zoo import truth
 from benchmarks.zoo.sockets import Endpoint, Holder, Open, kernel_name
-from porteye_core.store import story
 from porteye_core.store.reader import open_reader
 
 # A listener whose namespace is not known belongs here by its port.
 _HERE = "(netns = :netns OR netns IS NULL AND port BETWEEN :first AND :last)"
+_PROGRAM = "p.pid, g.name, g.user, g.cmdline"
 _OPEN = f"""
-SELECT id, protocol, address, port, inode, uid FROM listener WHERE closed_at IS NULL AND {_HERE}
+SELECT l.id, protocol, address, port, inode, uid, {_PROGRAM}
+FROM listener l
+LEFT JOIN process p ON p.id = l.process_id LEFT JOIN program g ON g.id = l.program_id
+WHERE closed_at IS NULL AND {_HERE}
+"""
+_HELD = f"""
+SELECT {_PROGRAM}
+FROM holder h JOIN process p ON p.id = h.process_id JOIN program g ON g.id = p.program_id
+WHERE h.listener_id = ?
 """
 _LIVES = f"""
 SELECT id, protocol, address, port, inode, closed_at IS NOT NULL,
@@ -39,21 +46,19 @@ class Stored:
         self._here = {"netns": netns, "first": ports[0], "last": ports[-1]}
 
     def open_listeners(self) -> list[Open]:
-        """What is open, each with those holders that still live."""
+        """What is open, with its holders."""
         with open_reader(self._db) as reader:
             rows = [tuple(row) for row in reader.execute(_OPEN, self._here)]
-            lives = {row[0]: story.life(reader, row[0]) for row in rows}
-            held = {row[0]: story.holders(reader, row[0]) for row in rows}
-        living = truth.processes({each.pid for holders in held.values() for each in holders})
+            held = {row[0]: reader.execute(_HELD, (row[0],)).fetchall() for row in rows}
         return [
             Open(
                 Endpoint(protocol, address, port),
                 inode,
                 uid,
-                _owner(lives[number]),
-                frozenset(_holder(each) for each in held[number] if each.pid in living),
+                None if owner[0] is None else _holder(*owner),
+                frozenset(_holder(*each) for each in held[number]),
             )
-            for number, protocol, address, port, inode, uid in rows
+            for number, protocol, address, port, inode, uid, *owner in rows
         ]
 
     def lives(self, after: int) -> list[Life]:
@@ -72,14 +77,8 @@ class Stored:
         return int(number)
 
 
-def _owner(life: story.Life | None) -> Holder | None:
-    if life is None or life.pid is None:
-        return None
-    return Holder(life.pid, kernel_name(life.process), life.user, _args(life.cmdline))
-
-
-def _holder(held: story.Held) -> Holder:
-    return Holder(held.pid, kernel_name(held.process), held.user, _args(held.cmdline))
+def _holder(pid: int, name: str, user: str, cmdline: str) -> Holder:
+    return Holder(pid, kernel_name(name), user, _args(cmdline))
 
 
 def _args(cmdline: str) -> str:
