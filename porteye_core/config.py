@@ -1,6 +1,7 @@
 """One frozen configuration: flags over environment over default, read once and checked once."""
 
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -15,6 +16,8 @@ from porteye_core.model import DEFAULT_KEEP, Keep
 
 PROJECT = Path(__file__).resolve().parent.parent
 SOURCES = ("auto", "tracepoint", "sock_diag", "portable")
+# International names stand in a Host header in their ASCII form, xn--….
+_HOST = re.compile(r"\[?([0-9a-f.]*:[0-9a-f:.]+)\]?|([a-z0-9_-][a-z0-9._-]*?)\.?")
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
 # Below 100 ms a psutil look on a busy host takes longer than the interval itself; above an hour a
@@ -72,7 +75,7 @@ def load(flags: Mapping[str, object], environ: Mapping[str, str]) -> Config:
             "PORTEYE_MONITOR", environ.get("PORTEYE_MONITOR") or None, ("auto", "off"), "auto"
         )
         == "auto",
-        allowed_hosts=_words(environ.get("PORTEYE_ALLOWED_HOSTS", "")),
+        allowed_hosts=_hosts(environ.get("PORTEYE_ALLOWED_HOSTS", "")),
         cors_origin=_origin(environ.get("PORTEYE_CORS_ORIGIN", "")),
     )
 
@@ -136,8 +139,19 @@ def _choice(name: str, value: object, choices: tuple[str, ...], default: str) ->
     return str(value).lower()
 
 
-def _words(text: str) -> tuple[str, ...]:
-    return tuple(word.strip().lower() for word in text.split(",") if word.strip())
+def _hosts(text: str) -> tuple[str, ...]:
+    words = [word.strip().lower() for word in text.split(",") if word.strip()]
+    return tuple(_host(word) for word in words)
+
+
+def _host(word: str) -> str:
+    """A name or an address as a Host header has it, without brackets and the dot of the root."""
+    if match := _HOST.fullmatch(word):
+        return match[1] or match[2]
+    raise ConfigError(
+        f"PORTEYE_ALLOWED_HOSTS {word} is not the name of a host.",
+        "Give names alone, without scheme, port and asterisk: ports.example.org",
+    )
 
 
 def _origin(text: str) -> str:

@@ -21,6 +21,7 @@ from starlette.types import Receive, Scope, Send
 from porteye_core import config as configuration
 from porteye_core.access import Access, check_bound, token
 from porteye_core.api import (
+    BasePath,
     Guesses,
     HostGuard,
     LoopbackOnly,
@@ -92,7 +93,13 @@ def _guesses() -> Guesses:
 def routes() -> tuple[BaseRoute, ...]:
     """The API, under one mount: Streamlit answers any other unknown path with its page."""
     api = create_api(config(), access(), _guesses())
-    return (Route("/api", _Root()), Mount("/api", api))
+    return (Route(f"{_base_path()}/api", _Root()), Mount(f"{_base_path()}/api", api))
+
+
+def _base_path() -> str:
+    """The path that Streamlit serves below, without a slash at its end; empty for the root."""
+    path = str(st.get_option("server.baseUrlPath")).strip("/")
+    return f"/{path}" if path else ""
 
 
 @cache
@@ -100,6 +107,7 @@ def middleware() -> tuple[Middleware, ...]:
     """The guards, in front of page, WebSocket and API alike, the first one first."""
     guards = [
         Middleware(SecurityHeaders, {"Content-Security-Policy": page_policy(_inline_scripts())}),
+        Middleware(BasePath, _base_path()),
         Middleware(HostGuard, allowed=config().allowed_hosts),
     ]
     if not access().is_guarded:
@@ -139,7 +147,7 @@ class _Root:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Lead to the description, or answer 405."""
         method = scope["method"]
-        response: Response = RedirectResponse("/api/docs")
+        response: Response = RedirectResponse("./api/docs")
         if method not in ("GET", "HEAD"):
             message = f"{method} /api: method not allowed."
             response = error_response(405, "method_not_allowed", message, READ_ONLY)

@@ -20,8 +20,9 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.testclient import TestClient
 
-from porteye_core.api import create_api, shapes
+from porteye_core.api import app, create_api, shapes
 from porteye_core.config import Config, monitor_command
+from porteye_core.model import Filters
 from porteye_core.store import bounds
 from porteye_core.store.records import timestamp
 from tests.kit.seeding import Instant, grow
@@ -209,6 +210,38 @@ def test_a_question_that_takes_too_long_is_503(
     found = error(client, "/api/history.csv?process=python&protocol=udp", 503)
     assert found["code"] == "question_too_slow"
     assert "Narrow it" in found["hint"]
+
+
+@pytest.mark.parametrize("path", ["history.csv", "history.json"])
+def test_head_on_an_export_has_its_headers_and_makes_none_of_it(
+    client: TestClient, seeded: Instant, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    grow(seeded.db, 5_000)
+    made: list[str] = []
+    name = path.replace(".", "_")
+    export = getattr(app, name)
+
+    def counted(connection: sqlite3.Connection, which: Filters) -> Iterator[str]:
+        for piece in export(connection, which):
+            made.append(piece)
+            yield piece
+
+    monkeypatch.setattr(app, name, counted)
+    with client_of(Config(db=seeded.db)) as counting:
+        head = counting.head(f"/api/{path}")
+        of_head = len(made)
+        whole = counting.get(f"/api/{path}")
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers == whole.headers
+    assert of_head <= 2, "the first piece, and one that was under way"
+    assert len(made) - of_head > 10
+
+
+def test_head_answers_as_get_does_without_a_body(client: TestClient) -> None:
+    for path in ("ports", "history", "health", "docs", "nope", "history.csv?limit=x"):
+        head, whole = client.head(f"/api/{path}"), client.get(f"/api/{path}")
+        assert (head.status_code, head.content) == (whole.status_code, b"")
+        assert head.headers["Content-Type"] == whole.headers["Content-Type"]
 
 
 def test_what_fails_inside_says_nothing_of_the_inside(

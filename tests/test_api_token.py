@@ -2,8 +2,10 @@
 
 import logging
 from collections.abc import Iterator
+from urllib.parse import urljoin
 
 import pytest
+from httpx2 import Response
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -39,6 +41,12 @@ async def page(request: Request) -> PlainTextResponse:
 async def chat(websocket: WebSocket) -> None:
     await websocket.accept()
     await websocket.send_text("hello")
+
+
+def leads_to(answer: Response) -> str:
+    """Where a browser goes from here, below this dashboard; else the whole address."""
+    to = urljoin(str(answer.url), answer.headers["Location"])
+    return to.removeprefix(f"{answer.url.scheme}://{answer.url.netloc.decode()}")
 
 
 def guarded(config: Config, clock: Clock, access: Access) -> TestClient:
@@ -108,7 +116,7 @@ def test_a_browser_is_asked_with_a_form_that_leads_on(client: TestClient) -> Non
     assert "<script" not in asked.text
     sent = {"token": TOKEN, "then": "/history?port=80"}
     entered = client.post("/_porteye/login", data=sent)
-    assert (entered.status_code, entered.headers["Location"]) == (303, "/history?port=80")
+    assert (entered.status_code, leads_to(entered)) == (303, "/history?port=80")
     cookie = entered.headers["Set-Cookie"]
     assert "HttpOnly" in cookie
     assert "SameSite=strict" in cookie
@@ -127,7 +135,7 @@ def test_over_tls_the_cookie_stays_there(client: TestClient) -> None:
 )
 def test_the_form_leads_nowhere_else(client: TestClient, then: str) -> None:
     entered = client.post("/_porteye/login", data={"token": TOKEN, "then": then})
-    assert entered.headers["Location"] == "/"
+    assert leads_to(entered) == "/"
 
 
 def test_a_wrong_token_is_said_beside_its_field(client: TestClient) -> None:
@@ -149,18 +157,18 @@ def test_a_form_of_another_page_or_of_megabytes_is_refused(client: TestClient) -
 
 def test_a_token_in_the_address_is_taken_out_of_it(client: TestClient) -> None:
     entered = client.get(f"/history?port=80&token={TOKEN}&process=a%20b")
-    assert entered.headers["Location"] == "/history?port=80&process=a+b"
+    assert leads_to(entered) == "/history?port=80&process=a+b"
     assert client.get("/history").status_code == 200
     wrong = client.get("/?token=wrong", headers=BROWSER)
     assert wrong.status_code == 401
     assert "wrong" not in wrong.text
-    assert client.get(f"/?token={TOKEN}&token=x").headers["Location"] == "/"
+    assert leads_to(client.get(f"/?token={TOKEN}&token=x")) == "/"
 
 
 def test_a_link_from_another_site_finds_its_cookie(client: TestClient) -> None:
     headers = {**BROWSER, "Sec-Fetch-Site": "cross-site"}
     again = client.get("/history?port=80", headers=headers).text
-    assert 'http-equiv="refresh" content="0; url=/history?port=80"' in again
+    assert 'http-equiv="refresh" content="0; url=./history?port=80"' in again
     assert "refresh" not in client.get("/history", headers=BROWSER).text
 
 

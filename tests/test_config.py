@@ -46,6 +46,10 @@ def test_samples_are_never_asked_for_more_often_than_looks() -> None:
         ({}, {"PORTEYE_MONITOR": "maybe"}, "PORTEYE_MONITOR maybe"),
         ({}, {"PORTEYE_CORS_ORIGIN": "*"}, "PORTEYE_CORS_ORIGIN *"),
         ({}, {"PORTEYE_DB": "a\0b"}, "PORTEYE_DB"),
+        ({}, {"PORTEYE_ALLOWED_HOSTS": "https://a.example"}, "PORTEYE_ALLOWED_HOSTS https://"),
+        ({}, {"PORTEYE_ALLOWED_HOSTS": "a.example, b.example:80"}, "PORTEYE_ALLOWED_HOSTS b."),
+        ({}, {"PORTEYE_ALLOWED_HOSTS": "*.example"}, "PORTEYE_ALLOWED_HOSTS *.example"),
+        ({}, {"PORTEYE_ALLOWED_HOSTS": "pörts.example"}, "PORTEYE_ALLOWED_HOSTS pörts"),
     ],
 )
 def test_a_wrong_value_is_refused_with_its_name_and_what_to_give(
@@ -55,6 +59,13 @@ def test_a_wrong_value_is_refused_with_its_name_and_what_to_give(
         config.load(flags, environ)
     assert refused.value.message.startswith(named)
     assert refused.value.hint
+
+
+def test_allowed_hosts_are_kept_as_a_host_header_has_them() -> None:
+    given = "Ports.Example.Org, ports.example. ,192.0.2.1,[2001:DB8::1],fd00::2,,"
+    found = config.load({}, {"PORTEYE_ALLOWED_HOSTS": given}).allowed_hosts
+    names = ("ports.example.org", "ports.example", "192.0.2.1")
+    assert found == (*names, "2001:db8::1", "fd00::2")
 
 
 def test_an_empty_variable_counts_as_not_set() -> None:

@@ -123,6 +123,41 @@ def test_small_answers_are_sent_at_once() -> None:
                 assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
+def first_line(app: App, request: str) -> str:
+    """The first line of the answer to a request that is sent as it stands."""
+    port = int(app.url.rsplit(":", 1)[1])
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+        connection.sendall(request.replace("\n", "\r\n").encode())
+        return connection.recv(4096).decode().split("\r\n")[0]
+
+
+HANDSHAKE = """GET /_stcore/stream HTTP/1.1
+Host: 127.0.0.1:8501
+Origin: https://{name}
+Upgrade: websocket
+Connection: Upgrade
+Sec-WebSocket-Version: 13
+Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==
+Sec-WebSocket-Protocol: streamlit
+
+"""
+
+
+def test_one_setting_opens_page_and_websocket_behind_a_proxy(abandoned: Instant) -> None:
+    with dashboard(
+        abandoned.db,
+        abandoned.db.parent,
+        PORTEYE_MONITOR="off",
+        PORTEYE_ALLOWED_HOSTS="ports.example.org",
+    ) as app:
+        assert app.get("/", Host="ports.example.org")[0] == 200
+        assert first_line(app, HANDSHAKE.format(name="ports.example.org")).split()[1] == "101"
+        assert first_line(app, HANDSHAKE.format(name="other.example.org")).split()[1] == "403"
+        for path in ("/_stcore/health", "/", "/api/history"):
+            assert first_line(app, f"GET {path} HTTP/1.0\n\n").split()[1] == "200"
+            assert first_line(app, f"HEAD {path} HTTP/1.0\n\n").split()[1] == "200"
+
+
 TOKEN = "correct-horse-battery-staple"
 OPEN = "no token keeps them out"
 ANYWHERE = ("--host", "0.0.0.0", "--port", "0")

@@ -4,9 +4,11 @@ from porteye_core.api.app import create_api
 from porteye_core.api.guard import HostGuard, LoopbackOnly
 from porteye_core.api.guesses import Guesses
 from porteye_core.api.headers import SecurityHeaders, page_policy
+from porteye_core.api.paths import BasePath
 from porteye_core.api.token import TokenGuard
 
 __all__ = [
+    "BasePath",
     "Guesses",
     "HostGuard",
     "LoopbackOnly",

@@ -96,7 +96,15 @@ def create_api(
     config: Config, access: Access | None = None, guesses: Guesses | None = None
 ) -> FastAPI:
     """The application to mount at /api, by itself as guarded as `access` says."""
-    api = FastAPI(title="PortEye", version=__version__, docs_url=None, redoc_url=None)
+    api = FastAPI(
+        title="PortEye",
+        version=__version__,
+        docs_url=None,
+        redoc_url=None,
+        # Relative to the description itself: a proxy may have put a prefix before its path.
+        servers=[{"url": "../api"}],
+        root_path_in_servers=False,
+    )
     errors.install(api)
     api.add_middleware(HeadAsGet)
     if access and access.is_guarded:
@@ -170,8 +178,8 @@ def _add_routes(api: FastAPI, db: Path) -> None:
         return JSONResponse(shapes.health(current(db, _now()), __version__))
 
     @api.get("/docs", include_in_schema=False)
-    def docs() -> Response:
-        return HTMLResponse(docs_page(api.openapi()))
+    def docs(request: Request) -> Response:
+        return HTMLResponse(docs_page(api.openapi(), request.scope.get("root_path", "")))
 
 
 _Export = Callable[[sqlite3.Connection, Filters, int | None], Iterator[str]]

@@ -14,11 +14,11 @@ th, td { text-align: left; vertical-align: top; padding: 0.3rem 0.8rem 0.3rem 0;
 """
 
 
-def docs_page(schema: dict[str, Any]) -> str:
-    """A page for this OpenAPI description."""
+def docs_page(schema: dict[str, Any], root: str) -> str:
+    """A page for this OpenAPI description of the API below the path `root`."""
     info = schema["info"]
     sections = "".join(
-        _operation(path, method, operation, schema)
+        _operation(path, method, operation, schema, root)
         for path, methods in schema["paths"].items()
         for method, operation in methods.items()
     )
@@ -27,15 +27,19 @@ def docs_page(schema: dict[str, Any]) -> str:
         '</title><meta name="viewport" content="width=device-width">'
         f"<style>{_STYLE}</style><h1>{escape(info['title'])} API {escape(info['version'])}</h1>"
         '<p>For programs: <a href="openapi.json">openapi.json</a>. Times are ISO 8601 with offset.'
-        ' Every error has the shape <code>{"error": {"code", "message", "hint"}}</code>.</p>'
+        ' Every error has the shape <code>{"error": {"code", "message", "hint"}}</code>.'
+        " Behind a proxy that takes a prefix off the path, put it before each of these.</p>"
         f"{sections}</html>"
     )
 
 
-def _operation(path: str, method: str, operation: dict[str, Any], schema: dict[str, Any]) -> str:
+def _operation(
+    path: str, method: str, operation: dict[str, Any], schema: dict[str, Any], root: str
+) -> str:
     fields = _fields(operation["responses"].get("200", {}), schema)
+    title = f"<code>{method.upper()} {escape(root + path)}</code>"
     return (
-        f"<h2><code>{method.upper()} /api{escape(path)}</code></h2>"
+        f'<h2><a href=".{escape(path)}">{title}</a></h2>'
         f"<p>{_prose(operation.get('description', ''))}</p>"
         + _table(
             "Parameter",

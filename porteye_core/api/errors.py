@@ -18,7 +18,8 @@ from porteye_core.errors import (
 )
 
 READ_ONLY = "The API only reads: use GET."
-_HINTS = {404: "The paths are listed at /api/docs.", 405: READ_ONLY}
+_DOCS = "See api/docs below the address of the dashboard."
+_HINTS = {404: _DOCS, 405: READ_ONLY}
 _STORE_CODES: dict[type[PortEyeError], str] = {
     StoreMissing: "no_database",
     StoreOlder: "older_schema",
@@ -56,9 +57,7 @@ async def _invalid(_request: Request, err: Exception) -> JSONResponse:
     assert isinstance(err, RequestValidationError)
     first = err.errors()[0]
     name = str(first["loc"][-1])
-    return error_response(
-        422, "invalid_parameter", f"{name}: {first['msg']}.", "See /api/docs for what it takes."
-    )
+    return error_response(422, "invalid_parameter", f"{name}: {first['msg']}.", _DOCS)
 
 
 async def _ours(_request: Request, err: Exception) -> JSONResponse:

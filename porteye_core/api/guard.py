@@ -8,16 +8,22 @@ from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
+from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from porteye_core.access import is_loopback
-from porteye_core.api.errors import error_response
+from porteye_core.api.pages import refusal
+from porteye_core.api.paths import inside
 
 log = logging.getLogger("porteye.api")
 
 # A name or an address, and a port; anything else in a Host header is an attempt to mislead.
 _HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+))(?::[0-9]{1,5})?")
 _SAFE = ("GET", "HEAD", "OPTIONS")
+# Streamlit's page fetches these before it opens its WebSocket, and shows the body of a refusal.
+# It shows nothing of a WebSocket that is refused.
+_BEFORE_THE_WEBSOCKET = ("/_stcore/health", "/_stcore/host-config")
+_LISTED = "is not listed in PORTEYE_ALLOWED_HOSTS where the dashboard was started."
 
 
 class HostGuard:
@@ -25,53 +31,101 @@ class HostGuard:
 
     The Host is localhost, a loopback address, the machine's own name, the address that the client
     connected to, or one of `allowed`: a rebound DNS name is none of them. What may change
-    something, and every WebSocket, comes from the page itself, or from no page at all.
+    something, and every WebSocket, comes from the page itself, from a page of `allowed`, or from no
+    page at all.
     """
 
     def __init__(self, app: ASGIApp, allowed: Iterable[str] = ()) -> None:
         self._app = app
         self._allowed = frozenset(allowed)
-        self._names = {"localhost", socket.gethostname().lower(), *allowed}
+        self._names = {"localhost", socket.gethostname().lower(), *self._allowed}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or answer 400 or 403 (a WebSocket is closed before it opens)."""
-        if scope["type"] in ("http", "websocket"):
-            if not self._is_our_host(scope):
-                refusal = error_response(
-                    400,
-                    "host_refused",
-                    "The Host header names another machine.",
-                    "Use http://localhost, or list the name in PORTEYE_ALLOWED_HOSTS.",
-                )
-                return await refusal(scope, receive, send)
-            if scope.get("method") not in _SAFE and not self._is_our_origin(scope):
-                refusal = error_response(
-                    403,
-                    "origin_refused",
-                    "The Origin header names another page.",
-                    "Behind a proxy, list its name in PORTEYE_ALLOWED_HOSTS.",
-                )
-                return await refusal(scope, receive, send)
+        if scope["type"] not in ("http", "websocket"):
+            return await self._app(scope, receive, send)
+        refused = self._refused(scope)
+        if refused is not None:
+            return await refused(scope, receive, send)
+        _name_one_origin(scope)
         return await self._app(scope, receive, send)
+
+    def _refused(self, scope: Scope) -> Response | None:
+        headers = Headers(scope=scope)
+        if not self._is_our_host(scope):
+            return refusal(
+                scope,
+                400,
+                "host_refused",
+                "The Host header names another machine.",
+                f"Use http://localhost, or list the name in {_setting(headers)}",
+            )
+        if scope.get("method") not in _SAFE and not self._is_our_page("origin", headers):
+            return refusal(
+                scope,
+                403,
+                "origin_refused",
+                "The Origin header names another page.",
+                "Behind a proxy, list its name in PORTEYE_ALLOWED_HOSTS.",
+            )
+        if _precedes_a_websocket(scope) and not self._is_our_page("referer", headers):
+            name = urlsplit(headers["referer"]).hostname or ""
+            return refusal(
+                scope,
+                400,
+                "origin_refused",
+                f"The page cannot be used at {name}: this name {_LISTED}",
+                f"Start it with PORTEYE_ALLOWED_HOSTS={name}",
+            )
+        return None
 
     def _is_our_host(self, scope: Scope) -> bool:
         values = Headers(scope=scope).getlist("host")
+        if not values:
+            # HTTP/1.0 knows no Host, and every browser sends one: nobody is misled.
+            return scope.get("http_version") == "1.0" and scope.get("method") in _SAFE
         match = _HOST.fullmatch(values[0]) if len(values) == 1 else None
         if match is None:
             return False
-        host = (match[1] or match[2]).lower()
+        host = (match[1] or match[2]).lower().removesuffix(".")
         return host in self._names or _is_local(host, scope)
 
-    def _is_our_origin(self, scope: Scope) -> bool:
-        headers = Headers(scope=scope)
-        if "origin" not in headers:  # no browser
+    def _is_our_page(self, header: str, headers: Headers) -> bool:
+        if header not in headers:  # no browser
             return True
         try:
-            origin = urlsplit(headers["origin"])
-            # The port counts: another program's page on this machine is a stranger, too.
-            return origin.netloc == headers["host"] or origin.hostname in self._allowed
+            page = urlsplit(headers[header])
         except ValueError:
             return False
+        # The port counts: another program's page on this machine is a stranger, too.
+        is_this = page.netloc != "" and page.netloc == headers.get("host")
+        return is_this or ("@" not in page.netloc and page.hostname in self._allowed)
+
+
+def _setting(headers: Headers) -> str:
+    """The setting, with the name that was asked for if it is a name."""
+    match = _HOST.fullmatch(headers.get("host", ""))
+    name = match[2] if match else None
+    return "PORTEYE_ALLOWED_HOSTS" + (f": PORTEYE_ALLOWED_HOSTS={name.lower()}" if name else ".")
+
+
+def _precedes_a_websocket(scope: Scope) -> bool:
+    site = Headers(scope=scope).get("sec-fetch-site", "same-origin")
+    return inside(scope) in _BEFORE_THE_WEBSOCKET and site == "same-origin"
+
+
+def _name_one_origin(scope: Scope) -> None:
+    """Give a WebSocket's handshake the Host of its Origin, which has been found to be ours.
+
+    Streamlit takes the handshake of one origin without a further question. For two it compares
+    names of its own, and asks a service in the network for this machine's address first.
+    """
+    headers = Headers(scope=scope)
+    if scope["type"] != "websocket" or "origin" not in headers:
+        return
+    host = urlsplit(headers["origin"]).netloc.encode("latin-1")
+    others = [(name, value) for name, value in scope["headers"] if name != b"host"]
+    scope["headers"] = [(b"host", host), *others]
 
 
 class LoopbackOnly:
@@ -88,13 +142,14 @@ class LoopbackOnly:
         arrived = (scope.get("server") or ("",))[0]
         if scope["type"] in ("http", "websocket") and _is_exposed(arrived):
             log.error("refused a request to %s: set PORTEYE_TOKEN to serve it", arrived)
-            refusal = error_response(
+            refused = refusal(
+                scope,
                 403,
                 "not_open_to_others",
                 "This dashboard serves its own machine alone.",
                 "Start it with PORTEYE_TOKEN set to open it to others.",
             )
-            return await refusal(scope, receive, send)
+            return await refused(scope, receive, send)
         return await self._app(scope, receive, send)
 
 

@@ -3,39 +3,34 @@
 from html import escape
 
 from starlette.responses import HTMLResponse
+from starlette.types import Scope
+
+from porteye_core.api.pages import small_page
+from porteye_core.api.paths import reference
 
 PATH = "/_porteye/login"
-_STYLE = """
-:root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; }
-body { max-width: 24rem; margin: 20vh auto 0; padding: 0 1rem; }
-label, input, button { display: block; width: 100%; box-sizing: border-box; font: inherit; }
-input, button { padding: 0.5rem; margin: 0.3rem 0 1rem; }
-p[role=alert] { color: #b3261e; }
-@media (prefers-color-scheme: dark) { p[role=alert] { color: #ff8a80; } }
-"""
 
 
 def login_page(
-    then: str, *, status: int = 401, problem: str = "", again: bool = False
+    scope: Scope, then: str, *, status: int = 401, problem: str = "", again: bool = False
 ) -> HTMLResponse:
-    """The form, which leads on to the path `then`.
+    """The form, which leads on to `then`, a path below the base path.
 
     `again` loads that path once more instead: a link on another site brings no SameSite=Strict
     cookie with it, and a page that reloads itself does.
     """
-    refresh = f'<meta http-equiv="refresh" content="0; url={escape(then)}">' if again else ""
+    to = escape(reference(scope, then))
+    refresh = f'<meta http-equiv="refresh" content="0; url={to}">' if again else ""
     alert = f'<p role="alert">{escape(problem)}</p>' if problem else ""
-    return HTMLResponse(
-        '<!doctype html><html lang="en"><meta charset="utf-8"><title>PortEye</title>'
-        f'<meta name="viewport" content="width=device-width"><link rel="icon" href="data:,">'
-        f'{refresh}<style>{_STYLE}</style><h1>PortEye</h1><form method="post" action="{PATH}">'
+    return small_page(
+        f'<form method="post" action="{escape(reference(scope, PATH))}">'
         f'<input type="hidden" name="then" value="{escape(then)}">'
         '<label for="token">Token</label><input id="token" name="token" type="password"'
         f' autocomplete="current-password" required autofocus>{alert}'
         "<button>Open</button></form>"
-        "<p>It is the one that PORTEYE_TOKEN has where the dashboard was started.</p></html>",
+        "<p>It is the one that PORTEYE_TOKEN has where the dashboard was started.</p>",
         status,
-        {"Cache-Control": "no-store"},
+        head=refresh,
     )
 
 

@@ -12,6 +12,8 @@ from porteye_core.access import LONGEST_TOKEN, Access
 from porteye_core.api import login
 from porteye_core.api.errors import error_response
 from porteye_core.api.guesses import Guesses
+from porteye_core.api.pages import wants_page
+from porteye_core.api.paths import base, inside, is_api, reference
 from porteye_core.tickets import has_ticket
 
 log = logging.getLogger("porteye.api")
@@ -52,7 +54,7 @@ class TokenGuard:
         in_address = _taken_from_address(scope)
         request = HTTPConnection(scope)
         try:
-            if scope["type"] == "http" and scope["path"] == login.PATH:
+            if scope["type"] == "http" and inside(scope) == login.PATH:
                 answer = await self._of_form(Request(scope, receive))
             elif in_address is not None and _is_page(scope):
                 answer = self._entered(request, in_address, _address(scope))
@@ -87,7 +89,7 @@ class TokenGuard:
 
     async def _of_form(self, request: Request) -> Response:
         if request.method != "POST":
-            return login.login_page("/")
+            return login.login_page(request.scope, "/")
         body = b""
         async for piece in request.stream():
             body += piece
@@ -102,18 +104,23 @@ class TokenGuard:
         try:
             self._check_token(request, given)
         except HTTPException as refused:
-            return login.login_page(then, status=refused.status_code, problem=refused.detail)
-        response = RedirectResponse(then, 303, {"Cache-Control": "no-store"})
+            return login.login_page(
+                request.scope, then, status=refused.status_code, problem=refused.detail
+            )
+        to = reference(request.scope, then)
+        response = RedirectResponse(to, 303, {"Cache-Control": "no-store"})
         name, value = self._access.cookie
         secure = request.scope["scheme"] == "https"
-        response.set_cookie(name, value, httponly=True, samesite="strict", secure=secure)
+        path = base(request.scope) or "/"
+        response.set_cookie(name, value, path=path, httponly=True, samesite="strict", secure=secure)
         return response
 
 
 def _refusal(request: HTTPConnection, refused: HTTPException) -> Response:
-    if _is_page(request.scope) and "text/html" in request.headers.get("accept", ""):
+    scope = request.scope
+    if _is_page(scope) and wants_page(scope):
         again = request.headers.get("sec-fetch-site") == "cross-site"
-        return login.login_page(_address(request.scope), status=refused.status_code, again=again)
+        return login.login_page(scope, _address(scope), status=refused.status_code, again=again)
     code, hint = _REFUSALS[refused.status_code]
     answer = error_response(refused.status_code, code, refused.detail, hint)
     answer.headers.update(refused.headers or {})
@@ -124,7 +131,7 @@ def _is_open(request: HTTPConnection) -> bool:
     """Health probes; and the question of another origin's page, which never has credentials."""
     scope = request.scope
     asks = "access-control-request-method" in request.headers
-    return scope["path"] in _OPEN or (asks and scope.get("method") == "OPTIONS")
+    return inside(scope) in _OPEN or (asks and scope.get("method") == "OPTIONS")
 
 
 def _file(scope: Scope) -> tuple[str, str]:
@@ -133,9 +140,7 @@ def _file(scope: Scope) -> tuple[str, str]:
 
 
 def _is_page(scope: Scope) -> bool:
-    path = scope["path"]
-    is_api = path == "/api" or path.startswith("/api/")
-    return scope["type"] == "http" and scope["method"] in ("GET", "HEAD") and not is_api
+    return scope["type"] == "http" and scope["method"] in ("GET", "HEAD") and not is_api(scope)
 
 
 def _taken_from_address(scope: Scope) -> str | None:
@@ -151,4 +156,4 @@ def _taken_from_address(scope: Scope) -> str | None:
 
 def _address(scope: Scope) -> str:
     query = scope["query_string"].decode("latin-1")
-    return login.own_path(quote(scope["path"])) + (f"?{query}" if query else "")
+    return login.own_path(quote(inside(scope))) + (f"?{query}" if query else "")

@@ -67,10 +67,10 @@ def dashboard(db: Path, folder: Path, **variables: str) -> Iterator[App]:
 def _url(process: "subprocess.Popen[bytes]", log: Path) -> str:
     text = log.read_text()
     assert process.poll() is None, text
-    found = re.search(r"URL: (http://\S+:(\d+))", text)
-    if not found or found[2] == "0":
+    found = re.search(r"URL: http://\S+:(\d+)(/\S+)?", text)
+    if not found or found[1] == "0":
         return ""
-    url = f"http://127.0.0.1:{found[2]}"
+    url = f"http://127.0.0.1:{found[1]}{found[2] or ''}"
     try:
         with urllib.request.urlopen(url + "/_stcore/health", timeout=5):
             return url
