@@ -57,16 +57,16 @@ class TokenGuard:
             if scope["type"] == "http" and inside(scope) == login.PATH:
                 answer = await self._of_form(Request(scope, receive))
             elif in_address is not None and _is_page(scope):
-                answer = self._entered(request, in_address, _address(scope))
+                answer = await self._entered(request, in_address, _address(scope))
             else:
                 if not _is_open(request):
-                    self._check(request)
+                    await self._check(request)
                 return await self._app(scope, receive, send)
         except HTTPException as refused:
             answer = _refusal(request, refused)
         return await answer(scope, receive, send)
 
-    def _check(self, request: HTTPConnection) -> None:
+    async def _check(self, request: HTTPConnection) -> None:
         file, query = _file(request.scope)
         if self._access.is_cookie(request.cookies) or self._access.tickets.is_valid(file, query):
             return
@@ -77,15 +77,16 @@ class TokenGuard:
         header = request.headers.get("authorization", "")
         if not header.lower().startswith(_BEARER):
             raise HTTPException(401, "This needs the token.", _CHALLENGE)
-        self._check_token(request, header[len(_BEARER) :].strip())
+        await self._check_token(request, header[len(_BEARER) :].strip())
 
-    def _check_token(self, request: HTTPConnection, given: str) -> None:
-        if not self._guesses.may_guess():
+    async def _check_token(self, request: HTTPConnection, given: str) -> None:
+        if self._access.is_token(given):
+            return
+        address = request.client.host if request.client else ""
+        if await self._guesses.was_wrong(address):
             raise HTTPException(429, "Too many wrong tokens were given.", {"Retry-After": "60"})
-        if not self._access.is_token(given):
-            self._guesses.was_wrong()
-            log.warning("refused a wrong token from %s", request.client and request.client.host)
-            raise HTTPException(401, "This is not the token.", _CHALLENGE)
+        log.warning("refused a wrong token from %s", address)
+        raise HTTPException(401, "This is not the token.", _CHALLENGE)
 
     async def _of_form(self, request: Request) -> Response:
         if request.method != "POST":
@@ -97,12 +98,12 @@ class TokenGuard:
                 raise HTTPException(413, "The form is too large.")
         fields = parse_qs(body.decode("utf-8", "replace"), max_num_fields=4)
         then = login.own_path(fields.get("then", ["/"])[0])
-        return self._entered(request, fields.get("token", [""])[0], then)
+        return await self._entered(request, fields.get("token", [""])[0], then)
 
-    def _entered(self, request: HTTPConnection, given: str, then: str) -> Response:
+    async def _entered(self, request: HTTPConnection, given: str, then: str) -> Response:
         """The way on, with the cookie; the form again if the token is wrong."""
         try:
-            self._check_token(request, given)
+            await self._check_token(request, given)
         except HTTPException as refused:
             return login.login_page(
                 request.scope, then, status=refused.status_code, problem=refused.detail
