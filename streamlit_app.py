@@ -14,4 +14,4 @@ app = st.App(
 )
 
 if st.runtime.exists():
-    ui.main(dashboard.config(), dashboard.access())
+    ui.main(dashboard.config(), dashboard.access(), dashboard.restarts())

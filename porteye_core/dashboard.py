@@ -36,6 +36,7 @@ from porteye_core.config import Config
 from porteye_core.errors import ConfigError
 from porteye_core.launcher import monitor_beside
 from porteye_core.nodelay import send_at_once
+from porteye_core.restarts import Restarts
 
 
 @cache
@@ -85,6 +86,12 @@ def _has_login() -> bool:
 
 
 @cache
+def restarts() -> Restarts:
+    """The tries of this process to replace a monitor that has ended."""
+    return Restarts()
+
+
+@cache
 def _guesses() -> Guesses:
     return Guesses()
 
@@ -92,7 +99,7 @@ def _guesses() -> Guesses:
 @cache
 def routes() -> tuple[BaseRoute, ...]:
     """The API, under one mount: Streamlit answers any other unknown path with its page."""
-    api = create_api(config(), access(), _guesses())
+    api = create_api(config(), access(), _guesses(), restarts())
     return (Route(f"{_base_path()}/api", _Root()), Mount(f"{_base_path()}/api", api))
 
 
@@ -130,7 +137,7 @@ async def lifespan(_app: object) -> AsyncIterator[None]:
     """While the server runs, a monitor does."""
     send_at_once()
     settle()
-    async with monitor_beside(config()):
+    async with monitor_beside(config(), restarts()):
         yield
 
 

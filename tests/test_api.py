@@ -23,6 +23,7 @@ from starlette.testclient import TestClient
 from porteye_core.api import app, create_api, shapes
 from porteye_core.config import Config, monitor_command
 from porteye_core.model import Filters
+from porteye_core.restarts import Restart, Restarts
 from porteye_core.store import bounds
 from porteye_core.store.records import timestamp
 from tests.kit.seeding import Instant, grow
@@ -235,6 +236,18 @@ def test_head_on_an_export_has_its_headers_and_makes_none_of_it(
     assert head.headers == whole.headers
     assert of_head <= 2, "the first piece, and one that was under way"
     assert len(made) - of_head > 10
+
+
+def test_health_says_when_the_dashboard_starts_another_monitor(abandoned: Instant) -> None:
+    restarts = Restarts(count=2)
+    api = create_api(Config(db=abandoned.db), restarts=restarts)
+    with TestClient(api) as client:
+        health = get(client, "/health")
+        assert (health["restarts"], health["next_start"], health["last_end"]) == (2, None, None)
+        restarts.pending = Restart("It was killed.", 1, abandoned.now)
+        health = get(client, "/health")
+        assert health["next_start"] == timestamp(abandoned.now)
+        assert health["last_end"] == "It was killed."
 
 
 def test_head_answers_as_get_does_without_a_body(client: TestClient) -> None:

@@ -18,9 +18,9 @@ from tests.kit.service import PROJECT
 ACCESS = Access(login=True)
 PAGE = """
 import os
-from porteye_core import config, ui
+from porteye_core import config, restarts, ui
 from tests.test_ui_login import ACCESS
-ui.main(config.load({}, os.environ), ACCESS)
+ui.main(config.load({}, os.environ), ACCESS, restarts.Restarts())
 """
 
 

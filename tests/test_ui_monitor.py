@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from porteye_core import dashboard
 from porteye_core.config import monitor_command
 from porteye_core.model import Limit, Tick, WatchPlan
+from porteye_core.restarts import Restart
 from porteye_core.store.sqlite import open_writer
 from tests.kit.seeding import MINUTE, PLAN, Instant, seed
 from tests.kit.values import HOST, SECOND
@@ -116,6 +118,21 @@ def test_every_view_says_first_that_nobody_watches_and_what_to_do(
         assert advice in above(page)
         if advice.endswith("`"):
             assert f"{advice}{monitor_command(db)}`." in above(page)
+
+
+def test_a_monitor_that_is_about_to_be_replaced_is_said_with_the_time(
+    db: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with killed(db):
+        page = open_page(db, monkeypatch)
+        restarts = dashboard.restarts()
+        for tries, advised in ((1, False), (9, True)):
+            at = time.time_ns() // 1000 + MINUTE
+            monkeypatch.setattr(restarts, "pending", Restart("It was killed.", tries, at))
+            page.run()
+            for said in (above(page), " ".join(each.value for each in page.sidebar.caption)):
+                assert "It was killed. This dashboard starts another in " in said
+                assert ("Start it with" in said) is advised
 
 
 @pytest.mark.parametrize("view", ALL)

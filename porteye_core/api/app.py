@@ -23,6 +23,7 @@ from porteye_core.api.headers import SecurityHeaders
 from porteye_core.api.token import TokenGuard
 from porteye_core.config import Config, monitor_command
 from porteye_core.model import Filters
+from porteye_core.restarts import Restarts
 from porteye_core.store import queries, records, search
 from porteye_core.store.export import file_name, history_csv, history_json
 from porteye_core.store.reader import open_reader
@@ -93,7 +94,10 @@ _Which = Annotated[Filters, Depends(_which)]
 
 
 def create_api(
-    config: Config, access: Access | None = None, guesses: Guesses | None = None
+    config: Config,
+    access: Access | None = None,
+    guesses: Guesses | None = None,
+    restarts: Restarts | None = None,
 ) -> FastAPI:
     """The application to mount at /api, by itself as guarded as `access` says."""
     api = FastAPI(
@@ -118,11 +122,11 @@ def create_api(
             expose_headers=["Link"],
         )
     api.add_middleware(SecurityHeaders, headers.API)
-    _add_routes(api, config.db)
+    _add_routes(api, config.db, restarts or Restarts())
     return api
 
 
-def _add_routes(api: FastAPI, db: Path) -> None:
+def _add_routes(api: FastAPI, db: Path, restarts: Restarts) -> None:
     @api.get("/ports", responses={200: {"model": list[shapes.Port]}, **_INVALID})
     def ports(
         port: Annotated[str, _PORT] = "",
@@ -175,7 +179,7 @@ def _add_routes(api: FastAPI, db: Path) -> None:
     @api.get("/health", responses={200: {"model": shapes.Health}, **_ERRORS})
     def health() -> Response:
         """What the monitor is doing, and what it cannot see."""
-        return JSONResponse(shapes.health(current(db, _now()), __version__))
+        return JSONResponse(shapes.health(current(db, _now()), restarts, __version__))
 
     @api.get("/docs", include_in_schema=False)
     def docs(request: Request) -> Response:

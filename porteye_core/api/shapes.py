@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from porteye_core.exposure import Exposure, Namespace
+from porteye_core.restarts import Restarts
 from porteye_core.services import service
 from porteye_core.store import records
 from porteye_core.store.records import timestamp
@@ -108,6 +109,9 @@ class Health(BaseModel):
     hidden: int | None = Field(description="listeners whose owner is not known")
     lost: int | None = Field(description="kernel records lost during the watch")
     left_out: int | None = Field(description="network namespaces too many to look into")
+    restarts: int = Field(description="monitors that this dashboard started in place of another")
+    next_start: str | None = Field(description="when it starts another; null if it starts none")
+    last_end: str | None = Field(description="why it does, as a sentence")
     version: str
 
 
@@ -149,9 +153,10 @@ def port(row: sqlite3.Row) -> dict[str, Any]:
     }
 
 
-def health(status: Status, version: str) -> dict[str, Any]:
+def health(status: Status, restarts: Restarts, version: str) -> dict[str, Any]:
     """A Health."""
     watch = status.watch
+    pending = restarts.pending
     plan = watch.plan if watch else None
     return {
         "status": status.state,
@@ -171,6 +176,9 @@ def health(status: Status, version: str) -> dict[str, Any]:
         "hidden": status.hidden,
         "lost": status.lost,
         "left_out": status.left_out,
+        "restarts": restarts.count,
+        "next_start": pending and timestamp(pending.at),
+        "last_end": pending and pending.ended,
         "version": version,
     }
 

@@ -6,6 +6,7 @@ import streamlit as st
 
 from porteye_core.access import Access
 from porteye_core.config import Config
+from porteye_core.restarts import Restarts
 from porteye_core.ui import banner, complaints, layout, monitor_state, quick_answers, sidebar
 from porteye_core.ui.context import View
 from porteye_core.ui.login import logged_in
@@ -15,7 +16,7 @@ _SIDEBAR = 240  # pixels: every one is missing beside the tables
 _ICON = Path(__file__).parent / "icon.svg"
 
 
-def main(config: Config, access: Access) -> None:
+def main(config: Config, access: Access, restarts: Restarts) -> None:
     """Draw the page of one session; where a login is configured, for who has logged in."""
     st.set_page_config(
         page_title="PortEye",
@@ -32,10 +33,10 @@ def main(config: Config, access: Access) -> None:
         quick_answers.button(config.db)
         filters, length = sidebar.filters()
         st.divider()
-        monitor_state.panel(config.db)
+        monitor_state.panel(config.db, restarts)
     layout.use_the_width()
     View(config.db, filters, length, access).keep()
     bar()
-    banner.draw(config.db)
+    banner.draw(config.db, restarts)
     complaints.repeat()
     page.run()

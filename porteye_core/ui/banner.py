@@ -5,29 +5,33 @@ from pathlib import Path
 import streamlit as st
 
 from porteye_core.errors import StoreError
+from porteye_core.restarts import Restarts
 from porteye_core.store.status import State, Status, current
 from porteye_core.ui import times
 from porteye_core.ui.markdown import literal
-from porteye_core.ui.monitor_state import now, start
+from porteye_core.ui.monitor_state import now, remedy, start
 
 
-def draw(db: Path) -> None:
+def draw(db: Path, restarts: Restarts) -> None:
     """Keep a place above the view, which takes no room while somebody watches."""
     with st.container(key="banner"):
-        _banner(db)
+        _banner(db, restarts)
 
 
 @st.fragment(run_every=2)
-def _banner(db: Path) -> None:
+def _banner(db: Path, restarts: Restarts) -> None:
     try:
         state = current(db, now())
     except StoreError as err:
         st.warning(f"**The database cannot be shown.** {literal(err)}", icon=":material/database:")
         return
-    _SAY[state.state](state, db)
+    if state.state in (State.STOPPED, State.NEVER):
+        _not_running(state, remedy(db, restarts))
+    else:
+        _SAY[state.state](state, db)
 
 
-def _not_running(state: Status, db: Path) -> None:
+def _not_running(state: Status, advice: str) -> None:
     watch = state.watch
     if watch is None:
         said = "**No monitor is running**, and none has watched into this database yet."
@@ -41,7 +45,7 @@ def _not_running(state: Status, db: Path) -> None:
             "**The monitor is not running:** it ended without recording a stop, and last watched"
             f" {times.plain(watch.seen_at)}. What has opened or closed since is not known."
         )
-    st.warning(f"{said} {start(db)}", icon=":material/visibility_off:")
+    st.warning(f"{said} {advice}", icon=":material/visibility_off:")
 
 
 def _stalled(state: Status, db: Path) -> None:
@@ -79,6 +83,4 @@ _SAY = {
     State.STARTING: _starting,
     State.HOLDING: _holding,
     State.STALLED: _stalled,
-    State.STOPPED: _not_running,
-    State.NEVER: _not_running,
 }

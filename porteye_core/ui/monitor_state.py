@@ -10,15 +10,28 @@ import streamlit as st
 
 from porteye_core.config import monitor_command
 from porteye_core.errors import StoreError, StoreMissing, StoreSlow
+from porteye_core.restarts import Restarts
 from porteye_core.store.reader import open_reader
 from porteye_core.store.status import State, Status, current
 from porteye_core.ui import times
 from porteye_core.ui.markdown import code, literal
 
+_MANY_TRIES = 3  # a monitor that fails so often does not start by itself
+
 
 def start(db: Path, *, again: bool = False) -> str:
     """What to do where no monitor runs."""
     return f"Start it{' again' if again else ''} with {code(monitor_command(db))}."
+
+
+def remedy(db: Path, restarts: Restarts) -> str:
+    """The next try of this dashboard to start a monitor, or the command that does."""
+    pending = restarts.pending
+    if pending is None:
+        return start(db)
+    wait = times.length(max(0, pending.at - now()) // 1_000_000 * 1_000_000)
+    said = f"{pending.ended} This dashboard starts another in {wait}."
+    return f"{said} {start(db)}" if pending.tries > _MANY_TRIES else said
 
 
 def now() -> int:
@@ -43,7 +56,7 @@ def read(db: Path, draw: Callable[[sqlite3.Connection], None], *, silent: bool =
 
 
 @st.fragment(run_every=2)
-def panel(db: Path) -> None:
+def panel(db: Path, restarts: Restarts) -> None:
     """The state of the monitor, kept up to date by itself."""
     st.subheader("Monitor", anchor=False)
     try:
@@ -53,22 +66,22 @@ def panel(db: Path) -> None:
         st.caption(literal(err))
         return
     _BADGES[state.state]()
-    _details(state, db)
+    _details(state, db, restarts)
 
 
-def _details(state: Status, db: Path) -> None:
+def _details(state: Status, db: Path, restarts: Restarts) -> None:
     watch = state.watch
     if state.trouble:
         st.caption(f":material/database_off: {literal(state.trouble)}")
     if watch is None:
         if state.state is State.NEVER:
-            st.caption(f"Nobody has watched yet. {start(db)}")
+            st.caption(f"Nobody has watched yet. {remedy(db, restarts)}")
         return
     if state.state is State.STOPPED:
         ended = watch.stopped_at or watch.seen_at
         how = "stopped" if watch.stopped_at else "was last seen"
         _caption(f"It {how} {times.hover(ended)}.")
-        st.caption(start(db))
+        st.caption(remedy(db, restarts))
         return
     if state.state is State.STALLED:
         _caption(f"It has recorded nothing since {times.hover(watch.seen_at)}. See its log.")
