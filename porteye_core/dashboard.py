@@ -33,6 +33,7 @@ from porteye_core.api import (
 from porteye_core.api.errors import READ_ONLY, error_response
 from porteye_core.binding import served_addresses
 from porteye_core.config import Config
+from porteye_core.connections import bounded_connections
 from porteye_core.errors import ConfigError
 from porteye_core.launcher import monitor_beside
 from porteye_core.nodelay import send_at_once
@@ -134,10 +135,10 @@ def _inline_scripts() -> Iterator[str]:
 
 @asynccontextmanager
 async def lifespan(_app: object) -> AsyncIterator[None]:
-    """While the server runs, a monitor does."""
+    """While the server runs, a monitor does, and the server's connections are bounded."""
     send_at_once()
     settle()
-    async with monitor_beside(config(), restarts()):
+    async with bounded_connections(), monitor_beside(config(), restarts()):
         yield
 
 

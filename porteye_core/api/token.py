@@ -4,7 +4,7 @@ import logging
 from urllib.parse import parse_qs, parse_qsl, quote, urlencode
 
 from starlette.exceptions import HTTPException
-from starlette.requests import HTTPConnection, Request
+from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -23,6 +23,7 @@ _OPEN = ("/_stcore/health",)
 _LARGEST_FORM = 8 * LONGEST_TOKEN
 _BEARER = "bearer "
 _REFUSALS = {
+    400: ("form_incomplete", "Send all of the form."),
     401: (
         "token_required",
         "Send the header Authorization: Bearer and the token of PORTEYE_TOKEN.",
@@ -92,10 +93,13 @@ class TokenGuard:
         if request.method != "POST":
             return login.login_page(request.scope, "/")
         body = b""
-        async for piece in request.stream():
-            body += piece
-            if len(body) > _LARGEST_FORM:
-                raise HTTPException(413, "The form is too large.")
+        try:
+            async for piece in request.stream():
+                body += piece
+                if len(body) > _LARGEST_FORM:
+                    raise HTTPException(413, "The form is too large.")
+        except ClientDisconnect:
+            raise HTTPException(400, "The form is not complete.") from None
         fields = parse_qs(body.decode("utf-8", "replace"), max_num_fields=4)
         then = login.own_path(fields.get("then", ["/"])[0])
         return await self._entered(request, fields.get("token", [""])[0], then)
