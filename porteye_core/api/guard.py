@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from porteye_core.access import is_loopback
@@ -23,7 +23,6 @@ _SAFE = ("GET", "HEAD", "OPTIONS")
 # Streamlit's page fetches these before it opens its WebSocket, and shows the body of a refusal.
 # It shows nothing of a WebSocket that is refused.
 _BEFORE_THE_WEBSOCKET = ("/_stcore/health", "/_stcore/host-config")
-_LISTED = "is not listed in PORTEYE_ALLOWED_HOSTS where the dashboard was started."
 
 
 class HostGuard:
@@ -58,7 +57,7 @@ class HostGuard:
                 400,
                 "host_refused",
                 "The Host header names another machine.",
-                f"Use http://localhost, or list the name in {_setting(headers)}",
+                f"Use http://localhost, or {_remedy(headers)}",
             )
         if scope.get("method") not in _SAFE and not self._is_our_page("origin", headers):
             return refusal(
@@ -69,14 +68,7 @@ class HostGuard:
                 "Behind a proxy, list its name in PORTEYE_ALLOWED_HOSTS.",
             )
         if _precedes_a_websocket(scope) and not self._is_our_page("referer", headers):
-            name = urlsplit(headers["referer"]).hostname or ""
-            return refusal(
-                scope,
-                400,
-                "origin_refused",
-                f"The page cannot be used at {name}: this name {_LISTED}",
-                f"Start it with PORTEYE_ALLOWED_HOSTS={name}",
-            )
+            return _shown_by_streamlit(headers["referer"])
         return None
 
     def _is_our_host(self, scope: Scope) -> bool:
@@ -102,11 +94,25 @@ class HostGuard:
         return is_this or ("@" not in page.netloc and page.hostname in self._allowed)
 
 
-def _setting(headers: Headers) -> str:
-    """The setting, with the name that was asked for if it is a name."""
+def _remedy(headers: Headers) -> str:
+    """The setting that lets the name in, with the name if it is one."""
     match = _HOST.fullmatch(headers.get("host", ""))
-    name = match[2] if match else None
-    return "PORTEYE_ALLOWED_HOSTS" + (f": PORTEYE_ALLOWED_HOSTS={name.lower()}" if name else ".")
+    if match and match[2]:
+        return f"start the dashboard with PORTEYE_ALLOWED_HOSTS={match[2].lower()}"
+    return "list the name in PORTEYE_ALLOWED_HOSTS."
+
+
+def _shown_by_streamlit(page: str) -> Response:
+    """A refusal that Streamlit shows as it stands: a text of JSON, in lines of its box's width."""
+    try:
+        name = urlsplit(page).hostname or ""
+    except ValueError:
+        name = ""
+    text = (
+        f"This page cannot be used at\n    {name}\nbecause that name is not listed.\n\n"
+        f"Start the dashboard with\n    PORTEYE_ALLOWED_HOSTS={name}"
+    )
+    return JSONResponse(text, 400)
 
 
 def _precedes_a_websocket(scope: Scope) -> bool:

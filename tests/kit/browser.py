@@ -33,13 +33,14 @@ needs_chromium = [
 
 
 @contextmanager
-def chromium() -> Iterator[Browser]:
-    """A browser of its own."""
+def chromium(*flags: str) -> Iterator[Browser]:
+    """A browser of its own, with these flags."""
     # A sandbox needs namespaces that root in a container does not have.
     rootless = not hasattr(os, "geteuid") or os.geteuid() != 0
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=[*QUIET, *([] if rootless else ["--no-sandbox"])]
+            executable_path=CHROMIUM,
+            args=[*QUIET, *flags, *([] if rootless else ["--no-sandbox"])],
         )
         yield browser
         browser.close()
