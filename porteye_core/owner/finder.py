@@ -41,7 +41,7 @@ _FIRST_RETRY, _RAREST_RETRY = 6, 360
 _SEARCH, _SEARCH_NEWBORN = 0.5, 0.25
 
 # Seconds for which an owner is checked at every scan: daemons fork, and servers give up rights,
-# shortly after they listen. An older one is checked at every second beat.
+# shortly after they listen. An older one is checked at each beat, and described at every second.
 _YOUNG = 15.0
 
 # Holders of one listener that are kept: a server of more has workers that are all alike.
@@ -57,6 +57,13 @@ class _Found:
     owned: Owned
     descriptors: tuple[Descriptor, ...] = ()
     young_until: float = 0.0
+
+    def keep(self, descriptors: Sequence[Descriptor]) -> None:
+        """Forget every holder but those of these descriptors."""
+        pids = {each.pid for each in descriptors}
+        holders = tuple(each for each in self.owned.holders if each.key.pid in pids)
+        self.owned = replace(self.owned, holders=holders)
+        self.descriptors = tuple(descriptors)
 
 
 class OwnerFinder:
@@ -180,60 +187,78 @@ class OwnerFinder:
         if again:
             self._patience = min(self._patience * _FIRST_RETRY, _RAREST_RETRY)
             self._retry_at = self._beats + self._patience
-        self._check([at for at, each in self._found.items() if self._is_due(each)])
+        self._check(self._found, self._is_due)
         living = set(pids())
-        inherited = self._inherited(living)
         for at, each in list(self._found.items()):
-            ended = any(holder.key.pid not in living for holder in each.owned.holders)
-            if ended or each.owned.socket.inode in inherited or (again and not each.owned.holders):
+            holders = each.owned.holders
+            if (again and not holders) or (holders and holders[0].key.pid not in living):
                 self._forget(at)
+            elif any(holder.key.pid not in living for holder in holders):
+                each.keep([d for d in each.descriptors if d.pid in living])
+        self._add_newborn(living)
         self._descriptions.keep(
             {holder.key for each in self._found.values() for holder in each.owned.holders}
         )
 
-    def _is_due(self, found: _Found) -> bool:
-        """Half of the owners at each beat."""
-        owner = found.owned.owner
-        return owner is not None and (owner.key.pid + self._beats) % 2 == 0
+    def _is_due(self, process: Process) -> bool:
+        """Tell half of the processes at each beat: a glance costs ten times a look at a link."""
+        return (process.key.pid + self._beats) % 2 == 0
 
-    def _inherited(self, living: set[int]) -> set[int]:
-        """The sockets that processes have which were born since the beat before."""
+    def _add_newborn(self, living: set[int]) -> None:
+        """Add the holders that were born since the beat before: workers of pre-fork servers."""
         born, self._living = living - (self._living or living), living
         holders = {h.key.pid for each in self._found.values() for h in each.owned.holders}
         if self._newborn is None and born - holders:
-            known = (each.owned.socket.inode for each in self._found.values())
-            wanted = {inode: None for inode in known if inode is not None}
+            inodes = (each.owned.socket.inode for each in self._found.values())
+            wanted = {inode: None for inode in inodes if inode is not None}
             self._newborn = Walk(wanted, among=born - holders) if wanted else None
         elif self._newborn:
             self._living -= born  # their turn comes once those before are done
         if self._newborn is None:
-            return set()
+            return
         self._newborn.advance(Deadline(_SEARCH_NEWBORN))
-        inherited = set(self._newborn.found)
+        for inode, descriptors in self._newborn.found.items():
+            known = self._found.get((inode,))
+            if known is not None:
+                self._add(known, descriptors)
+        self._newborn.found.clear()
         if self._newborn.is_done:
             self._newborn = None
-        else:
-            self._newborn.found.clear()
-        return inherited
 
-    def _check(self, these: Iterable[_Known]) -> bool:
-        """Forget owners that have gone, and describe those anew that have changed."""
+    def _add(self, known: _Found, descriptors: Iterable[Descriptor]) -> None:
+        room = _MOST_HOLDERS - len(known.descriptors)
+        found = [(each, self._descriptions.of(each.pid)) for each in descriptors][:room]
+        holders = tuple(process for _, process in found if process)
+        if holders and known.owned.owner:
+            known.owned = replace(known.owned, holders=(*known.owned.holders, *holders))
+            known.descriptors += tuple(each for each, process in found if process)
+
+    def _check(
+        self, these: Iterable[_Known], is_due: Callable[[Process], bool] = lambda _: True
+    ) -> bool:
+        """Forget owners that have let go, and describe holders anew that are due and changed."""
         at_work: dict[int, Process] = {}  # by identity: listeners share their holders
         stale = []
+        released = False
         for at in these:
-            owned, descriptors = self._found[at].owned, self._found[at].descriptors
-            inode = owned.socket.inode
-            if inode is not None and descriptors and not holds(descriptors[0], inode):
-                stale.append(at)
-            elif owned.owner:
-                at_work |= {id(holder): holder for holder in owned.holders}
+            known = self._found[at]
+            inode = known.owned.socket.inode
+            if inode is not None and known.descriptors:
+                held = [each for each in known.descriptors if holds(each, inode)]
+                if held[:1] != list(known.descriptors[:1]):  # the owner's is first
+                    stale.append(at)
+                    continue
+                if len(held) < len(known.descriptors):
+                    known.keep(held)
+                    released = True
+            at_work |= {id(holder): holder for holder in known.owned.holders}
         for at in stale:
             self._forget(at)
-        changed = self._descriptions.changed(at_work.values())
+        changed = self._descriptions.changed(filter(is_due, at_work.values()))
         if changed:
             for each in self._found.values():
                 each.owned = _described(each.owned, changed)
-        return bool(stale or changed)
+        return bool(stale or changed or released)
 
     def _forget(self, at: _Known) -> None:
         del self._found[at]

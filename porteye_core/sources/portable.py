@@ -4,6 +4,7 @@ psutil walks every descriptor of every process for one look, so on Linux a look 
 the kernel's own socket tables list the very same listening sockets.
 """
 
+import os
 import socket
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -110,7 +111,17 @@ def _sockets(rows: Iterable[Row], netns: int | None) -> Iterable[Socket]:
     for row in rows:
         if _is_listening(row):
             fd = row.fd if row.fd >= 0 else None
-            yield Socket(replace(_endpoint(row), netns=netns), pid=row.pid, fd=fd)
+            inode = None if row.pid is None or fd is None else _inode(row.pid, fd)
+            yield Socket(replace(_endpoint(row), netns=netns), inode, row.pid, fd)
+
+
+def _inode(pid: int, fd: int) -> int | None:
+    """The socket's inode, where the system shows it: on Linux, of processes that may be read."""
+    try:
+        target = os.readlink(f"/proc/{pid}/fd/{fd}")  # noqa: PTH115 - no Path for each
+    except OSError:
+        return None
+    return int(target[8:-1]) if target.startswith("socket:[") else None
 
 
 def _is_listening(row: Row) -> bool:
