@@ -9,7 +9,7 @@ import pytest
 from porteye_core.exposure import Bound, Namespace
 from porteye_core.model import Ancestor, Hidden, InterfaceKind, Protocol, Seen
 from porteye_core.store.story import Life
-from porteye_core.ui.story import sentence
+from porteye_core.ui.story import evidence, sentence
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
@@ -30,6 +30,7 @@ NGINX = Life(
     closed_seen=None,
     unseen_at=None,
     holders_gone=0,
+    inode=77,
     hidden=None,
     pid=812,
     process="nginx",
@@ -131,3 +132,21 @@ def test_under_a_stopped_monitor_nothing_is_said_of_now() -> None:
     told = sentence(NGINX, NOW, BERLIN, at("2026-01-16T13:00:00"))
     assert "was listening on every interface at 443" in told
     assert told.endswith("when it was last watched, today 14:00.")
+
+
+def test_a_story_says_how_its_opening_and_its_owner_are_known() -> None:
+    assert evidence(NGINX) == (
+        "Its opening is a record of the kernel. Its owner has the socket, inode 77, among its"
+        " descriptors or those of one of its threads."
+    )
+    named = replace(NGINX, inode=None, opened_seen=Seen.POLL)
+    assert evidence(named).endswith("the process that the record or the scan names.")
+    assert evidence(replace(NGINX, pid=None)) == "Its opening is a record of the kernel."
+
+
+def test_a_listener_out_of_sight_is_not_said_to_listen() -> None:
+    lost = replace(NGINX, unseen_at=at("2026-01-16T13:02:00"))
+    assert sentence(lost, NOW, BERLIN).endswith(
+        "was listening on every interface at 443 since Tuesday 14:02, 3 days ago. Since today 14:02"
+        " it could not be looked for: it may have closed."
+    )

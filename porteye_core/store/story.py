@@ -10,7 +10,8 @@ from porteye_core.store.queries import BOUND, bound_of
 
 LIFE_COLUMNS = f"""
 SELECT l.id, l.protocol, l.address, l.port, {BOUND},
-    l.opened_at, l.closed_at, l.opened_seen, l.closed_seen, l.unseen_at, l.holders_gone, l.hidden,
+    l.opened_at, l.closed_at, l.opened_seen, l.closed_seen, l.unseen_at, l.holders_gone, l.inode,
+    l.hidden,
     p.pid, p.started_at,
     coalesce(g.name, '') AS process, coalesce(title(g.name, g.exe, g.cmdline), '') AS title,
     coalesce(g.user, l.user) AS user,
@@ -42,6 +43,7 @@ class Life:
     closed_seen: Seen | None
     unseen_at: int | None
     holders_gone: int
+    inode: int | None  # of the socket
     hidden: Hidden | None
     pid: int | None
     process: str
@@ -151,6 +153,7 @@ def life_of(row: sqlite3.Row) -> Life:
         closed_seen=Seen(row["closed_seen"]) if row["closed_seen"] else None,
         unseen_at=row["unseen_at"],
         holders_gone=row["holders_gone"],
+        inode=row["inode"],
         hidden=Hidden(row["hidden"]) if row["hidden"] else None,
         pid=row["pid"],
         process=row["process"],

@@ -40,6 +40,28 @@ def sentence(life: Life, now: int, zone: ZoneInfo, last_watched: int | None = No
     return f"{said}."
 
 
+_OPENING = {
+    Seen.KERNEL: "Its opening is a record of the kernel.",
+    Seen.POLL: "A scan found it open, which the one before did not show.",
+    Seen.GAP: "It was open already when a scan first could show it.",
+}
+
+
+def evidence(life: Life) -> str:
+    """The ways in which the opening and the owner are known."""
+    said = [_OPENING[life.opened_seen]]
+    if life.pid is None:
+        return said[0]
+    if life.inode is None:
+        said.append("Its owner is the process that the record or the scan names.")
+    else:
+        said.append(
+            f"Its owner has the socket, inode {life.inode}, among its descriptors or those of one"
+            " of its threads."
+        )
+    return " ".join(said)
+
+
 def _who(life: Life) -> str:
     if not life.title:
         return _UNSEEN[life.hidden] + (f", user {life.user}," if life.user else "")

@@ -17,7 +17,7 @@ from porteye_core.ui.context import View, viewers_zone
 from porteye_core.ui.markdown import literal
 from porteye_core.ui.monitor_state import now, read
 from porteye_core.ui.phrases import length, moment, utc
-from porteye_core.ui.story import sentence
+from porteye_core.ui.story import evidence, sentence
 
 _MOST_CHOICES, _MOST_EARLIER = 2_000, 10
 _CHOSEN = "chosen_listener"
@@ -85,7 +85,7 @@ def _story(connection: sqlite3.Connection, db: Path, life: Life) -> None:
     exact = f"Opened {utc(life.opened_at)}, seen by {life.opened_seen}."
     if life.closed_at is not None:
         exact += f" Closed {utc(life.closed_at)}, seen by {life.closed_seen}."
-    st.caption(literal(exact))
+    st.caption(literal(f"{exact} {evidence(life)}"))
     if life.parents:
         chain = [*reversed(life.parents)]
         names = [f"{each.name} ({each.pid})" for each in chain]
