@@ -237,7 +237,7 @@ class Owned:
     owner: Process | None = None
     holders: tuple[Process, ...] = ()
     hidden: Hidden | None = None
-    user: str = ""  # whose the socket is, where the source tells its uid
+    user: str = ""  # who made the socket, where the source tells its uid
 
     @property
     def key(self) -> ProcessKey | None:

@@ -222,8 +222,10 @@ def test_head_on_an_export_has_its_headers_and_makes_none_of_it(
     name = path.replace(".", "_")
     export = getattr(app, name)
 
-    def counted(connection: sqlite3.Connection, which: Filters) -> Iterator[str]:
-        for piece in export(connection, which):
+    def counted(
+        connection: sqlite3.Connection, which: Filters, before: int | None
+    ) -> Iterator[str]:
+        for piece in export(connection, which, before):
             made.append(piece)
             yield piece
 

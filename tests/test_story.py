@@ -36,6 +36,7 @@ NGINX = Life(
     process="nginx",
     title="nginx",
     user="www-data",
+    socket_user="root",
     cmdline="nginx -g daemon",
     exe="/usr/sbin/nginx",
     parents=(Ancestor(1, "systemd"),),

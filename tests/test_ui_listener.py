@@ -1,12 +1,17 @@
 """The story of a listener, through Streamlit's own test runner."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from porteye_core.model import Opening, Seen
 from porteye_core.store.reader import open_reader
+from porteye_core.store.writer import Writer
 from tests.kit.seeding import Instant
+from tests.kit.values import SECOND, endpoint, owned, process
 from tests.test_ui import open_page, switch, texts
 
 
@@ -58,3 +63,19 @@ def test_a_number_of_nobody_is_said_and_others_are_offered(
     choice.select("80/tcp nginx on 0.0.0.0").run()
     assert not page.exception
     assert "nginx, pid 100" in texts(page).replace("\\", "")
+
+
+def test_a_story_tells_whose_it_was_before_and_who_made_the_socket(
+    db: Path, writer: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    launcher, service = process(10, name="launcher"), process(10, name="service")
+    seen = replace(owned(endpoint(), launcher, inode=7), user="root")
+    (born,) = writer.record_changes(SECOND, [Opening(seen, SECOND, Seen.KERNEL)])
+    later = replace(owned(endpoint(), service, inode=7), user="root")
+    writer.record_changes(9 * SECOND, reowned=[(born, later)])
+    page = open_page(db, monkeypatch)
+    page.query_params["listener"] = str(born.id)
+    shown = texts(switch(page, "listener")).replace("\\", "")
+    assert "Whose it was before" in shown
+    assert "Socket made by: root" in shown
+    assert "inode 7" in shown

@@ -42,6 +42,9 @@ class Port(BaseModel):
     pid: int | None
     user: str
     cmdline: str = Field(description="secrets are masked")
+    socket_user: str = Field(
+        description="who made the socket, where the source tells; its owner may have changed since"
+    )
     exe: str = Field(description="ends in ` (deleted)` if it was deleted or replaced meanwhile")
     unit: str = Field(description="systemd unit, empty if none")
     container: str = Field(description="runtime:id, empty if none")
@@ -136,6 +139,7 @@ def port(row: sqlite3.Row) -> dict[str, Any]:
         "port": row["port"],
         "service": service(row["port"], row["protocol"]),
         **records.place(row),
+        "socket_user": row["socket_user"],
         "exe": row["exe"] or "",
         "unit": row["unit"] or "",
         "container": row["container"] or "",

@@ -60,7 +60,7 @@ def listening(filters: Filters, now: int, closed_since: int | None = None) -> Qu
             l.opened_at, l.opened_seen, l.closed_at, l.hidden,
             p.pid, p.started_at, p.parents, p.unit, p.container, p.cwd,
             g.name AS process, title(g.name, g.exe, g.cmdline) AS title, g.exe,
-            coalesce(g.user, l.user) AS user, g.cmdline,
+            coalesce(g.user, l.user) AS user, l.user AS socket_user, g.cmdline,
             s.cpu, s.rss, s.clients, s.queue, s.backlog, h.memory, h.name AS host,
             l.netns, l.unseen_at, {BOUND}
         FROM listener l

@@ -14,7 +14,7 @@ SELECT l.id, l.protocol, l.address, l.port, {BOUND},
     l.hidden,
     p.pid, p.started_at,
     coalesce(g.name, '') AS process, coalesce(title(g.name, g.exe, g.cmdline), '') AS title,
-    coalesce(g.user, l.user) AS user,
+    coalesce(g.user, l.user) AS user, l.user AS socket_user,
     coalesce(g.cmdline, '') AS cmdline, coalesce(g.exe, '') AS exe,
     coalesce(p.parents, '[]') AS parents, coalesce(p.unit, '') AS unit,
     coalesce(p.container, '') AS container, coalesce(p.cwd, '') AS cwd, l.program_id
@@ -49,6 +49,7 @@ class Life:
     process: str
     title: str
     user: str
+    socket_user: str  # who made the socket, empty if the source does not tell
     cmdline: str
     exe: str
     parents: tuple[Ancestor, ...]  # nearest first
@@ -159,6 +160,7 @@ def life_of(row: sqlite3.Row) -> Life:
         process=row["process"],
         title=row["title"],
         user=row["user"],
+        socket_user=row["socket_user"],
         cmdline=row["cmdline"],
         exe=row["exe"],
         parents=tuple(Ancestor(each["pid"], each["name"]) for each in json.loads(row["parents"])),

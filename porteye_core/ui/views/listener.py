@@ -94,6 +94,7 @@ def _story(connection: sqlite3.Connection, db: Path, life: Life) -> None:
         st.code(life.cmdline, language=None, wrap_lines=True)
     facts = {
         "Process": "" if life.process == life.title else life.process,
+        "Socket made by": "" if life.socket_user == life.user else life.socket_user,
         "Interface": life.bound.interface,
         "Program": _program(life.exe),
         "Folder": life.cwd,
