@@ -291,7 +291,7 @@ def test_quick_answers_are_asked_with_the_button_and_lead_to_a_story(app: App, p
     field = dialog.get_by_label("Port, pid or name")
     for asked, answer in (
         ("80/tcp", "nginx, pid 100"),
-        ("pid 300", "python3, pid 300"),
+        ("pid 300", "http.server (python), pid 300"),
         ("300", "Nothing is recorded for port 300"),
         ("localhost:5432", "postgres, pid 200"),
         ("nothing like it", "Nothing is recorded for"),
@@ -322,7 +322,7 @@ def test_a_story_is_chosen_and_leads_to_others_and_its_command_is_copied(
     expect(page.get_by_role("option")).to_have_count(1)
     box.press("Enter")
     page.wait_for_url("**listener=5*")
-    life = main(page).get_by_role("button", name="8765/tcp python3 on 127.0.0.1")
+    life = main(page).get_by_role("button", name="8765/tcp http.server (python) on 127.0.0.1")
     life.click()  # earlier on the port
     page.wait_for_url("**listener=4*")
     expect(main(page).get_by_text("for 10 minutes")).to_be_visible()
