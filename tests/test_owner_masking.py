@@ -245,7 +245,7 @@ def test_long_words_take_no_time(shape: str) -> None:
         before = time.process_time()
         assert len(mask(argv)) == len(argv)
         # It takes milliseconds; a pattern that tries every split takes a minute.
-        assert time.process_time() - before < 5
+        assert time.process_time() - before < 20
 
 
 @pytest.mark.parametrize("flag", FLAGS)
