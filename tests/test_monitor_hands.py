@@ -11,6 +11,7 @@ from typing import NamedTuple
 import pytest
 
 from tests.kit.opener import Opener
+from tests.kit.waiting import until
 from tests.kit.watched import ROOTS_SOURCES, Watched, watching
 
 # Seconds between listening and the fork, and the number of forks: each process but the last ends.
@@ -100,3 +101,18 @@ def test_a_socket_that_was_handed_on_closes_once_with_who_is_left(watched: Watch
         assert not any(life.is_open for life in watched.lives(opener, port))
         if watched.source != "portable":
             assert watched.kinds(opener, port) == ["opened", "closed"]
+
+
+def test_of_a_hundred_workers_that_followed_one_another_those_that_live_are_stored(
+    watched: Watched,
+) -> None:
+    with Opener() as opener:
+        port = opener.open()
+        life = watched.once(opener, port, lambda life: life.pid == opener.pid)
+        for _ in range(5):
+            wanted = {opener.pid, *opener.replace(20)}
+            until(lambda wanted=wanted: watched.holders(life) == wanted, "all are stored")  # type: ignore[misc]
+        (life,) = watched.lives(opener, port)
+        assert life.holders_gone == 80
+        assert watched.kinds(opener, port) == ["opened"]
+        assert watched.former(life) == []

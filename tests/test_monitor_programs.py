@@ -21,7 +21,7 @@ ROOM = "x" * 80  # for a title
 def watched(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Watched]:
-    with watching(tmp_path_factory.mktemp("programs"), request.param) as watched:
+    with watching(tmp_path_factory.mktemp("programs"), request.param, beat=1) as watched:
         yield watched
 
 

@@ -68,6 +68,10 @@ class Opener:
         """Fork children that hold what is open, and return their pids."""
         return [int(pid) for pid in self._ask(f"fork {count}").split()]
 
+    def replace(self, count: int) -> list[int]:
+        """End the children, fork others, and return their pids."""
+        return [int(pid) for pid in self._ask(f"replace {count}").split()]
+
     def close(self, port: int) -> None:
         assert self._ask(f"close {port}") == "closed"
 

@@ -8,6 +8,7 @@ A socket and its process can part, and what the process is can change:
 
 open KIND               -> the port, at an address of its own
 daemonize SECONDS FORKS -> the port and the pid of who is left: it opens one, waits, and forks
+replace COUNT           -> the pids of new children, once those before have ended
 leave                   -> the pid of who is left: it forks, and ends
 delegate ends|stays     -> the port and the pid of a worker, which gets it over a Unix socket
 execute PATH WORD…      -> executed, by the program, which is this one under another name
@@ -20,6 +21,7 @@ unshare                 -> unshared        enter PATH     -> entered, a network 
 import ctypes
 import fcntl
 import os
+import signal
 import socket
 import struct
 import sys
@@ -80,6 +82,7 @@ class Opener:
     def __init__(self) -> None:
         self._open: list[socket.socket] = []
         self._bound: dict[int, socket.socket] = {}
+        self._children: list[int] = []
         self._address = address_of(os.getpid())
 
     def serve(self) -> None:
@@ -113,7 +116,16 @@ class Opener:
         return "closed"
 
     def fork(self, count: str) -> str:
-        return " ".join(str(fork()) for _ in range(int(count)))
+        forked = [fork() for _ in range(int(count))]
+        self._children += forked
+        return " ".join(map(str, forked))
+
+    def replace(self, count: str) -> str:
+        for each in self._children:
+            os.kill(each, signal.SIGKILL)
+            os.waitpid(each, 0)
+        self._children.clear()
+        return self.fork(count)
 
     def open(self, kind: str) -> str:
         opened = socket.socket(socket.AF_INET, KINDS[kind])

@@ -14,9 +14,6 @@ from tests.kit.service import monitor, rows
 from tests.kit.tracing import needs_tracing
 from tests.kit.waiting import until
 
-# The monitor in the tests' service kit scans five times a second, and its beat is a second here.
-_FLAGS = ("--sample-interval", "1", "--log-level", "warning")
-
 KERNEL_SOURCES = [
     pytest.param("tracepoint", marks=needs_tracing),
     pytest.param("sock_diag", marks=root),
@@ -24,7 +21,7 @@ KERNEL_SOURCES = [
 ROOTS_SOURCES = [*KERNEL_SOURCES, pytest.param("portable", marks=root)]
 
 _LIVES = """SELECT l.id, p.pid, l.closed_at IS NULL, g.name, g.user, g.cmdline, p.cwd, l.netns,
-    l.user, l.hidden FROM listener l LEFT JOIN process p ON p.id = l.process_id
+    l.user, l.hidden, l.holders_gone FROM listener l LEFT JOIN process p ON p.id = l.process_id
     LEFT JOIN program g ON g.id = l.program_id WHERE address = ? AND port = ? AND protocol = ?
     ORDER BY l.id"""
 _FORMER = """SELECT f.until, p.pid, g.name, g.user, g.cmdline, f.cwd FROM former f
@@ -45,6 +42,7 @@ class Life(NamedTuple):
     netns: int | None
     socket_user: str
     hidden: str | None
+    holders_gone: int
 
 
 class Former(NamedTuple):
@@ -87,6 +85,12 @@ class Watched:
     def former(self, life: Life) -> list[Former]:
         return [Former(*row) for row in rows(self.db, _FORMER, life.id)]  # type: ignore[arg-type]
 
+    def holders(self, life: Life) -> set[int]:
+        """The pids of the processes that hold it."""
+        statement = """SELECT pid FROM holder h JOIN process p ON p.id = h.process_id
+            WHERE listener_id = ?"""
+        return {int(str(pid)) for (pid,) in rows(self.db, statement, life.id)}
+
     def events(self, opener: Opener, port: int, protocol: str = "tcp") -> list[tuple[str, str]]:
         """The kinds of the events, and how exact each is, in the order of time."""
         statement = """SELECT kind, seen FROM event e JOIN listener l ON l.id = e.listener_id
@@ -113,7 +117,10 @@ class Watched:
 
 
 @contextmanager
-def watching(folder: Path, source: str) -> Iterator[Watched]:
+def watching(folder: Path, source: str, *, beat: float = 0.3) -> Iterator[Watched]:
+    """A monitor that scans five times a second; `beat`: seconds between samples, at which it
+    searches the other namespaces, too, and for holders and descriptions that have changed."""
     db = folder / "porteye.db"
-    with monitor(db, "--source", source, *_FLAGS):
+    flags = ("--source", source, "--sample-interval", f"{beat}", "--log-level", "warning")
+    with monitor(db, *flags):
         yield Watched(db, source)
