@@ -131,7 +131,7 @@ class Tracepoint:
         CPUs are read one after the other: an opening may be recorded on one just after it was read,
         and the closing on the next before that is. So it reads until nothing is younger than the
         beginning of the pass that read it. Where a CPU has more than one reading takes, what the
-        others recorded later waits for that.
+        others recorded later waits for that, and so does what is younger than that pass.
         """
         records, self._ahead = self._ahead, []
         until = None
@@ -139,8 +139,10 @@ class Tracepoint:
             began = _boot_clock()
             batch = self._buffers.read()
             records += batch.records
-            until = batch.until
-            if until is not None or all(at < began for at, _ in batch.records):
+            if batch.until is not None:
+                until = min(batch.until, began)
+                break
+            if all(at < began for at, _ in batch.records):
                 break
         records.sort(key=lambda record: record[0])
         if until is not None:

@@ -1,0 +1,193 @@
+"""The records of a storm come in pieces, which follow one another in the order of time."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections import deque
+from collections.abc import Sequence
+from contextlib import ExitStack
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from porteye_core.model import Depth
+from tests.kit.tracing import needs_tracing
+from tests.kit.waiting import until
+
+if sys.platform != "linux":
+    pytest.skip("kernel events are Linux's", allow_module_level=True)
+
+from porteye_core.sources import linux
+from porteye_core.sources.diag import destroyed
+from porteye_core.sources.trace import tracepoint
+from porteye_core.sources.trace.cpu_buffers import Batch
+from porteye_core.sources.trace.ring_buffer import Record
+from porteye_core.sources.trace.tracepoint import Drained, Tracepoint
+
+# Listens and closes so many times on one CPU, once it is told to.
+STORM = """
+import os, socket, sys
+os.sched_setaffinity(0, {int(sys.argv[1])})
+print(flush=True)
+sys.stdin.readline()
+for _ in range(int(sys.argv[2])):
+    with socket.create_server(("127.0.0.1", 0)):
+        pass
+"""
+LISTENERS = (
+    4000  # two records of each: twice what one CPU has in a piece, and what its buffer holds
+)
+
+
+class ScriptedCpus:
+    """CPUs that record at given times, of which one read takes a piece of each, one after the
+    other, while their clock goes on."""
+
+    def __init__(self, times: Sequence[Sequence[int]], piece: int) -> None:
+        self._cpus = [deque(sorted(each)) for each in times]
+        self._piece = piece
+        self.now = 0
+        self.lost = self.malformed = 0
+
+    def clock(self) -> int:
+        self.now += 1
+        return self.now
+
+    def read(self) -> Batch:
+        records: list[Record] = []
+        left = []
+        for cpu in self._cpus:
+            taken = 0
+            while cpu and taken < self._piece and cpu[0] <= self.now:
+                records.append((cpu.popleft(), b""))
+                taken += 1
+            if taken == self._piece:
+                left.append(records[-1][0])
+            self.now += 1
+        return Batch(records, min(left, default=None))
+
+    def skip(self) -> int:
+        skipped = sum(map(len, self._cpus))
+        self._cpus = []
+        return skipped
+
+
+TIMES = st.lists(st.integers(0, 60), max_size=30)
+
+
+@given(st.lists(TIMES, min_size=1, max_size=4), st.integers(1, 5))
+def test_pieces_of_every_cpu_follow_one_another_in_the_order_of_time(
+    times: list[list[int]], piece: int
+) -> None:
+    cpus = ScriptedCpus(times, piece)
+    traced = Tracepoint()
+    traced._buffers = cpus  # type: ignore[assignment]
+    read: list[int] = []
+    more = True
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tracepoint, "_boot_clock", cpus.clock)
+        patch.setattr(tracepoint, "_PASSES", 100)  # here they never record faster than is read
+        while cpus.now < 100 or more:
+            records, more = traced._read()
+            read += [at for at, _ in records]
+    assert read == sorted(at for each in times for at in each)
+
+
+@needs_tracing
+def test_a_storm_on_every_cpu_arrives_whole_in_pieces_and_in_order() -> None:
+    with Tracepoint() as traced, ExitStack() as stack:
+        storms = [
+            stack.enter_context(
+                subprocess.Popen(
+                    [sys.executable, "-c", STORM, str(cpu), str(LISTENERS)],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    text=True,
+                )
+            )
+            for cpu in os.sched_getaffinity(0)
+        ]
+        for each in storms:
+            assert each.stdout
+            assert each.stdout.readline()
+        for each in storms:
+            each.communicate("\n", timeout=60)
+        pieces = [traced.drain()]
+        while pieces[-1].more:
+            pieces.append(traced.drain())
+    found = [each for piece in pieces for each in piece.transitions]
+    assert len(pieces) > 1
+    assert [each.at for each in found] == sorted(each.at for each in found)
+    assert sum(piece.lost + piece.malformed for piece in pieces) == 0
+    for storm in storms:
+        of_one = [each.opened for each in found if each.pid == storm.pid]
+        assert of_one == [True, False] * LISTENERS
+
+
+@needs_tracing
+def test_what_is_skipped_counts_as_lost_and_what_follows_is_read() -> None:
+    def own(drained: Drained) -> list[bool]:
+        return [each.opened for each in drained.transitions if each.pid == os.getpid()]
+
+    with Tracepoint() as traced:
+        for _ in range(LISTENERS):
+            with socket.create_server(("127.0.0.1", 0)):
+                pass
+        assert traced.drain().more
+        traced.skip()
+        drained = traced.drain()
+        assert own(drained) == []
+        assert drained.lost > LISTENERS
+        with socket.create_server(("127.0.0.1", 0)):
+            pass
+        found: list[bool] = []
+
+        def arrives() -> bool:
+            drained = traced.drain()
+            assert drained.lost == 0
+            found.extend(own(drained))
+            return len(found) == 2
+
+        until(arrives, "what followed arrives")
+        assert found == [True, False]
+
+
+class ScriptedTrace:
+    """A tracepoint that always has more, until what it has is skipped."""
+
+    def __init__(self) -> None:
+        self.more = True
+        self.skips = 0
+
+    def is_watching(self) -> bool:
+        return True
+
+    def drain(self) -> Drained:
+        return Drained((), 0, 0, more=self.more)
+
+    def skip(self) -> None:
+        self.skips += 1
+        self.more = False
+
+
+def test_a_storm_that_lasts_is_skipped_once_it_has_kept_scans_away_for_long(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    trace, now = ScriptedTrace(), [100.0]
+    diag = SimpleNamespace(read=lambda *, count_clients: (), netns=1)
+    feed = SimpleNamespace(drain=lambda: destroyed.Drained((), 0))
+    clock = SimpleNamespace(monotonic=lambda: now[0], time_ns=time.time_ns)
+    monkeypatch.setattr(linux, "time", clock)
+    source = linux.Linux(diag, feed, None, trace)  # type: ignore[arg-type]
+    for _ in range(5):
+        # Without the records before them, sockets of a scan would seem to open twice.
+        assert source.read(Depth.SOCKETS).sockets is None
+        now[0] += 1
+    assert trace.skips == 0
+    now[0] += 1
+    assert source.read(Depth.SOCKETS).sockets == ()
+    assert trace.skips == 1
