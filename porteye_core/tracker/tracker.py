@@ -4,12 +4,15 @@ A scan and the notices of one reading belong together: the scan comes first, and
 beyond it. A socket that they close may be in the scan, and one that they open need not be.
 """
 
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
+from itertools import chain
 
 from porteye_core.model import (
     Closing,
+    Endpoint,
     Kind,
     Listener,
     Notice,
@@ -177,7 +180,9 @@ class Tracker:
         """
         matched = match(_within(self.listeners, scope), owned)
         kept = tuple((was, merged(was, now), now) for was, now in matched.pairs)
-        opened = tuple(self._opening(each, scan) for each in matched.strangers)
+        portless = _Portless(self._portless)
+        opened = tuple(_opening(each, scan, portless) for each in matched.strangers)
+        self._portless = () if scope.is_whole else portless.left()
         for was, _, _ in kept:
             self._missed.pop(was.id, None)
         missing = matched.missing
@@ -186,24 +191,12 @@ class Tracker:
             missing += tuple(each for each in self.listeners if each.id not in within)
         verdicts = [self._miss(each, scope, scan, may_hold) for each in missing]
         self._unplaced.clear()
-        if scope.is_whole:
-            self._portless = ()
         return Changes(
             kept,
             opened,
             tuple(each for each in verdicts if isinstance(each, Closing)),
             tuple(each for each in verdicts if isinstance(each, Listener)),
         )
-
-    def _opening(self, owned: Owned, scan: Scan) -> Opening:
-        """The opening of a socket that a scan found, at a portless notice's time if one fits."""
-        unbound = replace(owned.socket.endpoint, port=0, netns=None)
-        pid = owned.owner.key.pid if owned.owner else None
-        for notice in self._portless:
-            if replace(notice.endpoint, netns=None) == unbound and pid == notice.pid:
-                self._portless = tuple(each for each in self._portless if each is not notice)
-                return Opening(owned, notice.at, Seen.KERNEL)
-        return Opening(owned, scan.at, scan.seen_in(owned.socket.endpoint.netns))
 
     def _miss(
         self, listener: Listener, scope: Scope, scan: Scan, may_hold: Callable[[Listener], bool]
@@ -232,6 +225,38 @@ class Tracker:
             return Closing(listener, times.pop(0), Seen.POLL if times else Seen.KERNEL)
         seen = scan.seen_in(listener.endpoint.netns) if reach is _Reach.SCANNED else Seen.GAP
         return Closing(listener, first, seen)
+
+
+class _Portless:
+    """The openings of sockets that were not bound, each of which one socket of a scan explains."""
+
+    def __init__(self, notices: Iterable[Notice]) -> None:
+        self._left: defaultdict[tuple[Endpoint, int | None], deque[Notice]] = defaultdict(deque)
+        for notice in notices:
+            self._left[_unbound(notice.endpoint), notice.pid].append(notice)
+
+    def take(self, owned: Owned) -> Notice | None:
+        """Take out the earliest opening that fits a socket and its owner."""
+        if not self._left:
+            return None
+        pid = owned.owner.key.pid if owned.owner else None
+        waiting = self._left.get((_unbound(owned.socket.endpoint), pid))
+        return waiting.popleft() if waiting else None
+
+    def left(self) -> tuple[Notice, ...]:
+        """The others, in the order of time."""
+        return tuple(sorted(chain(*self._left.values()), key=lambda notice: notice.at))
+
+
+def _unbound(endpoint: Endpoint) -> Endpoint:
+    return replace(endpoint, port=0, netns=None)
+
+
+def _opening(owned: Owned, scan: Scan, portless: _Portless) -> Opening:
+    """The opening of a socket that a scan found, at a portless notice's time if one fits."""
+    if notice := portless.take(owned):
+        return Opening(owned, notice.at, Seen.KERNEL)
+    return Opening(owned, scan.at, scan.seen_in(owned.socket.endpoint.netns))
 
 
 class _Reach(Enum):
