@@ -152,7 +152,7 @@ class Monitor:
 
     def stop(self) -> None:
         """End the watch: what was seen is stored already."""
-        if self.has_looked:
+        if self._begun:
             self._writer.end_watch(self._clock.now())
         log.info("stopped watching %d listeners", len(self._tracker.listeners))
 

@@ -1,0 +1,178 @@
+"""What one user's 20,000 sockets cost the monitor: linear work, in pieces that a stop ends."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import FrameType
+from typing import Self
+
+import pytest
+
+from porteye_core.model import Kind, Listener, Notice, Owned, Reading, Scope, Seen, Socket
+from porteye_core.store.sqlite import open_writer
+from porteye_core.tracker import Scan, Tracker
+from porteye_core.tracker.matching import match
+from tests.kit.rig import Rig, ScriptedClock
+from tests.kit.values import HOST, SECOND, endpoint, listener, owned, process
+
+STORM = 20_000
+PIECE = 2_000
+# Calls for each listener and socket: a pass over both looks into a few groups of each.
+MOST_CALLS = 150
+
+sockets = [Socket(endpoint(1001), inode=inode, cookie=inode) for inode in range(1, STORM + 1)]
+
+
+class Stop:
+    """Says at the so manieth time that it is asked that the monitor has to stop."""
+
+    def __init__(self, at: int) -> None:
+        self._left = at
+
+    def __call__(self) -> bool:
+        self._left -= 1
+        return self._left <= 0
+
+
+def stopped_at_once(seconds: float, filenos: Sequence[int]) -> bool:
+    return True
+
+
+@pytest.mark.parametrize("pieces", [1, 3])
+def test_a_stop_is_heard_between_the_pieces_of_a_storm(db: Path, pieces: int) -> None:
+    with open_writer(db, HOST, 1) as writer:
+        rig = Rig(db, writer, ScriptedClock())
+        rig.source.sockets = tuple(sockets)
+        signs_of_life: list[None] = []
+        rig.monitor.run(
+            stopped_at_once, alive=lambda: signs_of_life.append(None), stopping=Stop(pieces)
+        )
+        assert rig.rows("SELECT count(*) FROM listener") == [(pieces * PIECE,)]
+        assert rig.rows("SELECT stopped_at IS NOT NULL FROM watch") == [(1,)]
+        assert len(signs_of_life) == pieces
+
+
+def test_the_next_monitor_stores_the_rest_of_a_storm_and_nothing_twice(db: Path) -> None:
+    clock = ScriptedClock()
+    for stop in (Stop(2), Stop(STORM)):
+        with open_writer(db, HOST, 1) as writer:
+            rig = Rig(db, writer, clock)
+            rig.source.sockets = tuple(sockets)
+            rig.monitor.run(stopped_at_once, stopping=stop)
+    assert rig.rows("SELECT count(*), count(DISTINCT inode) FROM listener") == [(STORM, STORM)]
+    assert rig.rows("SELECT kind, count(*) FROM event") == [("opened", STORM)]
+
+
+def test_a_stop_is_heard_between_the_pieces_of_a_closing_storm(db: Path) -> None:
+    clock = ScriptedClock()
+    with open_writer(db, HOST, 1) as writer:
+        rig = Rig(db, writer, clock)
+        rig.look(*sockets)
+        rig.source.sockets = ()
+        clock.pass_(SECOND)
+        rig.monitor.run(stopped_at_once, stopping=Stop(2))
+        closed = rig.rows("SELECT count(*) FROM listener WHERE closed_at IS NOT NULL")
+        assert closed == [(2 * PIECE,)]
+    with open_writer(db, HOST, 1) as writer:
+        rig = Rig(db, writer, clock)
+        rig.look()
+        assert rig.rows("SELECT kind, count(*) FROM event GROUP BY kind ORDER BY kind") == [
+            ("closed", STORM),
+            ("opened", STORM),
+        ]
+
+
+class Calls:
+    """Counts the calls of functions, Python's and C's."""
+
+    def __init__(self) -> None:
+        self.number = 0
+
+    def __enter__(self) -> Self:
+        sys.setprofile(self._note)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        sys.setprofile(None)
+
+    def _note(self, frame: FrameType, event: str, argument: object) -> None:
+        self.number += event in ("call", "c_call")
+
+
+ONE, OTHER = process(10), process(11)
+BY_INODE = [owned(owner=ONE, inode=inode) for inode in range(1, STORM + 1)]
+BY_DESCRIPTOR = [owned(owner=ONE, fd=fd) for fd in range(1, STORM + 1)]
+BY_NOTHING = [owned(owner=ONE) for _ in range(STORM)]
+
+
+def known(seen: list[Owned]) -> list[Listener]:
+    return [listener(number, each) for number, each in enumerate(seen)]
+
+
+def recorded(seen: list[Owned]) -> list[Listener]:
+    """The same listeners as only the records of their openings describe them."""
+    return [replace(each, skaddr=each.id + 1, inode=None, fd=None) for each in known(seen)]
+
+
+CROWDS = {
+    "the same by inode": (known(BY_INODE), BY_INODE),
+    "all closed": (known(BY_INODE), []),
+    "all opened": ([], BY_INODE),
+    "others by inode": (known(BY_INODE), [owned(owner=ONE, inode=-1 - n) for n in range(STORM)]),
+    "first scan after their records": (recorded(BY_INODE), BY_INODE),
+    "another process has them all": (
+        recorded(BY_INODE),
+        [owned(owner=OTHER, inode=inode) for inode in range(1, STORM + 1)],
+    ),
+    "the same by descriptor": (known(BY_DESCRIPTOR), BY_DESCRIPTOR),
+    "other descriptors": (
+        known(BY_DESCRIPTOR),
+        [owned(owner=ONE, fd=fd + STORM) for fd in range(1, STORM + 1)],
+    ),
+    "without any number": (known(BY_NOTHING), BY_NOTHING),
+    "with another owner": (known(BY_NOTHING), [owned(owner=OTHER) for _ in range(STORM)]),
+}
+
+
+@pytest.mark.parametrize("crowd", CROWDS)
+def test_twenty_thousand_sockets_at_one_place_are_matched_in_linear_work(crowd: str) -> None:
+    listeners, seen = CROWDS[crowd]
+    with Calls() as calls:
+        matched = match(listeners, seen)
+    assert len(matched.pairs) + len(matched.missing) == len(listeners)
+    assert len(matched.pairs) + len(matched.strangers) == len(seen)
+    assert calls.number < MOST_CALLS * max(len(listeners), len(seen))
+
+
+OWN = 4026531840
+EVERYTHING = Scope(frozenset((OWN,)), frozenset((OWN,)), complete=True)
+
+
+def test_as_many_that_listened_without_a_bound_port_get_theirs_in_linear_work() -> None:
+    tracker = Tracker()
+    unbound = tuple(
+        Notice(at, Kind.OPENED, endpoint(0), skaddr=at, pid=ONE.key.pid)
+        for at in range(1, STORM + 1)
+    )
+    seen = [
+        owned(replace(endpoint(1 + number % 60_000), netns=OWN), owner, inode=1 + number)
+        for number, owner in enumerate([ONE, OTHER] * STORM)
+    ]
+    assert len(tracker.hear(Reading(None, unbound)).portless) == STORM
+    with Calls() as calls:
+        changes = tracker.see(seen, EVERYTHING, Scan(STORM + 9, Seen.POLL, announces=True))
+    times = [opening.at for opening in changes.opened if opening.seen is Seen.KERNEL]
+    assert times == list(range(1, STORM + 1))
+    assert calls.number < MOST_CALLS * len(seen)
+
+
+def test_as_many_closings_at_one_place_are_heard_in_linear_work() -> None:
+    tracker = Tracker(known(BY_INODE))
+    closings = tuple(Notice(at, Kind.CLOSED, endpoint(), skaddr=at) for at in range(1, STORM + 1))
+    with Calls() as calls:
+        heard = tracker.hear(Reading(None, closings))
+        changes = tracker.see([], EVERYTHING, Scan(STORM + 9, Seen.POLL, announces=True))
+    assert len(heard.unplaced) + len(heard.closed) == STORM
+    assert len(heard.closed) + len(changes.closed) == STORM
+    assert calls.number < MOST_CALLS * STORM
