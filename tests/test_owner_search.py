@@ -1,0 +1,218 @@
+"""What the search for owners costs where processes have many descriptors, and that it ends."""
+
+import os
+import re
+import resource
+import socket
+import subprocess
+import sys
+import tracemalloc
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from porteye_core.model import Owned, Socket
+from porteye_core.owner import OwnerFinder, finder, processes
+from porteye_core.owner.descriptors import Deadline, Walk
+from tests.kit.opener import Opener, executable
+from tests.kit.values import endpoint
+
+if sys.platform != "linux":
+    pytest.skip("descriptors are Linux's", allow_module_level=True)
+
+READER = processes(round(psutil.boot_time() * 1e6))
+DESCRIPTORS = 17_000
+PROCESSES, EACH = 240, 1_000
+
+# Holds a socket that listens, and so many descriptors beside it, in itself and so many children.
+HOLDER = """
+import os, resource, socket, sys
+descriptors, children = map(int, sys.argv[1:])
+most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+server = socket.create_server(("127.0.0.1", 0))
+null = os.open("/dev/null", os.O_RDONLY)
+for _ in range(descriptors):
+    os.dup(null)
+for _ in range(children):
+    if not os.fork():
+        sys.stdin.read()
+        os._exit(0)
+print(os.fstat(server.fileno()).st_ino, flush=True)
+sys.stdin.read()
+"""
+
+
+class Ticking:
+    """A clock that goes on by the same step whenever it is read."""
+
+    def __init__(self, step: float) -> None:
+        self._now, self._step = 0.0, step
+
+    def __call__(self) -> float:
+        self._now += self._step
+        return self._now
+
+
+@contextmanager
+def holding(descriptors: int, children: int = 0) -> Iterator[tuple[int, int]]:
+    """The pid of such a process, and the inode of its listener."""
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    if most < descriptors + 100:
+        pytest.skip(f"a process may have {most} descriptors here")
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(descriptors), str(children)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout
+        yield process.pid, int(process.stdout.readline())
+        process.communicate(timeout=60)
+
+
+def own(searching: OwnerFinder, inode: int) -> Owned:
+    (found,) = searching.own([Socket(endpoint(), inode=inode)])
+    return found
+
+
+def test_a_search_that_is_out_of_time_says_nothing_goes_on_and_ends(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # A tenth of the time for it is over at each look at the clock.
+    clock = Ticking(finder._SEARCH / 10)
+    monkeypatch.setattr(finder, "Deadline", partial(Deadline, clock=clock))
+    searching = OwnerFinder(READER, privileged=True)
+    with holding(0) as (pid, inode):
+        answers = [own(searching, inode)]
+        while searching.is_searching:
+            answers.append(own(searching, inode))
+    *unfinished, last = answers
+    assert len(unfinished) > 3
+    assert {(each.owner, each.hidden) for each in unfinished} == {(None, None)}
+    assert last.key is not None
+    assert last.key.pid == pid
+
+
+def test_a_socket_that_opens_during_a_search_is_searched_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(finder, "Deadline", partial(Deadline, clock=Ticking(finder._SEARCH / 10)))
+    searching = OwnerFinder(READER, privileged=True)
+    with holding(0) as (first, one), holding(0) as (second, other):
+        sockets = [Socket(endpoint(), inode=one)]
+        found = searching.own(sockets)
+        assert searching.is_searching
+        sockets.append(Socket(endpoint(), inode=other))
+        while searching.is_searching or len(found) < 2:
+            found = searching.own(sockets)
+    assert [each.key and each.key.pid for each in found] == [first, second]
+
+
+@pytest.fixture
+def read(monkeypatch: pytest.MonkeyPatch) -> Counter[tuple[str, int]]:
+    """The calls that list or read descriptors, by name and process."""
+    calls: Counter[tuple[str, int]] = Counter()
+
+    def noting(name: str) -> Callable[..., Any]:
+        call = getattr(os, name)
+
+        def noted(path: Any, *rest: Any, **named: Any) -> Any:
+            if found := re.match(r"/proc/(\d+)/(task/\d+/)?fd\b", os.fsdecode(path)):
+                calls[name, int(found[1])] += 1
+            return call(path, *rest, **named)
+
+        return noted
+
+    for name in ("scandir", "listdir", "readlink"):
+        monkeypatch.setattr(os, name, noting(name))
+    return calls
+
+
+def test_a_beat_reads_no_list_of_descriptors_however_long_the_owners_is(
+    read: Counter[tuple[str, int]],
+) -> None:
+    searching = OwnerFinder(READER, privileged=True)
+    with holding(DESCRIPTORS) as (pid, inode):
+        found = own(searching, inode)
+        while searching.is_searching:
+            found = own(searching, inode)
+        assert found.key is not None
+        assert found.key.pid == pid
+        assert read["readlink", pid] > DESCRIPTORS  # which the counting of none rests on
+        read.clear()
+        beats = 12
+        for _ in range(beats):
+            searching.check_young()
+            searching.refresh()
+            assert own(searching, inode) == found
+        assert read["scandir", pid] == read["listdir", pid] == 0
+        assert 0 < read["readlink", pid] <= 2 * beats  # the one that the socket stands at
+
+
+def test_a_walk_remembers_nothing_of_the_descriptors_that_are_not_wanted() -> None:
+    with holding(EACH, PROCESSES) as (pid, inode), socket.socket() as other:
+        children = psutil.Process(pid).children()
+        among = [pid, *(each.pid for each in children)]
+        assert len(among) == PROCESSES + 1
+        wanted = os.fstat(other.fileno()).st_ino
+        walk = Walk({wanted: None}, among=among)
+        tracemalloc.start()
+        try:
+            walk.advance(Deadline(600))
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert walk.is_done
+        assert walk.found == {}
+        assert peak < 1 << 20  # what is read of all is more than 20 MiB
+        shared = Walk({inode: None}, among=among)
+        shared.advance(Deadline(600))
+        assert [each.pid for each in shared.holders(inode)] == among
+
+
+def test_what_an_owner_becomes_after_its_youth_is_found_by_the_second_beat(
+    tmp_path: Path,
+) -> None:
+    now = [1000.0]
+    searching = OwnerFinder(READER, privileged=True, clock=lambda: now[0])
+    with Opener() as opener:
+        opener.listen()
+        (inode,) = _sockets(opener.pid)
+        own(searching, inode)
+        now[0] += 2 * finder._YOUNG
+        assert not searching.check_young()
+        service = executable(tmp_path / "order-service")
+        opener.execute(service)
+        for _ in range(2):
+            assert not searching.check_young()
+            searching.refresh()
+        found = own(searching, inode)
+        assert found.owner is not None
+        assert found.owner.program.name == service.name
+        assert found.owner.key.pid == opener.pid
+
+
+def test_what_a_young_owner_becomes_is_found_without_a_beat(tmp_path: Path) -> None:
+    searching = OwnerFinder(READER, privileged=True, clock=lambda: 1000.0)
+    with Opener() as opener:
+        opener.listen()
+        (inode,) = _sockets(opener.pid)
+        own(searching, inode)
+        assert not searching.check_young()
+        opener.chdir(tmp_path)
+        assert searching.check_young()
+        assert own(searching, inode).owner.cwd == str(tmp_path)  # type: ignore[union-attr]
+        assert not searching.check_young()
+
+
+def _sockets(pid: int) -> list[int]:
+    """The inodes of the sockets that a process has open."""
+    targets = [str(each.readlink()) for each in Path(f"/proc/{pid}/fd").iterdir()]
+    return [int(each[8:-1]) for each in targets if each.startswith("socket:[")]
