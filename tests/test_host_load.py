@@ -116,6 +116,8 @@ def test_of_thousands_of_processes_a_steady_look_reads_none_and_a_new_owner_is_f
         ports = {opener.listen() for _ in range(20)}
         finder.refresh()
         finder.own(held(source, ports))
+        while finder.is_searching:
+            finder.own(held(source, ports))
         touched.clear()
         for _ in range(3):  # between beats, and at one
             finder.own(held(source, ports))

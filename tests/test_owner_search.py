@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tracemalloc
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -19,7 +19,7 @@ import pytest
 
 from porteye_core.model import Owned, Socket
 from porteye_core.owner import OwnerFinder, finder, processes
-from porteye_core.owner.descriptors import Deadline, Walk
+from porteye_core.owner.descriptors import MOST_SHARED, Deadline, FamilySearch, Walk
 from tests.kit.opener import Opener, executable
 from tests.kit.values import endpoint
 
@@ -28,15 +28,15 @@ if sys.platform != "linux":
 
 READER = processes(round(psutil.boot_time() * 1e6))
 DESCRIPTORS = 17_000
-PROCESSES, EACH = 240, 1_000
+PROCESSES, EACH = 240, 400
 
-# Holds a socket that listens, and so many descriptors beside it, in itself and so many children.
+# Listens so many times, and holds that and so many other descriptors with so many children.
 HOLDER = """
 import os, resource, socket, sys
-descriptors, children = map(int, sys.argv[1:])
+descriptors, children, listeners = map(int, sys.argv[1:])
 most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
 resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-server = socket.create_server(("127.0.0.1", 0))
+servers = [socket.create_server(("127.0.0.1", 0)) for _ in range(listeners)]
 null = os.open("/dev/null", os.O_RDONLY)
 for _ in range(descriptors):
     os.dup(null)
@@ -44,7 +44,7 @@ for _ in range(children):
     if not os.fork():
         sys.stdin.read()
         os._exit(0)
-print(os.fstat(server.fileno()).st_ino, flush=True)
+print(*(os.fstat(each.fileno()).st_ino for each in servers), flush=True)
 sys.stdin.read()
 """
 
@@ -61,20 +61,27 @@ class Ticking:
 
 
 @contextmanager
-def holding(descriptors: int, children: int = 0) -> Iterator[tuple[int, int]]:
-    """The pid of such a process, and the inode of its listener."""
+def sharing(descriptors: int, children: int, listeners: int) -> Iterator[tuple[int, list[int]]]:
+    """The pid of such a process, and the inodes of its listeners."""
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    if most < descriptors + 100:
+    if most < descriptors + listeners + 100:
         pytest.skip(f"a process may have {most} descriptors here")
     with subprocess.Popen(
-        [sys.executable, "-c", HOLDER, str(descriptors), str(children)],
+        [sys.executable, "-c", HOLDER, str(descriptors), str(children), str(listeners)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
     ) as process:
         assert process.stdout
-        yield process.pid, int(process.stdout.readline())
+        yield process.pid, [*map(int, process.stdout.readline().split())]
         process.communicate(timeout=60)
+
+
+@contextmanager
+def holding(descriptors: int, children: int = 0) -> Iterator[tuple[int, int]]:
+    """The pid of such a process, and the inode of its only listener."""
+    with sharing(descriptors, children, 1) as (pid, (inode,)):
+        yield pid, inode
 
 
 def own(searching: OwnerFinder, inode: int) -> Owned:
@@ -171,10 +178,44 @@ def test_a_walk_remembers_nothing_of_the_descriptors_that_are_not_wanted() -> No
             tracemalloc.stop()
         assert walk.is_done
         assert walk.found == {}
-        assert peak < 1 << 20  # what is read of all is more than 20 MiB
+        assert peak < 1 << 20  # the names of what is read take more than 5
         shared = Walk({inode: None}, among=among)
         shared.advance(Deadline(600))
         assert [each.pid for each in shared.holders(inode)] == among
+
+
+@pytest.mark.parametrize("hinted", [True, False])
+def test_what_is_kept_of_holders_is_bounded_for_each_user_and_every_socket_has_its_owner(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, *, hinted: bool
+) -> None:
+    asked: Counter[int] = Counter()
+    children = FamilySearch._children
+
+    def noting(search: FamilySearch, pid: int) -> Iterable[int]:
+        asked[pid] += 1
+        return children(search, pid)
+
+    monkeypatch.setattr(FamilySearch, "_children", noting)
+    searching = OwnerFinder(READER, privileged=True)
+    with sharing(0, PROCESSES, 100) as (crowd, many), holding(0, 3) as (other, one):
+        sockets = [
+            Socket(endpoint(number), inode=inode, uid=1) for number, inode in enumerate(many, 1)
+        ]
+        sockets.append(Socket(endpoint(9000), inode=one, uid=2))
+        hints = {each.endpoint.place: crowd for each in sockets[:-1]} if hinted else {}
+        found = searching.own(sockets, hints)
+        assert set(asked.values()) == ({1} if hinted else set())
+        while searching.is_searching:
+            found = searching.own(sockets, hints)
+    *crowded, alone = found
+    assert {each.key and each.key.pid for each in crowded} == {crowd}
+    assert sum(len(each.holders) - 1 for each in crowded) == MOST_SHARED
+    assert len(many) * PROCESSES > MOST_SHARED
+    assert len(alone.holders) == 4
+    assert alone.key is not None
+    assert alone.key.pid == other
+    assert [each.levelname for each in caplog.records] == ["WARNING"]
+    assert "share the listeners of user 1" in caplog.text
 
 
 def test_what_an_owner_becomes_after_its_youth_is_found_by_the_second_beat(

@@ -7,13 +7,18 @@ search keeps only what it was asked for, ends when its time is over, and can go 
 import itertools
 import os
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from porteye_core.errors import SourceError
 from porteye_core.owner.proc import check_descriptors, stat
 
+# Holders that are kept of all sockets of one user, beside the first of each: 250 processes can
+# share 20,000 sockets, of which each then has five million holders.
+MOST_SHARED = 20_000
+# Links that one search in families remembers: a process rarely listens at more than a few.
+_MOST_LINKS = 50_000
 _MOST_DESCENDANTS = 1024  # a pre-fork server has tens of workers; a shell may have any number
 # Descriptors of one process that a walk reads before it goes on with the others.
 _PIECE = 1024
@@ -28,7 +33,7 @@ class Descriptor(NamedTuple):
 
 
 class OutOfTimeError(Exception):
-    """The time of a search is over."""
+    """The time of a search is over, or its room."""
 
 
 class Deadline:
@@ -55,10 +60,13 @@ class FamilySearch:
         self._deadline = deadline
         self._proc = proc
         self._held: dict[int, dict[int, str]] = {}
+        self._room = _MOST_LINKS
+        self._below: dict[int, list[int]] = {}
 
     def holders(self, inode: int, hint: int) -> list[Descriptor]:
         """The holders, the oldest ancestor first; empty if `hint` is none. Raises SourceError,
         OutOfTimeError."""
+        self._deadline.check()
         if inode not in self._links(hint):
             return []
         oldest = hint
@@ -81,9 +89,17 @@ class FamilySearch:
                 if target in self._wanted:
                     found.setdefault(self._wanted[target], link)
             self._held[pid] = found
+            self._room -= len(found)
+            if self._room < 0:
+                raise OutOfTimeError
         return self._held[pid]
 
     def _descendants(self, pid: int) -> list[int]:
+        if pid not in self._below:
+            self._below[pid] = self._search_below(pid)
+        return self._below[pid]
+
+    def _search_below(self, pid: int) -> list[int]:
         found: list[int] = []
         queue = deque([pid])
         while queue and len(found) < _MOST_DESCENDANTS:
@@ -116,6 +132,8 @@ class Walk:
         """`wanted`: the sockets' users by inode; `among`: these processes alone. Raises
         SourceError."""
         self.wanted = frozenset(wanted)
+        self._users = dict(wanted)
+        self._shared: Counter[int | None] = Counter()
         self.found: dict[int, list[Descriptor]] = {}
         self.is_done = not wanted
         self._targets = {f"socket:[{inode}]": inode for inode in wanted}
@@ -167,10 +185,15 @@ class Walk:
         for link, target in itertools.islice(links, _PIECE):
             count += 1
             if inode := self._targets.get(target):
-                held = self.found.setdefault(inode, [])
-                if not held or held[-1].pid != pid:
-                    held.append(Descriptor(pid, link))
+                self._keep(inode, Descriptor(pid, link))
         return count == _PIECE
+
+    def _keep(self, inode: int, by: Descriptor) -> None:
+        held, user = self.found.setdefault(inode, []), self._users[inode]
+        if held and (held[-1].pid == by.pid or self._shared[user] >= MOST_SHARED):
+            return
+        self._shared[user] += bool(held)
+        held.append(by)
 
 
 def holds(descriptor: Descriptor, inode: int) -> bool:

@@ -1,5 +1,6 @@
 """From sockets to their owners; only a socket that the scan before did not have is searched."""
 
+import logging
 import os
 import sys
 import time
@@ -21,6 +22,7 @@ from porteye_core.model import (
 )
 from porteye_core.owner.descriptions import Descriptions
 from porteye_core.owner.descriptors import (
+    MOST_SHARED,
     Deadline,
     Descriptor,
     FamilySearch,
@@ -31,6 +33,8 @@ from porteye_core.owner.descriptors import (
 )
 from porteye_core.owner.holders import HolderSearch
 from porteye_core.owner.processes import Processes, field
+
+log = logging.getLogger("porteye")
 
 # An owner that could not be found is searched again after so many beats, and then ever more rarely:
 # a search walks over every process, and a socket of the kernel's never has an owner.
@@ -88,6 +92,8 @@ class OwnerFinder:
         self._beats = 0
         self._patience, self._retry_at = _FIRST_RETRY, _FIRST_RETRY
         self._ownerless: set[_Known] = set()
+        self._shared: Counter[int | None] = Counter()  # holders beside the owners, by user
+        self._has_left_out = False
 
     @property
     def is_searching(self) -> bool:
@@ -113,6 +119,7 @@ class OwnerFinder:
         search = _Search(sockets, hints or {})
         by_inode: dict[int, list[Descriptor]] = {}
         if new or self._walk:
+            self._count_shared()
             by_inode, self._walk = search.by_inode(new, self._walk)
         found: dict[_Known, _Found] = {}
         owned = []
@@ -140,6 +147,28 @@ class OwnerFinder:
             }
         self._remember(found)
         return tuple(owned)
+
+    def _count_shared(self) -> None:
+        self._shared.clear()
+        for each in self._found.values():
+            if len(each.descriptors) > 1:
+                self._shared[each.owned.socket.uid] += len(each.descriptors) - 1
+
+    def _kept(self, socket: Socket, by: Sequence[Descriptor]) -> tuple[Descriptor, ...]:
+        """The holders that are remembered of all that were found: the owner, and as many others as
+        there is room for those of one user's sockets."""
+        room = max(MOST_SHARED - self._shared[socket.uid], 0)
+        kept = tuple(by[: min(_MOST_HOLDERS, 1 + room)])
+        self._shared[socket.uid] += max(len(kept) - 1, 0)
+        if self._shared[socket.uid] >= MOST_SHARED and not self._has_left_out:
+            self._has_left_out = True
+            log.warning(
+                "%d holders share the listeners of user %s: of more of them only the owner"
+                " is recorded.",
+                MOST_SHARED,
+                socket.uid,
+            )
+        return kept
 
     def _remember(self, found: dict[_Known, _Found]) -> None:
         self._young = {at for at in self._young if at in found}
@@ -269,7 +298,7 @@ class OwnerFinder:
         user = "" if socket.uid is None else self._reader.user_name(socket.uid)
         if by is None:
             return _Found(Owned(socket, user=user))
-        kept = tuple(by[:_MOST_HOLDERS])
+        kept = self._kept(socket, by)
         holders = tuple(filter(None, (self._descriptions.of(each.pid) for each in kept)))
         if holders:
             owned = Owned(socket, holders[0], holders, user=user)
@@ -320,6 +349,7 @@ class _Search:
         is not done; `walk`: the one before. Raises SourceError."""
         deadline = Deadline(_SEARCH)
         found: dict[int, list[Descriptor]] = {}
+        shared: Counter[int | None] = Counter()
         left = {each.inode: each.uid for each in sockets if each.inode is not None}
         with suppress(OutOfTimeError):
             family = FamilySearch(left, deadline)
@@ -327,7 +357,9 @@ class _Search:
                 hint = self._hints.get(each.endpoint.place)
                 if hint is not None and each.inode is not None:
                     held = family.holders(each.inode, hint)
+                    held = held[: 1 + MOST_SHARED - shared[each.uid]]
                     if held:
+                        shared[each.uid] += len(held) - 1
                         found[each.inode] = held
                         del left[each.inode]
         while left or walk:
