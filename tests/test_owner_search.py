@@ -22,6 +22,7 @@ from porteye_core.owner import OwnerFinder, finder, processes
 from porteye_core.owner.descriptors import MOST_SHARED, Deadline, FamilySearch, Walk
 from tests.kit.opener import Opener, executable
 from tests.kit.values import endpoint
+from tests.kit.waiting import until
 
 if sys.platform != "linux":
     pytest.skip("descriptors are Linux's", allow_module_level=True)
@@ -216,6 +217,28 @@ def test_what_is_kept_of_holders_is_bounded_for_each_user_and_every_socket_has_i
     assert alone.key.pid == other
     assert [each.levelname for each in caplog.records] == ["WARNING"]
     assert "share the listeners of user 1" in caplog.text
+
+
+def test_holders_that_are_born_later_are_bounded_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(finder, "MOST_SHARED", 10)
+    searching = OwnerFinder(READER, privileged=True)
+    with Opener() as opener:
+        opener.listen()
+        (inode,) = _sockets(opener.pid)
+        assert len(own(searching, inode).holders) == 1
+        searching.refresh()
+        opener.fork(20)
+
+        def added() -> bool:
+            searching.refresh()
+            return len(own(searching, inode).holders) > 1
+
+        until(added, "the children are found")
+        for _ in range(3):
+            searching.refresh()
+            found = own(searching, inode)
+            assert len(found.holders) == 11
+            assert found.holders[0].key.pid == opener.pid
 
 
 def test_what_an_owner_becomes_after_its_youth_is_found_by_the_second_beat(

@@ -16,7 +16,7 @@ from porteye_core.owner.proc import check_descriptors, stat
 
 # Holders that are kept of all sockets of one user, beside the first of each: 250 processes can
 # share 20,000 sockets, of which each then has five million holders.
-MOST_SHARED = 20_000
+MOST_SHARED = 10_000
 # Links that one search in families remembers: a process rarely listens at more than a few.
 _MOST_LINKS = 50_000
 _MOST_DESCENDANTS = 1024  # a pre-fork server has tens of workers; a shell may have any number

@@ -1,5 +1,6 @@
 """From sockets to their owners; only a socket that the scan before did not have is searched."""
 
+import itertools
 import logging
 import os
 import sys
@@ -154,21 +155,20 @@ class OwnerFinder:
             if len(each.descriptors) > 1:
                 self._shared[each.owned.socket.uid] += len(each.descriptors) - 1
 
-    def _kept(self, socket: Socket, by: Sequence[Descriptor]) -> tuple[Descriptor, ...]:
-        """The holders that are remembered of all that were found: the owner, and as many others as
-        there is room for those of one user's sockets."""
-        room = max(MOST_SHARED - self._shared[socket.uid], 0)
-        kept = tuple(by[: min(_MOST_HOLDERS, 1 + room)])
-        self._shared[socket.uid] += max(len(kept) - 1, 0)
+    def _room(self, socket: Socket, most: int) -> int:
+        """The number of holders that are still kept of a socket, beside its owner."""
+        return max(min(MOST_SHARED - self._shared[socket.uid], most), 0)
+
+    def _share(self, socket: Socket, holders: int) -> None:
+        """Count holders that are kept beside a socket's owner."""
+        self._shared[socket.uid] += holders
         if self._shared[socket.uid] >= MOST_SHARED and not self._has_left_out:
             self._has_left_out = True
             log.warning(
-                "%d holders share the listeners of user %s: of more of them only the owner"
-                " is recorded.",
+                "%d holders share the listeners of user %s: no more of them are recorded.",
                 MOST_SHARED,
                 socket.uid,
             )
-        return kept
 
     def _remember(self, found: dict[_Known, _Found]) -> None:
         self._young = {at for at in self._young if at in found}
@@ -235,11 +235,12 @@ class OwnerFinder:
 
     def _add_newborn(self, living: set[int]) -> None:
         """Add the holders that were born since the beat before: workers of pre-fork servers."""
+        self._count_shared()
         born, self._living = living - (self._living or living), living
         holders = {h.key.pid for each in self._found.values() for h in each.owned.holders}
         if self._newborn is None and born - holders:
-            inodes = (each.owned.socket.inode for each in self._found.values())
-            wanted = {inode: None for inode in inodes if inode is not None}
+            sockets = [each.owned.socket for each in self._found.values()]
+            wanted = {each.inode: each.uid for each in sockets if each.inode is not None}
             self._newborn = Walk(wanted, among=born - holders) if wanted else None
         elif self._newborn:
             self._living -= born  # their turn comes once those before are done
@@ -255,12 +256,14 @@ class OwnerFinder:
             self._newborn = None
 
     def _add(self, known: _Found, descriptors: Iterable[Descriptor]) -> None:
-        room = _MOST_HOLDERS - len(known.descriptors)
-        found = [(each, self._descriptions.of(each.pid)) for each in descriptors][:room]
+        room = self._room(known.owned.socket, _MOST_HOLDERS - len(known.descriptors))
+        kept = itertools.islice(descriptors, room)
+        found = [(each, self._descriptions.of(each.pid)) for each in kept]
         holders = tuple(process for _, process in found if process)
         if holders and known.owned.owner:
             known.owned = replace(known.owned, holders=(*known.owned.holders, *holders))
             known.descriptors += tuple(each for each, process in found if process)
+            self._share(known.owned.socket, len(holders))
 
     def _check(
         self, these: Iterable[_Known], is_due: Callable[[Process], bool] = lambda _: True
@@ -298,7 +301,8 @@ class OwnerFinder:
         user = "" if socket.uid is None else self._reader.user_name(socket.uid)
         if by is None:
             return _Found(Owned(socket, user=user))
-        kept = self._kept(socket, by)
+        kept = tuple(by[: 1 + self._room(socket, _MOST_HOLDERS - 1)])
+        self._share(socket, max(len(kept) - 1, 0))
         holders = tuple(filter(None, (self._descriptions.of(each.pid) for each in kept)))
         if holders:
             owned = Owned(socket, holders[0], holders, user=user)
