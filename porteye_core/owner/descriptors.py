@@ -5,6 +5,7 @@ search keeps only what it was asked for, ends when its time is over, and can go 
 """
 
 import itertools
+import logging
 import os
 import time
 from collections import Counter, deque
@@ -13,6 +14,8 @@ from typing import NamedTuple
 
 from porteye_core.errors import SourceError
 from porteye_core.owner.proc import check_descriptors, stat
+
+log = logging.getLogger("porteye")
 
 # Holders that are kept of all sockets of one user, beside the first of each: 250 processes can
 # share 20,000 sockets, of which each then has five million holders.
@@ -30,6 +33,36 @@ class Descriptor(NamedTuple):
 
     pid: int
     link: str
+
+
+class SharedHolders:
+    """Counts, by user, the holders that are kept of sockets beside the first of each."""
+
+    def __init__(self, *, warns: bool = False) -> None:
+        """`warns`: log once that holders are left out."""
+        self._kept: Counter[int | None] = Counter()
+        self._must_warn = warns
+
+    def count(self, kept: Iterable[tuple[int | None, int]]) -> None:
+        """Count anew: the user of each socket, and its holders beside the first."""
+        self._kept.clear()
+        for user, holders in kept:
+            self._kept[user] += max(holders, 0)
+
+    def room(self, user: int | None, most: int) -> int:
+        """The number of further holders that may be kept of a socket of this user."""
+        return max(min(MOST_SHARED - self._kept[user], most), 0)
+
+    def add(self, user: int | None, holders: int) -> None:
+        """Count holders that are kept."""
+        self._kept[user] += max(holders, 0)
+        if self._must_warn and self._kept[user] >= MOST_SHARED:
+            self._must_warn = False
+            log.warning(
+                "%d holders share the listeners of user %s: no more of them are recorded.",
+                MOST_SHARED,
+                user,
+            )
 
 
 class OutOfTimeError(Exception):
@@ -133,7 +166,7 @@ class Walk:
         SourceError."""
         self.wanted = frozenset(wanted)
         self._users = dict(wanted)
-        self._shared: Counter[int | None] = Counter()
+        self._shared = SharedHolders()
         self.found: dict[int, list[Descriptor]] = {}
         self.is_done = not wanted
         self._targets = {f"socket:[{inode}]": inode for inode in wanted}
@@ -190,10 +223,11 @@ class Walk:
 
     def _keep(self, inode: int, by: Descriptor) -> None:
         held, user = self.found.setdefault(inode, []), self._users[inode]
-        if held and (held[-1].pid == by.pid or self._shared[user] >= MOST_SHARED):
-            return
-        self._shared[user] += bool(held)
-        held.append(by)
+        if not held:
+            held.append(by)
+        elif held[-1].pid != by.pid and self._shared.room(user, 1):
+            self._shared.add(user, 1)
+            held.append(by)
 
 
 def holds(descriptor: Descriptor, inode: int) -> bool:

@@ -1,7 +1,6 @@
 """From sockets to their owners; only a socket that the scan before did not have is searched."""
 
 import itertools
-import logging
 import os
 import sys
 import time
@@ -23,19 +22,17 @@ from porteye_core.model import (
 )
 from porteye_core.owner.descriptions import Descriptions
 from porteye_core.owner.descriptors import (
-    MOST_SHARED,
     Deadline,
     Descriptor,
     FamilySearch,
     OutOfTimeError,
+    SharedHolders,
     Walk,
     holds,
     pids,
 )
 from porteye_core.owner.holders import HolderSearch
 from porteye_core.owner.processes import Processes, field
-
-log = logging.getLogger("porteye")
 
 # An owner that could not be found is searched again after so many beats, and then ever more rarely:
 # a search walks over every process, and a socket of the kernel's never has an owner.
@@ -93,8 +90,7 @@ class OwnerFinder:
         self._beats = 0
         self._patience, self._retry_at = _FIRST_RETRY, _FIRST_RETRY
         self._ownerless: set[_Known] = set()
-        self._shared: Counter[int | None] = Counter()  # holders beside the owners, by user
-        self._has_left_out = False
+        self._shared = SharedHolders(warns=True)
 
     @property
     def is_searching(self) -> bool:
@@ -120,7 +116,9 @@ class OwnerFinder:
         search = _Search(sockets, hints or {})
         by_inode: dict[int, list[Descriptor]] = {}
         if new or self._walk:
-            self._count_shared()
+            self._shared.count(
+                (each.owned.socket.uid, len(each.descriptors) - 1) for each in self._found.values()
+            )
             by_inode, self._walk = search.by_inode(new, self._walk)
         found: dict[_Known, _Found] = {}
         owned = []
@@ -148,27 +146,6 @@ class OwnerFinder:
             }
         self._remember(found)
         return tuple(owned)
-
-    def _count_shared(self) -> None:
-        self._shared.clear()
-        for each in self._found.values():
-            if len(each.descriptors) > 1:
-                self._shared[each.owned.socket.uid] += len(each.descriptors) - 1
-
-    def _room(self, socket: Socket, most: int) -> int:
-        """The number of holders that are still kept of a socket, beside its owner."""
-        return max(min(MOST_SHARED - self._shared[socket.uid], most), 0)
-
-    def _share(self, socket: Socket, holders: int) -> None:
-        """Count holders that are kept beside a socket's owner."""
-        self._shared[socket.uid] += holders
-        if self._shared[socket.uid] >= MOST_SHARED and not self._has_left_out:
-            self._has_left_out = True
-            log.warning(
-                "%d holders share the listeners of user %s: no more of them are recorded.",
-                MOST_SHARED,
-                socket.uid,
-            )
 
     def _remember(self, found: dict[_Known, _Found]) -> None:
         self._young = {at for at in self._young if at in found}
@@ -235,7 +212,9 @@ class OwnerFinder:
 
     def _add_newborn(self, living: set[int]) -> None:
         """Add the holders that were born since the beat before: workers of pre-fork servers."""
-        self._count_shared()
+        self._shared.count(
+            (each.owned.socket.uid, len(each.descriptors) - 1) for each in self._found.values()
+        )
         born, self._living = living - (self._living or living), living
         holders = {h.key.pid for each in self._found.values() for h in each.owned.holders}
         if self._newborn is None and born - holders:
@@ -256,14 +235,14 @@ class OwnerFinder:
             self._newborn = None
 
     def _add(self, known: _Found, descriptors: Iterable[Descriptor]) -> None:
-        room = self._room(known.owned.socket, _MOST_HOLDERS - len(known.descriptors))
+        room = self._shared.room(known.owned.socket.uid, _MOST_HOLDERS - len(known.descriptors))
         kept = itertools.islice(descriptors, room)
         found = [(each, self._descriptions.of(each.pid)) for each in kept]
         holders = tuple(process for _, process in found if process)
         if holders and known.owned.owner:
             known.owned = replace(known.owned, holders=(*known.owned.holders, *holders))
             known.descriptors += tuple(each for each, process in found if process)
-            self._share(known.owned.socket, len(holders))
+            self._shared.add(known.owned.socket.uid, len(holders))
 
     def _check(
         self, these: Iterable[_Known], is_due: Callable[[Process], bool] = lambda _: True
@@ -301,8 +280,8 @@ class OwnerFinder:
         user = "" if socket.uid is None else self._reader.user_name(socket.uid)
         if by is None:
             return _Found(Owned(socket, user=user))
-        kept = tuple(by[: 1 + self._room(socket, _MOST_HOLDERS - 1)])
-        self._share(socket, max(len(kept) - 1, 0))
+        kept = tuple(by[: 1 + self._shared.room(socket.uid, _MOST_HOLDERS - 1)])
+        self._shared.add(socket.uid, len(kept) - 1)
         holders = tuple(filter(None, (self._descriptions.of(each.pid) for each in kept)))
         if holders:
             owned = Owned(socket, holders[0], holders, user=user)
@@ -353,7 +332,7 @@ class _Search:
         is not done; `walk`: the one before. Raises SourceError."""
         deadline = Deadline(_SEARCH)
         found: dict[int, list[Descriptor]] = {}
-        shared: Counter[int | None] = Counter()
+        shared = SharedHolders()
         left = {each.inode: each.uid for each in sockets if each.inode is not None}
         with suppress(OutOfTimeError):
             family = FamilySearch(left, deadline)
@@ -361,9 +340,9 @@ class _Search:
                 hint = self._hints.get(each.endpoint.place)
                 if hint is not None and each.inode is not None:
                     held = family.holders(each.inode, hint)
-                    held = held[: 1 + MOST_SHARED - shared[each.uid]]
+                    held = held[: 1 + shared.room(each.uid, len(held))]
                     if held:
-                        shared[each.uid] += len(held) - 1
+                        shared.add(each.uid, len(held) - 1)
                         found[each.inode] = held
                         del left[each.inode]
         while left or walk:
