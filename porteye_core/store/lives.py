@@ -168,7 +168,7 @@ class Lives:
         nameless = {number: event for at in ownerless for number, event in self._nameless(at)}
         for (listener, owned), was in zip(reowned, before, strict=True):
             process, program = self._owner(owned)
-            if program is not None and (event := nameless.get(listener.id)):
+            if program is not None and (event := nameless.pop(listener.id, None)):
                 # So that one index has all events of a program.
                 self._connection.execute(
                     "UPDATE event SET program_id = ? WHERE id = ?", (program, event)
