@@ -68,7 +68,7 @@ def _has_begun(db: Path, process: subprocess.Popen[str]) -> bool:
 
 
 def rows(db: Path, statement: str, *parameters: object) -> list[tuple[object, ...]]:
-    """The answer of the database, empty while it has no such table yet."""
+    """The answer of the database, empty while it is not there or being made."""
     try:
         connection = sqlite3.connect(f"{db.as_uri()}?mode=ro", uri=True)
     except sqlite3.OperationalError:
@@ -76,7 +76,7 @@ def rows(db: Path, statement: str, *parameters: object) -> list[tuple[object, ..
     try:
         return connection.execute(statement, parameters).fetchall()
     except sqlite3.OperationalError as err:
-        if "no such table" in str(err) or "unable to open" in str(err):
+        if any(each in str(err) for each in ("no such table", "unable to open", "readonly")):
             return []
         raise
     finally:
