@@ -19,6 +19,7 @@ from porteye_core.errors import SourceError
 from porteye_core.model import Depth, Endpoint, Family, Protocol, Socket
 from porteye_core.sources.diag.destroyed import DestroyFeed, open_destroy_feed
 from porteye_core.sources.diag.inet_diag import AF_INET, LISTEN, DiagSocket
+from porteye_core.sources.diag.namespaces import Namespaces
 from porteye_core.sources.diag.netlink import Dumper, open_dumper
 from porteye_core.sources.diag.sock_diag import SockDiag
 from porteye_core.sources.portable import Portable
@@ -314,8 +315,31 @@ def test_a_listener_in_another_namespace_is_seen_there_and_not_here(
     there.close()
 
 
+def test_a_namespace_is_not_taken_for_that_in_which_its_process_was(
+    namespace: str, tmp_path: Path
+) -> None:
+    network = tmp_path / "7/ns/net"
+    for path in (network, tmp_path / "self/ns/net"):
+        path.parent.mkdir(parents=True)
+        path.symlink_to("/proc/self/ns/net")
+    (tmp_path / "self/mountinfo").touch()
+    network.unlink()
+    network.symlink_to(f"/run/netns/{namespace}")
+
+    def go_home() -> float:
+        network.unlink()
+        network.symlink_to("/proc/self/ns/net")
+        return 0.0
+
+    with socket.create_server(("127.0.0.1", 0)):
+        others = Namespaces(tmp_path, clock=go_home).read()
+    assert len(others.living) == 1
+    assert not others.sockets
+    assert not others.scanned
+
+
 def test_a_namespace_that_is_gone_is_an_error_with_a_sentence() -> None:
-    with pytest.raises(SourceError, match="no network namespace /proc/self/ns/none"):
+    with pytest.raises(SourceError, match="/proc/self/ns/none is closed: No such file"):
         SockDiag(Path("/proc/self/ns/none")).read(count_clients=False)
     with pytest.raises(SourceError, match="is closed: No such file"):
         open_destroy_feed(Path("/proc/self/ns/none"))

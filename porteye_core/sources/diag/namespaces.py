@@ -42,8 +42,8 @@ class Namespaces:
     def read(self) -> Others:
         """Every listening socket of the other namespaces, as far as the time for it goes.
 
-        A namespace that cannot be read, because its last process has just ended, counts as not
-        scanned. Raises SourceError.
+        A namespace that cannot be read, because its last process has just ended or moved, counts as
+        not scanned. Raises SourceError.
         """
         living = self._living()
         self._sources = {
@@ -56,7 +56,7 @@ class Namespaces:
             if scanned and self._clock() > until:
                 self._next = number
                 break
-            found = self._scan(self._sources[number], living[number])
+            found = self._scan(number, living[number])
             if found is not None:
                 sockets += found
                 scanned.add(number)
@@ -67,14 +67,15 @@ class Namespaces:
         first = next((at for at, number in enumerate(order) if number >= self._next), 0)
         return order[first:] + order[:first]
 
-    def _scan(self, source: SockDiag, path: Path) -> tuple[Socket, ...] | None:
+    def _scan(self, number: int, path: Path) -> tuple[Socket, ...] | None:
+        source = self._sources[number]
         source.enter_through(path)
-        try:
-            return source.read(count_clients=True)
-        except SourceError:
-            return None
-        finally:
-            source.close()  # an open netlink socket would keep the namespace alive
+        sockets = None
+        with suppress(SourceError):
+            sockets = source.read(count_clients=True)
+        source.close()  # an open netlink socket would keep the namespace alive
+        # The process whose path this is may have moved to another namespace meanwhile.
+        return sockets if source.netns == number else None
 
     def _living(self) -> dict[int, Path]:
         living: dict[int, Path] = {}

@@ -18,14 +18,20 @@ from porteye_core.sources.diag.connections import count_by_local
 from porteye_core.sources.diag.inet_diag import DiagSocket
 from porteye_core.sources.diag.links import Links
 from porteye_core.sources.diag.namespace import inside
-from porteye_core.sources.diag.netlink import NETLINK_ROUTE, Dumper, open_dumper, open_socket
+from porteye_core.sources.diag.netlink import (
+    NETLINK_ROUTE,
+    Dumper,
+    explained,
+    open_dumper,
+    open_socket,
+)
 
 _FAMILIES = {inet_diag.AF_INET: Family.IPV4, inet_diag.AF_INET6: Family.IPV6}
 _PROTOCOLS = {socket.IPPROTO_TCP: Protocol.TCP, socket.IPPROTO_UDP: Protocol.UDP}
 _STATES = {socket.IPPROTO_TCP: inet_diag.LISTEN, socket.IPPROTO_UDP: inet_diag.CLOSE}
 _EVERY = {Family.IPV4: "0.0.0.0", Family.IPV6: "::"}  # noqa: S104 - compared, not bound
 
-_OWN = Path("/proc/self/ns/net")
+_OWN = Path("/proc/thread-self/ns/net")
 
 Tables = dict[tuple[int, int], tuple[bytes, ...]]
 """The buffers of each dump, by family and protocol."""
@@ -92,12 +98,8 @@ class SockDiag:
         )
 
     def _open(self) -> Dumper:
-        try:
-            self.netns = (self._namespace or _OWN).stat().st_ino
-        except OSError as err:
-            raise SourceError(f"There is no network namespace {self._namespace}.") from err
-        # Both at once: a process that was entered through may be in another namespace a moment on.
-        dumper, self._links = inside(self._namespace, _opened)
+        # All at once: a process that was entered through may be in another namespace a moment on.
+        dumper, self._links, self.netns = inside(self._namespace, _opened)
         return dumper
 
     def _interface(self, index: int) -> Interface | None:
@@ -128,12 +130,14 @@ def _dump(dumper: Dumper) -> Tables:
     }
 
 
-def _opened() -> tuple[Dumper, Links]:
+def _opened() -> tuple[Dumper, Links, int]:
+    with explained("name its network namespace"):
+        netns = _OWN.stat().st_ino
     with ExitStack() as stack:
         dumper = stack.enter_context(open_dumper())
         links = Links(open_socket(NETLINK_ROUTE))
         stack.pop_all()
-        return dumper, links
+        return dumper, links, netns
 
 
 def _socket(row: DiagSocket, netns: int | None, interface: Interface | None) -> Socket:
