@@ -201,6 +201,35 @@ def test_an_owner_that_was_not_found_is_searched_again_ever_more_rarely() -> Non
     assert searched == [0, 6, 42]
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="sockets are found by inode on Linux")
+def test_a_child_that_a_new_listener_shows_is_a_holder_of_the_older_ones_too(
+    opener: Opener,
+) -> None:
+    finder = OwnerFinder(READER, privileged=True)
+    older = opener.listen()
+    found_by_inode(finder, [older])
+    finder.refresh()
+    newer = opener.listen()
+    children = opener.fork(1)
+    found_by_inode(finder, [older, newer])
+    finder.refresh()
+    for each in found_by_inode(finder, [older, newer]):
+        assert {holder.key.pid for holder in each.holders} == {opener.pid, *children}
+
+
+def found_by_inode(finder: OwnerFinder, ports: list[int]) -> list[Owned]:
+    from porteye_core.sources.diag.sock_diag import SockDiag  # noqa: PLC0415 - Linux's
+
+    source = SockDiag()
+    try:
+        sockets = source.read(count_clients=False)
+    finally:
+        source.close()
+    wanted = [each for each in sockets if each.endpoint.port in ports]
+    assert len(wanted) == len(ports)
+    return list(finder.own(wanted))
+
+
 PASSES_ON = """
 import os, socket, sys
 channel = socket.socket(fileno=int(sys.argv[1]))

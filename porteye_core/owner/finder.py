@@ -216,11 +216,11 @@ class OwnerFinder:
             (each.owned.socket.uid, len(each.descriptors) - 1) for each in self._found.values()
         )
         born, self._living = living - (self._living or living), living
-        holders = {h.key.pid for each in self._found.values() for h in each.owned.holders}
-        if self._newborn is None and born - holders:
+        if self._newborn is None and born:
+            # Also those that are holders of a socket which opened after their birth.
             sockets = [each.owned.socket for each in self._found.values()]
             wanted = {each.inode: each.uid for each in sockets if each.inode is not None}
-            self._newborn = Walk(wanted, among=born - holders) if wanted else None
+            self._newborn = Walk(wanted, among=born) if wanted else None
         elif self._newborn:
             self._living -= born  # their turn comes once those before are done
         if self._newborn is None:
@@ -236,7 +236,8 @@ class OwnerFinder:
 
     def _add(self, known: _Found, descriptors: Iterable[Descriptor]) -> None:
         room = self._shared.room(known.owned.socket.uid, _MOST_HOLDERS - len(known.descriptors))
-        kept = itertools.islice(descriptors, room)
+        pids = {each.key.pid for each in known.owned.holders}
+        kept = itertools.islice((each for each in descriptors if each.pid not in pids), room)
         found = [(each, self._descriptions.of(each.pid)) for each in kept]
         holders = tuple(process for _, process in found if process)
         if holders and known.owned.owner:
@@ -338,7 +339,7 @@ class _Search:
             family = FamilySearch(left, deadline)
             for each in sockets:
                 hint = self._hints.get(each.endpoint.place)
-                if hint is not None and each.inode is not None:
+                if hint is not None and each.inode in left:
                     held = family.holders(each.inode, hint)
                     held = held[: 1 + shared.room(each.uid, len(held))]
                     if held:
