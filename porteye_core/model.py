@@ -260,6 +260,7 @@ class Listener:
     cookie: int | None = None
     interface: Interface | None = None
     unseen_at: int | None = None  # when it could no longer be looked for; None: it was seen since
+    guessed: bool = False  # inode and cookie can be those of a twin that was recorded beside it
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,6 +271,7 @@ class Opening:
     at: int
     seen: Seen
     closed: tuple[int, Seen] | None = None  # when it has closed again already
+    notice: Notice | None = None  # the record of the opening of a socket that a scan found
 
 
 @dataclass(frozen=True, slots=True)

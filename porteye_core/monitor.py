@@ -282,15 +282,35 @@ class Monitor:
         # A socket that is left to the next scan is no news there if it is compared with this one.
         self._sockets = sockets if living is sockets else None
         learnt = [(is_, now) for was, is_, now in changes.kept if self._is_news(was, is_, now)]
-        born = self._record(scan.at, changes.opened, changes.closed, learnt, changes.unseen)
-        _log(changes.opened, changes.closed, first=not self.has_looked)
+        opened = self._by_openers(changes.opened)
+        born = self._record(scan.at, opened, changes.closed, learnt, changes.unseen)
+        _log(opened, changes.closed, first=not self.has_looked)
         for lost in changes.unseen:
             self._tracker.keep(lost)
         for _, listener, now in changes.kept:
             self._keep(listener, now)
-        for listener, opening in zip(born, changes.opened, strict=True):
-            self._keep(listener, opening.owned)
+        for listener, opening in zip(born, opened, strict=True):
+            skaddr = opening.notice.skaddr if opening.notice else 0
+            self._keep(replace(listener, skaddr=skaddr), opening.owned)
             self._unsampled.add(listener.id)
+
+    def _by_openers(self, openings: Sequence[Opening]) -> list[Opening]:
+        """The openings of a scan, a recorded one by the process that the record names.
+
+        The next scan shows who has the socket now.
+        """
+        named = self._finder.naming()
+        found = []
+        for each in openings:
+            owner = each.owned.owner
+            if each.notice is None or (owner and owner.key.pid == each.notice.pid):
+                found.append(each)
+                continue
+            opener = named.owned(each.notice)
+            by_opener = replace(opener, socket=each.owned.socket, user=each.owned.user)
+            found.append(replace(each, owned=by_opener))
+            self._sockets = None
+        return found
 
     def _record(
         self,

@@ -3,6 +3,8 @@
 import logging
 import os
 import socket
+import sys
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -243,6 +245,51 @@ def test_a_socket_that_was_not_bound_gets_its_port_from_the_next_look(rig: Rig) 
         inode = os.fstat(real.fileno()).st_ino
         announce(rig, sockets=(Socket(endpoint(4242), inode=inode),))
     assert rig.rows("SELECT at, port, seen FROM event") == [(at, 4242, "kernel")]
+
+
+def test_a_socket_that_was_not_bound_and_that_nobody_holds_now_is_one_life_of_its_opener(
+    rig: Rig,
+) -> None:
+    rig.look()
+    at = rig.clock.now()
+    announce(rig, opened(at, port=0))
+    announce(rig, sockets=(Socket(endpoint(4242), inode=99),))
+    announce(rig, closed(at + 5, port=4242), sockets=())
+    assert rig.rows("SELECT at, port, seen FROM event") == [
+        (at, 4242, "kernel"),
+        (at + 5, 4242, "kernel"),
+    ]
+    assert rig.rows("SELECT DISTINCT pid FROM process") == [(OURS,)]
+
+
+def test_of_twins_the_one_whose_record_closed_has_gone_whichever_number_it_was_given(
+    rig: Rig,
+) -> None:
+    one, two = (Socket(endpoint(1001), inode=inode, cookie=inode) for inode in (1, 2))
+    rig.look()
+    at = rig.clock.now()
+    announce(rig, opened(at + 1, skaddr=7), opened(at + 2, skaddr=8))
+    rig.look(one, two)
+    given = rig.rows("SELECT inode FROM listener ORDER BY opened_at")
+    announce(rig, closed(at + 9, skaddr=7))
+    stays = one if given[0] == (1,) else two  # the one that chance gave to what has closed
+    for _ in range(3):
+        rig.look(stays)
+    assert rig.rows("SELECT opened_at, closed_at, inode FROM listener ORDER BY id") == [
+        (at + 1, at + 9, None),
+        (at + 2, None, stays.inode),
+    ]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="network namespaces are Linux's")
+def test_a_namespace_that_a_look_into_it_refutes_is_not_known(rig: Rig) -> None:
+    rig.source.scope = Path("/proc/self/ns/net").stat().st_ino
+    rig.clock.wall = time.time_ns() // 1000  # after the start of this process
+    rig.look()
+    announce(rig, opened(rig.clock.now()))
+    assert rig.rows("SELECT netns FROM listener") == [(rig.source.scope,)]
+    rig.look()
+    assert rig.rows("SELECT netns, unseen_at, closed_at FROM listener") == [(None, None, None)]
 
 
 def test_a_closing_that_fits_several_takes_the_one_that_the_next_look_misses(rig: Rig) -> None:

@@ -149,7 +149,7 @@ OWN = 4026531840
 EVERYTHING = Scope(frozenset((OWN,)), frozenset((OWN,)), complete=True)
 
 
-def test_as_many_that_listened_without_a_bound_port_get_theirs_in_linear_work() -> None:
+def test_as_many_that_listened_without_a_bound_port_are_told_apart_in_linear_work() -> None:
     tracker = Tracker()
     unbound = tuple(
         Notice(at, Kind.OPENED, endpoint(0), skaddr=at, pid=ONE.key.pid)
@@ -162,8 +162,9 @@ def test_as_many_that_listened_without_a_bound_port_get_theirs_in_linear_work() 
     assert len(tracker.hear(Reading(None, unbound)).portless) == STORM
     with Calls() as calls:
         changes = tracker.see(seen, EVERYTHING, Scan(STORM + 9, Seen.POLL, announces=True))
-    times = [opening.at for opening in changes.opened if opening.seen is Seen.KERNEL]
-    assert times == list(range(1, STORM + 1))
+    # Of several openings nothing tells which is whose, so that none has the kernel's time.
+    assert {opening.seen for opening in changes.opened} == {Seen.POLL}
+    assert len(changes.opened) == len(seen)
     assert calls.number < MOST_CALLS * len(seen)
 
 

@@ -335,6 +335,12 @@ def test_the_namespace_of_a_record_is_a_guess_and_that_of_a_scan_is_not() -> Non
     assert len(other.opened) == 1
 
 
+def test_a_socket_that_listens_again_at_another_port_is_another_listener() -> None:
+    changes = Tracker([numbered(1, port=80)]).see([shown(1, port=81)], OWN_ALONE, scan())
+    assert [each.owned.socket.endpoint.port for each in changes.opened] == [81]
+    assert not changes.kept
+
+
 def test_a_listener_that_two_scans_of_its_namespace_do_not_show_is_closed() -> None:
     tracker = Tracker([numbered(1)])
     assert not tracker.see([], OWN_ALONE, scan(9)).closed
@@ -476,3 +482,130 @@ def test_a_short_life_waits_for_its_namespace_for_seconds_and_no_longer() -> Non
     homeless.add(short_life(1), closed_at=9)
     assert homeless.hear([], now=5_000_000) == []
     assert homeless.hear([destroyed(5)], now=5_000_001) == []
+
+
+def test_a_namespace_that_was_guessed_and_does_not_show_the_socket_is_not_known() -> None:
+    tracker = Tracker([recorded(netns=OWN)])
+    (known,) = tracker.see([], OWN_ALONE, scan(9)).unseen
+    assert (known.endpoint.netns, known.unseen_at) == (None, None)
+    tracker.keep(known)
+    assert not tracker.see([], OWN_ALONE, scan(10)).unseen
+    ((_, now, _),) = tracker.see([shown(7, process(10), CONTAINER)], EVERYTHING, scan(11)).kept
+    assert now.endpoint.netns == CONTAINER
+
+
+def test_what_opened_after_the_scan_began_keeps_its_namespace() -> None:
+    tracker = Tracker()
+    tracker.keep(recorded(netns=OWN), newborn=True)
+    assert not tracker.see([], OWN_ALONE, scan(9)).unseen
+
+
+# --- twins of one process ------------------------------------------------------------------------
+
+
+def seen_twins() -> Tracker:
+    """Two twins whose records and sockets only chance has paired."""
+    tracker = Tracker([recorded(1), recorded(2)])
+    changes = tracker.see([shown(7, process(10)), shown(8, process(10))], OWN_ALONE, scan(9))
+    for _, now, _ in changes.kept:
+        tracker.keep(now)
+    assert {each.id: each.inode for each in tracker.listeners} == {1: 7, 2: 8}
+    return tracker
+
+
+def test_a_twin_goes_on_with_the_other_socket_when_the_record_ends_the_one() -> None:
+    tracker = seen_twins()
+    reading = Reading(None, (closing(skaddr=1),), began=1_000_000)
+    (closed,) = tracker.hear(reading).closed
+    assert (closed.listener.id, closed.seen) == (1, Seen.KERNEL)
+    tracker.drop(closed.listener)
+    changes = tracker.see([shown(7, process(10))], OWN_ALONE, scan(10))
+    assert [(was.id, now.inode) for was, now, _ in changes.kept] == [(2, 7)]
+    assert not changes.opened
+    assert not changes.closed
+
+
+def test_the_number_of_a_twin_closes_neither() -> None:
+    heard = seen_twins().hear(Reading(None, (closing(cookie=8),)))
+    assert not heard.closed
+
+
+def test_twins_of_two_processes_are_told_apart_by_their_numbers() -> None:
+    tracker = Tracker([recorded(1, process(10)), recorded(2, process(20))])
+    changes = tracker.see([shown(7, process(20)), shown(8, process(10))], OWN_ALONE, scan(9))
+    for _, now, _ in changes.kept:
+        tracker.keep(now)
+    (closed,) = tracker.hear(Reading(None, (closing(cookie=8),))).closed
+    assert closed.listener.id == 1
+
+
+# --- sockets that listen without having been bound -----------------------------------------------
+
+
+def unbound(at: int, skaddr: int, pid: int = 10) -> Notice:
+    return Notice(at, Kind.OPENED, endpoint(0), skaddr, pid=pid)
+
+
+def test_a_scan_shows_the_port_of_an_opening_that_was_recorded_without() -> None:
+    tracker = Tracker()
+    tracker.hear(Reading(None, (unbound(5, 7),)))
+    (opened,) = tracker.see([shown(1, process(10))], OWN_ALONE, scan(9)).opened
+    assert (opened.at, opened.seen, opened.notice) == (5, Seen.KERNEL, unbound(5, 7))
+    assert not tracker.wants_scan
+
+
+def test_the_owner_of_a_socket_that_was_not_bound_may_be_another_or_gone() -> None:
+    for owner in (process(11), None):
+        tracker = Tracker()
+        tracker.hear(Reading(None, (unbound(5, 7),)))
+        (opened,) = tracker.see([shown(1, owner)], OWN_ALONE, scan(9)).opened
+        assert (opened.at, opened.notice) == (5, unbound(5, 7))
+
+
+def test_of_several_that_were_not_bound_nothing_tells_which_is_whose_until_one_closes() -> None:
+    tracker = Tracker()
+    tracker.hear(Reading(None, (unbound(5, 7), unbound(12, 8))))
+    shows = [shown(1, process(10), port=81), shown(2, process(10), port=82)]
+    openings = tracker.see(shows, OWN_ALONE, scan(9)).opened
+    assert [(each.at, each.seen, each.notice) for each in openings] == [(12, Seen.POLL, None)] * 2
+    for number, port in ((1, 81), (2, 82)):
+        tracker.keep(replace(numbered(number, port=port), opened_at=12))
+    ended = replace(closing(82, skaddr=7), at=20)
+    heard = tracker.hear(Reading(None, (ended,)))
+    assert [(each.listener.id, each.seen) for each in heard.closed] == [(2, Seen.KERNEL)]
+    assert not heard.born
+
+
+def test_each_process_has_its_own_of_several_that_were_not_bound() -> None:
+    tracker = Tracker()
+    tracker.hear(Reading(None, (unbound(5, 7, 10), unbound(6, 8, 11))))
+    shows = [shown(1, process(11), port=81), shown(2, process(10), port=82)]
+    openings = tracker.see(shows, OWN_ALONE, scan(9)).opened
+    assert [(each.owned.socket.inode, each.at) for each in openings] == [(1, 6), (2, 5)]
+
+
+def test_an_opening_after_the_scan_waits_for_the_next_scan_of_everything() -> None:
+    tracker = Tracker()
+    late = unbound(20_000, 7)
+    tracker.hear(Reading(None, (late,)))
+    assert not tracker.see([], EVERYTHING, scan(10_000)).opened
+    assert tracker.wants_scan
+    tracker.see([], OWN_ALONE, scan(30_000))
+    assert not tracker.wants_scan  # it is elsewhere
+    (opened,) = tracker.see([shown(1, process(10))], EVERYTHING, scan(40_000)).opened
+    assert opened.at == late.at
+
+
+def test_an_opening_that_no_scan_shows_is_a_life_when_it_closes() -> None:
+    tracker = Tracker()
+    tracker.hear(Reading(None, (unbound(5, 7),)))
+    tracker.see([], EVERYTHING, scan(9))
+    heard = tracker.hear(Reading(None, (closing(4242, skaddr=7),)))
+    assert [(was.at, was.endpoint.port) for was, _ in heard.born] == [(5, 4242)]
+
+
+def test_openings_that_wait_are_bounded() -> None:
+    tracker = Tracker()
+    tracker.hear(Reading(None, tuple(unbound(at, at) for at in range(1, 1000))))
+    tracker.see([], EVERYTHING, scan(2000))
+    assert len(tracker._portless.notices) < 1000

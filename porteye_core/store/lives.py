@@ -147,8 +147,10 @@ class Lives:
         # A clock that was set back must not make a life end before it began.
         at = max(closing.at, listener.opened_at)
         program = self._connection.execute(
-            "UPDATE listener SET closed_at = ?, closed_seen = ? WHERE id = ? RETURNING program_id",
-            (at, closing.seen, listener.id),
+            # Guessed numbers may belong to a listener that is still open.
+            "UPDATE listener SET closed_at = ?1, closed_seen = ?2, inode = iif(?3, NULL, inode),"
+            " cookie = iif(?3, NULL, cookie) WHERE id = ?4 RETURNING program_id",
+            (at, closing.seen, listener.guessed, listener.id),
         ).fetchone()[0]
         endpoint = listener.endpoint
         return Event(
@@ -191,10 +193,10 @@ class Lives:
         )
 
     def lose_sight(self, unseen: Iterable[Listener]) -> None:
-        """Store from when on listeners could not be looked for."""
+        """Store from when on listeners could not be looked for, and what is no longer known."""
         self._connection.executemany(
-            "UPDATE listener SET unseen_at = ? WHERE id = ?",
-            [(each.unseen_at, each.id) for each in unseen],
+            "UPDATE listener SET unseen_at = ?, netns = ? WHERE id = ?",
+            [(each.unseen_at, each.endpoint.netns, each.id) for each in unseen],
         )
 
     def place(self, placed: Iterable[tuple[int, int]]) -> None:

@@ -63,14 +63,30 @@ class _Hearing:
         known = self._listeners.at_address(notice.skaddr)
         if notice.cookie is not None:
             found = self._listeners.with_cookie(notice.cookie, notice.endpoint.netns)
-            # The kernel announces a destroyed socket late, and without a time.
-            self._end(found, notice, self._vague)
+            # The kernel announces a destroyed socket late, and without a time. Where the number can
+            # be that of a twin, the record and the next scan decide.
+            if found and not found.guessed:
+                self._end(found, notice, self._vague)
         elif opening := self._open.pop(notice.skaddr, None):
-            self._born.append((replace(opening, endpoint=notice.endpoint), notice))
+            self._end_born(opening, notice)
         elif known and notice.skaddr not in self._reused:
             self._end(known, notice, Seen.KERNEL)
         else:
             self._close_at(notice)
+
+    def _end_born(self, opening: Notice, notice: Notice) -> None:
+        """End what was announced; a scan may have shown it meanwhile if its port was not known."""
+        shown = []
+        if not opening.endpoint.port:
+            ids = self._listeners.unnamed(notice.endpoint.place)
+            candidates = [self._listeners[each] for each in ids if each not in self._closed]
+            shown = [each for each in candidates if each.opened_at >= opening.at]
+        if len(shown) == 1:
+            self._end(shown[0], notice, Seen.KERNEL)
+        elif shown:
+            self._unplaced.append(notice)
+        else:
+            self._born.append((replace(opening, endpoint=notice.endpoint), notice))
 
     def _close_at(self, notice: Notice) -> None:
         """Close the only listener that it can be; of several none."""

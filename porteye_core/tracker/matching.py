@@ -3,8 +3,8 @@
 Linear in both: one process can have 20,000 sockets at one endpoint.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from porteye_core.model import Listener, Owned, Place, ProcessKey
@@ -16,11 +16,15 @@ _NOBODY: _Ids = {}
 
 @dataclass(frozen=True, slots=True)
 class Matched:
-    """Listeners with their sockets, sockets that are no known listener, and listeners without."""
+    """Listeners with their sockets, sockets that are no known listener, and listeners without.
+
+    guesses: the ids of recorded listeners that could as well have the socket of a twin.
+    """
 
     pairs: tuple[tuple[Listener, Owned], ...]
     strangers: tuple[Owned, ...]
     missing: tuple[Listener, ...]
+    guesses: frozenset[int] = frozenset()
 
 
 def match(listeners: Iterable[Listener], seen: Sequence[Owned]) -> Matched:
@@ -34,17 +38,61 @@ def match(listeners: Iterable[Listener], seen: Sequence[Owned]) -> Matched:
     """
     pool = _Pool(listeners)
     pairs: list[tuple[Listener, Owned]] = []
-    rest = list(seen)
-    for rule in (pool.by_number, pool.by_owner, pool.by_holder, pool.by_place, pool.by_record):
-        pending, rest = rest, []
-        for owned in pending:
-            found = rule(owned)
-            if found is None:
-                rest.append(owned)
-            else:
-                pool.take(found)
-                pairs.append((found, owned))
-    return Matched(tuple(pairs), tuple(rest), tuple(pool.left.values()))
+    rest = _apply(pool.by_number, pool, seen, pairs)
+    certain = len(pairs)
+    twins = _Twins(pool.left.values(), rest)
+    for rule in (pool.by_owner, pool.by_holder, pool.by_place, pool.by_guess, pool.by_record):
+        rest = _apply(rule, pool, rest, pairs)
+    guesses = frozenset(was.id for was, now in pairs[certain:] if twins.has(was, now))
+    return Matched(tuple(pairs), tuple(rest), tuple(pool.left.values()), guesses)
+
+
+def _apply(
+    rule: Callable[[Owned], Listener | None],
+    pool: "_Pool",
+    seen: Iterable[Owned],
+    pairs: list[tuple[Listener, Owned]],
+) -> list[Owned]:
+    """Pair what one rule finds; returns the sockets that are left."""
+    rest = []
+    for owned in seen:
+        found = rule(owned)
+        if found is None:
+            rest.append(owned)
+        else:
+            pool.take(found)
+            pairs.append((found, owned))
+    return rest
+
+
+class _Twins:
+    """Recorded listeners without certain numbers, and new sockets, counted by place and owner."""
+
+    def __init__(self, listeners: Iterable[Listener], sockets: Iterable[Owned]) -> None:
+        self._listeners = Counter(
+            key
+            for each in listeners
+            if is_only_recorded(each) or each.guessed
+            for key in (each.endpoint.place, (each.endpoint.place, each.owner))
+        )
+        self._sockets = Counter(
+            key
+            for each in sockets
+            for key in (each.socket.endpoint.place, (each.socket.endpoint.place, each.key))
+        )
+
+    def has(self, listener: Listener, owned: Owned) -> bool:
+        """Tell that nothing but chance chose this socket for the listener."""
+        if not (is_only_recorded(listener) or listener.guessed):
+            return False
+        place = owned.socket.endpoint.place
+        key = (place, owned.key) if owned.key == listener.owner else place
+        return listener.guessed or self._listeners[key] > 1 or self._sockets[key] > 1
+
+
+def is_only_recorded(listener: Listener) -> bool:
+    """Tell that only a record of the opening describes it, whose namespace is a guess."""
+    return bool(listener.skaddr) and listener.inode is None and listener.cookie is None
 
 
 @dataclass(slots=True)
@@ -77,6 +125,7 @@ class _Pool:
         self._by_cookie: dict[int, _Ids] = defaultdict(dict)
         self._by_inode: dict[tuple[Place, int], _Ids] = defaultdict(dict)
         self._recorded: dict[tuple[object, ...], _Ids] = defaultdict(dict)
+        self._guessed: dict[tuple[object, ...], _Ids] = defaultdict(dict)
         for listener in listeners:
             self.left[listener.id] = listener
             for group in self._groups(listener):
@@ -95,7 +144,10 @@ class _Pool:
             yield self._by_cookie[listener.cookie]
         if listener.inode is not None:
             yield self._by_inode[place, listener.inode]
-        if listener.skaddr and not has_numbers:
+        if listener.guessed:
+            yield self._guessed[place]
+            yield self._guessed[place, listener.owner]
+        if is_only_recorded(listener):
             yield self._recorded[place]
             yield self._recorded[place, listener.owner]
         yield from self._buckets[place].setdefault((netns, has_numbers), _Bucket()).groups(listener)
@@ -146,6 +198,17 @@ class _Pool:
                 return found
         return None
 
+    def by_guess(self, owned: Owned) -> Listener | None:
+        """A listener at this place that was given the numbers of a twin, which has closed."""
+        if owned.socket.inode is None:
+            return None
+        place = owned.socket.endpoint.place
+        for key in ((place, owned.key), place):
+            found = self._first(self._guessed.get(key))
+            if found and not _differ(found.endpoint.netns, owned.socket.endpoint.netns):
+                return found
+        return None
+
     def by_record(self, owned: Owned) -> Listener | None:
         """A listener that only the record of its opening describes.
 
@@ -185,6 +248,8 @@ def _unspecified(place: Place) -> Place:
 def _agree(listener: Listener, owned: Owned) -> bool:
     """Compare the numbers of a listener and a socket of which one is the same."""
     socket = owned.socket
+    if listener.endpoint.place != socket.endpoint.place:
+        return False  # a socket that was shut down can listen again, elsewhere
     if _differ(listener.endpoint.netns, socket.endpoint.netns):
         return False
     if listener.cookie is not None and socket.cookie is not None:

@@ -4,18 +4,14 @@ A scan and the notices of one reading belong together: the scan comes first, and
 beyond it. A socket that they close may be in the scan, and one that they open need not be.
 """
 
-from collections import defaultdict, deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
-from itertools import chain
 
 from porteye_core.model import (
     Closing,
-    Endpoint,
     Kind,
     Listener,
-    Notice,
     Opening,
     Owned,
     Place,
@@ -27,8 +23,9 @@ from porteye_core.model import (
 )
 from porteye_core.tracker.hearing import Announced, announced
 from porteye_core.tracker.homeless import Homeless
-from porteye_core.tracker.matching import match
+from porteye_core.tracker.matching import is_only_recorded, match
 from porteye_core.tracker.open_listeners import OpenListeners
+from porteye_core.tracker.portless import Portless
 
 # Kernel times are converted to the wall clock, which is read twice for it: they may be off by less
 # than this, in microseconds.
@@ -62,7 +59,7 @@ class Changes:
     """The difference between a scan and what was open before it.
 
     kept: a listener, the same as it is known now, and its socket; unseen: listeners that can no
-    longer be looked for.
+    longer be looked for, or are not in the namespace that was guessed.
     """
 
     kept: tuple[tuple[Listener, Listener, Owned], ...] = ()
@@ -78,7 +75,8 @@ class Tracker:
         self.listeners = OpenListeners(listeners)
         self._newborn: set[int] = set()  # opened by a notice after the latest scan began
         self._missed: dict[int, int] = {}  # the time at which a scan first missed a listener
-        self._portless: tuple[Notice, ...] = ()
+        self._portless = Portless()
+        self._scanned_at = 0
         self._unplaced: dict[Place, list[int]] = {}
         self._closed: _Closed = _Closed()
         self.homeless = Homeless()
@@ -87,12 +85,13 @@ class Tracker:
     @property
     def is_settled(self) -> bool:
         """Tell that an equal scan would change nothing."""
-        return not (self._missed or self._doubtful or self._portless or self._unplaced)
+        return not (self._missed or self.wants_scan)
 
     @property
     def wants_scan(self) -> bool:
         """Tell that the notices do not explain what is open."""
-        return bool(self._portless or self._unplaced or self._doubtful)
+        waiting = self._portless.is_waiting(since=self._scanned_at)
+        return waiting or bool(self._unplaced or self._doubtful)
 
     def keep(self, listener: Listener, *, newborn: bool = False) -> None:
         """Take in a listener, or what was learnt of it; newborn: a notice announced it."""
@@ -122,9 +121,9 @@ class Tracker:
         self._closed = _Closed()
         if not reading.notices:
             return Announced((), (), (), ())
-        heard = announced(self.listeners, (*self._portless, *reading.notices), vague=vague)
+        heard = announced(self.listeners, (*self._portless.notices, *reading.notices), vague=vague)
         heard = replace(heard, closed=tuple(map(self._not_after_missed, heard.closed)))
-        self._portless = heard.portless
+        self._portless.notices = heard.portless
         for notice in heard.unplaced:
             self._unplaced.setdefault(notice.endpoint.place, []).append(notice.at)
         self._closed = _closed(heard, reading)
@@ -179,10 +178,11 @@ class Tracker:
         there, or, for a socket without numbers, the process.
         """
         matched = match(_within(self.listeners, scope), owned)
-        kept = tuple((was, merged(was, now), now) for was, now in matched.pairs)
-        portless = _Portless(self._portless)
-        opened = tuple(_opening(each, scan, portless) for each in matched.strangers)
-        self._portless = () if scope.is_whole else portless.left()
+        kept = tuple(
+            (was, merged(was, now, guessed=was.guessed or was.id in matched.guesses), now)
+            for was, now in matched.pairs
+        )
+        opened = tuple(self._openings(matched.strangers, scan))
         for was, _, _ in kept:
             self._missed.pop(was.id, None)
         missing = matched.missing
@@ -191,6 +191,8 @@ class Tracker:
             missing += tuple(each for each in self.listeners if each.id not in within)
         verdicts = [self._miss(each, scope, scan, may_hold) for each in missing]
         self._unplaced.clear()
+        self._scanned_at = scan.at
+        self._portless.keep_newest()
         return Changes(
             kept,
             opened,
@@ -198,23 +200,29 @@ class Tracker:
             tuple(each for each in verdicts if isinstance(each, Listener)),
         )
 
+    def _openings(self, strangers: Sequence[Owned], scan: Scan) -> Iterator[Opening]:
+        """The openings of sockets that a scan found, at the times of their records if known."""
+        recorded = self._portless.take(strangers)
+        latest = self._portless.latest()
+        for position, owned in enumerate(strangers):
+            if notice := recorded.get(position):
+                yield Opening(owned, notice.at, Seen.KERNEL, notice=notice)
+            else:
+                # Never before a record that may be this socket's: its closing finds it by that.
+                at = max(scan.at, latest.get(owned.socket.endpoint.place[:3], 0))
+                yield Opening(owned, at, scan.seen_in(owned.socket.endpoint.netns))
+
     def _miss(
         self, listener: Listener, scope: Scope, scan: Scan, may_hold: Callable[[Listener], bool]
     ) -> Closing | Listener | None:
         """Decide on a listener that a scan does not show: closed, unseen, or neither yet."""
         reach = _reach(listener, scope)
-        if (
-            reach is _Reach.LATER
-            or listener.id in self._newborn
-            or listener.endpoint.place in self._doubtful
-        ):
+        if listener.id in self._newborn or listener.endpoint.place in self._doubtful:
             return None
         if reach is not _Reach.SCANNED:
-            is_held = may_hold(listener)
-            if is_held and listener.inode is not None:
-                return None  # its descriptor is there
-            if is_held or (reach is _Reach.NEVER and not scope.complete):
-                return replace(listener, unseen_at=scan.at) if listener.unseen_at is None else None
+            known = _not_scanned(listener, reach, scope, scan, may_hold)
+            if known is not None:
+                return None if known is listener else known
         first = self._missed.setdefault(listener.id, scan.at)
         times = self._unplaced.get(listener.endpoint.place)
         if scan.announces and first == scan.at and not times:
@@ -225,38 +233,6 @@ class Tracker:
             return Closing(listener, times.pop(0), Seen.POLL if times else Seen.KERNEL)
         seen = scan.seen_in(listener.endpoint.netns) if reach is _Reach.SCANNED else Seen.GAP
         return Closing(listener, first, seen)
-
-
-class _Portless:
-    """The openings of sockets that were not bound, each of which one socket of a scan explains."""
-
-    def __init__(self, notices: Iterable[Notice]) -> None:
-        self._left: defaultdict[tuple[Endpoint, int | None], deque[Notice]] = defaultdict(deque)
-        for notice in notices:
-            self._left[_unbound(notice.endpoint), notice.pid].append(notice)
-
-    def take(self, owned: Owned) -> Notice | None:
-        """Take out the earliest opening that fits a socket and its owner."""
-        if not self._left:
-            return None
-        pid = owned.owner.key.pid if owned.owner else None
-        waiting = self._left.get((_unbound(owned.socket.endpoint), pid))
-        return waiting.popleft() if waiting else None
-
-    def left(self) -> tuple[Notice, ...]:
-        """The others, in the order of time."""
-        return tuple(sorted(chain(*self._left.values()), key=lambda notice: notice.at))
-
-
-def _unbound(endpoint: Endpoint) -> Endpoint:
-    return replace(endpoint, port=0, netns=None)
-
-
-def _opening(owned: Owned, scan: Scan, portless: _Portless) -> Opening:
-    """The opening of a socket that a scan found, at a portless notice's time if one fits."""
-    if notice := portless.take(owned):
-        return Opening(owned, notice.at, Seen.KERNEL)
-    return Opening(owned, scan.at, scan.seen_in(owned.socket.endpoint.netns))
 
 
 class _Reach(Enum):
@@ -272,7 +248,7 @@ def _reach(listener: Listener, scope: Scope) -> _Reach:
     netns = listener.endpoint.netns
     if scope.scanned is None:
         return _Reach.SCANNED
-    if netns is None or _is_only_recorded(listener):
+    if netns is None or is_only_recorded(listener):
         if scope.is_whole:
             return _Reach.SOMEWHERE
         return _Reach.LATER if scope.living is None or scope.complete else _Reach.NEVER
@@ -281,9 +257,35 @@ def _reach(listener: Listener, scope: Scope) -> _Reach:
     return _Reach.LATER if scope.living is None or netns in scope.living else _Reach.NEVER
 
 
-def _is_only_recorded(listener: Listener) -> bool:
-    """Tell that only a record of the opening describes it, whose namespace is a guess."""
-    return bool(listener.skaddr) and listener.inode is None and listener.cookie is None
+def _not_scanned(
+    listener: Listener,
+    reach: _Reach,
+    scope: Scope,
+    scan: Scan,
+    may_hold: Callable[[Listener], bool],
+) -> Listener | None:
+    """A listener that can be where the scan did not look, as it is known now; None if nothing
+    speaks for it."""
+    known = _without_refuted(listener, scope)
+    if reach is _Reach.LATER:
+        return known
+    is_held = may_hold(listener)
+    if is_held and listener.inode is not None:
+        return listener  # its descriptor is there
+    if is_held or (reach is _Reach.NEVER and not scope.complete):
+        return known if known.unseen_at is not None else replace(known, unseen_at=scan.at)
+    return None
+
+
+def _without_refuted(listener: Listener, scope: Scope) -> Listener:
+    """The listener without a guessed namespace that was scanned and does not show it, else itself.
+
+    The thread that opened it had left the namespace before it was looked up.
+    """
+    netns = listener.endpoint.netns
+    if netns is None or not is_only_recorded(listener) or netns not in (scope.scanned or ()):
+        return listener
+    return replace(listener, endpoint=replace(listener.endpoint, netns=None))
 
 
 def _within(listeners: Iterable[Listener], scope: Scope) -> list[Listener]:
@@ -294,7 +296,7 @@ def _within(listeners: Iterable[Listener], scope: Scope) -> list[Listener]:
         if scope.scanned is None
         or each.endpoint.netns is None
         or each.endpoint.netns in scope.scanned
-        or _is_only_recorded(each)
+        or is_only_recorded(each)
     ]
 
 
@@ -312,7 +314,7 @@ class _Closed:
 
 def _closed(heard: Announced, reading: Reading) -> _Closed:
     closings = [notice for notice in reading.notices if notice.kind is Kind.CLOSED]
-    known = [each.listener for each in heard.closed]
+    known = [each.listener for each in heard.closed if not each.listener.guessed]
     cookies = {each.cookie for each in closings} | {each.cookie for each in known}
     return _Closed(
         frozenset(each for each in cookies if each is not None),
@@ -326,9 +328,9 @@ def _closed(heard: Announced, reading: Reading) -> _Closed:
     )
 
 
-def merged(listener: Listener, owned: Owned) -> Listener:
+def merged(listener: Listener, owned: Owned, *, guessed: bool = False) -> Listener:
     """The listener with what this scan shows of it, itself if that is nothing new; what a scan
-    cannot show stays as it was."""
+    cannot show stays as it was. guessed: the socket can be that of a twin."""
     socket = owned.socket
     now = replace(
         listener,
@@ -340,6 +342,7 @@ def merged(listener: Listener, owned: Owned) -> Listener:
         interface=socket.interface or listener.interface,
         holders=_keys(owned) or listener.holders,
         unseen_at=None,
+        guessed=guessed,
     )
     return listener if now == listener else now
 
