@@ -484,6 +484,15 @@ def test_a_short_life_waits_for_its_namespace_for_seconds_and_no_longer() -> Non
     assert homeless.hear([destroyed(5)], now=5_000_001) == []
 
 
+def test_lives_that_go_on_at_one_place_wait_in_bounds() -> None:
+    homeless = Homeless()
+    for number in range(20_000):
+        homeless.add(short_life(number), closed_at=number)
+    assert homeless.hear([], now=20_000) == []
+    homeless.add(short_life(20_000), closed_at=20_001)
+    assert homeless.hear([destroyed(5)], now=20_002) == [(20_000, OWN)]
+
+
 def test_a_namespace_that_was_guessed_and_does_not_show_the_socket_is_not_known() -> None:
     tracker = Tracker([recorded(netns=OWN)])
     (known,) = tracker.see([], OWN_ALONE, scan(9)).unseen

@@ -12,6 +12,8 @@ from porteye_core.model import Kind, Listener, Notice, Place
 
 # Microseconds after its closing within which a socket is destroyed: 90 ms were measured.
 _PATIENCE = 2_000_000
+# Lives that wait at one place: one user can make 1,000 a second at one, for as long as he likes.
+_MOST_WAITING = 10_000
 
 Placed = tuple[int, int]
 """The id of a listener, and its namespace."""
@@ -47,7 +49,7 @@ class Homeless:
 
     def _give_up(self, before: int) -> None:
         for place, waiting in list(self._waiting.items()):
-            if waiting[-1][1] < before:
+            if waiting[-1][1] < before or len(waiting) > _MOST_WAITING:
                 del self._waiting[place]
         self._destroyed = Counter(
             {at: count for at, count in self._destroyed.items() if at[0] in self._waiting}
