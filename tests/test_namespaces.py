@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from porteye_core.errors import SourceError
 from porteye_core.sources.diag.namespaces import BUDGET, Namespaces
+from porteye_core.sources.diag.sock_diag import SockDiag
 from tests.kit.rights import root
 
 pytestmark = [
@@ -86,3 +88,19 @@ def test_a_namespace_that_ends_while_it_is_scanned_counts_as_not_scanned(
     found = Namespaces(tmp_path).read()
     assert (tmp_path / "1000" / "ns" / "net").stat().st_ino in found.living
     assert found.scanned == set()
+
+
+def test_namespaces_that_cannot_be_read_take_no_more_time_than_a_round_has(
+    containers: set[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = []
+
+    def refuse(source: SockDiag, *, count_clients: bool) -> None:
+        tried.append(source)
+        raise SourceError("It cannot be read.")
+
+    monkeypatch.setattr(SockDiag, "read", refuse)
+    found = Namespaces(clock=SlowClock()).read()
+    assert containers <= found.living
+    assert found.scanned == set()
+    assert len(tried) < len(found.living)

@@ -52,8 +52,8 @@ class Namespaces:
         until = self._clock() + BUDGET
         sockets: list[Socket] = []
         scanned: set[int] = set()
-        for number in self._turns(living):
-            if scanned and self._clock() > until:
+        for turn, number in enumerate(self._turns(living)):
+            if turn and self._clock() > until:
                 self._next = number
                 break
             found = self._scan(number, living[number])
