@@ -187,9 +187,10 @@ class Monitor:
             self._see(reading, reading.sockets, at, began, turn)
 
     def _begin(self, at: int) -> None:
-        if not self._begun:
-            self._writer.begin_watch(at, self._plan)
-            self._begun = True
+        if self._begun:
+            return
+        self._writer.begin_watch(at, self._plan)
+        self._begun = True
         if self._writer.rebooted:
             # No socket outlives a boot, however well its numbers fit one of this.
             ended = [Closing(each, at, Seen.GAP) for each in self._tracker.clear()]

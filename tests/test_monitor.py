@@ -374,6 +374,29 @@ def test_no_listener_outlives_a_boot_however_well_its_numbers_fit(db: Path) -> N
     ]
 
 
+def test_what_opens_after_a_boot_and_before_the_first_scan_stays_open(db: Path) -> None:
+    clock = ScriptedClock()
+    for boot in ("first", "second"):
+        with open_writer(db, replace(HOST, boot_id=boot), 1) as writer:
+            rig = Rig(db, writer, clock)
+            rig.source.is_behind = boot == "second"
+            rig.source.notices = (opened(clock.now()),) if rig.source.is_behind else ()
+            rig.look(A)
+            rig.look(A)
+            rig.monitor.stop()
+    assert rig.events == [
+        ("opened", 1001, "gap"),
+        ("closed", 1001, "gap"),
+        ("opened", 1001, "kernel"),
+    ]
+
+
+def test_a_stop_within_the_first_scan_ends_the_watch(rig: Rig) -> None:
+    rig.source.sockets = tuple(Socket(endpoint(port)) for port in range(1, 3000))
+    rig.monitor.run(lambda seconds, filenos: True, stopping=lambda: True)
+    assert rig.rows("SELECT stopped_at = seen_at FROM watch") == [(1,)]
+
+
 def test_a_failure_to_find_owners_is_a_failed_look(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:

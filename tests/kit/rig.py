@@ -43,6 +43,7 @@ class ScriptedSource:
         self.lost = 0
         self.failing = False
         self.announces = False
+        self.is_behind = False  # more is announced than is read: no socket is scanned
         self.scope: int | None = None
         self.depths: list[Depth] = []
 
@@ -52,7 +53,8 @@ class ScriptedSource:
         self.depths.append(depth)
         notices, self.notices = self.notices, ()
         lost, self.lost = self.lost, 0
-        sockets = tuple(self.sockets) if depth > Depth.NOTICES else None
+        scans = depth > Depth.NOTICES and not self.is_behind
+        sockets = tuple(self.sockets) if scans else None
         return Reading(sockets, notices, lost, self._scope(depth), self.clock.now())
 
     def _scope(self, depth: Depth) -> Scope:
