@@ -1,7 +1,6 @@
 """From sockets to their owners; only a socket that the scan before did not have is searched."""
 
 import itertools
-import os
 import sys
 import time
 from collections import Counter
@@ -12,12 +11,10 @@ from dataclasses import dataclass, replace
 from porteye_core.model import (
     Hidden,
     Listener,
-    Notice,
     Owned,
     Place,
     Process,
     ProcessKey,
-    Program,
     Socket,
 )
 from porteye_core.owner.descriptions import Descriptions
@@ -32,7 +29,8 @@ from porteye_core.owner.descriptors import (
     pids,
 )
 from porteye_core.owner.holders import HolderSearch
-from porteye_core.owner.processes import Processes, field
+from porteye_core.owner.naming import Naming
+from porteye_core.owner.processes import Processes
 
 # An owner that could not be found is searched again after so many beats, and then ever more rarely:
 # a search walks over every process, and a socket of the kernel's never has an owner.
@@ -83,6 +81,8 @@ class OwnerFinder:
         self._clock = clock
         self._found: dict[_Known, _Found] = {}
         self._descriptions = Descriptions(reader, clock)
+        # The processes of one turn: thousands of sockets can have the same holders.
+        self._turn: dict[int, Process | None] = {}
         self._young: set[_Known] = set()
         self._walk: Walk | None = None
         self._newborn: Walk | None = None
@@ -110,6 +110,7 @@ class OwnerFinder:
         these are all. A process that ends while it is read leaves its socket with a reason in
         `hidden`; a socket without an owner and a reason is still searched for.
         """
+        self._turn = {}
         started = {pid: self._reader.started_at(pid) for pid in {s.pid for s in sockets} if pid}
         keys = [_identity(each, started.get(each.pid) if each.pid else None) for each in sockets]
         new = [each for each, at in zip(sockets, keys, strict=True) if at not in self._found]
@@ -156,7 +157,7 @@ class OwnerFinder:
             self._patience, self._retry_at = _FIRST_RETRY, self._beats + _FIRST_RETRY
         self._ownerless = ownerless
 
-    def naming(self) -> "Naming":
+    def naming(self) -> Naming:
         """A way to find the processes that the kernel's notices name; one for each reading."""
         return Naming(self._descriptions)
 
@@ -188,6 +189,7 @@ class OwnerFinder:
         """
         if sys.platform != "linux":
             return
+        self._turn = {}
         self._beats += 1
         again = self._beats >= self._retry_at
         if again:
@@ -238,7 +240,7 @@ class OwnerFinder:
         room = self._shared.room(known.owned.socket.uid, _MOST_HOLDERS - len(known.descriptors))
         pids = {each.key.pid for each in known.owned.holders}
         kept = itertools.islice((each for each in descriptors if each.pid not in pids), room)
-        found = [(each, self._descriptions.of(each.pid)) for each in kept]
+        found = [(each, self._describe(each.pid)) for each in kept]
         holders = tuple(process for _, process in found if process)
         if holders and known.owned.owner:
             known.owned = replace(known.owned, holders=(*known.owned.holders, *holders))
@@ -276,6 +278,11 @@ class OwnerFinder:
         del self._found[at]
         self._young.discard(at)
 
+    def _describe(self, pid: int) -> Process | None:
+        if pid not in self._turn:
+            self._turn[pid] = self._descriptions.of(pid)
+        return self._turn[pid]
+
     def _held(self, socket: Socket, by: Sequence[Descriptor] | None) -> _Found:
         """The owner of a socket that these processes hold; None: it is still searched for."""
         user = "" if socket.uid is None else self._reader.user_name(socket.uid)
@@ -283,36 +290,12 @@ class OwnerFinder:
             return _Found(Owned(socket, user=user))
         kept = tuple(by[: 1 + self._shared.room(socket.uid, _MOST_HOLDERS - 1)])
         self._shared.add(socket.uid, len(kept) - 1)
-        holders = tuple(filter(None, (self._descriptions.of(each.pid) for each in kept)))
+        holders = tuple(filter(None, (self._describe(each.pid) for each in kept)))
         if holders:
             owned = Owned(socket, holders[0], holders, user=user)
             return _Found(owned, kept, self._clock() + _YOUNG)
         nobody = Hidden.KERNEL if self._privileged else Hidden.PRIVILEGE
         return _Found(Owned(socket, hidden=Hidden.GONE if kept else nobody, user=user))
-
-
-class Naming:
-    """Turns notices into owned sockets, describing each process once."""
-
-    def __init__(self, descriptions: Descriptions) -> None:
-        self._descriptions = descriptions
-        self._read: dict[int, Process] = {}
-        self._gone: dict[tuple[int, str], Process] = {}
-
-    def owned(self, notice: Notice) -> Owned:
-        """The socket that was opened; of a process that has gone only pid and name are left."""
-        pid = notice.pid
-        assert pid is not None  # the kernel names who opens
-        # A process that was there at one notice was there at the later ones.
-        process = self._read.get(pid) or self._descriptions.of_earlier(pid, notice.at)
-        if process:
-            self._read[pid] = process
-            endpoint = replace(notice.endpoint, netns=_netns(pid, notice.tid or pid))
-            return Owned(Socket(endpoint, pid=pid), process, (process,))
-        gone = self._gone.setdefault(
-            (pid, notice.name), Process(ProcessKey(pid, notice.at), Program(field(notice.name)))
-        )
-        return Owned(Socket(notice.endpoint, pid=pid), gone, (gone,), Hidden.GONE)
 
 
 class _Search:
@@ -363,14 +346,6 @@ class _Search:
             return [Descriptor(socket.pid, "")]
         held = self._by_endpoint.holders(socket.endpoint, socket.pid)
         return [Descriptor(pid, "") for pid in held]
-
-
-def _netns(pid: int, tid: int) -> int | None:
-    try:
-        path = f"/proc/{pid}/task/{tid}/ns/net"
-        return os.stat(path).st_ino  # noqa: PTH116 - no Path for one number
-    except OSError:
-        return None
 
 
 def _identity(socket: Socket, started: int | None) -> _Known:

@@ -1,0 +1,40 @@
+"""From the kernel's notices to the processes that they name."""
+
+import os
+from dataclasses import replace
+
+from porteye_core.model import Hidden, Notice, Owned, Process, ProcessKey, Program, Socket
+from porteye_core.owner.descriptions import Descriptions
+from porteye_core.owner.processes import field
+
+
+class Naming:
+    """Turns notices into owned sockets, describing each process once."""
+
+    def __init__(self, descriptions: Descriptions) -> None:
+        self._descriptions = descriptions
+        self._read: dict[int, Process] = {}
+        self._gone: dict[tuple[int, str], Process] = {}
+
+    def owned(self, notice: Notice) -> Owned:
+        """The socket that was opened; of a process that has gone only pid and name are left."""
+        pid = notice.pid
+        assert pid is not None  # the kernel names who opens
+        # A process that was there at one notice was there at the later ones.
+        process = self._read.get(pid) or self._descriptions.of_earlier(pid, notice.at)
+        if process:
+            self._read[pid] = process
+            endpoint = replace(notice.endpoint, netns=_netns(pid, notice.tid or pid))
+            return Owned(Socket(endpoint, pid=pid), process, (process,))
+        gone = self._gone.setdefault(
+            (pid, notice.name), Process(ProcessKey(pid, notice.at), Program(field(notice.name)))
+        )
+        return Owned(Socket(notice.endpoint, pid=pid), gone, (gone,), Hidden.GONE)
+
+
+def _netns(pid: int, tid: int) -> int | None:
+    try:
+        path = f"/proc/{pid}/task/{tid}/ns/net"
+        return os.stat(path).st_ino  # noqa: PTH116 - no Path for one number
+    except OSError:
+        return None
