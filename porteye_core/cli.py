@@ -24,9 +24,7 @@ from porteye_core.monitor import Monitor
 from porteye_core.owner import OwnerFinder, UsageMeter, processes
 from porteye_core.service_manager import ServiceManager
 from porteye_core.sources import Picked, pick
-from porteye_core.store.backup import back_up
 from porteye_core.store.host import Host
-from porteye_core.store.records import timestamp
 from porteye_core.store.sqlite import open_writer
 from porteye_core.waiting import Waiter
 
@@ -117,6 +115,10 @@ def _log_to_stderr() -> None:
 
 
 def _back_up(db: Path, target: Path) -> None:
+    # What reads a database takes 3 MiB, which a monitor does without.
+    from porteye_core.store.backup import back_up  # noqa: PLC0415
+    from porteye_core.store.records import timestamp  # noqa: PLC0415
+
     # Either raises KeyboardInterrupt: what is unfinished is deleted on the way out.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)

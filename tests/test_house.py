@@ -34,3 +34,12 @@ def test_imports_point_down() -> None:
 @pytest.mark.parametrize("path", sorted(PROJECT.glob("porteye_core/**/*.py")), ids=lambda p: p.stem)
 def test_no_file_outgrows_one_job(path: Path) -> None:
     assert len(path.read_text().splitlines()) <= 400
+
+
+def test_the_monitor_loads_neither_openssl_nor_what_reads_a_database() -> None:
+    """They take 4 and 3 of the 32 MiB that it may have."""
+    code = "import sys, porteye_core.cli; print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert not {"_hashlib", "ssl", "secrets", "porteye_core.store.reader"} & set(loaded)

@@ -5,7 +5,6 @@ names. There the copy is made in a private folder first, and then written throug
 """
 
 import os
-import secrets
 import sqlite3
 import tempfile
 from collections.abc import Iterator
@@ -99,7 +98,7 @@ def _hand_over(copy: Path, place: int, target: Path) -> None:
 
     Raises FileExistsError, OSError, or StoreError if somebody exchanged the file meanwhile.
     """
-    part = f".{target.name}.{secrets.token_hex(8)}.part"
+    part = f".{target.name}.{os.urandom(8).hex()}.part"
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     fd = os.open(part, flags, 0o600, dir_fd=place)
     try:
