@@ -10,6 +10,7 @@ import platform
 import sys
 
 from porteye_core import cli
+from porteye_core.store import backup
 
 _PR_SET_DUMPABLE = 4
 NOBODY = 65534
@@ -25,7 +26,8 @@ def become_nobody() -> None:
 
 
 if __name__ == "__main__":
-    cli.parser().format_help()  # both load modules when they are first used
+    cli.parser().format_help()  # these load modules when they are first used
     platform.platform()
+    assert backup.back_up
     become_nobody()
     sys.exit(cli.main(sys.argv))
