@@ -618,3 +618,8 @@ def test_openings_that_wait_are_bounded() -> None:
     tracker.hear(Reading(None, tuple(unbound(at, at) for at in range(1, 1000))))
     tracker.see([], EVERYTHING, scan(2000))
     assert len(tracker._portless.notices) < 1000
+
+
+def test_an_opening_without_a_port_whose_closing_was_lost_is_no_listener() -> None:
+    heard = announced(OpenListeners(), [unbound(5, 7), unbound(9, 7), closing(4242, skaddr=7)])
+    assert [(was.at, was.endpoint.port) for was, _ in heard.born] == [(9, 4242)]

@@ -55,7 +55,8 @@ class _Hearing:
     def open(self, notice: Notice) -> None:
         # The socket that had this address before has gone, and its closing was lost: a scan tells.
         self._reused.add(notice.skaddr)
-        if before := self._open.pop(notice.skaddr, None):
+        before = self._open.pop(notice.skaddr, None)
+        if before and before.endpoint.port:
             self._born.append((before, None))
         self._open[notice.skaddr] = notice
 
