@@ -28,6 +28,6 @@ def become_nobody() -> None:
 if __name__ == "__main__":
     cli.parser().format_help()  # these load modules when they are first used
     platform.platform()
-    assert backup.back_up
+    assert callable(backup.back_up)
     become_nobody()
     sys.exit(cli.main(sys.argv))
