@@ -230,6 +230,27 @@ def found_by_inode(finder: OwnerFinder, ports: list[int]) -> list[Owned]:
     return list(finder.own(wanted))
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="the name of a process is set on Linux")
+def test_where_there_is_no_proc_a_beat_describes_anew_and_forgets_what_has_gone(
+    opener: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seconds = [0.0]
+    finder = OwnerFinder(PsutilProcesses(), privileged=True, clock=lambda: seconds[0])
+    bare = Socket(endpoint(opener.listen()), pid=opener.pid)
+    finder.own([bare])
+    seconds[0] = 3600.0  # no longer young
+    monkeypatch.setattr(sys, "platform", "darwin")
+    opener.rename(b"renamed")
+    finder.refresh()
+    finder.refresh()
+    (seen,) = finder.own([bare])
+    assert seen.owner is not None
+    assert seen.owner.program.name == "renamed"
+    finder.own([])
+    finder.refresh()
+    assert not finder._descriptions._known
+
+
 PASSES_ON = """
 import os, socket, sys
 channel = socket.socket(fileno=int(sys.argv[1]))

@@ -48,6 +48,8 @@ _YOUNG = 15.0
 _MOST_HOLDERS = 256
 
 _Known = tuple[object, ...]
+_Held = dict[int, list[Descriptor]]
+"""By inode, the holders of the sockets that were searched."""
 
 
 @dataclass(slots=True)
@@ -91,11 +93,24 @@ class OwnerFinder:
         self._patience, self._retry_at = _FIRST_RETRY, _FIRST_RETRY
         self._ownerless: set[_Known] = set()
         self._shared = SharedHolders(warns=True)
+        self._recalled: dict[int, Socket] = {}  # by inode
 
     @property
     def is_searching(self) -> bool:
         """Tell that sockets of the latest scan are still searched for: another scan goes on."""
         return self._walk is not None
+
+    def recall(self, listeners: Iterable[Listener]) -> None:
+        """Let the next search find the holders of listeners that were open before.
+
+        No scan shows those whose namespace cannot be entered any more: only a holder tells that
+        they are there.
+        """
+        self._recalled = {
+            each.inode: Socket(each.endpoint, each.inode)
+            for each in listeners
+            if each.inode is not None
+        }
 
     def own(
         self,
@@ -114,13 +129,14 @@ class OwnerFinder:
         started = {pid: self._reader.started_at(pid) for pid in {s.pid for s in sockets} if pid}
         keys = [_identity(each, started.get(each.pid) if each.pid else None) for each in sockets]
         new = [each for each, at in zip(sockets, keys, strict=True) if at not in self._found]
+        lost = self._lost(scanned)
         search = _Search(sockets, hints or {})
-        by_inode: dict[int, list[Descriptor]] = {}
-        if new or self._walk:
+        by_inode: _Held = {}
+        if new or lost or self._walk:
             self._shared.count(
                 (each.owned.socket.uid, len(each.descriptors) - 1) for each in self._found.values()
             )
-            by_inode, self._walk = search.by_inode(new, self._walk)
+            by_inode, self._walk = search.by_inode([*new, *lost], self._walk)
         found: dict[_Known, _Found] = {}
         owned = []
         for socket, at in zip(sockets, keys, strict=True):
@@ -139,6 +155,7 @@ class OwnerFinder:
             if known.owned.holders or known.owned.hidden is not None:
                 found[at] = known
             owned.append(known.owned)
+        found |= self._recall_found(lost, by_inode)
         if scanned is not None:
             found |= {
                 at: each
@@ -147,6 +164,26 @@ class OwnerFinder:
             }
         self._remember(found)
         return tuple(owned)
+
+    def _lost(self, scanned: frozenset[int] | None) -> list[Socket]:
+        """The recalled sockets that are in none of the namespaces that were scanned."""
+        self._recalled = {
+            inode: each
+            for inode, each in self._recalled.items()
+            if scanned is not None and each.endpoint.netns not in scanned
+        }
+        return list(self._recalled.values())
+
+    def _recall_found(self, lost: Iterable[Socket], by_inode: _Held) -> dict[_Known, _Found]:
+        """The recalled sockets that a process holds; recalls no more those that were searched."""
+        found = {}
+        for socket in lost:
+            held = None if socket.inode is None else by_inode.get(socket.inode)
+            if socket.inode is not None and held is not None:
+                del self._recalled[socket.inode]
+                if held:
+                    found[_identity(socket, None)] = self._held(socket, held)
+        return found
 
     def _remember(self, found: dict[_Known, _Found]) -> None:
         self._young = {at for at in self._young if at in found}
@@ -164,8 +201,11 @@ class OwnerFinder:
     def may_hold(self, listener: Listener) -> bool:
         """Tell that a process which had a listener can have it still.
 
-        Its descriptor is there; of a listener without numbers the process is.
+        Its descriptor is there, or is still searched for; of a listener without numbers the process
+        is there.
         """
+        if listener.inode in self._recalled:
+            return True
         if listener.inode is not None:
             known = self._found.get((listener.inode,))
             return known is not None and any(holds(d, listener.inode) for d in known.descriptors)
@@ -187,10 +227,18 @@ class OwnerFinder:
         A child inherits what its parent holds, a socket may outlive its owner in another process,
         and a descriptor that is passed over a Unix socket changes hands without a birth or an end.
         """
-        if sys.platform != "linux":
-            return
         self._turn = {}
         self._beats += 1
+        if sys.platform == "linux":
+            self._search_anew()
+        else:
+            self._check(self._found, self._is_due)
+        self._descriptions.keep(
+            {holder.key for each in self._found.values() for holder in each.owned.holders}
+        )
+
+    def _search_anew(self) -> None:
+        """Forget the owners that the next scan has to search, and add holders that are new."""
         again = self._beats >= self._retry_at
         if again:
             self._patience = min(self._patience * _FIRST_RETRY, _RAREST_RETRY)
@@ -204,9 +252,6 @@ class OwnerFinder:
             elif any(holder.key.pid not in living for holder in holders):
                 each.keep([d for d in each.descriptors if d.pid in living])
         self._add_newborn(living)
-        self._descriptions.keep(
-            {holder.key for each in self._found.values() for holder in each.owned.holders}
-        )
 
     def _is_due(self, process: Process) -> bool:
         """Tell half of the processes at each beat: a glance costs ten times a look at a link."""
@@ -309,13 +354,11 @@ class _Search:
         self._hints = hints
         self._by_endpoint = HolderSearch()
 
-    def by_inode(
-        self, sockets: Sequence[Socket], walk: Walk | None
-    ) -> tuple[dict[int, list[Descriptor]], Walk | None]:
+    def by_inode(self, sockets: Sequence[Socket], walk: Walk | None) -> tuple[_Held, Walk | None]:
         """The holders of these sockets by inode, as far as they were searched, and the walk that
         is not done; `walk`: the one before. Raises SourceError."""
         deadline = Deadline(_SEARCH)
-        found: dict[int, list[Descriptor]] = {}
+        found: _Held = {}
         shared = SharedHolders()
         left = {each.inode: each.uid for each in sockets if each.inode is not None}
         with suppress(OutOfTimeError):
