@@ -79,6 +79,7 @@ class Tracker:
         self._scanned_at = 0
         self._unplaced: dict[Place, list[int]] = {}
         self._closed: _Closed = _Closed()
+        self._covered: frozenset[int] = frozenset()  # scanned since the latest round began
         self.homeless = Homeless()
         self._doubtful: set[Place] = set()
 
@@ -189,7 +190,11 @@ class Tracker:
         if scope.living is not None:  # those in namespaces that are out of reach are missing, too
             within = {each.id for each in missing} | {was.id for was, _, _ in kept}
             missing += tuple(each for each in self.listeners if each.id not in within)
-        verdicts = [self._miss(each, scope, scan, may_hold) for each in missing]
+        is_whole = self._ends_round(scope)
+        verdicts = [
+            self._miss(each, _reach(each, scope, is_whole=is_whole), scope, scan, may_hold)
+            for each in missing
+        ]
         self._unplaced.clear()
         self._scanned_at = scan.at
         self._portless.keep_newest()
@@ -212,16 +217,35 @@ class Tracker:
                 at = max(scan.at, latest.get(owned.socket.endpoint.place[:3], 0))
                 yield Opening(owned, at, scan.seen_in(owned.socket.endpoint.netns))
 
+    def _ends_round(self, scope: Scope) -> bool:
+        """Tell that with this scan every namespace was scanned, of too many in several scans."""
+        if scope.is_whole:
+            self._covered = frozenset()
+            return True
+        if not scope.complete or scope.scanned is None or scope.living is None:
+            return False
+        self._covered = (self._covered | scope.scanned) & scope.living
+        if self._covered < scope.living:
+            return False
+        self._covered = frozenset()
+        return True
+
     def _miss(
-        self, listener: Listener, scope: Scope, scan: Scan, may_hold: Callable[[Listener], bool]
+        self,
+        listener: Listener,
+        reach: "_Reach",
+        scope: Scope,
+        scan: Scan,
+        may_hold: Callable[[Listener], bool],
     ) -> Closing | Listener | None:
         """Decide on a listener that a scan does not show: closed, unseen, or neither yet."""
-        reach = _reach(listener, scope)
         if listener.id in self._newborn or listener.endpoint.place in self._doubtful:
             return None
         if reach is not _Reach.SCANNED:
             known = _not_scanned(listener, reach, scope, scan, may_hold)
             if known is not None:
+                if reach is not _Reach.LATER:
+                    self._missed.pop(listener.id, None)  # a process shows it
                 return None if known is listener else known
         first = self._missed.setdefault(listener.id, scan.at)
         times = self._unplaced.get(listener.endpoint.place)
@@ -239,17 +263,17 @@ class _Reach(Enum):
     """The relation of a listener to the namespaces of a scan that does not show it."""
 
     SCANNED = "it must have been shown"
-    SOMEWHERE = "its namespace is not certain, and all were scanned"
+    SOMEWHERE = "its namespace is not certain, and all were scanned, now or lately"
     LATER = "its namespace was not scanned this time"
     NEVER = "its namespace cannot be entered"
 
 
-def _reach(listener: Listener, scope: Scope) -> _Reach:
+def _reach(listener: Listener, scope: Scope, *, is_whole: bool) -> _Reach:
     netns = listener.endpoint.netns
     if scope.scanned is None:
         return _Reach.SCANNED
     if netns is None or is_only_recorded(listener):
-        if scope.is_whole:
+        if is_whole:
             return _Reach.SOMEWHERE
         return _Reach.LATER if scope.living is None or scope.complete else _Reach.NEVER
     if netns in scope.scanned:
