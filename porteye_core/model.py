@@ -193,11 +193,13 @@ class Scope:
     scanned: those of which it has every listening socket; None: of all that the system has.
     living: every one that it could read, now or next time; None: it did not search for others.
     complete: `living` has each namespace of the system that a process lives in.
+    own: the monitor's own namespace, None where there is no such thing.
     """
 
     scanned: frozenset[int] | None = None
     living: frozenset[int] | None = None
     complete: bool = False
+    own: int | None = None
 
     @property
     def left_out(self) -> frozenset[int]:

@@ -79,7 +79,6 @@ class Monitor:
         self._plan = plan
         self._clients = 0
         self._lost = 0
-        self._own_netns: int | None = None
         self._left_out = 0
         self._pause: Callable[[], None] = lambda: None
         self._begin_with_what_is_stored()
@@ -195,6 +194,8 @@ class Monitor:
             # No socket outlives a boot, however well its numbers fit one of this.
             ended = [Closing(each, at, Seen.GAP) for each in self._tracker.clear()]
             self._writer.record_changes(at, closed=ended)
+        else:
+            self._finder.recall(self._tracker.listeners)
 
     def _left(self) -> float:
         return self._schedule.left(self._clock.elapsed())
@@ -239,16 +240,13 @@ class Monitor:
     ) -> None:
         """Reconcile with what is there, and sample at the beat."""
         sampling = turn.depth is Depth.CLIENTS
-        scanned = reading.scope.scanned
-        if scanned is not None and len(scanned) == 1:
-            (self._own_netns,) = scanned
         if sampling:
             self._left_out = len(reading.scope.left_out)
         scan = Scan(
             at,
             Seen.GAP if turn.gap or not self.has_looked else Seen.POLL,
             announces=bool(self._source.filenos()) and self.has_looked,
-            own=self._own_netns,
+            own=reading.scope.own,
             others_rarely=self._others_rarely,
         )
         if self._must_compare(sockets) or sampling:

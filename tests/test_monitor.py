@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from porteye_core.errors import SourceError
-from porteye_core.model import Depth, Keep, Kind, Notice, Socket
+from porteye_core.model import Depth, Keep, Kind, Notice, Scope, Socket
 from porteye_core.owner import OwnerFinder
 from porteye_core.store.sqlite import open_writer
 from tests.kit.rig import A, B, Rig, ScriptedClock
@@ -333,6 +333,38 @@ def test_a_look_into_one_namespace_closes_nothing_in_another(rig: Rig) -> None:
     for _ in range(8):
         rig.look()
     assert rig.events[3:] == [("closed", 1002, "gap")]
+
+
+def test_what_only_its_process_shows_stays_open_over_a_restart_until_that_lets_go(db: Path) -> None:
+    clock = ScriptedClock()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        theirs = in_netns(OTHER, 1001, os.fstat(server.fileno()).st_ino)
+        with open_writer(db, HOST, 1) as writer:
+            rig = Rig(db, writer, clock)
+            rig.source.scope = OWN
+            rig.look(theirs)
+            rig.look(after=10 * SECOND)
+        with open_writer(db, HOST, 1) as writer:
+            rig = Rig(db, writer, clock)
+            rig.source.scope = OWN
+            for _ in range(3):
+                rig.look(after=10 * SECOND)
+            assert rig.rows("SELECT closed_at, unseen_at FROM listener") == [(None, None)]
+            server.close()
+            for _ in range(2):
+                rig.look(after=10 * SECOND)
+            assert rig.rows("SELECT closed_seen FROM listener") == [("gap",)]
+
+
+def test_a_namespace_of_many_is_another_even_where_each_scan_reads_it(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scanned = frozenset((OWN, OTHER))
+    scope = Scope(scanned, scanned | {3}, complete=True, own=OWN)  # one has to wait for its turn
+    monkeypatch.setattr(rig.source, "_scope", lambda depth: scope)
+    rig.look(in_netns(OWN, 1001, 1), in_netns(OTHER, 1002, 2))
+    rig.look()
+    assert sorted(rig.events[2:]) == [("closed", 1001, "poll"), ("closed", 1002, "gap")]
 
 
 def test_an_opening_announced_from_another_namespace_waits_for_the_look_into_it(rig: Rig) -> None:

@@ -399,6 +399,15 @@ def test_what_only_a_record_knows_is_unseen_while_its_process_lives_and_then_clo
     assert tracker.see([], EVERYTHING, scan(11)).closed[0].seen is Seen.GAP
 
 
+def test_what_a_scan_missed_and_its_process_shows_still_is_settled() -> None:
+    tracker = Tracker([numbered(1, CONTAINER)])
+    tracker.see([], EVERYTHING, scan(9))
+    assert not tracker.is_settled
+    alone = Scope(frozenset({OWN}), frozenset({OWN}), complete=True)  # the container has gone
+    assert not tracker.see([], alone, scan(10), may_hold=lambda _: True).closed
+    assert tracker.is_settled
+
+
 def test_a_socket_that_closed_after_the_scan_began_is_left_to_the_next() -> None:
     # Another namespace has a listener at the same place, so that the place alone says nothing.
     tracker = Tracker([numbered(1, CONTAINER)])

@@ -90,16 +90,17 @@ class Linux:
         """
         counting = depth is Depth.CLIENTS
         own = self._diag.read(count_clients=counting)
-        assert self._diag.netns is not None  # it has just read
-        mine = frozenset((self._diag.netns,))
+        netns = self._diag.netns
+        assert netns is not None  # it has just read
+        mine = frozenset((netns,))
         if self._others is None:
-            return own, Scope(mine, mine)
+            return own, Scope(mine, mine, own=netns)
         if not counting:
-            return own, Scope(mine)
+            return own, Scope(mine, own=netns)
         others = self._others.read()
         # Without others the very tuple of the own ones, which the next look compares with.
         sockets = (*own, *others.sockets) if others.sockets else own
-        return sockets, Scope(mine | others.scanned, mine | others.living, complete=True)
+        return sockets, Scope(mine | others.scanned, mine | others.living, complete=True, own=netns)
 
     def _announced(self) -> tuple[tuple[Notice, ...], int]:
         destroyed = self._feed.drain()

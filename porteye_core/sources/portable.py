@@ -49,7 +49,7 @@ class Portable:
         self._print: frozenset[bytes] | None = None
         self._netns = _own_netns()
         mine = None if self._netns is None else frozenset((self._netns,))
-        self._scope = Scope(mine, mine)
+        self._scope = Scope(mine, mine, own=self._netns)
         self._sockets: tuple[Socket, ...] = ()
 
     def read(self, depth: Depth) -> Reading:

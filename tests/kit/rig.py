@@ -64,8 +64,8 @@ class ScriptedSource:
         mine = frozenset((self.scope,))
         if depth is Depth.CLIENTS:
             others = frozenset(each.endpoint.netns or self.scope for each in self.sockets)
-            return Scope(mine | others, mine | others, complete=True)
-        return Scope(mine)
+            return Scope(mine | others, mine | others, complete=True, own=self.scope)
+        return Scope(mine, own=self.scope)
 
     def limits(self) -> tuple[Limit, ...]:
         return ()
