@@ -12,8 +12,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from porteye_core.model import Depth, Hidden, Owned, Process, ProcessKey, Socket
-from porteye_core.owner import OwnerFinder, processes
+from porteye_core.model import Depth, Hidden, Kind, Notice, Owned, Process, ProcessKey, Socket
+from porteye_core.owner import OwnerFinder, descriptions, processes
 from porteye_core.owner.any_system import PsutilProcesses
 from porteye_core.owner.processes import LONGEST_CMDLINE
 from porteye_core.owner.usage import UNKNOWN, UsageMeter
@@ -249,6 +249,22 @@ def test_where_there_is_no_proc_a_beat_describes_anew_and_forgets_what_has_gone(
     finder.own([])
     finder.refresh()
     assert not finder._descriptions._known
+
+
+@needs_fork
+def test_processes_that_come_and_go_between_two_beats_are_remembered_in_bounds(
+    opener: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(descriptions, "_MOST_UNUSED", 2)
+    finder = OwnerFinder(READER, privileged=True)
+    finder.own([Socket(endpoint(opener.listen()), pid=opener.pid)])
+    finder.refresh()
+    (before,) = finder._descriptions._known
+    for pid in opener.fork(8):
+        notice = Notice(time.time_ns() // 1000, Kind.OPENED, endpoint(), 7, pid=pid)
+        assert finder.naming().owned(notice).key is not None
+        assert len(finder._descriptions._known) <= 1 + 2
+    assert before in finder._descriptions._known
 
 
 PASSES_ON = """

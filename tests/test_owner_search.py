@@ -18,7 +18,7 @@ import psutil
 import pytest
 
 from porteye_core.model import Owned, Socket
-from porteye_core.owner import OwnerFinder, descriptors, finder, processes
+from porteye_core.owner import OwnerFinder, descriptors, finder, processes, search
 from porteye_core.owner.descriptors import MOST_SHARED, Deadline, FamilySearch, Walk
 from tests.kit.opener import Opener, executable
 from tests.kit.values import endpoint
@@ -94,8 +94,8 @@ def test_a_search_that_is_out_of_time_says_nothing_goes_on_and_ends(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # A tenth of the time for it is over at each look at the clock.
-    clock = Ticking(finder._SEARCH / 10)
-    monkeypatch.setattr(finder, "Deadline", partial(Deadline, clock=clock))
+    clock = Ticking(search._SEARCH / 10)
+    monkeypatch.setattr(search, "Deadline", partial(Deadline, clock=clock))
     searching = OwnerFinder(READER, privileged=True)
     with holding(0) as (pid, inode):
         answers = [own(searching, inode)]
@@ -111,7 +111,7 @@ def test_a_search_that_is_out_of_time_says_nothing_goes_on_and_ends(
 def test_a_socket_that_opens_during_a_search_is_searched_next(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(finder, "Deadline", partial(Deadline, clock=Ticking(finder._SEARCH / 10)))
+    monkeypatch.setattr(search, "Deadline", partial(Deadline, clock=Ticking(search._SEARCH / 10)))
     searching = OwnerFinder(READER, privileged=True)
     with holding(0) as (first, one), holding(0) as (second, other):
         sockets = [Socket(endpoint(), inode=one)]

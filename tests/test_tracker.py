@@ -399,6 +399,20 @@ def test_what_only_a_record_knows_is_unseen_while_its_process_lives_and_then_clo
     assert tracker.see([], EVERYTHING, scan(11)).closed[0].seen is Seen.GAP
 
 
+def test_what_only_a_record_knows_closes_though_there_are_too_many_namespaces_for_one_scan() -> (
+    None
+):
+    tracker = Tracker([recorded()])
+    living = frozenset((OWN, CONTAINER, CONTAINER + 1))
+    here, there = (
+        Scope(frozenset((OWN, number)), living, complete=True)
+        for number in (CONTAINER, CONTAINER + 1)
+    )
+    scans = [tracker.see([], (here, there)[at % 2], scan(at)).closed for at in range(4)]
+    assert [len(each) for each in scans] == [0, 0, 0, 1]
+    assert scans[3][0] == Closing(recorded(), 1, Seen.GAP)
+
+
 def test_what_a_scan_missed_and_its_process_shows_still_is_settled() -> None:
     tracker = Tracker([numbered(1, CONTAINER)])
     tracker.see([], EVERYTHING, scan(9))

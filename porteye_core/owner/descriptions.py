@@ -7,6 +7,7 @@ a title. A glance at it takes 30 µs, a reading with parents and masked secrets 
 import time
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from porteye_core.model import Process, ProcessKey
 from porteye_core.owner.processes import Processes
@@ -15,6 +16,9 @@ from porteye_core.owner.processes import Processes
 # a server that counts in its title would fill the history.
 _FREE_CHANGES = 8
 _LONGEST_PAUSE = 3600.0
+# Processes that are remembered beside those in use, of 2 KB each: 1,000 a second can come and go,
+# and beats may be an hour apart.
+_MOST_UNUSED = 4096
 
 
 @dataclass(slots=True)
@@ -31,7 +35,8 @@ class Descriptions:
     def __init__(self, reader: Processes, clock: Callable[[], float] = time.monotonic) -> None:
         self._reader = reader
         self._clock = clock
-        self._known: dict[ProcessKey, _Description] = {}
+        self._known: dict[ProcessKey, _Description] = {}  # those in use first
+        self._used = 0
 
     def of(self, pid: int) -> Process | None:
         """The process of this pid as it is now, None if there is none."""
@@ -55,6 +60,7 @@ class Descriptions:
     def keep(self, keys: Collection[ProcessKey]) -> None:
         """Forget every process but these."""
         self._known = {key: each for key, each in self._known.items() if key in keys}
+        self._used = len(self._known)
 
     def _current(self, key: ProcessKey) -> Process | None:
         known = self._known.get(key)
@@ -67,10 +73,17 @@ class Descriptions:
             return known.process if known else None
         if known is None:
             self._known[key] = _Description(read, glance)
+            self._drop_unused()
             return read
         self._renew(known, read)
         known.glance = glance
         return known.process
+
+    def _drop_unused(self) -> None:
+        """Forget the older half of those that nothing uses, if there are too many."""
+        if len(self._known) > self._used + _MOST_UNUSED:
+            for key in [*islice(self._known, self._used, self._used + _MOST_UNUSED // 2)]:
+                del self._known[key]
 
     def _renew(self, known: _Description, read: Process) -> None:
         # An orphan gets another parent: who started it stays true.

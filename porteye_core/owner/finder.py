@@ -3,9 +3,7 @@
 import itertools
 import sys
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from porteye_core.model import (
@@ -21,24 +19,21 @@ from porteye_core.owner.descriptions import Descriptions
 from porteye_core.owner.descriptors import (
     Deadline,
     Descriptor,
-    FamilySearch,
-    OutOfTimeError,
     SharedHolders,
     Walk,
     holds,
     pids,
 )
-from porteye_core.owner.holders import HolderSearch
 from porteye_core.owner.naming import Naming
 from porteye_core.owner.processes import Processes
+from porteye_core.owner.search import Held, OwnerSearch
 
 # An owner that could not be found is searched again after so many beats, and then ever more rarely:
 # a search walks over every process, and a socket of the kernel's never has an owner.
 _FIRST_RETRY, _RAREST_RETRY = 6, 360
 
-# Seconds that the search for owners may take in one turn of the monitor's loop, and in each beat
-# the one for newer holders: one user's processes can need 10 s. What is left goes on next time.
-_SEARCH, _SEARCH_NEWBORN = 0.5, 0.25
+# Seconds that the search for newer holders may take in each beat; what is left goes on in the next.
+_SEARCH_NEWBORN = 0.25
 
 # Seconds for which an owner is checked at every scan: daemons fork, and servers give up rights,
 # shortly after they listen. An older one is checked at each beat, and described at every second.
@@ -48,8 +43,6 @@ _YOUNG = 15.0
 _MOST_HOLDERS = 256
 
 _Known = tuple[object, ...]
-_Held = dict[int, list[Descriptor]]
-"""By inode, the holders of the sockets that were searched."""
 
 
 @dataclass(slots=True)
@@ -130,8 +123,8 @@ class OwnerFinder:
         keys = [_identity(each, started.get(each.pid) if each.pid else None) for each in sockets]
         new = [each for each, at in zip(sockets, keys, strict=True) if at not in self._found]
         lost = self._lost(scanned)
-        search = _Search(sockets, hints or {})
-        by_inode: _Held = {}
+        search = OwnerSearch(sockets, hints or {})
+        by_inode: Held = {}
         if new or lost or self._walk:
             self._shared.count(
                 (each.owned.socket.uid, len(each.descriptors) - 1) for each in self._found.values()
@@ -174,7 +167,7 @@ class OwnerFinder:
         }
         return list(self._recalled.values())
 
-    def _recall_found(self, lost: Iterable[Socket], by_inode: _Held) -> dict[_Known, _Found]:
+    def _recall_found(self, lost: Iterable[Socket], by_inode: Held) -> dict[_Known, _Found]:
         """The recalled sockets that a process holds; recalls no more those that were searched."""
         found = {}
         for socket in lost:
@@ -341,54 +334,6 @@ class OwnerFinder:
             return _Found(owned, kept, self._clock() + _YOUNG)
         nobody = Hidden.KERNEL if self._privileged else Hidden.PRIVILEGE
         return _Found(Owned(socket, hidden=Hidden.GONE if kept else nobody, user=user))
-
-
-class _Search:
-    """The search for the owners of one scan's new sockets, within the time for it.
-
-    By inode where the source knows it, else by what psutil said.
-    """
-
-    def __init__(self, sockets: Sequence[Socket], hints: Mapping[Place, int]) -> None:
-        self._twins = Counter(found.endpoint for found in sockets)
-        self._hints = hints
-        self._by_endpoint = HolderSearch()
-
-    def by_inode(self, sockets: Sequence[Socket], walk: Walk | None) -> tuple[_Held, Walk | None]:
-        """The holders of these sockets by inode, as far as they were searched, and the walk that
-        is not done; `walk`: the one before. Raises SourceError."""
-        deadline = Deadline(_SEARCH)
-        found: _Held = {}
-        shared = SharedHolders()
-        left = {each.inode: each.uid for each in sockets if each.inode is not None}
-        with suppress(OutOfTimeError):
-            family = FamilySearch(left, deadline)
-            for each in sockets:
-                hint = self._hints.get(each.endpoint.place)
-                if hint is not None and each.inode in left:
-                    held = family.holders(each.inode, hint)
-                    held = held[: 1 + shared.room(each.uid, len(held))]
-                    if held:
-                        shared.add(each.uid, len(held) - 1)
-                        found[each.inode] = held
-                        del left[each.inode]
-        while left or walk:
-            walk = walk or Walk(left)
-            walk.advance(deadline)
-            if not walk.is_done:
-                break
-            found |= {inode: walk.holders(inode) for inode in walk.wanted}
-            left = {inode: uid for inode, uid in left.items() if inode not in found}
-            walk = None
-        return found, walk
-
-    def by_endpoint(self, socket: Socket) -> list[Descriptor]:
-        """The holders of a socket of which the source knows one process."""
-        assert socket.pid is not None  # without either nobody is searched
-        if self._twins[socket.endpoint] > 1:
-            return [Descriptor(socket.pid, "")]
-        held = self._by_endpoint.holders(socket.endpoint, socket.pid)
-        return [Descriptor(pid, "") for pid in held]
 
 
 def _identity(socket: Socket, started: int | None) -> _Known:

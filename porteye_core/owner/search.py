@@ -1,0 +1,71 @@
+"""The search for the holders of one scan's new sockets, within the time for it."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+
+from porteye_core.model import Place, Socket
+from porteye_core.owner.descriptors import (
+    Deadline,
+    Descriptor,
+    FamilySearch,
+    OutOfTimeError,
+    SharedHolders,
+    Walk,
+)
+from porteye_core.owner.holders import HolderSearch
+
+# Seconds that a search may take in one turn of the monitor's loop: one user's processes can need
+# 10 s. What is left goes on in the next turn.
+_SEARCH = 0.5
+
+Held = dict[int, list[Descriptor]]
+"""By inode, the holders of the sockets that were searched."""
+
+
+class OwnerSearch:
+    """The search for the owners of one scan's new sockets, within the time for it.
+
+    By inode where the source knows it, else by what psutil said.
+    """
+
+    def __init__(self, sockets: Sequence[Socket], hints: Mapping[Place, int]) -> None:
+        self._twins = Counter(found.endpoint for found in sockets)
+        self._hints = hints
+        self._by_endpoint = HolderSearch()
+
+    def by_inode(self, sockets: Sequence[Socket], walk: Walk | None) -> tuple[Held, Walk | None]:
+        """The holders of these sockets by inode, as far as they were searched, and the walk that
+        is not done; `walk`: the one before. Raises SourceError."""
+        deadline = Deadline(_SEARCH)
+        found: Held = {}
+        shared = SharedHolders()
+        left = {each.inode: each.uid for each in sockets if each.inode is not None}
+        with suppress(OutOfTimeError):
+            family = FamilySearch(left, deadline)
+            for each in sockets:
+                hint = self._hints.get(each.endpoint.place)
+                if hint is not None and each.inode in left:
+                    held = family.holders(each.inode, hint)
+                    held = held[: 1 + shared.room(each.uid, len(held))]
+                    if held:
+                        shared.add(each.uid, len(held) - 1)
+                        found[each.inode] = held
+                        del left[each.inode]
+        while left or walk:
+            walk = walk or Walk(left)
+            walk.advance(deadline)
+            if not walk.is_done:
+                break
+            found |= {inode: walk.holders(inode) for inode in walk.wanted}
+            left = {inode: uid for inode, uid in left.items() if inode not in found}
+            walk = None
+        return found, walk
+
+    def by_endpoint(self, socket: Socket) -> list[Descriptor]:
+        """The holders of a socket of which the source knows one process."""
+        assert socket.pid is not None  # without either nobody is searched
+        if self._twins[socket.endpoint] > 1:
+            return [Descriptor(socket.pid, "")]
+        held = self._by_endpoint.holders(socket.endpoint, socket.pid)
+        return [Descriptor(pid, "") for pid in held]
