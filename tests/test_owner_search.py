@@ -266,6 +266,7 @@ def test_what_an_owner_becomes_after_its_youth_is_found_by_the_second_beat(
 def test_what_a_young_owner_becomes_is_found_without_a_beat(tmp_path: Path) -> None:
     searching = OwnerFinder(READER, privileged=True, clock=lambda: 1000.0)
     with Opener() as opener:
+        searching.own([])  # what a first scan shows is of any age
         opener.listen()
         (inode,) = _sockets(opener.pid)
         own(searching, inode)

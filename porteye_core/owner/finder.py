@@ -78,6 +78,7 @@ class OwnerFinder:
         self._descriptions = Descriptions(reader, clock)
         # The processes of one turn: thousands of sockets can have the same holders.
         self._turn: dict[int, Process | None] = {}
+        self._has_found = False  # what the first scan shows is of any age
         self._young: set[_Known] = set()
         self._walk: Walk | None = None
         self._newborn: Walk | None = None
@@ -181,7 +182,7 @@ class OwnerFinder:
     def _remember(self, found: dict[_Known, _Found]) -> None:
         self._young = {at for at in self._young if at in found}
         self._young |= {at for at in found if at not in self._found and found[at].young_until}
-        self._found = found
+        self._found, self._has_found = found, True
         ownerless = {at for at, each in found.items() if not each.owned.holders}
         if ownerless - self._ownerless:
             self._patience, self._retry_at = _FIRST_RETRY, self._beats + _FIRST_RETRY
@@ -331,7 +332,7 @@ class OwnerFinder:
         holders = tuple(filter(None, (self._describe(each.pid) for each in kept)))
         if holders:
             owned = Owned(socket, holders[0], holders, user=user)
-            return _Found(owned, kept, self._clock() + _YOUNG)
+            return _Found(owned, kept, self._clock() + _YOUNG if self._has_found else 0.0)
         nobody = Hidden.KERNEL if self._privileged else Hidden.PRIVILEGE
         return _Found(Owned(socket, hidden=Hidden.GONE if kept else nobody, user=user))
 

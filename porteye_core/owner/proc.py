@@ -24,7 +24,6 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _MOST_ARGUMENTS = 1 << 15  # bytes; only 4 KiB of the command line are kept
 _LONGEST_STATUS = 1 << 12  # bytes; the user stands among the first 200
-_GLANCED = 512  # bytes of it: the name, the state and the user
 _LONGEST_CGROUP = 1 << 14  # bytes; a path has 4,096 at most, and the first version 13 lines
 _ENDED = ("Z", "X")
 
@@ -116,15 +115,15 @@ class LinuxProcesses:
     def glance(self, pid: int) -> int | None:
         """See Processes.glance."""
         folder = f"{self._proc}/{pid}".encode()
-        status = _file(folder + b"/status", _GLANCED)
-        name, _, rest = status.partition(b"\n")
-        if not status or b"\nState:\tZ" in rest:  # a zombie has lost what it was
+        try:
+            user = os.stat(folder).st_uid  # noqa: PTH116 - the effective one, see proc(5)
+        except OSError:
             return None
-        users = rest.partition(b"\nUid:")[2].partition(b"\n")[0]
-        command = _file(folder + b"/cmdline", _MOST_ARGUMENTS)
-        group = _file(folder + b"/cgroup", _LONGEST_CGROUP)
-        links = _link(folder + b"/cwd"), _link(folder + b"/exe")
-        return hash((name, users, command, group, links))
+        exe, command = _link(folder + b"/exe"), _file(folder + b"/cmdline", _MOST_ARGUMENTS)
+        if not exe and not command:  # a zombie has lost what it was, and the kernel's have nothing
+            return None
+        name, group = _file(folder + b"/comm", 64), _file(folder + b"/cgroup", _LONGEST_CGROUP)
+        return hash((name, user, command, group, exe, _link(folder + b"/cwd")))
 
     def user_name(self, uid: int) -> str:
         """See Processes.user_name."""

@@ -36,15 +36,48 @@ def match(listeners: Iterable[Listener], seen: Sequence[Owned]) -> Matched:
     and the descriptor between sockets of one owner. What cannot be told apart counts as the same:
     only evidence may close a listener.
     """
-    pool = _Pool(listeners)
-    pairs: list[tuple[Listener, Owned]] = []
-    rest = _apply(pool.by_number, pool, seen, pairs)
+    pairs, left, rest = _by_number(listeners, seen)
     certain = len(pairs)
+    pool = _Pool(left)
     twins = _Twins(pool.left.values(), rest)
     for rule in (pool.by_owner, pool.by_holder, pool.by_place, pool.by_guess, pool.by_record):
         rest = _apply(rule, pool, rest, pairs)
     guesses = frozenset(was.id for was, now in pairs[certain:] if twins.has(was, now))
     return Matched(tuple(pairs), tuple(rest), tuple(pool.left.values()), guesses)
+
+
+def _by_number(
+    listeners: Iterable[Listener], seen: Iterable[Owned]
+) -> tuple[list[tuple[Listener, Owned]], list[Listener], list[Owned]]:
+    """Pair listeners and sockets with the same cookie, or inode where one has no cookie; returns
+    the pairs, and the listeners and sockets that are left.
+
+    In a steady scan these are all: what else tells them apart is not worth collecting before.
+    """
+    by_cookie: dict[int, list[Listener]] = {}
+    by_inode: dict[int, list[Listener]] = {}
+    left: dict[int, Listener] = {}
+    for listener in listeners:
+        left[listener.id] = listener
+        if listener.cookie is not None:
+            by_cookie.setdefault(listener.cookie, []).append(listener)
+        if listener.inode is not None:
+            by_inode.setdefault(listener.inode, []).append(listener)
+    pairs: list[tuple[Listener, Owned]] = []
+    rest: list[Owned] = []
+    for owned in seen:
+        socket = owned.socket
+        # One in each namespace at most.
+        same = by_cookie.get(socket.cookie, ()) if socket.cookie is not None else ()
+        if not same and socket.inode is not None:
+            same = by_inode.get(socket.inode, ())
+        found = next((each for each in same if each.id in left and _agree(each, owned)), None)
+        if found is None:
+            rest.append(owned)
+        else:
+            del left[found.id]
+            pairs.append((found, owned))
+    return pairs, list(left.values()), rest
 
 
 def _apply(
@@ -122,8 +155,6 @@ class _Pool:
         # By place, by namespace, and by the presence of numbers: a socket with numbers is none of
         # the listeners that have others.
         self._buckets: dict[Place, dict[tuple[int | None, bool], _Bucket]] = defaultdict(dict)
-        self._by_cookie: dict[int, _Ids] = defaultdict(dict)
-        self._by_inode: dict[tuple[Place, int], _Ids] = defaultdict(dict)
         self._recorded: dict[tuple[object, ...], _Ids] = defaultdict(dict)
         self._guessed: dict[tuple[object, ...], _Ids] = defaultdict(dict)
         for listener in listeners:
@@ -140,10 +171,6 @@ class _Pool:
     def _groups(self, listener: Listener) -> Iterator[_Ids]:
         place, netns = listener.endpoint.place, listener.endpoint.netns
         has_numbers = listener.inode is not None or listener.cookie is not None
-        if listener.cookie is not None:
-            yield self._by_cookie[listener.cookie]
-        if listener.inode is not None:
-            yield self._by_inode[place, listener.inode]
         if listener.guessed:
             yield self._guessed[place]
             yield self._guessed[place, listener.owner]
@@ -151,17 +178,6 @@ class _Pool:
             yield self._recorded[place]
             yield self._recorded[place, listener.owner]
         yield from self._buckets[place].setdefault((netns, has_numbers), _Bucket()).groups(listener)
-
-    def by_number(self, owned: Owned) -> Listener | None:
-        """The listener with the cookie of the socket, or with its inode where one has no cookie."""
-        socket = owned.socket
-        ids = _NOBODY
-        if socket.cookie is not None:
-            ids = self._by_cookie.get(socket.cookie, _NOBODY)
-        if not ids and socket.inode is not None:
-            ids = self._by_inode.get((socket.endpoint.place, socket.inode), _NOBODY)
-        # One in each namespace at most.
-        return next((each for each in map(self.left.__getitem__, ids) if _agree(each, owned)), None)
 
     def by_owner(self, owned: Owned) -> Listener | None:
         """A listener at this place of the same owner, by the same descriptor if it is known."""
