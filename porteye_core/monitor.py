@@ -40,12 +40,8 @@ _MOST_LINES = 20
 _STEP = 0.05
 # Changes that one transaction stores, in half a second: between two of them a stop is heard.
 _PIECE = 2000
-# Seconds for which what was announced before a stop is still stored.
+# Seconds for which what was announced before a stop is still stored, a turn's changes included.
 _FAREWELL = 1.0
-
-
-class _StopError(Exception):
-    """The monitor has to stop in the middle of a turn."""
 
 
 class Wait(Protocol):
@@ -80,7 +76,9 @@ class Monitor:
         self._clients = 0
         self._lost = 0
         self._left_out = 0
-        self._pause: Callable[[], None] = lambda: None
+        self._alive: Callable[[], None] = lambda: None
+        self._stopping: Callable[[], bool] = lambda: False
+        self._until: float | None = None  # elapsed; the end of the time after a stop
         self._begin_with_what_is_stored()
 
     def _begin_with_what_is_stored(self) -> None:
@@ -102,23 +100,15 @@ class Monitor:
         """Look at every interval and whenever the kernel announces something, until `wait` says
         stop or the parent has gone; then end the watch. Calls `alive` at every turn, and between
         the pieces of a long one, which `stopping` can end."""
-
-        def pause() -> None:
-            alive()
-            if stopping():
-                raise _StopError
-
-        self._pause = pause
-        with suppress(_StopError):
-            self._watch(wait, orphaned, alive)
-        self._pause = lambda: None
+        self._alive, self._stopping = alive, stopping
+        self._watch(wait, orphaned)
         self._hear_the_last()
         self.stop()
 
-    def _watch(self, wait: Wait, orphaned: Callable[[], bool], alive: Callable[[], None]) -> None:
+    def _watch(self, wait: Wait, orphaned: Callable[[], bool]) -> None:
         while True:
             self.look()
-            alive()
+            self._alive()
             self._writer.retry(self._clock.elapsed())
             if self._left() >= _STEP:
                 self._writer.drop_some(self._clock.now(), self._clock.elapsed())
@@ -130,7 +120,7 @@ class Monitor:
 
     def _hear_the_last(self) -> None:
         """Store what was announced until now, as far as the time for it goes."""
-        until = self._clock.elapsed() + _FAREWELL * 1e6
+        until = self._farewell()
         with suppress(SourceError):
             while self.has_looked and not self._failing:
                 reading = self._source.read(Depth.NOTICES)
@@ -138,6 +128,18 @@ class Monitor:
                 self._hear(reading, gap=0)
                 if not reading.notices or self._clock.elapsed() > until:
                     break
+
+    def _farewell(self) -> float:
+        """The end of the time for which something is stored after a stop; elapsed."""
+        if self._until is None:
+            self._until = self._clock.elapsed() + _FAREWELL * 1e6
+        return self._until
+
+    def _must_end(self) -> bool:
+        """Tell between two pieces of a turn that the time after a stop is over."""
+        self._alive()
+        is_stopping = self._until is not None or self._stopping()
+        return is_stopping and self._clock.elapsed() > self._farewell()
 
     @property
     def has_looked(self) -> bool:
@@ -212,7 +214,7 @@ class Monitor:
         openings = self._openings(heard.born)
         born = self._record(self._clock.now(), openings, heard.closed)
         _log(openings, heard.closed)
-        for (notice, _), opening, listener in zip(heard.born, openings, born, strict=True):
+        for (notice, _), opening, listener in zip(heard.born, openings, born, strict=False):
             if opening.closed is None:
                 self._keep(replace(listener, skaddr=notice.skaddr), opening.owned, newborn=True)
             elif listener.endpoint.netns is None:
@@ -288,7 +290,7 @@ class Monitor:
             self._tracker.keep(lost)
         for _, listener, now in changes.kept:
             self._keep(listener, now)
-        for listener, opening in zip(born, opened, strict=True):
+        for listener, opening in zip(born, opened, strict=False):
             skaddr = opening.notice.skaddr if opening.notice else 0
             self._keep(replace(listener, skaddr=skaddr), opening.owned)
             self._unsampled.add(listener.id)
@@ -319,12 +321,14 @@ class Monitor:
         learnt: Sequence[tuple[Listener, Owned]] = (),
         unseen: Sequence[Listener] = (),
     ) -> list[Listener]:
-        """Store changes, of which one user can make 20,000 at once, in pieces."""
+        """Store changes, of which one user can make 20,000 at once, in pieces; returns the opened
+        listeners, not all of them if a stop came."""
         born: list[Listener] = []
         longest = max(len(opened), len(closed), len(learnt), len(unseen))
         for first in range(0, longest, _PIECE):
-            if first:
-                self._pause()
+            if first and self._must_end():
+                log.warning("A stop left up to %d changes out.", longest - first)
+                break
             part = slice(first, first + _PIECE)
             born += self._writer.record_changes(
                 at, opened[part], closed[part], learnt[part], unseen[part]

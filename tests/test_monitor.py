@@ -429,6 +429,30 @@ def test_a_stop_within_the_first_scan_ends_the_watch(rig: Rig) -> None:
     assert rig.rows("SELECT stopped_at = seen_at FROM watch") == [(1,)]
 
 
+@pytest.mark.parametrize(("seconds", "stored"), [(0, 5000), (2, 2000)])
+def test_a_stop_within_a_storm_stores_whole_lives_while_it_has_time(
+    rig: Rig, seconds: int, stored: int
+) -> None:
+    rig.source.announces = True
+    rig.look()
+    rig.clock.pass_(SECOND // 10)
+    at = rig.clock.now()
+    ports = range(1, 5001)
+    rig.source.notices = tuple(opened(at, port, skaddr=port) for port in ports)
+    ends = tuple(closed(at + 1, port, skaddr=port) for port in ports)
+
+    def stopping() -> bool:
+        if rig.source.notices != ends:
+            rig.source.notices = ends
+            rig.monitor._farewell()
+            rig.clock.pass_(seconds * SECOND)
+        return True
+
+    rig.monitor.run(lambda seconds, filenos: True, stopping=stopping)
+    lives = rig.rows("SELECT count(*), count(closed_at), max(closed_seen) FROM listener")
+    assert lives == [(stored, stored, "kernel")]
+
+
 def test_a_failure_to_find_owners_is_a_failed_look(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -115,7 +115,7 @@ class Linux:
         return (*traced, *closed), drained.lost + drained.malformed + destroyed.lost
 
     def _drained(self, trace: Tracepoint) -> Drained:
-        """What the kernel recorded, all of it or a piece; a storm that lasts is cut short."""
+        """Drain the kernel's records, all or a piece; cut a storm that lasts short."""
         now = time.monotonic()
         if not self._is_behind:
             self._behind_since = now

@@ -49,7 +49,7 @@ def watched(connection: sqlite3.Connection, at: int, *, watching: bool) -> Watch
 
 
 def open_at(filters: Filters, at: int, gap: Gap | None) -> Question:
-    """What was open at a moment, by port, with its owner of then and the newest sample before it.
+    """The listeners open at a moment, by port, with their owners of then and the newest samples.
 
     Of a moment that nobody watched: what was found open afterwards, too, for it may have been.
     """

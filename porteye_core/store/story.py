@@ -93,7 +93,7 @@ def life(connection: sqlite3.Connection, number: int) -> Life | None:
 
 
 def holders(connection: sqlite3.Connection, number: int) -> list[Held]:
-    """Every process that had the listener open, the oldest first."""
+    """The processes that hold the listener, or held it when it closed, the oldest first."""
     rows = connection.execute(
         "SELECT p.pid, title(g.name, g.exe, g.cmdline), g.user, g.cmdline, p.started_at"
         " FROM holder h"

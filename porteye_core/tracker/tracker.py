@@ -34,7 +34,7 @@ _CLOCKS_DIFFER = 1000
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """How exact one scan is.
+    """The exactness of one scan.
 
     at: its time, which each change that it shows gets; seen: how exact that is; announces: the
     source announces closings, so that one scan may miss a socket that is there: a dump of many can

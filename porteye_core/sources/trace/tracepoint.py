@@ -100,7 +100,7 @@ class Tracepoint:
         return self._instance.is_enabled()
 
     def drain(self) -> Drained:
-        """What happened since the drain before, all of it or a piece; never waits.
+        """Return the transitions since the drain before, all or a piece; never waits.
 
         Raises SourceError.
         """
