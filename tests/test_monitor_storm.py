@@ -25,14 +25,22 @@ sockets = [Socket(endpoint(1001), inode=inode, cookie=inode) for inode in range(
 
 
 class Stop:
-    """Says at the so manieth time that it is asked that the monitor has to stop."""
+    """Tells the monitor to stop at the n-th question; from then on each piece takes two seconds.
 
-    def __init__(self, at: int) -> None:
+    One piece more is stored: a second is left after a stop.
+    """
+
+    def __init__(self, at: int, clock: ScriptedClock) -> None:
         self._left = at
+        self._clock = clock
 
     def __call__(self) -> bool:
         self._left -= 1
         return self._left <= 0
+
+    def take_time(self) -> None:
+        if self._left <= 0:
+            self._clock.pass_(2 * SECOND)
 
 
 def stopped_at_once(seconds: float, filenos: Sequence[int]) -> bool:
@@ -45,21 +53,25 @@ def test_a_stop_is_heard_between_the_pieces_of_a_storm(db: Path, pieces: int) ->
         rig = Rig(db, writer, ScriptedClock())
         rig.source.sockets = tuple(sockets)
         signs_of_life: list[None] = []
-        rig.monitor.run(
-            stopped_at_once, alive=lambda: signs_of_life.append(None), stopping=Stop(pieces)
-        )
-        assert rig.rows("SELECT count(*) FROM listener") == [(pieces * PIECE,)]
+        stop = Stop(pieces, rig.clock)
+
+        def alive() -> None:
+            signs_of_life.append(None)
+            stop.take_time()
+
+        rig.monitor.run(stopped_at_once, alive=alive, stopping=stop)
+        assert rig.rows("SELECT count(*) FROM listener") == [((pieces + 1) * PIECE,)]
         assert rig.rows("SELECT stopped_at IS NOT NULL FROM watch") == [(1,)]
-        assert len(signs_of_life) == pieces
+        assert len(signs_of_life) >= pieces + 1
 
 
 def test_the_next_monitor_stores_the_rest_of_a_storm_and_nothing_twice(db: Path) -> None:
     clock = ScriptedClock()
-    for stop in (Stop(2), Stop(STORM)):
+    for stop in (Stop(2, clock), Stop(STORM, clock)):
         with open_writer(db, HOST, 1) as writer:
             rig = Rig(db, writer, clock)
             rig.source.sockets = tuple(sockets)
-            rig.monitor.run(stopped_at_once, stopping=stop)
+            rig.monitor.run(stopped_at_once, alive=stop.take_time, stopping=stop)
     assert rig.rows("SELECT count(*), count(DISTINCT inode) FROM listener") == [(STORM, STORM)]
     assert rig.rows("SELECT kind, count(*) FROM event") == [("opened", STORM)]
 
@@ -71,9 +83,10 @@ def test_a_stop_is_heard_between_the_pieces_of_a_closing_storm(db: Path) -> None
         rig.look(*sockets)
         rig.source.sockets = ()
         clock.pass_(SECOND)
-        rig.monitor.run(stopped_at_once, stopping=Stop(2))
+        stop = Stop(2, clock)
+        rig.monitor.run(stopped_at_once, alive=stop.take_time, stopping=stop)
         closed = rig.rows("SELECT count(*) FROM listener WHERE closed_at IS NOT NULL")
-        assert closed == [(2 * PIECE,)]
+        assert closed == [(3 * PIECE,)]
     with open_writer(db, HOST, 1) as writer:
         rig = Rig(db, writer, clock)
         rig.look()
