@@ -361,6 +361,17 @@ def test_a_scan_of_one_namespace_neither_shows_nor_misses_what_is_in_another() -
     assert (closed.at, closed.seen) == (9, Seen.GAP)
 
 
+def test_what_is_missed_elsewhere_does_not_press_for_scans_of_the_own_namespace() -> None:
+    tracker = Tracker([numbered(1, CONTAINER), numbered(2, OWN, 81)])
+    own = shown(2, process(10), port=81)
+    tracker.see([own], EVERYTHING, scan(9))
+    assert tracker.is_settled
+    tracker.see([], OWN_ALONE, scan(10))
+    assert not tracker.is_settled
+    assert len(tracker.see([], EVERYTHING, scan(11)).closed) == 2
+    assert tracker.is_settled
+
+
 def test_a_namespace_that_was_left_out_closes_nothing() -> None:
     left_out = Scope(frozenset((OWN,)), frozenset((OWN, CONTAINER)), complete=True)
     tracker = Tracker([numbered(1, CONTAINER)])
@@ -416,10 +427,10 @@ def test_what_only_a_record_knows_closes_though_there_are_too_many_namespaces_fo
 def test_what_a_scan_missed_and_its_process_shows_still_is_settled() -> None:
     tracker = Tracker([numbered(1, CONTAINER)])
     tracker.see([], EVERYTHING, scan(9))
-    assert not tracker.is_settled
+    assert tracker._missed
     alone = Scope(frozenset({OWN}), frozenset({OWN}), complete=True)  # the container has gone
     assert not tracker.see([], alone, scan(10), may_hold=lambda _: True).closed
-    assert tracker.is_settled
+    assert not tracker._missed
 
 
 def test_a_socket_that_closed_after_the_scan_began_is_left_to_the_next() -> None:

@@ -75,6 +75,7 @@ class Tracker:
         self.listeners = OpenListeners(listeners)
         self._newborn: set[int] = set()  # opened by a notice after the latest scan began
         self._missed: dict[int, int] = {}  # the time at which a scan first missed a listener
+        self._is_pressing = False  # the next scan of the own namespace decides on one of them
         self._portless = Portless()
         self._scanned_at = 0
         self._unplaced: dict[Place, list[int]] = {}
@@ -86,7 +87,7 @@ class Tracker:
     @property
     def is_settled(self) -> bool:
         """Tell that an equal scan would change nothing."""
-        return not (self._missed or self.wants_scan)
+        return not (self._is_pressing or self.wants_scan)
 
     @property
     def wants_scan(self) -> bool:
@@ -195,6 +196,11 @@ class Tracker:
             self._miss(each, _reach(each, scope, is_whole=is_whole), scope, scan, may_hold)
             for each in missing
         ]
+        self._is_pressing = any(
+            each.id in self._missed
+            and (scope.scanned is None or each.endpoint.netns in (None, scan.own))
+            for each in missing
+        )
         self._unplaced.clear()
         self._scanned_at = scan.at
         self._portless.keep_newest()
