@@ -36,8 +36,9 @@ _FIRST_RETRY, _RAREST_RETRY = 6, 360
 _SEARCH_NEWBORN = 0.25
 
 # Seconds for which an owner is checked at every scan: daemons fork, and servers give up rights,
-# shortly after they listen. An older one is checked at each beat, and described at every second.
+# shortly after they listen. An older one is checked at a beat, of many at every second.
 _YOUNG = 15.0
+_FEW = 128  # sockets whose owners are all checked at each beat
 
 # Holders of one listener that are kept: a server of more has workers that are all alike.
 _MOST_HOLDERS = 256
@@ -78,6 +79,7 @@ class OwnerFinder:
         self._descriptions = Descriptions(reader, clock)
         # The processes of one turn: thousands of sockets can have the same holders.
         self._turn: dict[int, Process | None] = {}
+        self._waiting: set[int] = set()  # inodes for which the next scan walks
         self._has_found = False  # what the first scan shows is of any age
         self._young: set[_Known] = set()
         self._walk: Walk | None = None
@@ -92,7 +94,7 @@ class OwnerFinder:
     @property
     def is_searching(self) -> bool:
         """Tell that sockets of the latest scan are still searched for: another scan goes on."""
-        return self._walk is not None
+        return self._walk is not None or bool(self._waiting)
 
     def recall(self, listeners: Iterable[Listener]) -> None:
         """Let the next search find the holders of listeners that were open before.
@@ -130,7 +132,8 @@ class OwnerFinder:
             self._shared.count(
                 (each.owned.socket.uid, len(each.descriptors) - 1) for each in self._found.values()
             )
-            by_inode, self._walk = search.by_inode([*new, *lost], self._walk)
+            by_inode, self._walk = search.by_inode([*new, *lost], self._walk, self._waiting)
+        self._waiting = search.postponed
         found: dict[_Known, _Found] = {}
         owned = []
         for socket, at in zip(sockets, keys, strict=True):
@@ -226,7 +229,7 @@ class OwnerFinder:
         if sys.platform == "linux":
             self._search_anew()
         else:
-            self._check(self._found, self._is_due)
+            self._check(self._due())
         self._descriptions.keep(
             {holder.key for each in self._found.values() for holder in each.owned.holders}
         )
@@ -237,7 +240,7 @@ class OwnerFinder:
         if again:
             self._patience = min(self._patience * _FIRST_RETRY, _RAREST_RETRY)
             self._retry_at = self._beats + self._patience
-        self._check(self._found, self._is_due)
+        self._check(self._due())
         living = set(pids())
         for at, each in list(self._found.items()):
             holders = each.owned.holders
@@ -247,9 +250,16 @@ class OwnerFinder:
                 each.keep([d for d in each.descriptors if d.pid in living])
         self._add_newborn(living)
 
-    def _is_due(self, process: Process) -> bool:
-        """Tell half of the processes at each beat: a glance costs ten times a look at a link."""
-        return (process.key.pid + self._beats) % 2 == 0
+    def _due(self) -> list[_Known]:
+        """The sockets whose owners are checked at this beat: of many those of half of the owners,
+        for a glance at 1,000 costs 20 ms."""
+        if len(self._found) <= _FEW:
+            return list(self._found)
+        return [
+            at
+            for at, each in self._found.items()
+            if each.owned.owner and (each.owned.owner.key.pid + self._beats) % 2 == 0
+        ]
 
     def _add_newborn(self, living: set[int]) -> None:
         """Add the holders that were born since the beat before: workers of pre-fork servers."""
@@ -286,10 +296,8 @@ class OwnerFinder:
             known.descriptors += tuple(each for each, process in found if process)
             self._shared.add(known.owned.socket.uid, len(holders))
 
-    def _check(
-        self, these: Iterable[_Known], is_due: Callable[[Process], bool] = lambda _: True
-    ) -> bool:
-        """Forget owners that have let go, and describe holders anew that are due and changed."""
+    def _check(self, these: Iterable[_Known]) -> bool:
+        """Forget owners that have let go, and describe holders anew that have changed."""
         at_work: dict[int, Process] = {}  # by identity: listeners share their holders
         stale = []
         released = False
@@ -307,7 +315,7 @@ class OwnerFinder:
             at_work |= {id(holder): holder for holder in known.owned.holders}
         for at in stale:
             self._forget(at)
-        changed = self._descriptions.changed(filter(is_due, at_work.values()))
+        changed = self._descriptions.changed(at_work.values())
         if changed:
             for each in self._found.values():
                 each.owned = _described(each.owned, changed)

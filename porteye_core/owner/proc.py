@@ -122,8 +122,7 @@ class LinuxProcesses:
         exe, command = _link(folder + b"/exe"), _file(folder + b"/cmdline", _MOST_ARGUMENTS)
         if not exe and not command:  # a zombie has lost what it was, and the kernel's have nothing
             return None
-        name, group = _file(folder + b"/comm", 64), _file(folder + b"/cgroup", _LONGEST_CGROUP)
-        return hash((name, user, command, group, exe, _link(folder + b"/cwd")))
+        return hash((_file(folder + b"/comm", 64), user, command, exe, _link(folder + b"/cwd")))
 
     def user_name(self, uid: int) -> str:
         """See Processes.user_name."""

@@ -1,7 +1,7 @@
 """The search for the holders of one scan's new sockets, within the time for it."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from contextlib import suppress
 
 from porteye_core.model import Place, Socket
@@ -33,10 +33,18 @@ class OwnerSearch:
         self._twins = Counter(found.endpoint for found in sockets)
         self._hints = hints
         self._by_endpoint = HolderSearch()
+        self.postponed: set[int] = set()
 
-    def by_inode(self, sockets: Sequence[Socket], walk: Walk | None) -> tuple[Held, Walk | None]:
+    def by_inode(
+        self, sockets: Sequence[Socket], walk: Walk | None, waiting: Container[int]
+    ) -> tuple[Held, Walk | None]:
         """The holders of these sockets by inode, as far as they were searched, and the walk that
-        is not done; `walk`: the one before. Raises SourceError."""
+        is not done; `walk`: the one before. Raises SourceError.
+
+        A socket that the process named by the kernel has no more has mostly closed since the scan:
+        it waits in `postponed`, and is walked for where the next scan shows it, too. `waiting`:
+        those that have waited.
+        """
         deadline = Deadline(_SEARCH)
         found: Held = {}
         shared = SharedHolders()
@@ -45,12 +53,15 @@ class OwnerSearch:
             family = FamilySearch(left, deadline)
             for each in sockets:
                 hint = self._hints.get(each.endpoint.place)
-                if hint is not None and each.inode in left:
+                if hint is not None and each.inode is not None and each.inode in left:
                     held = family.holders(each.inode, hint)
                     held = held[: 1 + shared.room(each.uid, len(held))]
                     if held:
                         shared.add(each.uid, len(held) - 1)
                         found[each.inode] = held
+                        del left[each.inode]
+                    elif each.inode not in waiting:
+                        self.postponed.add(each.inode)
                         del left[each.inode]
         while left or walk:
             walk = walk or Walk(left)

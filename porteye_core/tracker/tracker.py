@@ -6,7 +6,6 @@ beyond it. A socket that they close may be in the scan, and one that they open n
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from enum import Enum
 
 from porteye_core.model import (
     Closing,
@@ -23,9 +22,10 @@ from porteye_core.model import (
 )
 from porteye_core.tracker.hearing import Announced, announced
 from porteye_core.tracker.homeless import Homeless
-from porteye_core.tracker.matching import is_only_recorded, match
+from porteye_core.tracker.matching import match
 from porteye_core.tracker.open_listeners import OpenListeners
 from porteye_core.tracker.portless import Portless
+from porteye_core.tracker.reach import Reach, not_scanned, reach, within
 
 # Kernel times are converted to the wall clock, which is read twice for it: they may be off by less
 # than this, in microseconds.
@@ -179,7 +179,7 @@ class Tracker:
         may_hold: tells that a process which had the listener can have it still: its descriptor is
         there, or, for a socket without numbers, the process.
         """
-        matched = match(_within(self.listeners, scope), owned)
+        matched = match(within(self.listeners, scope), owned)
         kept = tuple(
             (was, merged(was, now, guessed=was.guessed or was.id in matched.guesses), now)
             for was, now in matched.pairs
@@ -189,11 +189,11 @@ class Tracker:
             self._missed.pop(was.id, None)
         missing = matched.missing
         if scope.living is not None:  # those in namespaces that are out of reach are missing, too
-            within = {each.id for each in missing} | {was.id for was, _, _ in kept}
-            missing += tuple(each for each in self.listeners if each.id not in within)
+            compared = {each.id for each in missing} | {was.id for was, _, _ in kept}
+            missing += tuple(each for each in self.listeners if each.id not in compared)
         is_whole = self._ends_round(scope)
         verdicts = [
-            self._miss(each, _reach(each, scope, is_whole=is_whole), scope, scan, may_hold)
+            self._miss(each, reach(each, scope, is_whole=is_whole), scope, scan, may_hold)
             for each in missing
         ]
         self._is_pressing = any(
@@ -239,7 +239,7 @@ class Tracker:
     def _miss(
         self,
         listener: Listener,
-        reach: "_Reach",
+        reach: Reach,
         scope: Scope,
         scan: Scan,
         may_hold: Callable[[Listener], bool],
@@ -247,10 +247,10 @@ class Tracker:
         """Decide on a listener that a scan does not show: closed, unseen, or neither yet."""
         if listener.id in self._newborn or listener.endpoint.place in self._doubtful:
             return None
-        if reach is not _Reach.SCANNED:
-            known = _not_scanned(listener, reach, scope, scan, may_hold)
+        if reach is not Reach.SCANNED:
+            known = not_scanned(listener, reach, scope, scan.at, may_hold)
             if known is not None:
-                if reach is not _Reach.LATER:
+                if reach is not Reach.LATER:
                     self._missed.pop(listener.id, None)  # a process shows it
                 return None if known is listener else known
         first = self._missed.setdefault(listener.id, scan.at)
@@ -261,73 +261,8 @@ class Tracker:
         if times:
             # Of several closings at one place nothing tells which is whose.
             return Closing(listener, times.pop(0), Seen.POLL if times else Seen.KERNEL)
-        seen = scan.seen_in(listener.endpoint.netns) if reach is _Reach.SCANNED else Seen.GAP
+        seen = scan.seen_in(listener.endpoint.netns) if reach is Reach.SCANNED else Seen.GAP
         return Closing(listener, first, seen)
-
-
-class _Reach(Enum):
-    """The relation of a listener to the namespaces of a scan that does not show it."""
-
-    SCANNED = "it must have been shown"
-    SOMEWHERE = "its namespace is not certain, and all were scanned, now or lately"
-    LATER = "its namespace was not scanned this time"
-    NEVER = "its namespace cannot be entered"
-
-
-def _reach(listener: Listener, scope: Scope, *, is_whole: bool) -> _Reach:
-    netns = listener.endpoint.netns
-    if scope.scanned is None:
-        return _Reach.SCANNED
-    if netns is None or is_only_recorded(listener):
-        if is_whole:
-            return _Reach.SOMEWHERE
-        return _Reach.LATER if scope.living is None or scope.complete else _Reach.NEVER
-    if netns in scope.scanned:
-        return _Reach.SCANNED
-    return _Reach.LATER if scope.living is None or netns in scope.living else _Reach.NEVER
-
-
-def _not_scanned(
-    listener: Listener,
-    reach: _Reach,
-    scope: Scope,
-    scan: Scan,
-    may_hold: Callable[[Listener], bool],
-) -> Listener | None:
-    """A listener that can be where the scan did not look, as it is known now; None if nothing
-    speaks for it."""
-    known = _without_refuted(listener, scope)
-    if reach is _Reach.LATER:
-        return known
-    is_held = may_hold(listener)
-    if is_held and listener.inode is not None:
-        return listener  # its descriptor is there
-    if is_held or (reach is _Reach.NEVER and not scope.complete):
-        return known if known.unseen_at is not None else replace(known, unseen_at=scan.at)
-    return None
-
-
-def _without_refuted(listener: Listener, scope: Scope) -> Listener:
-    """The listener without a guessed namespace that was scanned and does not show it, else itself.
-
-    The thread that opened it had left the namespace before it was looked up.
-    """
-    netns = listener.endpoint.netns
-    if netns is None or not is_only_recorded(listener) or netns not in (scope.scanned or ()):
-        return listener
-    return replace(listener, endpoint=replace(listener.endpoint, netns=None))
-
-
-def _within(listeners: Iterable[Listener], scope: Scope) -> list[Listener]:
-    """The listeners that a scan can show."""
-    return [
-        each
-        for each in listeners
-        if scope.scanned is None
-        or each.endpoint.netns is None
-        or each.endpoint.netns in scope.scanned
-        or is_only_recorded(each)
-    ]
 
 
 @dataclass(frozen=True, slots=True)
