@@ -18,7 +18,7 @@ class Reach(Enum):
 
 
 def reach(listener: Listener, scope: Scope, *, is_whole: bool) -> Reach:
-    """Tell a listener's relation to a scan; is_whole: all namespaces were scanned, now or lately."""
+    """The reach of a scan; is_whole: all namespaces were scanned, now or in the latest ones."""
     netns = listener.endpoint.netns
     if scope.scanned is None:
         return Reach.SCANNED
