@@ -1,4 +1,4 @@
-"""What an interpreter runs, read from its command line.
+"""The program that an interpreter runs, read from its command line.
 
 The options are those of the interpreters' own manuals: python(1), node(1), java(1), ruby(1),
 perl(1), php(1), `dotnet --help`, `deno --help`, `bun --help` and `go help run`.

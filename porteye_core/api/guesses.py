@@ -68,7 +68,7 @@ class Guesses:
 
 
 def _of_one_host(address: str) -> str:
-    """What stands for all addresses of a host; empty for a text that is no address."""
+    """The text for all addresses of a host; empty for a text that is no address."""
     try:
         found = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:

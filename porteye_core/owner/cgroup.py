@@ -1,4 +1,4 @@
-"""Which systemd unit and which container a process belongs to, from its cgroup path.
+"""The systemd unit and the container that a process belongs to, from its cgroup path.
 
 The names are those that the makers of cgroups give: systemd (systemd.unit(5), systemd-nspawn(1)),
 runc's two drivers (`slice:prefix:name` and `prefix-name.scope`), containerd's CRI plugin, CRI-O,

@@ -36,7 +36,7 @@ def mask_urls(text: str) -> str:
 
 
 def _url(found: re.Match[str]) -> str:
-    """What stands behind a scheme: a URL, or several with a comma between them."""
+    """The text behind a scheme: a URL, or several with a comma between them."""
     start = found.start()
     scheme = _scheme(found.string[max(start - _LONGEST_SCHEME, 0) : start])
     parts = []
@@ -64,7 +64,7 @@ def _part(part: str, scheme: str) -> str:
 
 
 def _without_password(part: str, *, is_web: bool) -> str:
-    """What stands behind :// in a URL, its password masked; one with a slash in it, too."""
+    """The text behind :// in a URL, its password masked; one with a slash in it, too."""
     host = _HOST.match(part)
     at = host[0].rfind("@") if host else -1
     if at < 0:
@@ -83,7 +83,7 @@ def _without_password(part: str, *, is_web: bool) -> str:
 def _addresses(
     entries: list[dict[str, Any]],
 ) -> Iterator[tuple[re.Pattern[str], re.Pattern[str], tuple[str, ...]]]:
-    """What stands before the secret, the secret, and the schemes of each address."""
+    """The text before the secret, the secret, and the schemes of each address."""
     for entry in entries:
         ends_in_query = entry["before"].endswith(r"\?")
         until = _TO_SLASH if entry.get("until") == "/" else _TO_END if ends_in_query else _TO_MARK

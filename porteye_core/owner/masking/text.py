@@ -145,7 +145,7 @@ def _is_prose(text: str, found: re.Match[str]) -> bool:
 
 
 def _value(text: str, found: re.Match[str], limit: int, *, is_script: bool) -> tuple[int, int]:
-    """Where the value of a name starts and ends, which is at the limit at the latest."""
+    """The start and the end of the value of a name, at the limit at the latest."""
     start = found.end()
     if quoted := _QUOTED.match(text, start, limit):
         return start + len(quoted[quoted.lastgroup or 0]), quoted.end()

@@ -56,7 +56,7 @@ def bounds(frame: pd.DataFrame) -> list[Bound]:
 
 
 def owners(frame: pd.DataFrame) -> list[str]:
-    """Who holds it, by title, or the reason why that is not known."""
+    """The owners, by title, or the reason why they are not known."""
     return [
         title if isinstance(title, str) and title else _reason(hidden)
         for title, hidden in values(frame, "title", "hidden")
