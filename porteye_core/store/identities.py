@@ -23,7 +23,7 @@ class Identities:
     def __init__(self, connection: sqlite3.Connection, host: int) -> None:
         self._connection = connection
         self._host = host
-        self._processes: OrderedDict[ProcessKey, tuple[Process, tuple[int, int]]] = OrderedDict()
+        self._processes: OrderedDict[ProcessKey, tuple[int, tuple[int, int]]] = OrderedDict()
         self._used: set[tuple[int, int]] | None = None
 
     def forget(self) -> None:
@@ -33,9 +33,11 @@ class Identities:
     def process(self, process: Process) -> tuple[int, int]:
         """The ids of this process's row and of its program's."""
         known = self._processes.get(process.key)
-        # The same process may have become another program, and moved.
-        if known is None or (known[0] is not process and known[0] != process):
-            known = process, self._process_row(process)
+        # The same process may have become another program, and moved. Its hash tells, for 1,024
+        # descriptions would take 2 MiB.
+        described = hash(process)
+        if known is None or known[0] != described:
+            known = described, self._process_row(process)
             self._processes[process.key] = known
             if len(self._processes) > _MOST_REMEMBERED:
                 self._processes.popitem(last=False)
