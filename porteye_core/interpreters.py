@@ -28,8 +28,8 @@ _UNKNOWN = "?"  # any letter that the manual does not have
 
 
 class _Found(NamedTuple):
-    """What a command line names, as `kind` script, module, code or server, the option that names it
-    and the words behind it."""
+    """The script, module, code or server (`kind`) that a command line names, the option that names
+    it and the words behind it."""
 
     kind: str
     text: str

@@ -44,7 +44,7 @@ def _unquoted(word: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What stays of a program when it is started again, from what is stored of a process.
+    """The part of a program that a restart keeps, from what is stored of a process.
 
     place: its container, or the pod that starts it anew, else its service; exe: its executable;
     script: what its interpreter runs. What is not known is empty.

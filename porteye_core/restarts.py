@@ -17,7 +17,7 @@ class Restart:
 
 @dataclass(slots=True)
 class Restarts:
-    """What page and API say of these tries; one task writes it, every session reads it.
+    """The tries as page and API show them; one task writes them, every session reads them.
 
     pending: the next try; None while a monitor runs, and if the dashboard starts none.
     count: monitors that were started in place of another.

@@ -74,7 +74,7 @@ class Difference:
 
 
 def differences(true: Collection[Open], stored: Collection[Open]) -> list[Difference]:
-    """What each side shows alone, by endpoint; nothing if they agree."""
+    """The sockets that one side alone shows, by endpoint; none if they agree."""
     missing = Counter(true) - Counter(stored)
     wrong = Counter(stored) - Counter(true)
     found = [Difference("ss and ps", each) for each in missing.elements()]

@@ -46,7 +46,7 @@ class Stored:
         self._here = {"netns": netns, "first": ports[0], "last": ports[-1]}
 
     def open_listeners(self) -> list[Open]:
-        """What is open, with its holders."""
+        """The open listeners, with their holders."""
         with open_reader(self._db) as reader:
             rows = [tuple(row) for row in reader.execute(_OPEN, self._here)]
             held = {row[0]: reader.execute(_HELD, (row[0],)).fetchall() for row in rows}

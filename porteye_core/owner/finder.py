@@ -129,9 +129,7 @@ class OwnerFinder:
         search = OwnerSearch(sockets, hints or {})
         by_inode: Held = {}
         if new or lost or self._walk:
-            self._shared.count(
-                (each.owned.socket.uid, len(each.descriptors) - 1) for each in self._found.values()
-            )
+            self._count_shared()
             by_inode, self._walk = search.by_inode([*new, *lost], self._walk, self._waiting)
         self._waiting = search.postponed
         found: dict[_Known, _Found] = {}
@@ -263,9 +261,7 @@ class OwnerFinder:
 
     def _add_newborn(self, living: set[int]) -> None:
         """Add the holders that were born since the beat before: workers of pre-fork servers."""
-        self._shared.count(
-            (each.owned.socket.uid, len(each.descriptors) - 1) for each in self._found.values()
-        )
+        self._count_shared()
         born, self._living = living - (self._living or living), living
         if self._newborn is None and born:
             # Also those that are holders of a socket which opened after their birth.
@@ -284,6 +280,12 @@ class OwnerFinder:
         self._newborn.found.clear()
         if self._newborn.is_done:
             self._newborn = None
+
+    def _count_shared(self) -> None:
+        """Count the holders that are kept beside the owners, as they are now."""
+        self._shared.count(
+            (each.owned.socket.uid, len(each.descriptors) - 1) for each in self._found.values()
+        )
 
     def _add(self, known: _Found, descriptors: Iterable[Descriptor]) -> None:
         room = self._shared.room(known.owned.socket.uid, _MOST_HOLDERS - len(known.descriptors))

@@ -11,7 +11,6 @@ from porteye_core.model import Listener, Owned, Place, ProcessKey
 
 _Key = ProcessKey | None
 _Ids = dict[int, None]  # an ordered set
-_NOBODY: _Ids = {}
 
 
 @dataclass(frozen=True, slots=True)
