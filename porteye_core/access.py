@@ -1,4 +1,4 @@
-"""Who may use dashboard and API: everybody on this machine, or who has the token or logs in."""
+"""Access to dashboard and API: for everybody on this machine, or with a token or a login."""
 
 import errno
 import hashlib
@@ -14,7 +14,7 @@ from pathlib import Path
 from porteye_core.errors import ConfigError
 from porteye_core.tickets import Tickets
 
-# 16 random characters are more than anybody guesses, at any speed.
+# Nobody can guess 16 random characters, at any speed.
 SHORTEST_TOKEN, LONGEST_TOKEN = 16, 512
 _MAKE_ONE = "Make one: python3 -c 'import secrets; print(secrets.token_urlsafe(32))'"
 _READABLE_BY_OTHERS = stat.S_IRWXO
@@ -22,10 +22,10 @@ _READABLE_BY_OTHERS = stat.S_IRWXO
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What a stranger has to show.
+    """Credentials that a request needs.
 
-    The token opens page and API, unless `login` says that Streamlit's own login guards the page;
-    the API knows nothing of logins and takes the token, or a ticket of a page behind the login.
+    The token opens page and API. If `login` is set, Streamlit's own login guards the page instead;
+    the API knows no logins and takes the token, or a ticket of a page behind the login.
     """
 
     token: str = field(default="", repr=False)
@@ -34,27 +34,27 @@ class Access:
 
     @property
     def is_guarded(self) -> bool:
-        """Whether anything has to be shown at all."""
+        """Tell that requests need credentials."""
         return bool(self.token) or self.login
 
     def is_token(self, given: str) -> bool:
-        """Whether this is the token; takes as long whatever is given."""
+        """Compare with the token, in constant time."""
         return bool(self.token) and hmac.compare_digest(
             self._digest("token", given), self._digest("token", self.token)
         )
 
     def is_cookie(self, cookies: Mapping[str, str]) -> bool:
-        """Whether the cookie that stands for the token is among these."""
+        """Find the cookie that stands for the token among these, in constant time."""
         name, value = self.cookie
         given = cookies.get(name, "").encode("utf-8", "surrogateescape")
         return bool(self.token) and hmac.compare_digest(given, value.encode())
 
     @property
     def cookie(self) -> tuple[str, str]:
-        """Name and value of the cookie that stands for the token, from which nobody learns it.
+        """Name and value of the cookie that stands for the token; neither reveals it.
 
-        The name is the token's, too: browsers hand a cookie to every port of a host, and two
-        dashboards on one machine must not log each other's users out.
+        The name depends on the token as well. Browsers send a cookie to every port of a host, so
+        with one name two dashboards on a machine would log each other's users out.
         """
         value = self._digest("cookie", self.token).hex()
         return f"porteye_{self._digest('name', self.token).hex()[:8]}", value
@@ -65,8 +65,10 @@ class Access:
 
 
 def token(environ: Mapping[str, str]) -> str:
-    """The token of PORTEYE_TOKEN or of the file that PORTEYE_TOKEN_FILE names; empty if neither is
-    set. Raises ConfigError, which never has the token in it."""
+    """Token of PORTEYE_TOKEN or of the file PORTEYE_TOKEN_FILE; empty if neither is set.
+
+    Raises ConfigError, whose text never contains the token.
+    """
     given, path = environ.get("PORTEYE_TOKEN", ""), environ.get("PORTEYE_TOKEN_FILE", "")
     if given and path:
         raise ConfigError("PORTEYE_TOKEN and PORTEYE_TOKEN_FILE are both set.", "Set one of them.")
@@ -75,7 +77,7 @@ def token(environ: Mapping[str, str]) -> str:
 
 
 def check_bound(access: Access, addresses: Iterable[str]) -> None:
-    """Raises ConfigError if strangers reach one of these addresses and nothing keeps them out."""
+    """Raise ConfigError if other machines reach one of these addresses without credentials."""
     exposed = [each for each in addresses if not is_loopback(each)]
     if exposed and not access.is_guarded:
         raise ConfigError(
@@ -87,7 +89,7 @@ def check_bound(access: Access, addresses: Iterable[str]) -> None:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether this address, or every address of this name, is this machine's own alone.
+    """Tell that this address, or every address of this name, belongs to this machine alone.
 
     >>> is_loopback("127.0.0.1"), is_loopback("::ffff:127.0.0.1"), is_loopback("0.0.0.0")
     (True, True, False)
@@ -115,7 +117,7 @@ def _of_file(path: str) -> str:
             mode = os.fstat(file.fileno()).st_mode
             if not stat.S_ISREG(mode):
                 raise OSError(errno.EINVAL, "Not a plain file")
-            text = file.read(LONGEST_TOKEN + 2)  # and the end of its line
+            text = file.read(LONGEST_TOKEN + 2)  # with the line's end
     except (OSError, RuntimeError, ValueError) as err:
         raise ConfigError(
             f"PORTEYE_TOKEN_FILE {path} cannot be read: {getattr(err, 'strerror', None) or err}.",
@@ -130,7 +132,7 @@ def _of_file(path: str) -> str:
 
 
 def _open_at_once(path: str, flags: int) -> int:
-    """Open a file, and do not wait for a writer if it is a FIFO."""
+    """Open a file without waiting for a writer if it is a FIFO."""
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 

@@ -1,17 +1,17 @@
-"""The addresses that this process serves, whichever program it is served by."""
+"""Addresses that this process serves, under any server program."""
 
 import click
 import psutil
 
 
 def served_addresses() -> tuple[str, ...]:
-    """Where this process listens already, and where uvicorn was told to.
+    """Addresses on which this process listens already or is configured to.
 
-    `streamlit run`, gunicorn and uvicorn's workers bind before they load the application; uvicorn
-    by itself does so after, and then its command line, or UVICORN_HOST, says where.
+    `streamlit run`, gunicorn and uvicorn's workers bind before they load the application. A single
+    uvicorn binds afterwards; its command line or UVICORN_HOST then has the address.
     """
-    told = click.get_current_context(silent=True)
-    host = told.params.get("host") if told else None
+    context = click.get_current_context(silent=True)
+    host = context.params.get("host") if context else None
     return (*_listening(), *([host] if isinstance(host, str) else []))
 
 

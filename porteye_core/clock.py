@@ -1,24 +1,23 @@
-"""The time of day and time elapsed, as the monitor's loop takes them."""
+"""Clocks of the monitor's loop: time of day and elapsed time."""
 
 import time
 from typing import Protocol
 
 
 class Clock(Protocol):
-    """Both in microseconds."""
+    """Time of day and elapsed time, in microseconds."""
 
     def now(self) -> int:
-        """The wall clock, since the epoch; it may be set."""
+        """Read the wall clock, since the epoch; it may step."""
         ...
 
     def elapsed(self) -> int:
-        """A clock that never steps, and that goes on while the machine sleeps where the system
-        has such a one."""
+        """Read a clock that never steps; it includes suspend where the system offers that."""
         ...
 
 
 class SystemClock:
-    """The machine's clocks."""
+    """Clocks of the machine."""
 
     # CLOCK_BOOTTIME counts suspend, which CLOCK_MONOTONIC does not (Linux, time_namespaces(7)).
     _ELAPSED = getattr(time, "CLOCK_BOOTTIME", None)

@@ -1,4 +1,4 @@
-"""One frozen configuration: flags over environment over default, read once and checked once."""
+"""Configuration from flags, environment and defaults, in this order of precedence."""
 
 import os
 import re
@@ -16,21 +16,21 @@ from porteye_core.model import DEFAULT_KEEP, Keep
 
 PROJECT = Path(__file__).resolve().parent.parent
 SOURCES = ("auto", "tracepoint", "sock_diag", "portable")
-# International names stand in a Host header in their ASCII form, xn--….
+# A Host header has international names in their ASCII form, xn--….
 _HOST = re.compile(r"\[?([0-9a-f.]*:[0-9a-f:.]+)\]?|([a-z0-9_-][a-z0-9._-]*?)\.?")
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
-# Below 100 ms a psutil look on a busy host takes longer than the interval itself; above an hour a
-# poll says nothing that a user would call monitoring.
+# Below 100 ms a psutil scan of a busy host takes longer than the interval. Polling less than once
+# an hour is no monitoring.
 SHORTEST_INTERVAL, LONGEST_INTERVAL = 0.1, 3600.0
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """Everything that can be set, for the monitor and the dashboard alike; times in seconds."""
+    """Settings of monitor and dashboard; times in seconds."""
 
     db: Path = PROJECT / "porteye.db"
-    interval: float | None = None  # as often as the source recommends
+    interval: float | None = None  # None: the source's default
     sample_interval: float = 10.0
     source: str = "auto"
     once: bool = False
@@ -46,9 +46,9 @@ class Config:
 
 
 def load(flags: Mapping[str, object], environ: Mapping[str, str]) -> Config:
-    """The configuration of these flags (None means not given) and this environment.
+    """Load the configuration from flags (None: not given) and environment.
 
-    Raises ConfigError, which names the flag or variable and what it takes.
+    Raises ConfigError, which names the flag or variable and the values that it accepts.
     """
 
     def given(flag: str, variable: str) -> tuple[str, object]:
@@ -92,8 +92,10 @@ def _keep(flags: Mapping[str, object]) -> Keep:
 
 
 def monitor_command(db: Path) -> str:
-    """The command that starts a monitor for this database with this interpreter, from whichever
-    folder; with sudo where there is one and this user needs it to see every process."""
+    """Command that starts a monitor for this database, from any folder.
+
+    It has sudo where that is installed and this user needs it to see every process.
+    """
     words = [sys.executable, str(PROJECT / "monitor_service.py")]
     if db != Config().db:
         words += ["--db", str(db)]
@@ -108,7 +110,7 @@ def _file(name: str, value: object) -> Path | None:
         return None
     text = str(value)
     if "\0" in text:
-        raise ConfigError(f"{name} has a NUL character in it.", "Give the path of a file.")
+        raise ConfigError(f"{name} contains a NUL character.", "Give the path of a file.")
     try:
         path = Path(text).expanduser().absolute()
     except RuntimeError as err:  # ~ of a user that does not exist
@@ -145,7 +147,7 @@ def _hosts(text: str) -> tuple[str, ...]:
 
 
 def _host(word: str) -> str:
-    """A name or an address as a Host header has it, without brackets and the dot of the root."""
+    """Normalize a name or address of a Host header: no brackets, no root dot."""
     if match := _HOST.fullmatch(word):
         return match[1] or match[2]
     raise ConfigError(

@@ -1,25 +1,25 @@
-"""Every error that PortEye raises on purpose.
+"""Errors that PortEye raises on purpose.
 
 PortEyeError
 ├── ConfigError            a flag or a variable has a value that cannot be used
 ├── FilterError            the text of a filter cannot be understood
 ├── PrivilegeError         administrative rights were required and are missing
-├── SourceError            the system could not be read this time; the next look may succeed
+├── SourceError            the system could not be read this time; the next scan may succeed
 └── StoreError             the database cannot be used
     ├── StoreMissing       there is no database yet
     ├── StoreHeld          another monitor writes to it
     ├── StoreOlder         its schema is older than this program; a monitor migrates it at start
     ├── StoreNewer         its schema is newer than this program
-    ├── StoreUnwritable    it takes no write now: the disk is full, or another process locks it
-    ├── StoreDamaged       its pages contradict each other, or are none
+    ├── StoreUnwritable    it cannot be written now: the disk is full, or another process locks it
+    ├── StoreDamaged       its pages contradict each other, or it is no database
     ├── StoreReplaced      the file was deleted, or another one has its name
-    │   └── StoreLogDeleted    that happened to its log alone
-    └── StoreSlow          a question took too long and was given up
+    │   └── StoreLogDeleted    that happened to its WAL alone
+    └── StoreSlow          a query took too long and was stopped
 """
 
 
 class PortEyeError(Exception):
-    """What happened, in one sentence, and what the reader can do about it."""
+    """Error with one sentence about its cause, and a hint to its remedy."""
 
     exit_status = 1
 
@@ -55,7 +55,7 @@ class PrivilegeError(PortEyeError):
 
 
 class SourceError(PortEyeError):
-    """The system could not be read this time; the next look may succeed."""
+    """The system could not be read this time; the next scan may succeed."""
 
 
 class StoreError(PortEyeError):
@@ -81,11 +81,11 @@ class StoreNewer(StoreError):
 
 
 class StoreUnwritable(StoreError):
-    """The database takes no write now; it may later."""
+    """The database cannot be written now; a later write may succeed."""
 
 
 class StoreDamaged(StoreError):
-    """The pages of the database contradict each other, or are none."""
+    """The pages of the database contradict each other, or it is no database."""
 
 
 class StoreReplaced(StoreError):
@@ -93,8 +93,8 @@ class StoreReplaced(StoreError):
 
 
 class StoreLogDeleted(StoreReplaced):
-    """The log of the database was deleted, or another file has its name."""
+    """The WAL of the database was deleted, or another file has its name."""
 
 
 class StoreSlow(StoreError):
-    """A question took too long and was given up."""
+    """A query took too long and was stopped."""

@@ -1,4 +1,4 @@
-"""From where a socket can be reached, by all that the kernel says of the place it is bound to."""
+"""Exposure of a socket: the hosts that can reach the address it is bound to."""
 
 from enum import StrEnum
 from functools import lru_cache
@@ -14,16 +14,16 @@ from typing import NamedTuple
 
 from porteye_core.model import InterfaceKind
 
-# Packets to these stay on one link (RFC 3927, RFC 5771, RFC 4291, RFC 919).
+# Packets to these networks stay on one link (RFC 3927, RFC 5771, RFC 4291, RFC 919).
 _ONE_LINK = tuple(
     map(ip_network, ("169.254.0.0/16", "224.0.0.0/24", "255.255.255.255", "fe80::/10", "ff02::/16"))
 )
-# Packets to these never leave the machine.
+# Packets to these networks never leave the machine.
 _ONE_MACHINE = tuple(map(ip_network, ("127.0.0.0/8", "::1", "ff01::/16")))
 
 
 class Exposure(StrEnum):
-    """The hosts that a listener answers; a firewall may let fewer through."""
+    """Hosts that can reach a listener; a firewall may admit fewer."""
 
     MACHINE = "this machine only"
     CONTAINERS = "local containers"  # and this machine
@@ -36,7 +36,7 @@ class Exposure(StrEnum):
 
     @property
     def is_reachable(self) -> bool:
-        """True if other machines may reach it through an address of this one."""
+        """Tell that other machines may reach it through an address of this one."""
         return self in _REACHABLE
 
 
@@ -44,20 +44,20 @@ _REACHABLE = (Exposure.LINK, Exposure.NETWORK, Exposure.IPV6, Exposure.EVERYWHER
 
 
 class Namespace(StrEnum):
-    """The network namespace of a socket, beside that of its host."""
+    """Network namespace of a socket, compared with its host's."""
 
     OWN = "own"
     OTHER = "other"
     UNKNOWN = "unknown"
 
-    __hash__ = str.__hash__  # Enum's own is Python code, and every row's place is looked up by it
+    __hash__ = str.__hash__  # Enum's own hash is Python code, and each row needs one
 
 
 class Bound(NamedTuple):
-    """The place that a socket is bound to.
+    """Address, interface and namespace that a socket is bound to.
 
-    interface: None if it is not known, empty if the socket is bound to none; v6only: IPV6_V6ONLY,
-    None for IPv4 and where it is not known.
+    interface: None if not known, empty if the socket is bound to none.
+    v6only: IPV6_V6ONLY; None for IPv4 and where not known.
     """
 
     address: str
@@ -68,12 +68,12 @@ class Bound(NamedTuple):
 
     @property
     def is_dual(self) -> bool:
-        """True for every address of both IPv6 and IPv4."""
+        """Tell that it accepts every address of both IPv6 and IPv4."""
         return self.address == "::" and self.v6only is False
 
     @property
     def shown(self) -> str:
-        """The address and interface as ss(8) writes them, without brackets.
+        """Address and interface as ss(8) writes them, without brackets.
 
         >>> Bound("::", "lo", v6only=False).shown
         '*%lo'
@@ -82,7 +82,7 @@ class Bound(NamedTuple):
         return f"{address}%{self.interface}" if self.interface else address
 
     def __str__(self) -> str:
-        """The same with an IPv6 address in brackets.
+        """Format the address and interface, an IPv6 address in brackets.
 
         >>> str(Bound("fe80::1", "eth0"))
         '[fe80::1]%eth0'
@@ -94,7 +94,7 @@ class Bound(NamedTuple):
 
 @lru_cache(maxsize=4096)
 def exposure(bound: Bound) -> Exposure:
-    """The exposure of a socket that is bound so.
+    """Classify the exposure of a bound socket.
 
     >>> exposure(Bound("127.0.0.53")).value
     'this machine only'
@@ -102,7 +102,7 @@ def exposure(bound: Bound) -> Exposure:
     if bound.namespace is Namespace.OTHER:
         return Exposure.CONTAINER
     address = _address(bound.address)
-    if address is None:  # of a damaged database
+    if address is None:  # in a damaged database
         return Exposure.UNKNOWN
     if _is_in(address, _ONE_MACHINE) or bound.interface_kind is InterfaceKind.MACHINE:
         return Exposure.MACHINE

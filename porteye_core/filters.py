@@ -50,7 +50,7 @@ def _port(text: str, part: str) -> int:
 def process(text: str) -> str:
     """The substring to look for; raises FilterError for what no process name can contain."""
     if "\0" in text:  # SQLite's LIKE stops at a NUL, so that such a pattern would match everything
-        raise FilterError("process", "The process filter has a NUL character in it.", "Remove it.")
+        raise FilterError("process", "The process filter contains a NUL character.", "Remove it.")
     if len(text) > LONGEST_PROCESS:
         raise FilterError(
             "process",

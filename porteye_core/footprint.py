@@ -1,4 +1,4 @@
-"""What watching itself costs: the monitor's own processor time, memory and database."""
+"""Footprint of the monitor: its processor time, memory and database size."""
 
 import time
 from pathlib import Path
@@ -8,10 +8,10 @@ import psutil
 
 
 class Footprint(NamedTuple):
-    """What this process used and wrote; None where it cannot be read.
+    """Resources that this process uses; None where they cannot be read.
 
-    cpu: hundredths of a percent of one core since the measurement before; rss: bytes; size: bytes
-    of the database with its write-ahead log.
+    cpu: hundredths of a percent of one core since the last measurement.
+    rss: bytes. size: bytes of the database with its WAL.
     """
 
     cpu: int | None = None
@@ -20,7 +20,7 @@ class Footprint(NamedTuple):
 
 
 class FootprintMeter:
-    """Measures this process from one beat to the next, in some 50 µs."""
+    """Meter of this process; one measurement takes about 50 µs."""
 
     def __init__(self, db: Path) -> None:
         self._files = db, db.with_name(f"{db.name}-wal")
@@ -28,7 +28,7 @@ class FootprintMeter:
         self._last = time.monotonic_ns(), time.process_time_ns()
 
     def measure(self) -> Footprint:
-        """The footprint now; `cpu` counts from the call before, the first from the start."""
+        """Measure the footprint; `cpu` counts from the last call, at first from the start."""
         now = time.monotonic_ns(), time.process_time_ns()
         elapsed, spent = (new - old for new, old in zip(now, self._last, strict=True))
         self._last = now
@@ -38,16 +38,16 @@ class FootprintMeter:
     def _rss(self) -> int | None:
         try:
             return int(self._process.memory_info().rss)
-        except (psutil.Error, OSError):  # no descriptor was left, which is no error of psutil's
+        except (psutil.Error, OSError):  # OSError: no descriptor is free
             return None
 
     def _size(self) -> int | None:
-        database, log = self._files
+        database, wal = self._files
         try:
             size = database.stat().st_size
         except OSError:
             return None
         try:
-            return size + log.stat().st_size
-        except OSError:  # everything is in the database itself
+            return size + wal.stat().st_size
+        except OSError:  # no WAL: everything is in the database file
             return size

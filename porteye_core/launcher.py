@@ -1,4 +1,4 @@
-"""Keeps a monitor service running beside the dashboard, and ends the one it started."""
+"""Launcher of the monitor service beside the dashboard."""
 
 import asyncio
 import contextlib
@@ -16,20 +16,23 @@ from porteye_core.store import lock
 
 log = logging.getLogger("porteye.launcher")
 
-# The token is the page's; a service manager that started the dashboard waits for the dashboard.
+# The token belongs to the page, and the service manager's variables to the dashboard's process.
 _NOT_PASSED_ON = {"PORTEYE_TOKEN", *service_manager.VARIABLES}
 _PATIENCE = 5.0  # seconds; the monitor ends within one
-_BEAT = 2.0  # seconds between two questions for a monitor of somebody else
-# Seconds in which somebody else may start a monitor again: deploy/porteye.service does after 2,
-# and gives up for good where another monitor has the database.
+_CHECK_INTERVAL = 2.0  # seconds between two checks for a monitor of somebody else
+# Seconds in which somebody else may restart a monitor. deploy/porteye.service restarts after 2 s,
+# and gives up if another monitor has the database.
 _GRACE = 10.0
-_SHORTEST_REST, _LONGEST_REST = 1.0, 300.0  # seconds between two tries
-_STEADY = 60.0  # seconds after which a monitor did not fail at its start
+_MIN_REST, _MAX_REST = 1.0, 300.0  # seconds between two tries
+_STEADY = 60.0  # seconds after which a start counts as successful
 
 
 @contextlib.asynccontextmanager
 async def monitor_beside(config: Config, restarts: Restarts) -> AsyncIterator[None]:
-    """While the context is open a monitor watches into this database: ours if nobody's does."""
+    """Keep a monitor running for this database while the context is open.
+
+    Another monitor of the database is left alone.
+    """
     if not config.start_monitor:
         yield
         return
@@ -43,28 +46,28 @@ async def monitor_beside(config: Config, restarts: Restarts) -> AsyncIterator[No
 
 
 async def _keep_one(config: Config, restarts: Restarts) -> None:
-    """Start a monitor whenever none runs. The database's lock decides between two that start."""
-    tries, rest = 0, _SHORTEST_REST
+    """Start a monitor whenever none runs; of two that start, the database's lock admits one."""
+    tries, rest = 0, _MIN_REST
     while True:
         if lock.holder(config.db) is not None:
             await _until_free(config, restarts)
-            tries, rest = 0, _SHORTEST_REST
+            tries, rest = 0, _MIN_REST
             continue
         begun = time.monotonic()
         ended = await _run(config, restarts)
         tries += 1
         if time.monotonic() - begun > _STEADY:
-            tries, rest = 1, _SHORTEST_REST
+            tries, rest = 1, _MIN_REST
         log.warning("%s Another is started in %g s.", ended, rest)
         await _rest(restarts, ended, tries, rest)
-        rest = min(2 * rest, _LONGEST_REST)
+        rest = min(2 * rest, _MAX_REST)
 
 
 async def _until_free(config: Config, restarts: Restarts) -> None:
-    """Wait until the monitor of somebody else has ended, and nobody has started another."""
+    """Wait until another monitor has ended and nobody has restarted it."""
     restarts.pending = None
     while lock.holder(config.db) is not None:
-        await asyncio.sleep(_BEAT)
+        await asyncio.sleep(_CHECK_INTERVAL)
     await _rest(restarts, "The monitor has ended.", 0, _GRACE)
 
 
@@ -75,7 +78,7 @@ async def _rest(restarts: Restarts, ended: str, tries: int, seconds: float) -> N
 
 
 async def _run(config: Config, restarts: Restarts) -> str:
-    """Run a monitor to its end; returns how it ended."""
+    """Run a monitor to its end; return a sentence about its end."""
     try:
         monitor = await asyncio.create_subprocess_exec(
             sys.executable,

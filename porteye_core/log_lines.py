@@ -1,4 +1,4 @@
-"""Log lines that a terminal shows and does not obey, whatever is in them."""
+"""Format of log lines, without control characters that a terminal would obey."""
 
 import logging
 from typing import Any
@@ -7,12 +7,12 @@ from porteye_core.owner.text import clean
 
 
 class PlainFormatter(logging.Formatter):
-    """A formatter whose lines have no control characters, and whose records begin one line each."""
+    """Formatter that escapes control characters and line breaks."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
-        """The line, control characters and ends of line written out."""
+        """Format a line, with control characters and line breaks escaped."""
         return clean(super().formatMessage(record))
 
     def formatException(self, ei: Any) -> str:  # noqa: N802
-        """The traceback, each of its lines as plain."""
+        """Format a traceback, with control characters escaped in each line."""
         return "\n".join(map(clean, super().formatException(ei).split("\n")))

@@ -1,4 +1,4 @@
-"""Programs as people know them: a title to show, and what makes two processes the same program."""
+"""Titles of programs, and the identity that two processes of one program share."""
 
 import re
 from dataclasses import dataclass
@@ -9,30 +9,30 @@ from porteye_core.interpreters import DELETED, Run
 
 __all__ = ["DELETED", "Identity", "title"]
 
-_LONGEST_TITLE = 120  # letters; a title that a program has set may be a whole command line
-# A word of a stored command line, which shlex.join has quoted and whose end may be cut.
+_MAX_TITLE = 120  # characters; a program may set its whole command line as title
+# A word of a stored command line: quoted by shlex.join, its end possibly cut off.
 _WORD = re.compile(r"(?:[^\s'\"]|'[^']*(?:'|$)|\"[^\"]*(?:\"|$))+")
 _QUOTED = re.compile(r"'([^']*)(?:'|$)|\"([^\"]*)(?:\"|$)")
 _POD = re.compile(r" pod:(\S+)")
-# Names that are made anew for each start (scopes, systemd-run's units, services of a desktop), and
-# a user's systemd, which everything of the user lies below.
+# Units whose name changes with each start (scopes, units of systemd-run, a desktop's services), and
+# the unit of a user's systemd, which contains everything of that user.
 _TRANSIENT = re.compile(r".*\.scope|run-.*\.service|app-.*@[0-9a-f]{32}\.service|user@\d+\.service")
 
 
 def title(name: str, exe: str, cmdline: str) -> str:
-    """Return a stored program's title: of an interpreter what it runs, else its name.
+    """Title of a stored program: the script of an interpreter, else the program's name.
 
-    The name stays, too, where a process has given itself another than the kernel did.
+    A process that has renamed itself keeps that name.
 
     >>> title("node", "/usr/bin/node", "node server.js")
     'server.js (node)'
     """
     found = _run(name, exe, cmdline)
     shown = found.title if found else name
-    return shown if len(shown) <= _LONGEST_TITLE else shown[: _LONGEST_TITLE - 1] + "…"
+    return shown if len(shown) <= _MAX_TITLE else shown[: _MAX_TITLE - 1] + "…"
 
 
-@lru_cache(maxsize=2048)  # a page or an export asks for few programs in many rows
+@lru_cache(maxsize=2048)  # a page or an export has many rows of few programs
 def _run(name: str, exe: str, cmdline: str) -> Run | None:
     words = [_unquoted(word) for word in _WORD.findall(cmdline)]
     return interpreters.run(name, exe, words)
@@ -44,10 +44,10 @@ def _unquoted(word: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """The part of a program that a restart keeps, from what is stored of a process.
+    """Attributes of a stored process that survive a restart of its program.
 
-    place: its container, or the pod that starts it anew, else its service; exe: its executable;
-    script: what its interpreter runs. What is not known is empty.
+    place: its container, or the pod that restarts it, else its service.
+    exe: its executable. script: the script that its interpreter runs. Unknown values are empty.
     """
 
     place: str
@@ -60,7 +60,7 @@ class Identity:
     def of(
         cls, name: str, exe: str, cmdline: str, unit: str, container: str, folder: str
     ) -> "Identity":
-        """Return the identity of a stored process."""
+        """Build the identity of a stored process."""
         found = _run(name, exe, cmdline)
         pod = _POD.search(container)
         service = "" if _TRANSIENT.fullmatch(unit) else unit
@@ -73,18 +73,18 @@ class Identity:
         )
 
     def is_same(self, other: "Identity") -> bool:
-        """Tell whether both are one program; what could not be read of one is no difference."""
+        """Tell that both are one program; a value that is unknown for one is no difference."""
         by_exe = self.exe and other.exe
         by_script = self.script and other.script
         return (
             self.place == other.place
             and (self.exe == other.exe or not by_exe)
             and (self.folder == other.folder or not (self.folder and other.folder))
-            # The name tells the commands of one executable apart, and programs with titles.
+            # The name distinguishes commands of one executable, and programs that set a title.
             and (self.script == other.script if by_script else self.called == other.called)
         )
 
     @property
     def called(self) -> str:
-        """The name without what a title says of a version or state."""
+        """Name without the version or state that a title appends."""
         return self.name.partition(" ")[0].rstrip(":")

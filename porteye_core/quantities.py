@@ -1,4 +1,4 @@
-"""Durations and sizes as people write them on a command line."""
+"""Parser of durations and sizes on a command line."""
 
 import re
 
@@ -7,12 +7,12 @@ from porteye_core.errors import ConfigError
 _HOUR = 3600 * 1_000_000
 _UNITS = {"h": _HOUR, "d": 24 * _HOUR, "w": 7 * 24 * _HOUR, "y": 365 * 24 * _HOUR}
 _SIZES = {"mb": 10**6, "gb": 10**9, "tb": 10**12}
-# Below this the space that SQLite itself turns over is most of the file.
-_SMALLEST = 10 * 10**6
+# In a smaller file most of the space is what SQLite itself reuses.
+_MIN_SIZE = 10 * 10**6
 
 
 def duration(name: str, text: str) -> int | None:
-    """Microseconds; None for "forever".
+    """Parse a duration to microseconds; None for "forever".
 
     >>> duration("--keep-samples", "7d") == 7 * 86400 * 1_000_000
     True
@@ -28,7 +28,7 @@ def duration(name: str, text: str) -> int | None:
 
 
 def size(name: str, text: str) -> int:
-    """Bytes; a megabyte is 1,000,000 of them.
+    """Parse a size to bytes; a megabyte has 1,000,000.
 
     >>> size("--max-size", "1.5GB")
     1500000000
@@ -36,13 +36,13 @@ def size(name: str, text: str) -> int:
     Raises ConfigError, which begins with the name.
     """
     number = _number(name, text, _SIZES, "a size like 500MB, 2GB or 1TB")
-    if number < _SMALLEST:
+    if number < _MIN_SIZE:
         raise ConfigError(f"{name} {text} is too small.", "Give at least 10MB.")
     return number
 
 
-def _number(name: str, text: str, units: dict[str, int], wanted: str) -> int:
+def _number(name: str, text: str, units: dict[str, int], expected: str) -> int:
     found = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,3})?) ?([a-z]+)", text.strip().lower())
     if found is None or found[2] not in units:
-        raise ConfigError(f"{name} {text} cannot be read.", f"Give {wanted}.")
+        raise ConfigError(f"{name} {text} cannot be read.", f"Give {expected}.")
     return round(float(found[1]) * units[found[2]])

@@ -1,4 +1,4 @@
-"""Why an owner is not known, in the words that page and API share."""
+"""Reasons for an unknown owner, in the words that page and API share."""
 
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ class Reason(NamedTuple):
     long: str
 
 
-# A socket without an owner and without a reason: the monitor has not read every process yet.
+# For a socket without owner and reason: the monitor has not read every process yet.
 SEARCHING = Reason("still searched for", "owner not known yet: the search goes on")
 REASONS = {
     Hidden.PRIVILEGE: Reason(
@@ -30,7 +30,7 @@ REASONS = {
 
 
 def reason(hidden: str | None, owner: str | None) -> Reason | None:
-    """The reason why the owner is not known, None if it is."""
+    """Reason for an unknown owner; None if it is known."""
     if hidden:
         return REASONS[Hidden(hidden)]
     return None if owner else SEARCHING

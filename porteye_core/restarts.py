@@ -1,13 +1,14 @@
-"""A dashboard's tries to replace a monitor that has ended."""
+"""State of the dashboard's attempts to restart an ended monitor."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Restart:
-    """The next try, at a time in microseconds since the epoch; `tries` counts those before it.
+    """Next attempt.
 
-    ended: what became of the monitor before, as a sentence.
+    ended: a sentence about the end of the last monitor. tries: number of attempts before.
+    at: time of the attempt, microseconds since the epoch.
     """
 
     ended: str
@@ -17,10 +18,10 @@ class Restart:
 
 @dataclass(slots=True)
 class Restarts:
-    """The tries as page and API show them; one task writes them, every session reads them.
+    """Attempts as page and API show them; one task writes them, all sessions read them.
 
-    pending: the next try; None while a monitor runs, and if the dashboard starts none.
-    count: monitors that were started in place of another.
+    pending: the next attempt; None while a monitor runs, or if the dashboard starts none.
+    count: number of monitors that replaced another.
     """
 
     pending: Restart | None = None

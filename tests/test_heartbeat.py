@@ -158,7 +158,7 @@ def test_a_failed_look_is_not_ready_and_says_so(manager: Manager) -> None:
         first = manager.hear(10)
         it.turn(3)
         second = manager.hear(10)
-    assert first == "STATUS=the last look by portable failed: nothing is recorded\nWATCHDOG=1"
+    assert first == "STATUS=the last scan by portable failed: nothing is recorded\nWATCHDOG=1"
     assert second == "READY=1\nSTATUS=watching 3 listeners by portable"
 
 

@@ -105,7 +105,7 @@ def test_a_monitor_that_cannot_start_is_tried_at_growing_intervals(
         pass
     with closing(sqlite3.connect(db)) as connection:
         connection.execute("PRAGMA user_version = 999")
-    monkeypatch.setattr(launcher, "_SHORTEST_REST", 0.01)
+    monkeypatch.setattr(launcher, "_MIN_REST", 0.01)
     rest = launcher._rest
     said: list[tuple[str, int, float]] = []
 
@@ -128,8 +128,8 @@ def test_of_three_dashboards_one_replaces_the_monitor(
     db: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(launcher, "_GRACE", 0.1)
-    monkeypatch.setattr(launcher, "_BEAT", 0.1)
-    monkeypatch.setattr(launcher, "_SHORTEST_REST", 0.1)
+    monkeypatch.setattr(launcher, "_CHECK_INTERVAL", 0.1)
+    monkeypatch.setattr(launcher, "_MIN_REST", 0.1)
 
     async def kill_it() -> None:
         async with AsyncExitStack() as stack:
@@ -148,7 +148,7 @@ def test_of_three_dashboards_one_replaces_the_monitor(
 def test_who_started_a_monitor_has_time_to_start_it_again(
     db: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(launcher, "_BEAT", 0.05)
+    monkeypatch.setattr(launcher, "_CHECK_INTERVAL", 0.05)
     monkeypatch.setattr(launcher, "_GRACE", 600.0)
     restarts = Restarts()
 

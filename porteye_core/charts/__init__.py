@@ -1,4 +1,4 @@
-"""Pure: DataFrames to Plotly figures. Nothing here knows of a page or a database.
+"""Plotly figures from DataFrames; pure: no page and no database.
 
-Times come without a zone, as the reader's clock shows them: Plotly draws what it is given.
+Plotly knows no time zones, so times are passed to it as the viewer's clock shows them.
 """

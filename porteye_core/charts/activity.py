@@ -1,4 +1,4 @@
-"""How many listeners were open over time, and what opened and closed."""
+"""Charts of open listeners and of openings and closings over time."""
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -20,7 +20,7 @@ _STRIPES = {"shape": "\\", "size": 4, "solidity": 0.6}
 
 
 def open_listeners(turnover: pd.DataFrame, gaps: pd.DataFrame, span: Span) -> go.Figure:
-    """How many listeners were open over time, as steps: each bucket's count stands at its end."""
+    """Draw the number of open listeners as steps; each bucket's count stands at its end."""
     at = turnover["end"].where(lambda end: end < span[1], span[1])
     line = {
         "type": "scatter",
@@ -39,7 +39,7 @@ def open_listeners(turnover: pd.DataFrame, gaps: pd.DataFrame, span: Span) -> go
 
 
 def turnover(buckets: pd.DataFrame, gaps: pd.DataFrame, span: Span, bucket: str) -> go.Figure:
-    """Opens above and closes below the line, per bucket; `bucket` says how long one is."""
+    """Draw openings above and closings below the line; `bucket`: the length of one in words."""
     # Plotly measures lengths on a time axis in milliseconds, and centres bars unless told.
     width = ((buckets["end"] - buckets["at"]).dt.total_seconds() * 1000).tolist()
     within = {"type": "bar", "x": wall(buckets["at"]), "width": width, "offset": 0}

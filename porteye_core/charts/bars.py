@@ -1,4 +1,4 @@
-"""From when to when lives are known to have been open, and from when to when they may have been."""
+"""Time spans of lives: the certain span, and the uncertain span at each edge."""
 
 from dataclasses import dataclass
 
@@ -8,13 +8,13 @@ import pandas as pd
 
 from porteye_core.charts.figure import Instants, Span, clock
 
-_NARROWEST_EDGE = 1 / 2000  # of the range: narrower than a pixel, a soft edge is none
-_UNBOUNDED_EDGE = 1 / 50  # where nobody knows how far back it reaches
+_NARROWEST_EDGE = 1 / 2000  # of the range: a soft edge narrower than a pixel is not drawn
+_UNBOUNDED_EDGE = 1 / 50  # of the range: width of an edge whose beginning is unknown
 
 
 @dataclass(frozen=True, slots=True)
 class Bars:
-    """Bars within the range, on the reader's clock; `of` has the place of the row of each."""
+    """Bars within the range, on the viewer's clock; `of`: index of each bar's row."""
 
     start: Instants
     end: Instants
@@ -22,14 +22,14 @@ class Bars:
 
 
 def sharp(lives: pd.DataFrame, span: Span) -> Bars:
-    """Where each life is known to have been open."""
+    """Spans in which each life was certainly open."""
     closed, closed_from = clock(lives["closed_at"]), clock(lives["closed_from"])
     known = np.where(np.isnat(closed_from), closed, closed_from)
     return _within(clock(lives["opened_at"]), known, span)
 
 
 def soft(lives: pd.DataFrame, span: Span) -> Bars:
-    """Where a life may have been open, before what is known of it and after."""
+    """Spans in which a life may have been open, before and after its certain span."""
     start, end = _bounds(span)
     opened, closed = clock(lives["opened_at"]), clock(lives["closed_at"])
     opened_from, closed_from = clock(lives["opened_from"]), clock(lives["closed_from"])
@@ -43,7 +43,7 @@ def soft(lives: pd.DataFrame, span: Span) -> Bars:
 
 
 def whole(stretches: pd.DataFrame, span: Span) -> Bars:
-    """From the start to the end of each."""
+    """Spans from the start to the end of each stretch."""
     return _within(clock(stretches["start"]), clock(stretches["end"]), span)
 
 
@@ -57,4 +57,4 @@ def _within(start: Instants, end: Instants, span: Span) -> Bars:
 
 def _bounds(span: Span) -> tuple[np.datetime64, np.datetime64]:
     first, last = (edge.tz_localize(None).to_datetime64() for edge in span)
-    return first, max(first, last)  # a clock that was put back may show an earlier time at the end
+    return first, max(first, last)  # after a clock was set back the end may be earlier

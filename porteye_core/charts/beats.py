@@ -1,4 +1,4 @@
-"""What the monitor itself used over time: processor, memory, looks and database."""
+"""Charts of the monitor's own use: processor, memory, scan time and database."""
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -10,25 +10,25 @@ _MEBIBYTE = 1 << 20
 
 
 def processor(figures: pd.DataFrame, gaps: pd.DataFrame, span: Span) -> go.Figure:
-    """Percent of one core: the mean of a bucket, and its most as a dotted line."""
+    """Draw percent of one core: each bucket's mean, and its maximum as a dotted line."""
     lines = _mean_and_most(figures, "cpu", "%{y:.2f} %")
     return _drawn(lines, gaps, span, "% of one core")
 
 
 def looks(figures: pd.DataFrame, gaps: pd.DataFrame, span: Span) -> go.Figure:
-    """How long a look at the system took: the mean of a bucket, and its most as a dotted line."""
+    """Draw the duration of a scan: each bucket's mean, and its maximum as a dotted line."""
     lines = _mean_and_most(figures, "scan", "%{y:.1f} ms")
     return _drawn(lines, gaps, span, "Milliseconds")
 
 
 def memory(figures: pd.DataFrame, gaps: pd.DataFrame, span: Span) -> go.Figure:
-    """Resident memory, the most of a bucket."""
+    """Draw resident memory: each bucket's maximum."""
     line = _line(figures["at"], figures["rss"] / _MEBIBYTE, "most", "%{y:.1f} MiB")
     return _drawn([line], gaps, span, "MiB")
 
 
 def database(figures: pd.DataFrame, gaps: pd.DataFrame, span: Span) -> go.Figure:
-    """The database with its write-ahead log, the most of a bucket."""
+    """Draw the size of the database with its WAL: each bucket's maximum."""
     line = _line(figures["at"], figures["size"] / _MEBIBYTE, "most", "%{y:.1f} MiB")
     return _drawn([line], gaps, span, "MiB")
 
@@ -48,7 +48,7 @@ def _line(
     color: str = PALETTE[0],
     dash: str = "solid",
 ) -> Trace:
-    # A bucket between two empty ones is no line, but a point.
+    # A bucket between two empty ones has no line: draw a point.
     alone = values.notna() & values.shift().isna() & values.shift(-1).isna()
     return {
         "type": "scatter",

@@ -1,4 +1,4 @@
-"""What every figure shares: colours, frame, axes, and what is drawn where nobody watched."""
+"""Parts that all figures share: colours, frame, axes, and the hatching of gaps."""
 
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -8,8 +8,8 @@ import numpy.typing as npt
 import pandas as pd
 import plotly.graph_objects as go
 
-# Okabe and Ito's palette, which colour-blind readers tell apart; the darker half of it stands on
-# light and dark alike.
+# Okabe and Ito's palette, which colour-blind viewers can tell apart; its darker half is visible on
+# a light and on a dark page.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8A7C00", "#7B61C4")
 OTHERS = "#8A8F98"
 OPENED, CLOSED = "#009E73", "#D55E00"
@@ -32,7 +32,7 @@ _LAYOUT: Trace = {
 }
 _UNWATCHED: Trace = {
     "fillcolor": "rgba(128, 128, 128, 0.25)",
-    # Plotly's own size of 8 leaves a gap of a few pixels without a line.
+    # Plotly's default of 8 draws no line in a gap of a few pixels.
     "fillpattern": {
         "shape": "/",
         "size": 5,
@@ -49,27 +49,27 @@ def text(value: object) -> str:
 
 
 def clock(times: "pd.Series[Any]") -> Instants:
-    """What the reader's clock shows at these times, NaT where there is none."""
+    """Times on the viewer's clock, without a zone; NaT where there is none."""
     shown: Instants = times.dt.tz_localize(None).to_numpy(_MICROS)
     return shown
 
 
 def clock_texts(at: Instants, unit: Literal["s", "ms", "us"] = "us") -> list[str]:
-    """What the clock shows, written out."""
-    # numpy writes a thousand times in the time that strftime takes for thirty.
+    """Times on the clock as text."""
+    # numpy formats 1,000 times in the time that strftime takes for 30.
     return [each.replace("T", " ") for each in np.datetime_as_string(at, unit=unit).tolist()]
 
 
 def wall(times: "pd.Series[Any]") -> list[str]:
-    """Times as the reader's clock shows them, which is what Plotly draws: it knows no zones.
+    """Times on the viewer's clock as text, ready for Plotly, which knows no zones.
 
-    As texts: Plotly takes a third of a millisecond to look into a column.
+    Text is faster: Plotly takes 0.3 ms to inspect a column of times.
     """
     return clock_texts(clock(times), "us")
 
 
 def moments(times: "pd.Series[Any]", unit: Literal["s", "ms"] = "ms") -> list[str]:
-    """Each time on the reader's clock, and in UTC beside it; to the second or the millisecond."""
+    """Times on the viewer's clock with UTC beside them; to the second or the millisecond."""
     here = clock_texts(clock(times), unit)
     if str(times.dt.tz) == "UTC":
         return [f"{each} UTC" for each in here]
@@ -81,12 +81,12 @@ def moments(times: "pd.Series[Any]", unit: Literal["s", "ms"] = "ms") -> list[st
 
 
 def whole_numbers(highest: int) -> dict[str, object]:
-    """An axis of counts has no half ones between few whole ones."""
+    """Axis of counts, without fractions between small numbers."""
     return {"dtick": 1} if highest < 6 else {"tickformat": ",d"}
 
 
 def row_axis(rows: list[tuple[int, str]]) -> dict[str, object]:
-    """An axis with a line for each port, the first on top; see `heights`."""
+    """Axis with a line for each port, the first on top; see `heights`."""
     return {
         "tickvals": list(range(len(rows))),
         "ticktext": [f"{port}/{protocol}" for port, protocol in reversed(rows)],
@@ -95,18 +95,17 @@ def row_axis(rows: list[tuple[int, str]]) -> dict[str, object]:
 
 
 def heights(rows: list[tuple[int, str]]) -> dict[tuple[int, str], int]:
-    """Where on a `row_axis` each port's line is."""
+    """Position of each port's line on a `row_axis`."""
     return {row: len(rows) - 1 - place for place, row in enumerate(rows)}
 
 
 def drawn(
     traces: Sequence[Trace], gaps: pd.DataFrame, span: Span, layout: Trace, rows: int = 1
 ) -> go.Figure:
-    """A figure of these traces over this range, with the gaps of the watch hatched across each of
-    its rows of plots.
+    """Figure of these traces over this range, with gaps hatched across each row of plots.
 
-    All of it is given to Plotly at once, as dictionaries: it copies its own objects, and looks
-    through a layout anew at every update, which took two thirds of the time of a figure.
+    Plotly gets everything at once, as dictionaries: it copies its own objects and validates the
+    whole layout at every update, which took two thirds of the time of a figure.
     """
     start, end = (edge.tz_localize(None) for edge in span)
     whole = {**_LAYOUT, **layout}
@@ -125,8 +124,10 @@ def drawn(
 
 
 def pickable(traces: Sequence[Trace], gaps: pd.DataFrame, span: Span, layout: Trace) -> go.Figure:
-    """A figure of one plot in which dragging picks a range of time: what narrows one chart narrows
-    all, and a zoom of one alone would set them apart."""
+    """Figure of one plot in which dragging selects a time range.
+
+    The selection narrows all charts of the page; a zoom would narrow one of them alone.
+    """
     fixed = {"fixedrange": True}
     axes = {"xaxis": fixed, "yaxis": {**layout["yaxis"], **fixed}}
     return drawn(
@@ -135,17 +136,17 @@ def pickable(traces: Sequence[Trace], gaps: pd.DataFrame, span: Span, layout: Tr
 
 
 def numbered(name: str, row: int) -> str:
-    """What Plotly calls an axis of a row of plots: that of the first has no number."""
+    """Plotly's name for an axis of a row of plots; the first row's has no number."""
     return name if row == 1 else f"{name}{row}"
 
 
 def titled(title: str) -> Trace:
-    """An axis that says what it counts."""
+    """Axis with a title."""
     return {"title": {"text": title}}
 
 
 def _hatching(gaps: pd.DataFrame, span: Span) -> Trace:
-    """Above the bars: a life that goes on under it was not watched there."""
+    """Hatching of gaps, drawn above the bars: a life under it was not watched there."""
     x: list[pd.Timestamp | None] = []
     y: list[int | None] = []
     least = (span[1] - span[0]) * _NARROWEST_GAP

@@ -1,4 +1,4 @@
-"""Where the events are: ports by time."""
+"""Heat map of events: ports by time."""
 
 import math
 
@@ -18,8 +18,8 @@ from porteye_core.charts.figure import (
 
 _ROW_HEIGHT = 20
 _KEY_HEIGHT = 30
-# One hue, ever denser: it stands out from a light and from a dark page, and colour-blind readers
-# see the same order.
+# One hue of growing density: visible on a light and on a dark page, and in the same order for
+# colour-blind viewers.
 _SCALE = ((0.0, "rgba(213, 94, 0, 0.35)"), (1.0, "rgba(213, 94, 0, 1)"))
 
 
@@ -30,9 +30,9 @@ def heat(
     gaps: pd.DataFrame,
     span: Span,
 ) -> go.Figure:
-    """Opens and closes of each port in each bucket between the edges; `cells` has those with any.
+    """Draw openings and closings of each port per bucket; `cells`: the buckets that have events.
 
-    The scale is logarithmic: a port that is opened a thousand times an hour would hide the others.
+    The scale is logarithmic: a port that opens 1,000 times an hour would hide the others.
     """
     place = heights(rows)
     shape = (len(rows), len(edges) - 1)
@@ -69,7 +69,7 @@ def heat(
 
 
 def _key(highest: int) -> dict[str, object]:
-    """The scale in words, over the plot, where it takes no width from the time axis."""
+    """Colour scale above the plot, where it takes no width from the time axis."""
     counts = sorted({*(10**power for power in range(int(math.log10(highest)) + 1)), highest})
     shown = [count for count in counts if count == highest or count * 2 <= highest]
     return {

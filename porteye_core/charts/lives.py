@@ -1,4 +1,4 @@
-"""A bar for each life of a listener."""
+"""Timeline chart: a bar for each life of a listener."""
 
 import zlib
 
@@ -24,7 +24,7 @@ from porteye_core.charts.stories import several, stories
 _ROW_HEIGHT, _BAR, _FEWEST_ROWS = 22, 14, 4  # pixels, pixels, rows
 _LONGEST_NAME = 40
 SEVERAL = "several programs"
-_Label = tuple[str, int, str]  # of a row its name in the legend, its height and what it says
+_Label = tuple[str, int, str]  # legend name, height and hover text of a row
 
 
 def timeline(
@@ -34,12 +34,13 @@ def timeline(
     gaps: pd.DataFrame,
     span: Span,
 ) -> go.Figure:
-    """A line for each port, with a bar for each life or, of `merged`, for each stretch in which
-    any was open, coloured by program. Where an edge is not exact, a paler part shows the time in
-    which it lies.
+    """Draw a line for each port, with bars coloured by program.
+
+    `lives` have a bar each; `merged` has stretches in which any of several lives was open. A
+    paler part of a bar shows the time in which an inexact edge lies.
     """
     drawn_rows = max(_FEWEST_ROWS, len(rows))
-    # In rows, which are taller where few.
+    # In rows; few rows are taller.
     thickness = _BAR / _ROW_HEIGHT * len(rows) / drawn_rows
     place = heights(rows)
     colors = _colors(pd.concat([lives["process"], merged["process"]]).astype("str"))
@@ -67,7 +68,7 @@ def timeline(
 
 
 def _sharp(color: str) -> Trace:
-    # A life shorter than a pixel keeps its outline.
+    # The outline keeps a life shorter than a pixel visible.
     return {"marker": {"color": color, "line": {"color": color, "width": 2}}}
 
 
@@ -76,7 +77,7 @@ def _soft(color: str) -> Trace:
 
 
 def _striped(color: str) -> Trace:
-    # Along the bar: across it they would look like many short lives.
+    # Stripes run along the bar: across it they would look like many short lives.
     stripes = {"shape": "-", "size": 4, "solidity": 0.4, "fillmode": "replace"}
     return {"marker": {"color": color, "pattern": stripes, "line": {"color": color, "width": 1}}}
 
@@ -95,7 +96,7 @@ def _labels(
 
 
 def _by_name(found: bars.Bars, labels: list[_Label]) -> dict[str, Trace]:
-    """Where the bars of each name in the legend are, and what they say."""
+    """Bars with their hover texts, grouped by name in the legend."""
     # Plotly measures lengths on a time axis in milliseconds.
     lengths = ((found.end - found.start) / np.timedelta64(1, "ms")).tolist()
     columns = ("base", "x", "y", "customdata")
@@ -121,12 +122,14 @@ def _named(name: str, *, shown: bool) -> Trace:
 
 
 def _colors(named: "pd.Series[str]") -> dict[str, tuple[str, str]]:
-    """For each program its name in the legend and its colour: the most frequent have one each, the
-    others share grey and one name."""
+    """Legend name and colour of each program.
+
+    The most frequent programs have one each; the others share grey and one name.
+    """
     names = [name for name in named.value_counts().index if name != SEVERAL]
     free, found = list(PALETTE), {}
     for name in names[: len(PALETTE)]:
-        # By its name, so that it mostly keeps its colour when the range changes.
+        # Chosen by name, so that a program mostly keeps its colour when the range changes.
         color = PALETTE[zlib.crc32(name.encode()) % len(PALETTE)]
         free.remove(color := color if color in free else free[0])
         found[name] = _legend(name), color

@@ -1,4 +1,4 @@
-"""What a bar of the timeline says when it is pointed at; all of it is text, never markup."""
+"""Hover texts of the timeline's bars; always escaped text, never markup."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -9,7 +9,7 @@ from porteye_core.charts.figure import moments, text
 
 
 def stories(lives: pd.DataFrame) -> list[str]:
-    """Who listened where, and how exactly it is known from when to when; one for each life."""
+    """Hover text of each life: owner, address, and opening and closing with their precision."""
     lines = zip(
         lives["process"].tolist(),
         lives["pid"].tolist(),
@@ -28,7 +28,7 @@ def stories(lives: pd.DataFrame) -> list[str]:
 
 
 def several(merged: pd.DataFrame) -> list[str]:
-    """What a bar that stands for several lives covers."""
+    """Hover text of each bar that merges several lives."""
     lines = zip(
         merged["process"].tolist(),
         merged["protocol"].tolist(),
@@ -51,7 +51,7 @@ def _edges(lives: pd.DataFrame, name: str) -> Iterator[str]:
     seconds: pd.Series[Any] = (at - earliest).dt.total_seconds()
     seen = lives[f"{name}_seen"].tolist()
     unwatched = (at.notna() & ~lives[f"{name}_seen"].isin(["kernel", "poll"])).to_numpy()
-    began = iter(moments(earliest[unwatched]))  # written out only where it is told
+    began = iter(moments(earliest[unwatched]))  # formatted only where it is shown
     for missing, how, moment, uncertain, unseen in zip(
         at.isna().tolist(), seen, moments(at), seconds.tolist(), unwatched.tolist(), strict=True
     ):

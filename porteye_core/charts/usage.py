@@ -1,4 +1,4 @@
-"""What a listener used over time: four charts above each other on one time axis."""
+"""Charts of one listener's use, above each other on one time axis."""
 
 from typing import NamedTuple
 
@@ -25,7 +25,7 @@ _HEIGHT = 130  # pixels of one chart
 
 
 def usage(frame: pd.DataFrame, gaps: pd.DataFrame, span: Span) -> go.Figure:
-    """The lines of this listener; those of which nothing is known are left out."""
+    """Draw the lines of this listener that have any values."""
     shown = [line for line in _LINES if frame[line.column].notna().any()]
     plots = make_subplots(
         rows=len(shown), cols=1, shared_xaxes=True, vertical_spacing=0.09,
@@ -33,7 +33,7 @@ def usage(frame: pd.DataFrame, gaps: pd.DataFrame, span: Span) -> go.Figure:
     )  # fmt: skip
     plots.update_annotations(x=0, xanchor="left", font={"size": 13})
     layout = plots.layout.to_plotly_json()
-    # Plotly puts its own in every figure that it makes.
+    # Plotly adds its default template to every figure that it makes.
     del layout["template"]
     layout |= {"height": _HEIGHT * len(shown) + 40, "showlegend": False, "hovermode": "x"}
     lines = []

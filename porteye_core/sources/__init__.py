@@ -1,4 +1,4 @@
-"""Ways of looking at the system's sockets, and the choice of the best that works here."""
+"""Sources of the system's sockets, and the choice of the best that works here."""
 
 import sys
 from typing import NamedTuple, Protocol
@@ -11,46 +11,45 @@ __all__ = ["Picked", "Source", "pick"]
 
 
 class Source(Protocol):
-    """One way of looking."""
+    """One way to read the system's sockets."""
 
     name: str
     interval: float
-    """Seconds between two looks at all sockets, if the user does not say otherwise."""
+    """Default of seconds between two scans of all sockets."""
 
     def read(self, depth: Depth) -> Reading:
-        """What was announced since the look before, and as much as `depth` asks of what is there.
+        """Read the events since the last read, and the sockets as far as `depth` says.
 
-        The sockets are every listening one that this user may see, complete and in a stable order,
-        and the very tuple of the look before when nothing has changed since, unless clients are
-        counted. Raises SourceError when the system could not be read, which is not the same as
-        nothing listening.
+        The sockets are all listening ones that this user may see, in a stable order. If nothing
+        has changed and no clients are counted, they are the same tuple object as before. Raises
+        SourceError if the system cannot be read, which differs from nothing listening.
         """
         ...
 
     def limits(self) -> tuple[Limit, ...]:
-        """What this way of looking cannot see, however privileged."""
+        """Limitations of this source, which no privilege removes."""
         ...
 
     def filenos(self) -> tuple[int, ...]:
-        """Descriptors of which one is readable once the kernel has announced something."""
+        """Descriptors for poll, readable once the kernel has announced an event."""
         ...
 
     def close(self) -> None:
-        """Leave the system as it was."""
+        """Release everything that this source uses in the kernel."""
         ...
 
 
 class Picked(NamedTuple):
-    """A source that works here, and why it is this one."""
+    """Source that works here, with the reason for its choice."""
 
     source: Source
     why: str
 
 
 def pick(name: str, *, privileged: bool) -> Picked:
-    """The source of this name; "auto" takes the best that works.
+    """Open the source of this name; "auto" takes the best that works.
 
-    Raises SourceError if the named one cannot be used, ConfigError if there is none on this system.
+    Raises SourceError if the named one cannot be used, ConfigError if this system has none.
     """
     if name == Portable.name:
         return Picked(Portable(), "It was asked for.")

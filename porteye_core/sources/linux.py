@@ -1,7 +1,7 @@
-"""The Linux source: netlink dumps, announcements of closes, and as root the kernel's own records.
+"""Linux source: netlink dumps, the destroy feed, and as root the tracepoint's records.
 
-A record alone drifts and a dump alone misses, so a reading has both: the dump first and what was
-announced after it, which therefore covers everything that the dump may have caught half-way.
+Records alone drift and dumps alone miss short lives, so a reading has both. The dump comes first
+and the events are drained after it, so that they cover every change during the dump.
 """
 
 import time
@@ -28,15 +28,15 @@ from porteye_core.sources.trace.tracepoint import Drained, Tracepoint
 from porteye_core.sources.trace.transitions import Transition
 
 _IPPROTO_TCP = 6
-# Every 30 s is often enough to find out that another tracing tool switched ours off.
+# Interval of the check that no other tracing tool has switched ours off.
 _CHECK_US = 30_000_000
-# Seconds for which no socket is scanned while more is recorded than is read: then the rest is left
-# out, and counted as lost.
+# Seconds for which scans wait while more is recorded than read; then the rest is skipped, and
+# counted as lost.
 _PATIENCE = 5.0
 
 
 class Linux:
-    """Looks through netlink at one namespace or all, and through the tracepoint if there is one."""
+    """Netlink dumps of one or all namespaces, and the tracepoint if there is one."""
 
     def __init__(
         self,
@@ -60,7 +60,7 @@ class Linux:
             return Reading(None, notices, lost, began=began)
         sockets, scope = self._sockets(depth)
         notices, lost = self._announced()
-        # Sockets without all of the notices before them would seem to have opened twice.
+        # A scan without all events before it would open sockets twice.
         return Reading(None if self._is_behind else sockets, notices, lost, scope, began)
 
     def limits(self) -> tuple[Limit, ...]:
@@ -84,9 +84,9 @@ class Linux:
                     stack.callback(part.close)
 
     def _sockets(self, depth: Depth) -> tuple[tuple[Socket, ...], Scope]:
-        """The sockets, and the namespaces that they are of.
+        """Sockets with the namespaces that were scanned.
 
-        The other namespaces have the slower beat of samples: each costs as much as the own one.
+        Other namespaces are scanned at sampling ticks only: each costs as much as the own one.
         """
         counting = depth is Depth.CLIENTS
         own = self._diag.read(count_clients=counting)
@@ -98,7 +98,7 @@ class Linux:
         if not counting:
             return own, Scope(mine, own=netns)
         others = self._others.read()
-        # Without others the very tuple of the own ones, which the next look compares with.
+        # Without others the same tuple object, which the next scan is compared with.
         sockets = (*own, *others.sockets) if others.sockets else own
         return sockets, Scope(mine | others.scanned, mine | others.living, complete=True, own=netns)
 
@@ -111,11 +111,11 @@ class Linux:
         self._check(now)
         drained = self._drained(self._trace)
         traced = [_traced(each) for each in drained.transitions]
-        # The records come first: they have the exact time of what the feed only confirms.
+        # Records come first: they have the exact time of closings that the feed only confirms.
         return (*traced, *closed), drained.lost + drained.malformed + destroyed.lost
 
     def _drained(self, trace: Tracepoint) -> Drained:
-        """Drain the kernel's records, all or a piece; cut a storm that lasts short."""
+        """Drain the kernel's records, all or a part; skip some in a storm that lasts."""
         now = time.monotonic()
         if not self._is_behind:
             self._behind_since = now
@@ -145,7 +145,7 @@ _ONE_NAMESPACE = Limit(
 
 
 def open_source(*, traced: bool, privileged: bool) -> Linux:
-    """The source, with every namespace if privileged. Raises SourceError and leaves nothing."""
+    """Open the source, with all namespaces if privileged; raises SourceError."""
     with ExitStack() as stack:
         trace = stack.enter_context(Tracepoint()) if traced else None
         feed = stack.enter_context(open_destroy_feed())

@@ -14,7 +14,7 @@ _LISTENING = re.compile(
 
 
 def fingerprint(folder: Path = Path("/proc/net")) -> frozenset[bytes] | None:
-    """What identifies the listening sockets of this network namespace: addresses and inodes.
+    """Addresses and inodes of this network namespace's listening sockets.
 
     None where there are no such tables, or they cannot be read: then only a full look tells.
     """

@@ -8,11 +8,11 @@ from typing import NamedTuple
 from porteye_core.sources.trace.ring_buffer import Decoder, PageLayout, Record
 from porteye_core.sources.trace.tracefs import Instance, refused
 
-# Every counter of per_cpu/cpuN/stats that stands for records that nobody will read.
+# Counters of per_cpu/cpuN/stats that count records which nobody can read any more.
 _LOST = re.compile(rb"^(?:overrun|commit overrun|dropped events): (\d+)$", re.MULTILINE)
 _STATS_SIZE = 1024
-# Pages of one CPU that one reading takes, of 53 records each: what a storm of sockets leaves to the
-# next ones bounds neither the memory nor the time of this one.
+# Pages of one CPU that one read takes, of 53 records each. The rest waits for the next read, so a
+# storm of sockets bounds neither memory nor time.
 _PAGES = 32
 _MOST_SKIPPED = 64  # pieces: twice what a buffer of the largest size holds
 
@@ -30,7 +30,7 @@ class Batch(NamedTuple):
 
 
 class CpuBuffers:
-    """Reads what an instance has recorded; `lost` and `malformed` count since the opening."""
+    """Reader of an instance's buffers; `lost` and `malformed` count since it was opened."""
 
     def __init__(self, instance: Instance, layout: PageLayout) -> None:
         self._decoder = Decoder(layout)
@@ -50,15 +50,15 @@ class CpuBuffers:
 
     @property
     def lost(self) -> int:
-        """Records that the kernel had to drop, by its own counters."""
+        """Number of records that the kernel dropped, by its own counters."""
         return max(sum(self._overrun.values()), self._missed)
 
     def filenos(self) -> tuple[int, ...]:
-        """Descriptors for poll: readable where a buffer holds anything."""
+        """Descriptors for poll, readable while a buffer holds records."""
         return tuple(cpu.raw for cpu in self._cpus)
 
     def read(self) -> Batch:
-        """The records since the last read, a piece of each CPU's; raises SourceError."""
+        """Read the next records, a piece of each CPU's buffer; raises SourceError."""
         records: list[Record] = []
         left: list[int] = []
         try:
@@ -75,10 +75,12 @@ class CpuBuffers:
         return Batch(records, min(left, default=None))
 
     def skip(self) -> int:
-        """Read and forget what a reader that is too slow has left; returns the records. Raises
-        SourceError."""
+        """Discard the records that wait, of a reader that is too slow; return their number.
+
+        Raises SourceError.
+        """
         skipped = 0
-        # No more pages than the kernel can hold: it goes on writing.
+        # Bounded, because the kernel goes on writing.
         for _ in range(_MOST_SKIPPED):
             batch = self.read()
             skipped += len(batch.records)
@@ -87,7 +89,7 @@ class CpuBuffers:
         return skipped
 
     def close(self) -> None:
-        """Close the files: only then can the instance be removed."""
+        """Close the files; the instance can be removed only afterwards."""
         for cpu in self._cpus:
             for descriptor in cpu:
                 with suppress(OSError):
@@ -95,7 +97,7 @@ class CpuBuffers:
         self._cpus.clear()
 
     def _read_cpu(self, cpu: _Cpu, records: list[Record]) -> int:
-        """Append the records of some pages; returns the number of pages."""
+        """Append the records of up to `_PAGES` pages; return the number of pages."""
         for turn in range(_PAGES):
             try:
                 page = os.read(cpu.raw, self._page_size)

@@ -1,10 +1,10 @@
-"""Who a thread was, also when it has gone before it could be looked up.
+"""Process and name of a thread, also after the thread has ended.
 
-A thread that still lives is read from /proc. For those that do not, a second trace instance keeps
-the last exits and the last births of threads in a small buffer that overwrites itself. It is read
-only when /proc no longer knows a thread, so a fork or an exec costs this process nothing. (The
-kernel's own maps of names and process ids belong to all instances: to use them would be to change
-the settings of others, and they are caches that forget.)
+A living thread is read from /proc. For ended threads, a second trace instance records exits and
+births of threads in a small buffer that overwrites itself. The buffer is read only when /proc no
+longer knows a thread, so a fork or an exec costs this process nothing. (The kernel's own maps of
+names and process ids are shared by all instances: using them would change the settings of others,
+and they are caches that forget.)
 """
 
 from sys import intern
@@ -21,7 +21,7 @@ BIRTH = "task/task_newtask"
 BIRTHS_OF_THREADS = "clone_flags & 0x10000"  # CLONE_THREAD, linux/sched.h
 
 _KEPT = 8192  # threads, exits and births each: 2 MiB
-# A dead process's sockets close within moments of its exit, and are heard of at the next reading.
+# The sockets of a dead process close just after its exit, and the next read shows it.
 _EXITS_KEPT_NS = 30_000_000_000
 _PIECES = 4  # of 32 pages: 512 KiB for each CPU, twice its buffer
 _CHAIN = 16  # threads started by threads started by ...
@@ -29,14 +29,14 @@ _TICK_NS = 10_000_000  # start times in /proc count in USER_HZ: 100 wherever Por
 
 
 class Who(NamedTuple):
-    """A thread's process and its program's name, empty if nothing remembers it."""
+    """Process id of a thread and its program's name; the name is empty if it is not known."""
 
     pid: int
     name: str
 
 
 class Departed:
-    """Resolves threads; all times are nanoseconds since boot."""
+    """Resolver of threads; all times are nanoseconds since boot."""
 
     def __init__(self, instance: Instance, layout: PageLayout) -> None:
         exits = event_format(instance.read(f"events/{EXIT}/format"))
@@ -53,10 +53,10 @@ class Departed:
         self._buffers.close()
 
     def resolve(self, moments: dict[int, int]) -> dict[int, Who]:
-        """Who each thread was at its time: thread ids are reused. Raises SourceError.
+        """Resolve each thread at its time, because thread ids are reused; raises SourceError.
 
-        An exit is recorded before /proc forgets the thread: what /proc did not know is in the
-        buffer when that is read afterwards.
+        The kernel records an exit before /proc forgets the thread. A thread that /proc did not
+        know is therefore in the buffer, which is read afterwards.
         """
         found = {tid: living(tid, at) for tid, at in moments.items()}
         if None in found.values():
@@ -64,7 +64,7 @@ class Departed:
         return {tid: who or self._gone(tid, moments[tid]) for tid, who in found.items()}
 
     def _recorded(self) -> list[Record]:
-        """All that the buffers hold: it overwrites itself, and is as large as a few pieces."""
+        """Read the whole buffer, which is as large as a few pieces."""
         records: list[Record] = []
         for _ in range(_PIECES):
             batch = self._buffers.read()
@@ -110,9 +110,9 @@ class Departed:
         return tid
 
     def _name(self, tid: int, at: int) -> str:
-        """The name at the first exit after a time, or else at the last before it.
+        """Name at the first exit after a time, or else at the last exit before it.
 
-        A process that dies closes its sockets shortly after its exit was recorded.
+        A dying process closes its sockets shortly after its exit is recorded.
         """
         alive = living(tid, at)
         if alive:
@@ -122,18 +122,18 @@ class Departed:
 
 
 def living(tid: int, at: int) -> Who | None:
-    """Who a thread is; None if it has gone, its id perhaps to one that started after `at`."""
+    """Resolve a living thread; None if it has ended, even if a newer thread has its id."""
     pid = process_of(tid)
-    own = stat(tid)  # read after the process: if this is no newcomer, neither was that
+    own = stat(tid)  # read after the process id: if this thread is old enough, so was that one
     if pid is None or own is None or own.started * _TICK_NS > at:
         return None
-    # A thread may have a name of its own; the program's is that of the thread that began it.
+    # A thread may have its own name; the program's name is that of the first thread.
     first = own if pid == tid else stat(pid)
     return Who(pid, (first or own).name)
 
 
 def _forget(known: dict[int, list[tuple[int, str]]] | dict[int, list[tuple[int, int]]]) -> None:
-    """Keep the newest half where there are too many."""
+    """Drop the older half once there are more than `_KEPT`."""
     if len(known) > _KEPT:
         oldest_first = sorted(known, key=lambda tid: known[tid][-1][0])
         for tid in oldest_first[: -_KEPT // 2]:

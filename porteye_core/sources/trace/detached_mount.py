@@ -1,4 +1,4 @@
-"""A mount that no path shows: it goes with its last descriptor, even when its owner is killed."""
+"""Mount without a path: it ends with its last descriptor, even if its owner is killed."""
 
 import ctypes
 import os
@@ -12,7 +12,7 @@ _NO_SUID_DEV_EXEC = 2 | 4 | 8
 
 
 def detached_mount(kind: str) -> int:
-    """A descriptor of the root of a new mount of this file system; raises OSError."""
+    """Mount a file system; return a descriptor of its root. Raises OSError."""
     context = _call(_FSOPEN, kind.encode(), _CLOSE_ON_EXEC)
     try:
         _call(_FSCONFIG, context, _CREATE, None, None, 0)

@@ -1,4 +1,4 @@
-"""The kernel's descriptions of its trace records, parsed; pure."""
+"""Parser of the kernel's descriptions of its trace records; pure."""
 
 import re
 import struct
@@ -32,7 +32,7 @@ class EventFormat:
     fields: dict[str, Field]
 
     def unpacker(self, *names: str) -> struct.Struct:
-        """Unpacks these fields, named in their order in the record.
+        """Build an unpacker of these fields, named in their order in the record.
 
         Raises SourceError when this kernel's record has not all of them.
         """
@@ -47,7 +47,7 @@ class EventFormat:
 
 
 def event_format(text: str) -> EventFormat:
-    """Parses an event's `format` file; raises SourceError."""
+    """Parse an event's `format` file; raises SourceError."""
     found = re.search(r"^ID: (\d+)$", text, re.MULTILINE)
     if found is None:
         raise _unknown("event id")
@@ -55,7 +55,7 @@ def event_format(text: str) -> EventFormat:
 
 
 def page_layout(header_page: str, header_event: str, *, little_endian: bool) -> PageLayout:
-    """Parses events/header_page and events/header_event; raises SourceError."""
+    """Parse events/header_page and events/header_event; raises SourceError."""
     fields = _fields(header_page)
     numbers = {name: int(n) for name, n in _BITS.findall(header_event)}
     numbers |= {name: int(n) for name, n in _KINDS.findall(header_event)}

@@ -1,32 +1,32 @@
-"""What /proc knows of one process or thread."""
+"""Reader of /proc for one process or thread."""
 
 from pathlib import Path
 from typing import NamedTuple
 
 
 class Stat(NamedTuple):
-    """A thread's own name, and its start in clock ticks since boot."""
+    """Name of a thread, and its start in clock ticks since boot."""
 
     name: str
     started: int
 
 
 def stat(tid: int) -> Stat | None:
-    """Reads /proc/<tid>/stat; None when there is no such thread.
+    """Read /proc/<tid>/stat; None if there is no such thread.
 
-    The name may hold spaces and brackets. starttime is field 22 of proc_pid_stat(5), and the state
-    behind the last bracket is field 3.
+    The name may contain spaces and brackets. In proc_pid_stat(5) the state, which follows the last
+    bracket, is field 3, and starttime is field 22.
     """
     try:
         text = Path(f"/proc/{tid}/stat").read_bytes()
         before, _, after = text.rpartition(b") ")
         return Stat(text_of(before.partition(b"(")[2]), int(after.split()[19]))
-    except (OSError, IndexError, ValueError):  # gone, perhaps half way
+    except (OSError, IndexError, ValueError):  # the thread ended, perhaps during the read
         return None
 
 
 def process_of(tid: int) -> int | None:
-    """The process that a thread belongs to; None when there is no such thread."""
+    """Process id of a thread; None if there is no such thread."""
     try:
         text = Path(f"/proc/{tid}/status").read_bytes()
         return int(text.partition(b"\nTgid:\t")[2].split(maxsplit=1)[0])
@@ -35,5 +35,5 @@ def process_of(tid: int) -> int | None:
 
 
 def text_of(name: bytes) -> str:
-    """A program's name from the kernel's 16 bytes, which end with a NUL."""
+    """Decode a program's name from the kernel's 16 bytes, which end with a NUL."""
     return name.partition(b"\0")[0].decode("utf-8", "replace")

@@ -1,27 +1,27 @@
-"""Pages of the kernel's trace ring buffer, decoded; pure, and safe with any bytes.
+"""Decoder of pages of the kernel's trace ring buffer; pure, and safe with any bytes.
 
-The layout is the kernel's own description (events/header_page, events/header_event); how an event
-header counts time and length is told in include/linux/ring_buffer.h.
+The kernel describes the layout in events/header_page and events/header_event. The encoding of time
+and length in an event header is documented in include/linux/ring_buffer.h.
 """
 
 import struct
 from dataclasses import dataclass
 from typing import NamedTuple
 
-# The upper bits of the commit word (kernel/trace/ring_buffer.c, RB_MISSED_*): events were lost
-# before this page, and their number stands behind the page's data.
+# Upper bits of the commit word (kernel/trace/ring_buffer.c, RB_MISSED_*): events were lost before
+# this page, and their number follows the page's data.
 _MISSED = 1 << 31
 _MISSED_STORED = 1 << 30
 _COMMIT_MASK = _MISSED_STORED - 1
 
-_ABSOLUTE_BITS = 59  # of an absolute time stamp; the five above are those of the time so far
+_ABSOLUTE_BITS = 59  # of an absolute time stamp; the upper five bits are those of the current time
 
 Record = tuple[int, bytes]
 
 
 @dataclass(frozen=True, slots=True)
 class PageLayout:
-    """Where the parts of a page are, in bytes, and what the types of an event header mean."""
+    """Offsets and sizes of a page's parts, in bytes, and the type numbers of event headers."""
 
     little_endian: bool
     commit_offset: int
@@ -37,16 +37,16 @@ class PageLayout:
 
     @property
     def page_size(self) -> int:
-        """Bytes of a whole page."""
+        """Size of a page in bytes."""
         return self.data_offset + self.data_size
 
 
 class Page(NamedTuple):
-    """What a page holds.
+    """Content of a page.
 
-    records: time in nanoseconds of the buffer's clock, and payload; missed: events lost before
-    this page, at least 1 where the kernel could not say how many; malformed: 1 where the page could
-    not be decoded to its end.
+    records: time in nanoseconds of the buffer's clock, and payload.
+    missed: events lost before this page; at least 1 if the kernel did not store the number.
+    malformed: 1 if the page could not be decoded to its end.
     """
 
     records: list[Record]
@@ -55,7 +55,7 @@ class Page(NamedTuple):
 
 
 class Decoder:
-    """Decodes the pages of one layout."""
+    """Decoder of pages of one layout."""
 
     def __init__(self, layout: PageLayout) -> None:
         order = "<" if layout.little_endian else ">"
@@ -63,13 +63,13 @@ class Decoder:
         self._time = struct.Struct(f"{order}Q")
         self._word = struct.Struct(f"{order}I")
         self._long = struct.Struct(order + {4: "I", 8: "Q"}[layout.commit_size])
-        # Bit fields start at the low end of a word on little endian, at the high end on big.
+        # Bit fields start at the low end of a word on little endian, at the high end on big endian.
         self._type_shift, self._delta_shift = (
             (0, layout.type_bits) if layout.little_endian else (layout.delta_bits, 0)
         )
 
     def decode(self, page: bytes) -> Page:
-        """The records of a page, those before the damage if it is malformed."""
+        """Decode the records of a page; of a malformed page, those before the damage."""
         layout = self._layout
         if len(page) < layout.data_offset:
             return Page([], 0, 1)
@@ -90,9 +90,9 @@ class Decoder:
         return 1
 
     def _walk(self, page: bytes, at: int, end: int, now: int, records: list[Record]) -> bool:
-        """Append the records between `at` and `end`; False where they do not fit.
+        """Append the records between `at` and `end`; False if their lengths do not fit.
 
-        Every turn moves `at` on by a header at least, so that no bytes can keep it here.
+        Every iteration advances `at` by at least a header, so no input makes it endless.
         """
         layout, word = self._layout, self._word.unpack_from
         type_shift, type_mask = self._type_shift, (1 << layout.type_bits) - 1
@@ -101,9 +101,9 @@ class Decoder:
         while at + 4 <= end:
             (head,) = word(page, at)
             kind, delta = head >> type_shift & type_mask, head >> delta_shift & delta_mask
-            if 0 < kind <= data_type_max:  # a short record: its type is its length in words
+            if 0 < kind <= data_type_max:  # short record: the type is the length in words
                 data, stop, now = at + 4, at + 4 + 4 * kind, now + delta
-            elif kind == layout.padding and delta == 0:  # nothing but padding to the page's end
+            elif kind == layout.padding and delta == 0:  # only padding up to the end of the page
                 return True
             elif at + 8 > end:
                 return False
@@ -128,4 +128,4 @@ class Decoder:
         if kind == layout.time_stamp:
             upper = now >> _ABSOLUTE_BITS << _ABSOLUTE_BITS
             return upper | (extra << layout.delta_bits) + delta
-        return now + delta  # a discarded record too: the next one counts from it
+        return now + delta  # also for a discarded record: the next delta counts from it

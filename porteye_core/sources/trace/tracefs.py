@@ -1,4 +1,4 @@
-"""The kernel's trace file system, and a private instance in it that disturbs nobody else's."""
+"""The kernel's trace file system, and a private trace instance in it."""
 
 import errno
 import os
@@ -22,9 +22,9 @@ _serial = count()
 
 @contextmanager
 def tracefs() -> Iterator[Path]:
-    """The root of the trace file system, mounted for us alone where it is not mounted.
+    """Root of the trace file system, with a private mount if it is not mounted yet.
 
-    The debugfs path comes last: to look there can make the kernel mount it for everybody.
+    The debugfs path comes last, because an access can make the kernel mount it for everybody.
     Raises SourceError.
     """
     if _is_mounted(_PLACES[0]):
@@ -44,7 +44,7 @@ def tracefs() -> Iterator[Path]:
 
 
 class Instance:
-    """A trace instance of this process's own, removed at exit; its name says whose it is."""
+    """Private trace instance, removed at exit; its name identifies this process."""
 
     def __init__(self, root: Path) -> None:
         pid = os.getpid()
@@ -66,7 +66,7 @@ class Instance:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        # Where somebody reads in the instance it stays, silent, until the next start.
+        # An instance that somebody reads cannot be removed: it stays disabled until the next start.
         with suppress(OSError):
             for event in self._events:
                 (self.path / "events" / event / "enable").write_text("0")
@@ -74,21 +74,21 @@ class Instance:
             self.path.rmdir()
 
     def write(self, name: str, value: str) -> None:
-        """Set one of the instance's own files; raises SourceError."""
+        """Write a file of the instance; raises SourceError."""
         try:
             (self.path / name).write_text(value)
         except OSError as err:
             raise refused(err, f"The kernel refused {value!r} for trace file {name}") from err
 
     def read(self, name: str) -> str:
-        """The text of a file of the instance; raises SourceError."""
+        """Read a file of the instance; raises SourceError."""
         try:
             return (self.path / name).read_text()
         except OSError as err:
             raise refused(err, f"Trace file {name} cannot be read") from err
 
     def check(self, event: str) -> None:
-        """Raises SourceError where the kernel has no such event ("group/name")."""
+        """Raise SourceError if the kernel has no such event ("group/name")."""
         if not (self.path / "events" / event).is_dir():
             raise SourceError(
                 f"This kernel has no tracepoint {event}.",
@@ -96,7 +96,7 @@ class Instance:
             )
 
     def enable(self, event: str, condition: str) -> None:
-        """Record an event where a condition holds, which the kernel checks; raises SourceError."""
+        """Record an event where a condition holds; the kernel checks it. Raises SourceError."""
         self.check(event)
         if condition:
             self.write(f"events/{event}/filter", condition)
@@ -104,7 +104,7 @@ class Instance:
         self.write(f"events/{event}/enable", "1")
 
     def is_enabled(self) -> bool:
-        """Whether it still records: other tracing tools can switch every instance off."""
+        """Tell that the instance still records; other tracing tools can switch it off."""
         return all(
             self.read(name).strip() == "1"
             for name in ("tracing_on", *(f"events/{event}/enable" for event in self._events))
@@ -112,17 +112,17 @@ class Instance:
 
 
 def remove_stale(root: Path) -> None:
-    """Remove the instances of monitors that were killed; those of living ones stay."""
+    """Remove the instances of killed monitors, not those of living ones."""
     with suppress(OSError):
         for path in (root / "instances").iterdir():
             owner = _NAME.fullmatch(path.name)
             if owner and _started(int(owner[1])) != int(owner[2]):
-                with suppress(OSError):  # in use: its owner lives in another pid namespace
+                with suppress(OSError):  # in use by an owner in another pid namespace
                     path.rmdir()
 
 
 def _is_mounted(place: Path) -> bool:
-    with suppress(OSError):  # only root may look into it
+    with suppress(OSError):  # only root may read it
         return (place / "instances").is_dir()
     return False
 
@@ -133,7 +133,7 @@ def _started(pid: int) -> int | None:
 
 
 def refused(err: OSError, what: str) -> SourceError:
-    """What the kernel refused, and how it could be allowed."""
+    """Error for a refusal of the kernel, with a hint to what would allow it."""
     return SourceError(f"{what}: {err.strerror}.", _hint(err.errno))
 
 

@@ -1,4 +1,4 @@
-"""Kernel events of every TCP listener in every network namespace, however short its life."""
+"""Subscription to kernel records of TCP listeners in all network namespaces."""
 
 import os
 import time
@@ -18,8 +18,8 @@ from porteye_core.sources.trace.setup import (
 from porteye_core.sources.trace.tracefs import remove_stale, tracefs
 from porteye_core.sources.trace.transitions import CONDITION, EVENT, FIELDS, Transition, transitions
 
-# A record takes 76 bytes and a page holds 53: 1 MiB holds 13,500, so a burst of 10,000 on one CPU
-# fits while nobody reads. Machines of many CPUs spread a burst: there the sum is kept to 64 MiB.
+# A record takes 76 bytes and a page holds 53. So 1 MiB holds 13,500 records, and a burst of 10,000
+# on one CPU fits. Machines with many CPUs spread a burst, so their total is limited to 64 MiB.
 _BUFFER_KIB = 1024
 _TOTAL_KIB = 64 * 1024
 _LEAST_KIB = 256
@@ -28,10 +28,11 @@ _PASSES = 8
 
 
 class Drained(NamedTuple):
-    """What happened since the drain before, in the order of time.
+    """Transitions since the last drain, in the order of time.
 
-    lost: transitions that the kernel had no room for, or that were skipped; malformed: pages and
-    records not understood; more: what happened since is still to be drained.
+    lost: transitions for which the kernel had no room, or that were skipped.
+    malformed: pages and records that could not be decoded.
+    more: later transitions wait for the next drain.
     """
 
     transitions: tuple[Transition, ...]
@@ -41,7 +42,7 @@ class Drained(NamedTuple):
 
 
 class Tracepoint:
-    """A subscription to the kernel's transitions into and out of LISTEN; needs root.
+    """Subscription to the kernel's transitions into and out of LISTEN; needs root.
 
     buffer_kib: kernel memory for each CPU, in KiB.
     """
@@ -53,10 +54,10 @@ class Tracepoint:
         self._foreign = 0
         self._skipped = 0
         self._counted = (0, 0)
-        self._ahead: list[Record] = []  # of CPUs that were read further than others
+        self._ahead: list[Record] = []  # later records of CPUs that were read further than others
 
     def open(self) -> None:
-        """Begin to record; raises SourceError, and leaves nothing behind then."""
+        """Start recording. Raises SourceError, after undoing what was set up."""
         check_pid_namespace()
         with ExitStack() as stack:
             root = stack.enter_context(tracefs())
@@ -73,7 +74,7 @@ class Tracepoint:
             self._stack = stack.pop_all()
 
     def close(self) -> None:
-        """Stop recording and leave the kernel as it was."""
+        """Stop recording and remove the trace instances."""
         self._stack.close()
 
     def __enter__(self) -> Self:
@@ -89,18 +90,18 @@ class Tracepoint:
         self.close()
 
     def filenos(self) -> tuple[int, ...]:
-        """Descriptors for poll: one of them is readable once there is something to drain."""
+        """Descriptors for poll; one is readable once there are records to drain."""
         return self._buffers.filenos()
 
     def is_watching(self) -> bool:
-        """Whether the kernel still records: another tracing tool may have switched it off.
+        """Tell that the kernel still records; another tracing tool may have switched it off.
 
         Raises SourceError.
         """
         return self._instance.is_enabled()
 
     def drain(self) -> Drained:
-        """Return the transitions since the drain before, all or a piece; never waits.
+        """Return the transitions since the last drain, all or a part; never waits.
 
         Raises SourceError.
         """
@@ -110,28 +111,28 @@ class Tracepoint:
         rows = [(at, *unpack(payload)) for at, payload in records if len(payload) >= size]
         rows = [row for row in rows if row[1] == wanted]
         self._foreign += len(records) - len(rows)
-        # One look for each thread: reversed, so that its first transition stays in the dict.
+        # Each thread is resolved once: reversed, so that its first transition stays in the dict.
         who = self._departed.resolve({row[2]: row[0] for row in reversed(rows)})
         return Drained(transitions(rows, who, offset), *self._news(), more)
 
     def skip(self) -> None:
-        """Leave out what was not drained; the next drain counts it as lost. Raises SourceError."""
+        """Skip records that wait; the next drain counts them as lost. Raises SourceError."""
         self._skipped += len(self._ahead) + self._buffers.skip()
         self._ahead = []
 
     def _news(self) -> tuple[int, int]:
-        """Lost and malformed since the drain before."""
+        """Numbers of lost and of malformed records since the last drain."""
         lost, malformed = self._counted
         self._counted = self._buffers.lost + self._skipped, self._buffers.malformed + self._foreign
         return self._counted[0] - lost, self._counted[1] - malformed
 
     def _read(self) -> tuple[list[Record], bool]:
-        """Records in the order of time, and the presence of more.
+        """Read records in the order of time; also tell that more wait.
 
-        CPUs are read one after the other: an opening may be recorded on one just after it was read,
-        and the closing on the next before that is. So it reads until nothing is younger than the
-        beginning of the pass that read it. Where a CPU has more than one reading takes, what the
-        others recorded later waits for that, and so does what is younger than that pass.
+        CPUs are read one after the other. A CPU may record an opening just after it was read, and
+        the next CPU the closing just before it is read. So passes repeat until no record is younger
+        than the start of its pass. If a CPU holds more than one read takes, later records of the
+        other CPUs wait for the next drain, and so do records younger than the pass.
         """
         records, self._ahead = self._ahead, []
         until = None

@@ -1,4 +1,4 @@
-"""Records of the tracepoint, and what they say of listeners; pure."""
+"""Tracepoint records as openings and closings of listeners; pure."""
 
 import socket
 from collections.abc import Mapping, Sequence
@@ -20,13 +20,15 @@ Row = tuple[int, int, int, int, int, int, int, bytes, bytes]
 
 
 class Transition(NamedTuple):
-    """A listener opened or closed.
+    """Opening or closing of a listener.
 
-    at: microseconds since the epoch; skaddr: the kernel's address of the socket, the same at open
-    and close, reused after it; port: 0 where a socket listens that was not bound, because the
-    kernel chooses its port afterwards, unless its close is among the same transitions; pid, tid:
-    who did it, for a close the last that had the socket open; pid is tid where the process is not
-    remembered; name: the program's, at most 15 bytes, empty if not remembered.
+    at: microseconds since the epoch.
+    skaddr: the kernel's address of the socket, equal at open and close, reused afterwards.
+    port: 0 for a socket that listens without a bind, because the kernel chooses the port after
+        the record; known if its close is among the same transitions.
+    pid, tid: the process and thread that did it; for a close, the last that held the socket. pid
+        equals tid where the process is not known.
+    name: the program's name, at most 15 bytes, empty if not known.
     """
 
     at: int
@@ -41,7 +43,7 @@ class Transition(NamedTuple):
 
 
 def transitions(rows: Sequence[Row], who: Mapping[int, Who], offset: int) -> tuple[Transition, ...]:
-    """The rows as transitions; offset: nanoseconds from their clock to the epoch."""
+    """Convert rows to transitions; offset: nanoseconds from their clock to the epoch."""
     closing_ports: dict[int, int] = {}
     found = []
     for row in reversed(rows):
