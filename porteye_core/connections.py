@@ -1,8 +1,8 @@
-"""Bounds the connections of the server: their number, and the time that one may say nothing.
+"""Limits of the server's connections: their number, and the time that one may be silent.
 
-uvicorn bounds neither. It waits without end for a request that has begun, and counts connections
-only where a request is complete. asyncio of Python 3.11 tries the whole backlog again, with a line
-in the log each time, while no descriptor is left.
+uvicorn limits neither. It waits forever for the rest of a request, and counts connections only at
+a complete request. While no descriptor is free, asyncio of Python 3.11 retries the whole backlog
+and logs a line each time.
 """
 
 import asyncio
@@ -19,12 +19,12 @@ if sys.platform != "win32":
 
 log = logging.getLogger("porteye.connections")
 
-_MOST = 1000
-_FEWEST = 16
-_BURST = 128  # connections that are accepted at once, before any of them is counted
+_MAX = 1000
+_MIN = 16
+_BURST = 128  # connections that are accepted at once, before one is counted
 _PATIENCE = 10.0  # seconds in which a request has to be complete
-_BEAT = 1.0
-_QUIET = 60.0  # seconds between two lines of the log about the same
+_SWEEP_INTERVAL = 1.0  # seconds
+_QUIET = 60.0  # seconds between two log lines of the same message
 _NO_RESOURCES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 _MAKERS = ("create_server", "create_unix_server")
 
@@ -33,7 +33,7 @@ _Maker = Callable[..., Coroutine[Any, Any, asyncio.AbstractServer]]
 
 
 class _Cycle(Protocol):
-    """The request that uvicorn's protocols answer, as far as it is used here."""
+    """Attributes of uvicorn's request cycle that are used here."""
 
     more_body: bool
     response_started: bool
@@ -42,13 +42,15 @@ class _Cycle(Protocol):
 
 @asynccontextmanager
 async def bounded_connections(
-    most: int | None = None, clock: Callable[[], float] = time.monotonic
+    maximum: int | None = None, clock: Callable[[], float] = time.monotonic
 ) -> AsyncIterator["Connections"]:
-    """While the context is open, what this loop begins to serve has bounded connections: at most
-    so many, or as many as the limit of descriptors allows."""
+    """Limit the connections of servers that this loop starts while the context is open.
+
+    maximum: number of connections; by default as many as the limit of descriptors allows.
+    """
     loop = asyncio.get_running_loop()
     allowed, burst = _allowed()
-    connections = Connections(most or allowed, clock)
+    connections = Connections(maximum or allowed, clock)
     handler = loop.get_exception_handler()
     loop.set_exception_handler(connections.handler(handler))
     for name in _MAKERS:
@@ -67,16 +69,16 @@ async def bounded_connections(
 
 
 def _allowed() -> tuple[int, int]:
-    """The most connections, and the most that are accepted at once.
+    """Maximum of connections, and of those that are accepted at once.
 
-    Half of the descriptors remain for the database, whose readers take three each, and for files.
+    Half of the descriptors remain for files and for the database, whose readers use three each.
     """
     if sys.platform == "win32":
-        return _MOST, _BURST
+        return _MAX, _BURST
     descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if descriptors == resource.RLIM_INFINITY:
-        return _MOST, _BURST
-    return max(_FEWEST, min(_MOST, descriptors // 2)), max(1, min(_BURST, descriptors // 8))
+        return _MAX, _BURST
+    return max(_MIN, min(_MAX, descriptors // 2)), max(1, min(_BURST, descriptors // 8))
 
 
 def _bounded(make: _Maker, connections: "Connections", burst: int) -> _Maker:
@@ -92,28 +94,28 @@ def _bounded(make: _Maker, connections: "Connections", burst: int) -> _Maker:
 
 
 class Connections:
-    """The open connections of a loop, at most so many.
+    """Open connections of a loop, up to a maximum.
 
-    One more closes the one that has been silent for longest: that has no complete request. Where
-    all of them are answered, the new one is closed.
+    Beyond it, a new connection closes the one that has been silent for longest, that is, without a
+    complete request. If every connection is being answered, the new one is closed.
     """
 
-    def __init__(self, most: int, clock: Callable[[], float]) -> None:
-        self._most = most
+    def __init__(self, maximum: int, clock: Callable[[], float]) -> None:
+        self._maximum = maximum
         self._clock = clock
         self._open: set[_Connection] = set()
-        # In the order in which they fell silent; one that speaks again is taken out later.
+        # In the order in which they fell silent; one that speaks again is removed later.
         self._silent: dict[_Connection, float] = {}
         self._said: dict[str, float] = {}
 
     def counted(self, factory: _Factory) -> _Factory:
-        """A factory of the same protocols, whose connections are counted."""
+        """Wrap a protocol factory so that its connections are counted."""
         return lambda: _Connection(factory(), self)
 
     def handler(
         self, otherwise: Callable[[asyncio.AbstractEventLoop, dict[str, Any]], object] | None
     ) -> Callable[[asyncio.AbstractEventLoop, dict[str, Any]], None]:
-        """A handler for the loop, which says once that no connection can be accepted."""
+        """Exception handler for the loop that reports exhausted resources once."""
 
         def handle(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
             error = context.get("exception")
@@ -128,13 +130,13 @@ class Connections:
         return handle
 
     async def sweep_forever(self) -> None:
-        """Close what has been silent for too long, again and again."""
+        """Close connections that are silent for too long, at each interval."""
         while True:
-            await asyncio.sleep(_BEAT)
+            await asyncio.sleep(_SWEEP_INTERVAL)
             self.sweep()
 
     def sweep(self) -> None:
-        """Close what has been silent for too long."""
+        """Close connections that are silent for too long."""
         now = self._clock()
         for each in list(self._open):
             if each.is_closing:
@@ -145,24 +147,24 @@ class Connections:
                 each.close()
 
     def add(self, connection: "_Connection") -> None:
-        """Count a new connection, and close one if there are too many."""
-        if len(self._open) >= self._most and not self._close_the_most_silent():
+        """Count a new connection; close one if there are too many."""
+        if len(self._open) >= self._maximum and not self._close_the_most_silent():
             self.sweep()
-            if len(self._open) >= self._most and not self._close_the_most_silent():
-                self._say("%d connections are in use: further ones are closed", self._most)
+            if len(self._open) >= self._maximum and not self._close_the_most_silent():
+                self._say("%d connections are in use: further ones are closed", self._maximum)
                 connection.close()
                 return
         self._open.add(connection)
         self.hear(connection)
 
     def hear(self, connection: "_Connection") -> None:
-        """Let the silence of a connection begin now."""
+        """Restart the time of a connection's silence."""
         self._silent.pop(connection, None)
         if connection.is_silent:
             self._silent[connection] = self._clock()
 
     def forget(self, connection: "_Connection") -> None:
-        """Count a connection no more."""
+        """Stop counting a connection."""
         self._open.discard(connection)
         self._silent.pop(connection, None)
 
@@ -184,10 +186,10 @@ class Connections:
 
 
 class _Connection(asyncio.Protocol):
-    """A protocol of the server, to which everything is passed on, and its transport.
+    """Counted wrapper around a protocol of the server.
 
-    With a WebSocket another protocol takes the transport over; the connection then counts until
-    the transport has been closed, and is not silent.
+    With a WebSocket another protocol takes over the transport. The connection then counts until the
+    transport is closed, and is never silent.
     """
 
     def __init__(self, inner: Any, connections: Connections) -> None:
@@ -198,12 +200,12 @@ class _Connection(asyncio.Protocol):
 
     @property
     def is_closing(self) -> bool:
-        """Test for a transport that is closed, or about to be."""
+        """Tell that the transport is closed or closing."""
         return self._transport is None or bool(self._transport.is_closing())
 
     @property
     def is_silent(self) -> bool:
-        """Test for a client that has to say something before it can be answered."""
+        """Tell that the server waits for the client."""
         if self._transport is None or self._transport.get_protocol() is not self:
             return False
         cycle = self._cycle
@@ -217,22 +219,22 @@ class _Connection(asyncio.Protocol):
         return found
 
     def close(self) -> None:
-        """End the connection, and with it what waits for its request."""
+        """Abort the connection."""
         self._transport.abort()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Count it."""
+        """Start counting."""
         self._transport = transport
         self._inner.connection_made(transport)
         self._connections.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Count it no more."""
+        """Stop counting."""
         self._connections.forget(self)
         self._inner.connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Pass it on. A new request, or more of its body, ends the silence; a header does not."""
+        """Forward data; a new request or more of its body ends the silence, a header does not."""
         self._inner.data_received(data)
         cycle = self._cycle
         if cycle is not self._last or (cycle is not None and cycle.more_body):

@@ -1,4 +1,4 @@
-"""What stands around the page in its process: configuration, API, guard and monitor."""
+"""Setup of the dashboard's process: configuration, API, guards and monitor."""
 
 import base64
 import gc
@@ -42,16 +42,17 @@ from porteye_core.restarts import Restarts
 
 @cache
 def config() -> Config:
-    """The dashboard's configuration, from the environment; ends the process with a sentence if a
-    variable is wrong."""
+    """Configuration from the environment; a wrong variable ends the process with a message."""
     with _said_before_exit():
         return configuration.load({}, os.environ)
 
 
 @cache
 def access() -> Access:
-    """Who may use page and API; ends the process with a sentence if strangers reach it and nothing
-    keeps them out."""
+    """Access to page and API.
+
+    The process ends with a message if other machines reach it without credentials.
+    """
     with _said_before_exit():
         found = Access(token(os.environ), login=_has_login())
         check_bound(found, served_addresses())
@@ -68,7 +69,7 @@ def _said_before_exit() -> Iterator[None]:
 
 
 def _has_login() -> bool:
-    """Whether Streamlit's secrets configure its login."""
+    """Tell that Streamlit's secrets configure its login."""
     files = [Path(each) for each in st.get_option("secrets.files")]
     if not st.secrets.load_if_toml_exists():
         if broken := [each for each in files if each.exists()]:
@@ -88,7 +89,7 @@ def _has_login() -> bool:
 
 @cache
 def restarts() -> Restarts:
-    """The tries of this process to replace a monitor that has ended."""
+    """Attempts of this process to restart an ended monitor."""
     return Restarts()
 
 
@@ -99,20 +100,20 @@ def _guesses() -> Guesses:
 
 @cache
 def routes() -> tuple[BaseRoute, ...]:
-    """The API, under one mount: Streamlit answers any other unknown path with its page."""
+    """Routes of the API; Streamlit answers any other unknown path with its page."""
     api = create_api(config(), access(), _guesses(), restarts())
     return (Route(f"{_base_path()}/api", _Root()), Mount(f"{_base_path()}/api", api))
 
 
 def _base_path() -> str:
-    """The path that Streamlit serves below, without a slash at its end; empty for the root."""
+    """Path below which Streamlit serves, without a final slash; empty for the root."""
     path = str(st.get_option("server.baseUrlPath")).strip("/")
     return f"/{path}" if path else ""
 
 
 @cache
 def middleware() -> tuple[Middleware, ...]:
-    """The guards, in front of page, WebSocket and API alike, the first one first."""
+    """Guards in front of page, WebSocket and API, in their order."""
     guards = [
         Middleware(SecurityHeaders, {"Content-Security-Policy": page_policy(_inline_scripts())}),
         Middleware(BasePath, _base_path()),
@@ -126,7 +127,7 @@ def middleware() -> tuple[Middleware, ...]:
 
 
 def _inline_scripts() -> Iterator[str]:
-    """The hashes of the scripts that Streamlit's page has in itself, for its policy."""
+    """Hashes of the inline scripts in Streamlit's page, for the content security policy."""
     page = Path(st.__file__).with_name("static") / "index.html"
     for script in re.findall(r"<script>(.*?)</script>", page.read_text("utf-8"), re.DOTALL):
         digest = hashlib.sha256(script.encode()).digest()
@@ -135,7 +136,7 @@ def _inline_scripts() -> Iterator[str]:
 
 @asynccontextmanager
 async def lifespan(_app: object) -> AsyncIterator[None]:
-    """While the server runs, a monitor does, and the server's connections are bounded."""
+    """Run a monitor and limit connections while the server runs."""
     send_at_once()
     settle()
     async with bounded_connections(), monitor_beside(config(), restarts()):
@@ -143,17 +144,19 @@ async def lifespan(_app: object) -> AsyncIterator[None]:
 
 
 def settle() -> None:
-    """Tell the garbage collector that what is imported stays: it has 140,000 objects, and to look
-    through them takes a tenth of a second, in the middle of some rerun of a page."""
+    """Exclude imported objects from garbage collection.
+
+    There are 140,000, and a collection of them takes 0.1 s in the middle of a page's rerun.
+    """
     gc.collect()
     gc.freeze()
 
 
 class _Root:
-    """/api itself, as an ASGI application: a route for a function knows some methods only."""
+    """ASGI application for /api itself; a route for a function would know only some methods."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Lead to the description, or answer 405."""
+        """Redirect to the documentation, or answer 405."""
         method = scope["method"]
         response: Response = RedirectResponse("./api/docs")
         if method not in ("GET", "HEAD"):

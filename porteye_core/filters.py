@@ -1,5 +1,4 @@
-"""The text of a filter, from sidebar, URL or API, turned into the value that it stands for, and the
-value into the text."""
+"""Conversion of filters between text (of sidebar, URL or API) and values."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -8,21 +7,21 @@ from porteye_core.model import Filters, Protocol
 
 HIGHEST_PORT = 65535
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MOST_RECORDS = 10_000
-# A longer text finds nothing that a shorter one does not, and SQLite refuses patterns of 50 kB.
-LONGEST_PROCESS = 256
-MOST_RANGES = 100
+MAX_RECORDS = 10_000
+# Characters. No process needs a longer text to be found, and SQLite refuses patterns of 50 kB.
+MAX_PROCESS = 256
+MAX_RANGES = 100
 
 
 def ports(text: str) -> tuple[tuple[int, int], ...]:
-    """The inclusive ranges of a port filter; raises FilterError.
+    """Parse the inclusive ranges of a port filter; raises FilterError.
 
     >>> ports("80, 443, 8000-8999")
     ((80, 80), (443, 443), (8000, 8999))
     """
     parts = [part.strip() for part in text.split(",") if part.strip()]
-    if len(parts) > MOST_RANGES:
-        raise FilterError("port", f"More than {MOST_RANGES} ports and ranges.", "Use wider ranges.")
+    if len(parts) > MAX_RANGES:
+        raise FilterError("port", f"More than {MAX_RANGES} ports and ranges.", "Use wider ranges.")
     return tuple(_port_range(part) for part in parts)
 
 
@@ -37,7 +36,7 @@ def _port_range(part: str) -> tuple[int, int]:
 
 def _port(text: str, part: str) -> int:
     text = text.strip()
-    # isdecimal alone admits digits of other scripts, which nobody means as a port.
+    # isdecimal() alone accepts digits of other scripts.
     if not (text.isascii() and text.isdecimal() and len(text) <= len("065535")):
         raise FilterError(
             "port", f"“{part[:40]}” is not a port.", "Write ports like 80, 443, 8000-8999."
@@ -48,20 +47,20 @@ def _port(text: str, part: str) -> int:
 
 
 def process(text: str) -> str:
-    """The substring to look for; raises FilterError for what no process name can contain."""
-    if "\0" in text:  # SQLite's LIKE stops at a NUL, so that such a pattern would match everything
+    """Parse a process filter; raises FilterError for text that no process name can contain."""
+    if "\0" in text:  # SQLite's LIKE stops at a NUL, and the pattern would match everything
         raise FilterError("process", "The process filter contains a NUL character.", "Remove it.")
-    if len(text) > LONGEST_PROCESS:
+    if len(text) > MAX_PROCESS:
         raise FilterError(
             "process",
             f"The process filter has {len(text)} characters.",
-            f"Use at most {LONGEST_PROCESS}.",
+            f"Use at most {MAX_PROCESS}.",
         )
     return text.strip()
 
 
 def protocol(text: str) -> Protocol | None:
-    """The protocol, None for an empty text; raises FilterError."""
+    """Parse a protocol, None for an empty text; raises FilterError."""
     if not text.strip():
         return None
     try:
@@ -73,7 +72,7 @@ def protocol(text: str) -> Protocol | None:
 
 
 def time(field: str, text: str) -> int | None:
-    """Microseconds since the epoch of an ISO 8601 time with offset; raises FilterError.
+    """Parse an ISO 8601 time with offset to microseconds since the epoch; raises FilterError.
 
     >>> time("since", "1970-01-01T00:00:01Z")
     1000000
@@ -96,7 +95,7 @@ def time(field: str, text: str) -> int | None:
 
 
 def parameters(filters: Filters) -> dict[str, str]:
-    """Return the parameters of the API that say the same; `limit` is left out.
+    """Convert filters to parameters of the API, without `limit`.
 
     >>> parameters(Filters(ports=((80, 80), (8000, 8999)), until=1))
     {'port': '80,8000-8999', 'until': '1970-01-01T00:00:00.000001+00:00'}

@@ -1,4 +1,4 @@
-"""The program that an interpreter runs, read from its command line.
+"""Detection of the program that an interpreter runs, from its command line.
 
 The options are those of the interpreters' own manuals: python(1), node(1), java(1), ruby(1),
 perl(1), php(1), `dotnet --help`, `deno --help`, `bun --help` and `go help run`.
@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-DELETED = " (deleted)"  # what the kernel writes behind the path of a file without a name
+DELETED = " (deleted)"  # the kernel's mark behind the path of a deleted file
 
 
 def _set(words: str) -> frozenset[str]:
@@ -17,19 +17,24 @@ def _set(words: str) -> frozenset[str]:
 
 
 class Run(NamedTuple):
-    """A title to show, and the script, module, class or code with its application or command, which
-    tells one program from another in the same folder; empty where a title hides it."""
+    """Title to show, and the script of a run.
+
+    script: script, module, class or code, with its application or command. It distinguishes
+    programs in one folder; empty where a title that the process set hides it.
+    """
 
     title: str
     script: str
 
 
-_UNKNOWN = "?"  # any letter that the manual does not have
+_UNKNOWN = "?"  # a letter that is not in the manual
 
 
 class _Found(NamedTuple):
-    """The script, module, code or server (`kind`) that a command line names, the option that names
-    it and the words behind it."""
+    """Script, module, code or server (`kind`) in a command line.
+
+    option: the option that names it. arguments: the words after it.
+    """
 
     kind: str
     text: str
@@ -39,12 +44,14 @@ class _Found(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Grammar:
-    """The options of an interpreter before its script.
+    """Options of an interpreter before its script.
 
-    named: by letter or word, the kind of what an option names in the rest of its word or in the
-    next; valued: letters whose value, any other, stands there, too; attached: letters whose value
-    is the rest of the word alone; flags: letters without a value; words: options whose value is the
-    next word. Behind a letter that is none of these nothing is told: it may have a value.
+    named: kind of the program that an option names, in the rest of its word or in the next word.
+    valued: letters with any other value at the same place.
+    attached: letters whose value is the rest of the word.
+    flags: letters without a value.
+    words: options whose value is the next word.
+    After any other letter nothing is detected, because it may have a value.
     """
 
     named: dict[str, str] = field(default_factory=dict)
@@ -54,7 +61,7 @@ class _Grammar:
     words: frozenset[str] = frozenset()
 
     def find(self, words: Sequence[str]) -> _Found | None:
-        """Return what is run, None if that is not told or a person types it."""
+        """Find the program; None if no word names it, or if it is read from the standard input."""
         places = iter(range(1, len(words)))
         for place in places:
             word, rest = words[place], words[place + 1 :]
@@ -68,15 +75,17 @@ class _Grammar:
             if kind := self.named.get(last):
                 option = f"-{last}"
                 return _Found(kind, value, option, rest) if value else _next(kind, option, rest)
-            if last == _UNKNOWN or word == "-":  # which is a program on the standard input
+            if last == _UNKNOWN or word == "-":  # "-": the program is read from the standard input
                 return None
             if word in self.words or (last and not value and last in self.valued):
                 next(places, None)
         return None
 
     def _last(self, group: str) -> tuple[str, str]:
-        """Return the letter that ends a group like `-um`, and what follows it in the word; nothing
-        of a group of flags alone."""
+        """Find the letter of a group like `-um` that takes a value, and the rest of the word.
+
+        Both are empty for a group of flags.
+        """
         for number, letter in enumerate(group[1:], start=2):
             if letter in self.named or letter in self.valued or letter in self.attached:
                 return letter, group[number:]
@@ -141,15 +150,14 @@ _JAVA_VALUES = _set(
     "-cp -classpath --class-path -p --module-path --upgrade-module-path --add-modules --add-reads"
     " --add-exports --add-opens --limit-modules --patch-module --source"
 )
-# Classes that are called the same in many programs: their package tells them apart.
+# Class names that many programs share: their package distinguishes them.
 _GENERIC_CLASSES = _set(
     "Main App Application Bootstrap Boot Launcher Server Start Starter Startup Runner main"
     " JarLauncher WarLauncher PropertiesLauncher"
 )
 
-# Of a command that serves or runs something else: how many of its words say what. The managers are
-# shown with the interpreter beside them, for their names say little; the launchers are known by
-# theirs.
+# Commands that serve or run something else, with the number of words that name it. A manager is
+# shown with its interpreter, because its name says little; a launcher is shown by its own name.
 _MANAGERS = {"manage.py": 1, "artisan": 1, "console": 1}
 _LAUNCHERS = {
     **dict.fromkeys(_set("gunicorn uvicorn hypercorn daphne granian waitress-serve"), 1),
@@ -159,10 +167,10 @@ _LAUNCHERS = {
     **dict.fromkeys(_set("npx yarn ng next nest nuxt tsx ts-node nodemon"), 1),
     **dict.fromkeys(_set("npm pnpm"), 2),
 }
-# How packages name the file of a command.
+# Commands by the file name that their package uses.
 _ALIASES = {"npm-cli": "npm", "npx-cli": "npx", "@angular/cli": "ng", "@nestjs/cli": "nest"}
-# Options of the launchers that have no value; of the others the next word is one, unless it is
-# joined to them by an equals sign.
+# Launchers' options without a value. Any other option takes the next word, unless it contains an
+# equals sign.
 _FLAGS = _set(
     "--reload --debug --preload --daemon -D --factory --reuse-port --capture-output --use-colors"
     " --access-log --proxy-headers --server-header --date-header --check-config --spew --log-syslog"
@@ -171,18 +179,18 @@ _FLAGS = _set(
 )
 _APPLICATION = re.compile(r"(?!unix:|fd:)[\w.]+:[A-Za-z_][\w.]*(?:\(.*\))?")
 _SUFFIX = re.compile(r"\.(?:py|pyc|pyz|js|mjs|cjs|ts|rb|pl|php|exe)")
-# go run builds into a folder that it deletes, and from Go 1.24 on into its cache.
+# `go run` builds into a folder that it deletes; since Go 1.24 into its cache.
 _GO_BUILT = re.compile(r".*/go-build[^/]*/(?:.*/exe|[0-9a-f]{2}/[0-9a-f]+-d)/([^/]+)")
-_MAIN_THREAD = "MainThread"  # what Node.js calls it, and so the process
-_MOST_NAMING = 8  # words among which a script stands that the kernel has named a process by
-_WORKER = "multiprocessing"  # Python's spawned processes have a program of this in their -c
+_MAIN_THREAD = "MainThread"  # Node.js names its main thread, and so the process, like this
+_MAX_NAMING = 8  # words among which the script is that the kernel named a process after
+_WORKER = "multiprocessing"  # Python's spawned processes have code of this module in their -c
 
 
 def run(name: str, exe: str, words: Sequence[str]) -> Run | None:
-    """Return what this executable, an interpreter, runs; None where it is none or nothing tells.
+    """Detect the program that an interpreter runs; None if it is no interpreter or not known.
 
-    Of an executable that may not be read, the first word tells which it is. A process that has
-    given itself a name of its own is shown by that.
+    If the executable cannot be read, the first word names it. A process that has renamed itself is
+    shown by that name.
     """
     path = exe.removesuffix(DELETED)
     if built := _GO_BUILT.fullmatch(path):
@@ -198,13 +206,13 @@ def run(name: str, exe: str, words: Sequence[str]) -> Run | None:
 
 
 def _is_own(name: str, words: Sequence[str]) -> bool:
-    """Tell whether a name is neither the interpreter's nor a script's, which the kernel gives."""
+    """Tell that a process renamed itself: the kernel names it after interpreter or script."""
     given = name == _MAIN_THREAD or _interpreter(name) is not None
-    return not given and not any(_file(word).startswith(name) for word in words[:_MOST_NAMING])
+    return not given and not any(_file(word).startswith(name) for word in words[:_MAX_NAMING])
 
 
 def _set_title(words: Sequence[str]) -> Run:
-    """Return the title that a program has given itself, without the file of php-fpm's settings."""
+    """Title that a program has set, without the path of php-fpm's configuration."""
     shown = words[:-1] if words[0] == "php-fpm:" and words[-1].startswith("(/") else words
     return Run(" ".join(shown), "")
 
@@ -215,12 +223,12 @@ _Reads = Callable[[str, Sequence[str]], Run | None]
 def _grammatical(grammar: _Grammar) -> _Reads:
     def read(name: str, words: Sequence[str]) -> Run | None:
         found = grammar.find(words)
-        return _told(name, found) if found else None
+        return _described(name, found) if found else None
 
     return read
 
 
-def _told(name: str, found: _Found) -> Run | None:
+def _described(name: str, found: _Found) -> Run | None:
     match found.kind:
         case "code" if _WORKER in found.text:
             return Run(f"{_WORKER} ({name})", _WORKER)
@@ -243,7 +251,7 @@ def _told(name: str, found: _Found) -> Run | None:
 
 
 def _positional(arguments: Sequence[str], count: int) -> list[str]:
-    """Return the first words that are neither options nor their values."""
+    """First words that are neither options nor their values."""
     found: list[str] = []
     rest = iter(arguments)
     for word in rest:
@@ -259,7 +267,7 @@ def _positional(arguments: Sequence[str], count: int) -> list[str]:
 
 
 def _short(path: str) -> str:
-    """Return the part of a script's path that says what it is, empty where none does.
+    """Part of a script's path that identifies it; empty if none does.
 
     >>> _short("/srv/shop/node_modules/vite/bin/vite.js"), _short("/srv/shop/index.js")
     ('vite', 'shop/index.js')
@@ -307,7 +315,7 @@ def _dotnet(name: str, words: Sequence[str]) -> Run | None:
     if found is None:
         return None
     if found.text.endswith((".dll", ".exe")):
-        return _told(name, found)
+        return _described(name, found)
     return Run(f"{name} {found.text}", found.text)
 
 
@@ -317,7 +325,7 @@ def _deno(name: str, words: Sequence[str]) -> Run | None:
         return Run(" ".join((name, "task", *_positional(found.arguments, 1))), found.text)
     if found and found.text in ("run", "serve"):
         found = _DENO.find([name, *found.arguments])
-    return _told(name, found) if found else None
+    return _described(name, found) if found else None
 
 
 def _bun(name: str, words: Sequence[str]) -> Run | None:
@@ -331,7 +339,7 @@ def _bun(name: str, words: Sequence[str]) -> Run | None:
     if found is None:
         return None
     if found.kind == "code" or "/" in found.text or "." in found.text:
-        return _told(name, found)
+        return _described(name, found)
     return Run(f"{command} {found.text}", found.text)
 
 

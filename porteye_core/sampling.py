@@ -1,4 +1,4 @@
-"""What listeners use, as samples."""
+"""Samples of listeners' use."""
 
 from collections.abc import Mapping
 
@@ -7,7 +7,7 @@ from porteye_core.owner.usage import UNKNOWN, UsageMeter
 
 
 def samples_of(owned: Mapping[int, Owned], meter: UsageMeter) -> list[Sample]:
-    """A sample for each listener, by its number; its process is measured once."""
+    """Sample each listener, given by id; measure each process once."""
     usage = meter.measure(each.key for each in owned.values() if each.key)
     return [
         Sample(

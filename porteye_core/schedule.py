@@ -1,31 +1,33 @@
-"""When the monitor looks, how deep, and for how long nobody looked before."""
+"""Schedule of the monitor's scans: their time, depth, and the gap before each."""
 
 from typing import NamedTuple
 
 from porteye_core.model import Depth, WatchPlan
 
-# A look that comes later than this many intervals and a second is not "within one interval".
+# A scan later than this many intervals plus this time leaves a gap.
 _LATE_INTERVALS, _LATE_US = 2, 1_000_000
-# The wall clock and the steady one drift apart by less than this between two beats.
+# Wall clock and steady clock drift apart by less than this between two sampling ticks.
 _JUMP_US = 500_000
 
 
 class Turn(NamedTuple):
-    """One look: its depth, and the microseconds before it in which nobody looked, 0 if the
-    intervals were kept."""
+    """One turn of the loop.
+
+    gap: microseconds without a scan before it, 0 if the intervals were kept.
+    """
 
     depth: Depth
     gap: int
 
 
 class Schedule:
-    """The looks of one watch. Times are microseconds of the steady clock unless they say wall."""
+    """Schedule of one watch; times are microseconds of the steady clock unless named wall."""
 
     def __init__(self, plan: WatchPlan) -> None:
         self._plan = plan
-        self._due = 0  # when the next look at all sockets is
-        self._looked: int | None = None  # when the last one that succeeded began
-        self._sampled: tuple[int, int] | None = None  # when the last full one was: wall, steady
+        self._due = 0  # time of the next scan
+        self._looked: int | None = None  # start of the last successful scan
+        self._sampled: tuple[int, int] | None = None  # last sampling tick: wall, steady
 
     @property
     def has_looked(self) -> bool:
@@ -33,11 +35,11 @@ class Schedule:
         return self._looked is not None
 
     def left(self, now: int) -> float:
-        """Seconds until the next look at all sockets."""
+        """Seconds until the next scan."""
         return max(0, self._due - now) / 1e6
 
     def hasten(self) -> None:
-        """Look at all sockets at once: what was heard does not explain what there is."""
+        """Make the next scan due now, because the events do not explain the sockets."""
         self._due = 0
 
     def turn(self, began: int, *, failing: bool) -> Turn:
@@ -46,7 +48,7 @@ class Schedule:
             return Turn(Depth.NOTICES, 0)
         gap = self._gap(began, failing=failing)
         self._due = self._next_due(began)
-        # Half an interval early is nearer to the beat than half an interval late.
+        # A tick may come half an interval early, which is better than half an interval late.
         beat = self._plan.sample_interval_us - self._plan.interval_us // 2
         sampling = self._sampled is None or began - self._sampled[1] >= beat or gap
         return Turn(Depth.CLIENTS if sampling else Depth.SOCKETS, gap)
@@ -58,14 +60,17 @@ class Schedule:
             self._sampled = at, began
 
     def jump(self, at: int, began: int) -> int:
-        """By how much the wall clock was set since the last full look, 0 if it was not."""
+        """Step of the wall clock since the last sampling tick, in microseconds; 0 if none."""
         if self._sampled is None:
             return 0
         jump = (at - self._sampled[0]) - (began - self._sampled[1])
         return jump if abs(jump) >= _JUMP_US else 0
 
     def _next_due(self, began: int) -> int:
-        """An interval after this look was due, unless that is past or it was wanted out of turn."""
+        """Time of the scan after this one: an interval after this one was due.
+
+        If this one was hastened or late, it is counted from now.
+        """
         if not self._due:
             return began + self._plan.interval_us
         return max(self._due + self._plan.interval_us, began + self._plan.interval_us // 2)

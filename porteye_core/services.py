@@ -1,9 +1,9 @@
-"""Well-known names of ports."""
+"""Well-known service names of ports."""
 
 import socket
 from functools import lru_cache
 
-# Registered or customary names that a slim system's services file does not list.
+# Registered or customary names that are missing in a slim system's services file.
 _CUSTOMARY = {
     22: "ssh",
     80: "http",
@@ -26,7 +26,7 @@ _CUSTOMARY = {
 
 @lru_cache(maxsize=4096)
 def service(port: int, protocol: str) -> str:
-    """The service customarily found at this port, empty if there is none.
+    """Name of the service that customarily uses this port; empty if none.
 
     >>> service(22, "tcp")
     'ssh'

@@ -1,4 +1,4 @@
-"""Waiting for a signal, for the kernel, or for the next beat, whichever comes first."""
+"""Wait for a signal, for kernel events, or for a time."""
 
 import select
 import signal
@@ -9,7 +9,7 @@ from typing import Self
 
 
 class Waiter:
-    """SIGINT and SIGTERM end every wait from now on, at once and for good."""
+    """Interruptible wait: SIGINT and SIGTERM end the current wait and all later ones."""
 
     def __init__(self) -> None:
         self._stopping = False
@@ -20,7 +20,7 @@ class Waiter:
     def __enter__(self) -> Self:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._stop)
-        # A signal that arrives just before the wait begins is not missed: it leaves a byte.
+        # A signal just before the wait leaves a byte, so the wait ends at once.
         signal.set_wakeup_fd(self._wake.fileno())
         return self
 
@@ -35,7 +35,7 @@ class Waiter:
         self._wake.close()
 
     def wait(self, seconds: float, filenos: Sequence[int]) -> bool:
-        """Wait so long, or until one of the descriptors is readable; returns whether to stop."""
+        """Wait for a time or a readable descriptor; return True if a signal asked to stop."""
         if not self._stopping:
             _until_readable((self._woken.fileno(), *filenos), seconds)
         return self._stopping
@@ -45,7 +45,7 @@ class Waiter:
 
 
 def _until_readable(filenos: Sequence[int], seconds: float) -> None:
-    """Needs no descriptor of its own, unlike epoll: there may be none left."""
+    """Poll without a new descriptor, unlike epoll, because none may be free."""
     if not hasattr(select, "poll"):  # Windows
         select.select(filenos, [], [], seconds)
         return

@@ -85,8 +85,8 @@ TIMES = st.none() | st.integers(0, 4 * 10**15)
 
 
 @given(
-    ranges=st.lists(RANGES, max_size=filters.MOST_RANGES).map(tuple),
-    word=st.text(max_size=filters.LONGEST_PROCESS).filter(lambda text: "\0" not in text),
+    ranges=st.lists(RANGES, max_size=filters.MAX_RANGES).map(tuple),
+    word=st.text(max_size=filters.MAX_PROCESS).filter(lambda text: "\0" not in text),
     protocol=st.none() | st.sampled_from(Protocol),
     since=TIMES,
     until=TIMES,

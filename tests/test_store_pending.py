@@ -34,7 +34,7 @@ def test_it_is_full_of_changes_or_of_beats_and_empty_once_they_are_stored() -> N
     assert waiting.changes == pending.MOST_CHANGES
     waiting.clear()
     assert (waiting.is_full, waiting.changes, waiting.records) == (False, 0, [])
-    for number in range(pending.MOST_RECORDS):
+    for number in range(pending.MAX_RECORDS):
         assert not waiting.is_full
         waiting.add(beat(number, 0))
     assert waiting.is_full

@@ -84,6 +84,6 @@ def test_a_nul_is_refused_wherever_it_stands(before: str, after: str) -> None:
 
 @given(st.integers(1, 100_000))
 def test_what_is_too_long_is_refused_with_its_length(beyond: int) -> None:
-    length = filters.LONGEST_PROCESS + beyond
+    length = filters.MAX_PROCESS + beyond
     with pytest.raises(FilterError, match=str(length)):
         filters.process("x" * length)

@@ -15,7 +15,7 @@ from streamlit.runtime.context import ContextProxy
 from streamlit.testing.v1 import AppTest
 
 from porteye_core import config
-from porteye_core.filters import MOST_RECORDS
+from porteye_core.filters import MAX_RECORDS
 from porteye_core.store import migrations
 from porteye_core.store.sqlite import open_writer
 from porteye_core.ui.context import View
@@ -264,9 +264,9 @@ def test_history_is_newest_first_and_as_long_as_asked(page: AppTest) -> None:
     page.number_input(key="limit").set_value(2).run()
     history = switch(page, "history")
     assert list(table(history)["kind"]) == ["opened", "closed"]
-    history.number_input(key="limit").set_value(MOST_RECORDS + 1).run()
-    assert f"“{MOST_RECORDS + 1}” is not a number of records." in history.error[0].value
-    assert literal(f"Use 1 to {MOST_RECORDS}.") in history.error[0].value
+    history.number_input(key="limit").set_value(MAX_RECORDS + 1).run()
+    assert f"“{MAX_RECORDS + 1}” is not a number of records." in history.error[0].value
+    assert literal(f"Use 1 to {MAX_RECORDS}.") in history.error[0].value
     assert len(table(history)) == 2
     assert address(history) == {"limit": "2"}
     assert "Showing the newest 2 of 6 events." in texts(history)

@@ -34,7 +34,7 @@ log = logging.getLogger("porteye.api")
 _PORT = Query(description="ports and ranges: 80, 443, 8000-8999")
 _PROCESS = Query(
     description="part of a process's name, title or command line, whatever its case",
-    json_schema_extra={"maxLength": filters.LONGEST_PROCESS},
+    json_schema_extra={"maxLength": filters.MAX_PROCESS},
 )
 _PROTOCOL = Query(description="tcp or udp")
 _SINCE = Query(description="not before this time, ISO 8601 with offset")
@@ -42,7 +42,7 @@ _UNTIL = Query(description="not after this time, ISO 8601 with offset")
 # A form that was left empty sends limit= and means the default.
 _Limit = Annotated[
     int,
-    Field(ge=1, le=filters.MOST_RECORDS),
+    Field(ge=1, le=filters.MAX_RECORDS),
     BeforeValidator(lambda value: 100 if value == "" else value),
     Query(description="how many records"),
 ]

@@ -6,7 +6,7 @@ from porteye_core.store.batch import Beat, Changed, Record
 
 # A change takes 2 KB with its owner's command line, a beat 0.5 KB, a sample 0.2 KB: 15 MB in all,
 # and more than a day of beats.
-MOST_CHANGES, MOST_RECORDS, MOST_SAMPLES = 5_000, 10_000, 10_000
+MOST_CHANGES, MAX_RECORDS, MOST_SAMPLES = 5_000, 10_000, 10_000
 
 
 class Pending:
@@ -38,7 +38,7 @@ class Pending:
     @property
     def is_full(self) -> bool:
         """Whether nothing more should be seen before something is stored."""
-        return self._changes >= MOST_CHANGES or len(self._records) >= MOST_RECORDS
+        return self._changes >= MOST_CHANGES or len(self._records) >= MAX_RECORDS
 
     def add(self, record: Record) -> None:
         """Let it wait as the latest."""

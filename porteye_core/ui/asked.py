@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from porteye_core.filters import HIGHEST_PORT, LONGEST_PROCESS
+from porteye_core.filters import HIGHEST_PORT, MAX_PROCESS
 
 _PORT = re.compile(r"(?:port\s*)?(?:\S*:)?(\d{1,5})(?:/(?:tcp|udp))?", re.IGNORECASE)
 _PID = re.compile(r"(?:pid\s*)?(\d{1,10})", re.IGNORECASE)
@@ -24,7 +24,7 @@ def asked(text: str) -> Asked:
     >>> asked("localhost:3000").port
     3000
     """
-    said = text.replace("\0", "").strip()[:LONGEST_PROCESS]
+    said = text.replace("\0", "").strip()[:MAX_PROCESS]
     port, pid = _PORT.fullmatch(said), _PID.fullmatch(said)
     number = int(port[1]) if port and int(port[1]) <= HIGHEST_PORT else None
     if said.lower().startswith("pid") and pid:

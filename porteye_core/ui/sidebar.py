@@ -125,11 +125,11 @@ def _known(labels: dict[str, str], name: str) -> Callable[[str], str]:
 def _records(text: str) -> int:
     digits = text.strip()
     known = digits.isascii() and digits.isdecimal() and len(digits) < 10
-    if not (known and 1 <= int(digits) <= texts.MOST_RECORDS):
+    if not (known and 1 <= int(digits) <= texts.MAX_RECORDS):
         raise FilterError(
             "limit",
             f"“{text[:40]}” is not a number of records.",
-            f"Use 1 to {texts.MOST_RECORDS}.",
+            f"Use 1 to {texts.MAX_RECORDS}.",
         )
     return int(digits)
 
