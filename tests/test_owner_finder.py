@@ -15,7 +15,7 @@ import pytest
 from porteye_core.model import Depth, Hidden, Kind, Notice, Owned, Process, ProcessKey, Socket
 from porteye_core.owner import OwnerFinder, descriptions, processes
 from porteye_core.owner.any_system import PsutilProcesses
-from porteye_core.owner.processes import LONGEST_CMDLINE
+from porteye_core.owner.processes import MAX_CMDLINE
 from porteye_core.owner.usage import UNKNOWN, UsageMeter
 from porteye_core.sources.portable import Portable
 from tests.kit.opener import Opener
@@ -65,7 +65,7 @@ def test_a_long_command_line_is_cut() -> None:
     with Opener("x" * 120_000) as opener:
         (seen,) = found(opener.listen())
     assert seen.owner is not None
-    assert len(seen.owner.program.cmdline.encode()) == LONGEST_CMDLINE
+    assert len(seen.owner.program.cmdline.encode()) == MAX_CMDLINE
 
 
 def test_what_stands_behind_a_long_list_of_archives_is_kept() -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from porteye_core.owner.masking import MASK, mask
-from porteye_core.owner.processes import LONGEST_CMDLINE, program
+from porteye_core.owner.processes import MAX_CMDLINE, program
 
 SECRET = "hunter2swordfish"
 LEAKS = [
@@ -291,7 +291,7 @@ def test_a_long_command_line_is_cut_before_it_is_searched() -> None:
     stored = program("x", "/x", "me", ["x", "--token", "hunter2", "a " * 100_000]).cmdline
     assert stored.startswith("x --token '***' 'a a a")
     assert stored.endswith("…")
-    assert len(stored.encode()) <= LONGEST_CMDLINE
+    assert len(stored.encode()) <= MAX_CMDLINE
 
 
 @pytest.mark.parametrize("length", range(8_150, 8_200))

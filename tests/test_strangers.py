@@ -15,7 +15,7 @@ from starlette.testclient import TestClient
 from porteye_core.api import create_api
 from porteye_core.config import Config
 from porteye_core.owner.masking import MASK
-from porteye_core.owner.processes import LONGEST_CMDLINE
+from porteye_core.owner.processes import MAX_CMDLINE
 from tests.kit.opener import Opener
 from tests.kit.service import monitor, rows
 from tests.kit.waiting import until
@@ -134,6 +134,6 @@ def test_the_longest_command_line_that_linux_allows_is_cut_and_shown(db: Path) -
     assert found["pid"] == opener.pid
     for cmdline in (found["cmdline"], line["cmdline"]):
         assert "xxxx" in cmdline
-        assert len(cmdline.encode()) == LONGEST_CMDLINE
+        assert len(cmdline.encode()) == MAX_CMDLINE
     assert SECRET.encode() not in contents(db)
-    assert all(len(each) < 2 * LONGEST_CMDLINE for each in (db.parent / "log").read_text().split())
+    assert all(len(each) < 2 * MAX_CMDLINE for each in (db.parent / "log").read_text().split())

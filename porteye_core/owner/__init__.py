@@ -1,4 +1,4 @@
-"""Who holds a socket, why it runs, and what it uses."""
+"""Owners of sockets: their processes, the reason why these run, and their use."""
 
 import sys
 
@@ -10,7 +10,7 @@ __all__ = ["OwnerFinder", "UsageMeter", "processes"]
 
 
 def processes(booted_at: int) -> Processes:
-    """The reader for this system; `booted_at` is the moment that Linux counts start times from."""
+    """Reader of processes for this system; `booted_at`: time of the boot, origin of start times."""
     if sys.platform == "linux":
         from porteye_core.owner.proc import LinuxProcesses  # noqa: PLC0415 - needs Linux's pwd
 

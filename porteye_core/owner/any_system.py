@@ -8,7 +8,7 @@ from typing import TypeVar
 import psutil
 
 from porteye_core.model import Ancestor, Process, ProcessKey, Program
-from porteye_core.owner.processes import DEEPEST_CHAIN, Spent, field, program, whole_name
+from porteye_core.owner.processes import MAX_PARENTS, Spent, field, program, whole_name
 
 if sys.platform != "win32":
     from porteye_core.owner.user_names import UserNames
@@ -56,7 +56,7 @@ class PsutilProcesses:
             return None
 
     def user_name(self, uid: int) -> str:
-        """See Processes.user_name: where psutil is needed no source tells a uid."""
+        """See Processes.user_name; the sources that need psutil have no uid."""
         return str(uid)
 
     def spent(self, key: ProcessKey) -> Spent | None:
@@ -80,7 +80,7 @@ def _program(process: psutil.Process) -> Program:
 
 
 def _user(process: psutil.Process) -> str:
-    """Return the effective user, where a system has one; psutil's own username() is the real."""
+    """Effective user, where a system has one; psutil's username() is the real user."""
     if sys.platform == "win32":
         return _allowed(process.username) or ""
     uids = _allowed(process.uids)
@@ -88,7 +88,7 @@ def _user(process: psutil.Process) -> str:
 
 
 def _allowed(read_field: Callable[[], _T]) -> _T | None:
-    """What the call returns, None where this user may not know or a zombie has lost it."""
+    """Result of a call; None without permission, and for a zombie."""
     try:
         return read_field()
     except (psutil.AccessDenied, psutil.ZombieProcess, KeyError):  # KeyError: a uid without a name
@@ -97,7 +97,7 @@ def _allowed(read_field: Callable[[], _T]) -> _T | None:
 
 def _parents(process: psutil.Process) -> tuple[Ancestor, ...]:
     chain = []
-    for parent in process.parents()[:DEEPEST_CHAIN]:
+    for parent in process.parents()[:MAX_PARENTS]:
         try:
             chain.append(Ancestor(parent.pid, field(parent.name())))
         except (psutil.Error, OSError):

@@ -1,8 +1,8 @@
-"""The systemd unit and the container that a process belongs to, from its cgroup path.
+"""Systemd unit and container of a process, from its cgroup path.
 
-The names are those that the makers of cgroups give: systemd (systemd.unit(5), systemd-nspawn(1)),
-runc's two drivers (`slice:prefix:name` and `prefix-name.scope`), containerd's CRI plugin, CRI-O,
-Podman, LXC (lxc.container.conf(5)), the kubelet and Amazon's ECS agent.
+The patterns follow the names that these programs give to cgroups: systemd (systemd.unit(5),
+systemd-nspawn(1)), runc's two drivers (`slice:prefix:name` and `prefix-name.scope`), containerd's
+CRI plugin, CRI-O, Podman, LXC (lxc.container.conf(5)), the kubelet and Amazon's ECS agent.
 """
 
 import re
@@ -30,11 +30,11 @@ _NAMED = re.compile(
     r"(?P<runtime>docker|cri-containerd|containerd|nerdctl|libpod|libpod-payload|crio)-"
     r"(?P<id>[0-9a-f]{12,64})(?:\.scope)?"
 )
-# A systemd driver's name in the hands of a runtime without systemd: slice:prefix:id.
+# Name in the form of the systemd driver, used by a runtime without systemd: slice:prefix:id.
 _COLONS = re.compile(r"[^:]*:(?P<runtime>[\w.-]+):(?P<id>[0-9a-f]{12,64})")
-# Docker and its likes call a container by 256 bits, which no unit is called by.
+# Docker and similar runtimes name a container by 256 bits; no unit has such a name.
 _BARE = re.compile(r"[0-9a-f]{64}")
-_SHORT = re.compile(r"[0-9a-f]{12,63}")  # only in the folder of a runtime
+_SHORT = re.compile(r"[0-9a-f]{12,63}")  # valid only in the folder of a runtime
 _FARGATE = re.compile(r"[0-9a-f]{32}-\d+")
 _POD = re.compile(r"(?:.*-)?pod([0-9a-f]{8}[0-9a-f_-]+)(?:\.slice)?(?::.*)?")
 _LXC = re.compile(r"lxc\.payload\.(.+)")
@@ -46,15 +46,15 @@ _MANAGER = "init.scope"  # of the system's systemd, a user's or a container's
 
 
 class Belonging(NamedTuple):
-    """A unit's name, and a container as `runtime:id` with its pod; empty where there is none."""
+    """Name of a unit, and a container as `runtime:id` with its pod; empty if none."""
 
     unit: str
     container: str
 
 
-@lru_cache(maxsize=256)  # the processes of one unit have the same text
+@lru_cache(maxsize=256)  # processes of one unit share the text
 def parse(text: str) -> Belonging:
-    """Return the unit and container of a /proc/PID/cgroup file (cgroups(7)).
+    """Parse the unit and container of a /proc/PID/cgroup file (cgroups(7)).
 
     >>> parse("0::/system.slice/nginx.service")
     Belonging(unit='nginx.service', container='')
@@ -67,15 +67,18 @@ def parse(text: str) -> Belonging:
 
 
 def _paths(text: str) -> list[str]:
-    """Return each path once, systemd's own first: that of the unified hierarchy, then its named
-    one of the first version; the controllers' follow."""
+    """Distinct paths in the order of their weight.
+
+    The unified hierarchy's comes first, then systemd's named one of version 1, then those of
+    controllers.
+    """
     lines = [line.split(":", 2) for line in text.splitlines() if line.count(":") >= 2]
     lines.sort(key=lambda line: (line[0] != "0", line[1] != "name=systemd"))
     return list(dict.fromkeys(path.removesuffix(" (deleted)") for _, _, path in lines))
 
 
 def _belonging(path: str) -> Belonging:
-    """Return what the innermost segments of a path say."""
+    """Unit and container of the innermost segments of a path."""
     segments = path.split("/")
     for place in range(len(segments) - 1, -1, -1):
         if container := _container(segments, place):
@@ -85,7 +88,7 @@ def _belonging(path: str) -> Belonging:
 
 
 def _container(segments: Sequence[str], place: int) -> str:
-    """Return the container whose cgroup this segment is, empty if it is none's."""
+    """Container whose cgroup this segment is; empty if none."""
     name = segments[place]
     if match := _NAMED.fullmatch(name) or _COLONS.fullmatch(name):
         return f"{_RUNTIMES.get(match['runtime'], match['runtime'])}:{match['id']}"
@@ -103,10 +106,10 @@ def _container(segments: Sequence[str], place: int) -> str:
 
 
 def _machine(name: str, below: Sequence[str]) -> str:
-    """Return the container that systemd-nspawn or libvirt registered as a machine.
+    """Container that systemd-nspawn or libvirt registered as a machine; empty if none.
 
-    A virtual machine has such a scope, too, and systemd-nspawn itself runs in a cgroup beside the
-    one of its payload.
+    A virtual machine has such a scope as well. systemd-nspawn itself runs in a cgroup beside that
+    of its payload.
     """
     match = _NSPAWN.fullmatch(name)
     if not match:
@@ -119,13 +122,13 @@ def _machine(name: str, below: Sequence[str]) -> str:
 
 
 def _unit(segments: Sequence[str]) -> str:
-    """Return the innermost unit; a manager's own scope only where nothing says whose it is."""
+    """Innermost unit; a manager's own scope only if there is no other."""
     units = [each for each in segments if _UNIT.fullmatch(each)]
     return next((each for each in reversed(units) if each != _MANAGER), "".join(units[-1:]))
 
 
 def _quadlet(segments: Sequence[str], place: int) -> str:
-    """Return the service that a container is run by: Podman's split cgroups lie right below it."""
+    """Service that runs a container: the parent of Podman's split cgroups; empty if none."""
     before = segments[place - 1] if place else ""
     named = segments[place].startswith("libpod-payload-")
     return before if named and _UNIT.fullmatch(before) else ""

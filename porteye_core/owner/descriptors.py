@@ -22,7 +22,7 @@ log = logging.getLogger("porteye")
 MOST_SHARED = 10_000
 # Links that one search in families remembers: a process rarely listens at more than a few.
 _MOST_LINKS = 50_000
-_MOST_DESCENDANTS = 1024  # a pre-fork server has tens of workers; a shell may have any number
+_MAX_DESCENDANTS = 1024  # a pre-fork server has tens of workers; a shell may have any number
 # Descriptors of one process that a walk reads before it goes on with the others.
 _PIECE = 1024
 _ONE_THREAD = 3  # links of a folder with one folder in it
@@ -135,11 +135,11 @@ class FamilySearch:
     def _search_below(self, pid: int) -> list[int]:
         found: list[int] = []
         queue = deque([pid])
-        while queue and len(found) < _MOST_DESCENDANTS:
+        while queue and len(found) < _MAX_DESCENDANTS:
             below = list(self._children(queue.popleft()))
             found += below
             queue += below
-        return found[:_MOST_DESCENDANTS]
+        return found[:_MAX_DESCENDANTS]
 
     def _children(self, pid: int) -> Iterable[int]:
         """The children of every thread: CONFIG_PROC_CHILDREN, which distributions set."""

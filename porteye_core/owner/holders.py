@@ -1,4 +1,4 @@
-"""Which processes have one socket open, asked of psutil, which names only one of them."""
+"""Search for all processes that hold a socket; psutil itself names only one."""
 
 from collections import defaultdict
 from typing import Any
@@ -7,23 +7,23 @@ import psutil
 
 from porteye_core.model import Endpoint, Family
 
-_MOST_DESCENDANTS = 256  # a pre-fork server has tens of workers; a shell may have any number
+_MAX_DESCENDANTS = 256  # a pre-fork server has tens of workers; a shell may have any number
 _FAMILY = {Family.IPV4: "4", Family.IPV6: "6"}
 
 
 class HolderSearch:
-    """One search, for the sockets of one look; asks every process at most once."""
+    """Search for the sockets of one scan; reads each process at most once."""
 
     def __init__(self) -> None:
         self._held: dict[int, set[tuple[str, Any]]] = {}
         self._children: dict[int, list[int]] | None = None
 
     def holders(self, endpoint: Endpoint, pid: int) -> list[int]:
-        """The pids that hold the socket at this endpoint, the oldest ancestor first.
+        """Find the pids that hold the socket at this endpoint, the oldest ancestor first.
 
-        `pid` is a known holder. Only its ancestors and the descendants of the oldest one are
-        asked: a socket reaches any other process only through a Unix socket. The endpoint must
-        belong to a single socket, for psutil does not say which of two a process holds.
+        pid: a known holder. Only its ancestors and the descendants of the oldest holder are read,
+        because a socket reaches other processes only through a Unix socket. The endpoint must
+        belong to one socket: psutil does not tell which of two sockets a process holds.
         """
         ancestors = [up for up in _ancestors(pid) if self._holds(up, endpoint)]
         oldest = ancestors[-1] if ancestors else pid
@@ -44,11 +44,11 @@ class HolderSearch:
                 self._children[process.info["ppid"]].append(process.pid)
         found: list[int] = []
         queue = [pid]
-        while queue and len(found) < _MOST_DESCENDANTS:
+        while queue and len(found) < _MAX_DESCENDANTS:
             below = [child for child in self._children.get(queue.pop(0), []) if child != pid]
             found += below
             queue += below
-        return found[:_MOST_DESCENDANTS]
+        return found[:_MAX_DESCENDANTS]
 
 
 def _ancestors(pid: int) -> list[int]:

@@ -1,4 +1,4 @@
-"""From the kernel's notices to the processes that they name."""
+"""Owners of sockets that the kernel announced, from the pids in its events."""
 
 import os
 from dataclasses import replace
@@ -9,7 +9,7 @@ from porteye_core.owner.processes import field
 
 
 class Naming:
-    """Turns notices into owned sockets, describing each process once."""
+    """Attribution of announced sockets; describes each process once."""
 
     def __init__(self, descriptions: Descriptions) -> None:
         self._descriptions = descriptions
@@ -17,10 +17,10 @@ class Naming:
         self._gone: dict[tuple[int, str], Process] = {}
 
     def owned(self, notice: Notice) -> Owned:
-        """The socket that was opened; of a process that has gone only pid and name are left."""
+        """Attribute an opened socket; an ended process has only pid and name."""
         pid = notice.pid
-        assert pid is not None  # the kernel names who opens
-        # A process that was there at one notice was there at the later ones.
+        assert pid is not None  # each record of an opening has a pid
+        # A process that was alive at one event was alive at the later ones.
         process = self._read.get(pid) or self._descriptions.of_earlier(pid, notice.at)
         if process:
             self._read[pid] = process

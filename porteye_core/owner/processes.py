@@ -1,4 +1,7 @@
-"""Reading processes: psutil anywhere, and on Linux /proc itself, which is ten times cheaper."""
+"""Interface of process readers, and limits of stored text.
+
+psutil works everywhere; on Linux reading /proc directly is ten times cheaper.
+"""
 
 import os
 import shlex
@@ -9,74 +12,74 @@ from porteye_core.model import Process, ProcessKey, Program
 from porteye_core.owner.masking import mask
 from porteye_core.owner.text import cap, clean
 
-LONGEST_CMDLINE = 4096  # bytes; command lines of 100 kB exist, and nobody reads them
-# Characters that are searched for secrets: more than is stored, as a mask may shorten them.
-_MOST_SEARCHED = 2 * LONGEST_CMDLINE
-_LONGEST_RUN = 1024
-LONGEST_FIELD = 1024
-DEEPEST_CHAIN = 32
-_LONGEST_KEPT_NAME = 15  # bytes; proc_pid_comm(5), and macOS keeps 15 or 16
-_MOST_SCRIPT_WORDS = 4  # a script's path stands behind its interpreter and its few options
-# Java's lists of archives are longer than all that is stored, and the program stands behind them.
+MAX_CMDLINE = 4096  # bytes; command lines of 100 kB exist, and nobody reads them
+# Characters that are searched for secrets: more than stored, because a mask may shorten them.
+_MAX_SEARCHED = 2 * MAX_CMDLINE
+_MAX_RUN = 1024
+MAX_FIELD = 1024
+MAX_PARENTS = 32
+_MAX_KERNEL_NAME = 15  # bytes; proc_pid_comm(5); macOS stores 15 or 16
+_MAX_SCRIPT_WORDS = 4  # a script's path follows its interpreter and a few options
+# Java's lists of archives can exceed the stored length, and the program comes after them.
 _PATH_LISTS = ("-cp", "-classpath", "--class-path", "--module-path")
-_LONGEST_PATH_LIST = 512
+_MAX_PATH_LIST = 512
 
 
 class Spent(NamedTuple):
-    """What a process has used so far: seconds of CPU, and bytes of resident memory now."""
+    """CPU seconds that a process has used so far, and its resident memory now, in bytes."""
 
     cpu: float
     rss: int
 
 
 class Processes(Protocol):
-    """Reads processes; None wherever one has ended, or another has its pid now."""
+    """Reader of processes; returns None if one has ended or its pid was reused."""
 
     def started_at(self, pid: int) -> int | None:
-        """When the process of this pid started."""
+        """Start time of the process with this pid."""
         ...
 
     def started_by(self, pid: int, at: int) -> int | None:
-        """When it started, if that was not after `at`, a time by the wall clock as it is now."""
+        """Start time, if not later than `at`, a time of the current wall clock."""
         ...
 
     def read(self, key: ProcessKey) -> Process | None:
-        """Everything that this user may know of the process."""
+        """Describe the process, as far as this user may read it."""
         ...
 
     def glance(self, pid: int) -> int | None:
-        """A number that changes with the description of the process; None if it cannot be read."""
+        """Hash that changes with the description of the process; None if it cannot be read."""
         ...
 
     def user_name(self, uid: int) -> str:
-        """The name of a user, or the number where the system knows none."""
+        """Name of a user, or the uid if the system knows no name."""
         ...
 
     def spent(self, key: ProcessKey) -> Spent | None:
-        """What it has used; None, too, for a zombie, whose memory reads as 0."""
+        """Use of the process; None for a zombie as well, whose memory reads as 0."""
         ...
 
 
 def program(name: str, exe: str, user: str, argv: Sequence[str]) -> Program:
-    """Return a program as it may be stored: secrets masked, text inert, nothing endless."""
+    """Build a program for storage: secrets masked, text escaped, lengths limited."""
     kept, is_cut = _start(argv)
-    cmdline = cap(clean(shlex.join(mask(kept)) + (" …" if is_cut else "")), LONGEST_CMDLINE)
+    cmdline = cap(clean(shlex.join(mask(kept)) + (" …" if is_cut else "")), MAX_CMDLINE)
     return Program(field(_masked_title(name)), field(exe), field(user), cmdline)
 
 
-def whole_name(kept: bytes, exe: bytes, words: Sequence[bytes]) -> bytes:
-    """Return a program's name in full, of which the system keeps the beginning.
+def whole_name(stored: bytes, exe: bytes, words: Sequence[bytes]) -> bytes:
+    """Full name of a program, of which the system stores only the beginning.
 
-    It is the first of these that begins with what is kept: the command line as a title, its first
-    word or the file that this names, a script, the executable.
+    It is the first of these that begins with the stored name: the command line as a title, its
+    first word or that word's file name, a script, the executable.
     """
-    if len(kept) < _LONGEST_KEPT_NAME:
-        return kept
-    candidates = [each for word in words[:_MOST_SCRIPT_WORDS] for each in (word, _file_name(word))]
-    if b" " in kept:  # a title, which stands here split at its blanks
+    if len(stored) < _MAX_KERNEL_NAME:
+        return stored
+    candidates = [each for word in words[:_MAX_SCRIPT_WORDS] for each in (word, _file_name(word))]
+    if b" " in stored:  # a title, split here at its spaces
         candidates.append(b" ".join(words))
     candidates.append(_file_name(exe).removesuffix(b" (deleted)"))
-    return next((each for each in candidates if each.startswith(kept)), kept)
+    return next((each for each in candidates if each.startswith(stored)), stored)
 
 
 def _file_name(path: bytes) -> bytes:
@@ -84,29 +87,28 @@ def _file_name(path: bytes) -> bytes:
 
 
 def _masked_title(name: str) -> str:
-    """Mask the secrets of a name that was taken from a title; blanks stay where none is found."""
+    """Mask the secrets in a name that comes from a title; without secrets its spaces stay."""
     words = name.split()
     masked = mask(words) if len(words) > 1 else words
     return name if masked == words else " ".join(masked)
 
 
 def field(text: str | None) -> str:
-    """A text as it may be stored."""
-    return cap(clean(text or ""), LONGEST_FIELD)
+    """Prepare a text for storage."""
+    return cap(clean(text or ""), MAX_FIELD)
 
 
 def without_last_run(word: str) -> str:
-    """Return the start of a word that was cut: half a secret is not known as one."""
-    earliest = max(len(word) - _LONGEST_RUN, 0)
+    """Drop the end of a cut word, because half a secret is not recognised."""
+    earliest = max(len(word) - _MAX_RUN, 0)
     blank = word.rfind(" ", earliest)
     return word[: blank if blank >= 0 else earliest]
 
 
 def _start(argv: Sequence[str]) -> tuple[list[str], bool]:
-    """Return the first words, as many as are searched, and whether something is missing at their
-    end; the last of them may be cut."""
+    """First words, as many as are searched, and True if words or characters were cut off."""
     kept: list[str] = []
-    room = _MOST_SEARCHED
+    room = _MAX_SEARCHED
     before = ""
     for full in argv:
         word = _shortened(full) if before in _PATH_LISTS else full
@@ -120,7 +122,7 @@ def _start(argv: Sequence[str]) -> tuple[list[str], bool]:
 
 
 def _shortened(paths: str) -> str:
-    """Return the first paths of a list that is too long, with an ellipsis for the others."""
-    if len(paths) <= _LONGEST_PATH_LIST:
+    """Shorten a long list of paths, with an ellipsis."""
+    if len(paths) <= _MAX_PATH_LIST:
         return paths
-    return paths[: paths.rfind(":", 0, _LONGEST_PATH_LIST) + 1] + "…"
+    return paths[: paths.rfind(":", 0, _MAX_PATH_LIST) + 1] + "…"

@@ -1,22 +1,21 @@
-"""Text from a process, made safe to store and to show."""
+"""Safe text: text of a process, ready to store and to show."""
 
 import re
 
-# C0 and C1 control characters, and the marks that reverse the direction of text: a terminal obeys
-# the first, and the second make a command line read as something that it is not.
+# C0 and C1 control characters, which a terminal obeys, and marks that reverse the direction of
+# text, which make a command line look like another one.
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 def decoded(raw: bytes) -> str:
-    """Decode what a process or its files are called: UTF-8, the bytes that are not kept aside."""
+    """Decode a name as UTF-8; invalid bytes become surrogates."""
     return raw.decode("utf-8", "surrogateescape")
 
 
 def clean(text: str) -> str:
-    r"""The text with invalid UTF-8 replaced and control characters written out.
+    r"""Replace invalid UTF-8 and escape control characters.
 
-    psutil hands bytes that are not UTF-8 over as lone surrogates, which SQLite, JSON, CSV and
-    Arrow all refuse.
+    psutil returns invalid bytes as lone surrogates, which SQLite, JSON, CSV and Arrow refuse.
 
     >>> clean("a\x1b[31mb")
     'a\\x1b[31mb'
@@ -26,7 +25,7 @@ def clean(text: str) -> str:
 
 
 def cap(text: str, size: int) -> str:
-    """The text cut to `size` bytes of UTF-8, with an ellipsis where something was cut."""
+    """Cut a text to `size` bytes of UTF-8, with an ellipsis at the end."""
     encoded = text.encode()
     if len(encoded) <= size:
         return text

@@ -1,4 +1,4 @@
-"""CPU and memory of processes, measured between two beats without ever waiting."""
+"""CPU and memory of processes, measured from one sampling tick to the next."""
 
 from collections.abc import Callable, Iterable
 from time import monotonic, time
@@ -9,7 +9,10 @@ from porteye_core.owner.processes import Processes
 
 
 class Usage(NamedTuple):
-    """cpu: hundredths of a percent of one core; rss: bytes. None where it cannot be read."""
+    """Use of a process; None where it cannot be read.
+
+    cpu: hundredths of a percent of one core. rss: bytes.
+    """
 
     cpu: int | None
     rss: int | None
@@ -19,7 +22,7 @@ UNKNOWN = Usage(None, None)
 
 
 class UsageMeter:
-    """Measures processes, and remembers each one's CPU time from the beat before."""
+    """Meter that remembers each process's CPU time from the last measurement."""
 
     def __init__(
         self,
@@ -33,11 +36,11 @@ class UsageMeter:
         self._last: dict[ProcessKey, tuple[float, float]] = {}
 
     def measure(self, keys: Iterable[ProcessKey]) -> dict[ProcessKey, Usage]:
-        """What each process used since it was measured last, or since its start the first time."""
+        """Measure each process since its last measurement, at first since its start."""
         return {key: self._measured(key) for key in set(keys)}
 
     def forget(self, living: Iterable[ProcessKey]) -> None:
-        """Drop what is remembered of every process but these."""
+        """Forget all processes but these."""
         kept = set(living)
         self._last = {key: last for key, last in self._last.items() if key in kept}
 

@@ -1,4 +1,4 @@
-"""Names of users by their numbers, kept no longer than they hold."""
+"""Cache of user names by uid, which notices changes."""
 
 import os
 import pwd
@@ -6,17 +6,17 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 
-# A user is made and deleted in the first, and a service with DynamicUser= gets and loses its user
-# in the second: entries there appear and vanish with it (systemd's src/core/dynamic-user.c).
+# The first changes when a user is added or deleted, the second when a service with DynamicUser=
+# starts or stops (systemd's src/core/dynamic-user.c).
 _PLACES = ("/etc/passwd", "/run/systemd/dynamic-uid")
-# Other services that know users (LDAP, SSSD) announce nothing: their answers are asked again after
-# so many seconds. One answer may take a network's time, so that it is not asked much more often.
+# Seconds for which a name is cached, because other services (LDAP, SSSD) announce no changes. A
+# lookup may take a network round trip, so it is not repeated much more often.
 _LIFE = 60.0
-_MOST = 1024  # numbers; a user namespace may use 65,536
+_MAX = 1024  # uids; a user namespace may use 65,536
 
 
 class UserNames:
-    """Looks up names; each lookup reads two files' times, and asks the system where they moved."""
+    """Cache of names; each lookup checks the times of two files."""
 
     def __init__(
         self,
@@ -31,7 +31,7 @@ class UserNames:
         self._known: OrderedDict[int, tuple[str, float]] = OrderedDict()
 
     def name(self, uid: int) -> str:
-        """Return the name of a user, or the number where the system knows none."""
+        """Name of a user, or the uid if the system knows no name."""
         state = [_state(place) for place in self._places]
         if state != self._state:
             self._known.clear()
@@ -43,7 +43,7 @@ class UserNames:
         name = self._ask(uid)
         self._known[uid] = name, now + _LIFE
         self._known.move_to_end(uid)
-        if len(self._known) > _MOST:
+        if len(self._known) > _MAX:
             self._known.popitem(last=False)
         return name
 
@@ -58,7 +58,7 @@ def _state(place: str) -> tuple[int, ...] | None:
 
 def _asked(uid: int) -> str:
     try:
-        # The name is bytes that Python decodes as the locale says; other text here is UTF-8.
+        # Python decodes the name by the locale; other text here is UTF-8.
         return os.fsencode(pwd.getpwuid(uid).pw_name).decode("utf-8", "surrogateescape")
     except KeyError:
         return str(uid)

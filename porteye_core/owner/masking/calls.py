@@ -5,7 +5,7 @@ import tomllib
 from pathlib import Path
 
 TABLE = Path(__file__).with_name("calls.toml")
-_MOST_ARGUMENTS = 8
+_MAX_ARGUMENTS = 8
 _ARGUMENT = re.compile(
     r"\s{0,8}(?:[bBrRuUN]{0,2}(?P<string>\"(?:[^\"\\]++|\\.?)*+\"?|'(?:[^'\\]++|\\.?)*+'?)\s{0,8}"
     r"|(?:\{[^{}]{0,512}\}|\[[^\[\]]{0,512}\]|[^,()'\"{}\[\]\s]{1,128}|\s{1,8}){0,8}+)"
@@ -81,7 +81,7 @@ def _call(text: str, call: re.Match[str]) -> list[tuple[int, int]]:
 def _strings(text: str, at: int) -> list[tuple[int, int] | None]:
     """The places of the arguments from here on, without quotation marks; None for no string."""
     strings: list[tuple[int, int] | None] = []
-    for _ in range(_MOST_ARGUMENTS):
+    for _ in range(_MAX_ARGUMENTS):
         found = _ARGUMENT.match(text, at)
         if not found:
             break
