@@ -12,11 +12,11 @@ from porteye_core.sources import pick
 
 def porteye_look() -> Callable[[], object]:
     """A look with owners, as the monitor takes it once an interval between two samples."""
-    privileged = privilege.is_admin()
-    source = pick("auto", privileged=privileged).source
+    rights = privilege.rights()
+    source = pick("auto", enters_namespaces=rights.enters_namespaces).source
     atexit.register(source.close)
     booted_at = (time.time_ns() - time.clock_gettime_ns(time.CLOCK_BOOTTIME)) // 1000
-    finder = OwnerFinder(processes(booted_at), privileged=privileged)
+    finder = OwnerFinder(processes(booted_at), privileged=rights.reads_everyone)
     before: tuple[Socket, ...] | None = None
     owned: tuple[Owned, ...] = ()
 

@@ -22,6 +22,7 @@ from porteye_core.log_lines import PlainFormatter
 from porteye_core.model import Limit, WatchPlan
 from porteye_core.monitor import Monitor
 from porteye_core.owner import OwnerFinder, UsageMeter, processes
+from porteye_core.privilege import Rights
 from porteye_core.service_manager import ServiceManager
 from porteye_core.sources import Picked, pick
 from porteye_core.store.host import Host
@@ -95,7 +96,7 @@ def main(argv: Sequence[str]) -> int:
     try:
         settings = config.load(flags, os.environ)
         log.setLevel(settings.log_level.upper())
-        if settings.elevate and not privilege.is_admin():
+        if settings.elevate and not privilege.rights().reads_everyone:
             privilege.elevate([sys.executable, *argv])
             return 0
         if settings.backup is not None:
@@ -136,18 +137,19 @@ def _back_up(db: Path, target: Path) -> None:
 def _watch(settings: Config, argv: Sequence[str]) -> None:
     with ExitStack() as stack:
         waiter = stack.enter_context(Waiter())
-        limits = _privilege_limits(settings, argv)
+        rights = privilege.rights()
+        limits = _privilege_limits(settings, argv, rights)
         # The database first: a second monitor must not disturb the first one's tracing.
         writer = stack.enter_context(
             open_writer(settings.db, _this_host(), SystemClock().now(), settings.keep)
         )
-        picked = pick(settings.source, privileged=privilege.is_admin())
+        picked = pick(settings.source, enters_namespaces=rights.enters_namespaces)
         stack.callback(picked.source.close)
         plan = _plan(settings, picked, limits)
         reader = processes(writer.booted_at)
         monitor = Monitor(
             source=picked.source,
-            finder=OwnerFinder(reader, privileged=privilege.is_admin()),
+            finder=OwnerFinder(reader, privileged=rights.reads_everyone),
             meter=UsageMeter(reader),
             own=FootprintMeter(settings.db),
             writer=writer,
@@ -170,20 +172,15 @@ def _watch(settings: Config, argv: Sequence[str]) -> None:
             raise SourceError("The only look failed: nothing is stored.", "Try it again.")
 
 
-def _privilege_limits(settings: Config, argv: Sequence[str]) -> tuple[Limit, ...]:
-    """What is hidden without rights, said once. Raises PrivilegeError if they are required."""
-    if privilege.is_admin():
+def _privilege_limits(settings: Config, argv: Sequence[str], rights: Rights) -> tuple[Limit, ...]:
+    """The limit of a monitor without rights, logged once. Raises PrivilegeError if they are
+    required."""
+    if rights.reads_everyone:
         return ()
-    command = privilege.how_to_elevate(_again(settings, argv))
+    remedy = rights.remedy(_again(settings, argv))
     if settings.require_admin:
-        raise PrivilegeError(
-            "--require-admin: this user has no administrative rights.", f"Run: {command}"
-        )
-    hidden = Limit(
-        "unprivileged",
-        "Without administrative rights the owners of other users' sockets are hidden.",
-        f"Run: {command}",
-    )
+        raise PrivilegeError(f"--require-admin: {rights.lack}", remedy)
+    hidden = Limit("unprivileged", rights.lack, remedy)
     log.warning("%s %s", hidden.text, hidden.hint)
     return (hidden,)
 

@@ -16,7 +16,7 @@ class Reason(NamedTuple):
 SEARCHING = Reason("still searched for", "owner not known yet: the search goes on")
 REASONS = {
     Hidden.PRIVILEGE: Reason(
-        "hidden (run as root)", "owner hidden: run the monitor with administrative rights"
+        "hidden (more rights needed)", "owner hidden: run the monitor with administrative rights"
     ),
     Hidden.GONE: Reason(
         "ended before it could be read",

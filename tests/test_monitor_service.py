@@ -1,5 +1,6 @@
 """The service as a process: flags, signals, exit statuses, restarts."""
 
+import json
 import os
 import signal
 import socket
@@ -10,13 +11,16 @@ from pathlib import Path
 import pytest
 
 from porteye_core.store import lock
+from tests.kit import user_namespace
 from tests.kit.opener import Opener
 from tests.kit.rights import posix, root
 from tests.kit.service import SERVICE, environment, monitor, rows, run_service
+from tests.kit.unit import missing
 from tests.kit.waiting import until
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="netlink is Linux's")
 SOURCES = ["portable", pytest.param("sock_diag", marks=LINUX)]
+LIMITS = "SELECT limits FROM watch"
 EVENTS = "SELECT kind, seen FROM event WHERE port = ? ORDER BY id"
 
 
@@ -128,6 +132,44 @@ def test_an_ordinary_user_is_told_once_what_is_hidden(open_folder: Path) -> None
         hidden = rows(db, "SELECT hidden FROM listener WHERE port = ?", server.getsockname()[1])
         assert hidden == [("privilege",)]
     assert "unprivileged" in str(rows(db, "SELECT limits FROM watch")[0][0])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="user namespaces are Linux's")
+@root
+def test_root_of_a_user_namespace_is_told_what_is_hidden(tmp_path: Path) -> None:
+    user_namespace.skip_if_refused()
+    db = tmp_path / "x.db"
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        command = ["unshare", "-Ur", sys.executable, str(SERVICE), "--db", str(db), "--once"]
+        done = subprocess.run(
+            command, env=environment(), capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        hidden = rows(db, "SELECT hidden FROM listener WHERE port = ?", server.getsockname()[1])
+        assert hidden == [("privilege",)]
+    limits = {each["name"]: each for each in json.loads(str(rows(db, LIMITS)[0][0]))}
+    assert {"unprivileged", "one_namespace", "polled"} <= limits.keys()
+    assert "in a user namespace" in limits["unprivileged"]["text"]
+    assert limits["unprivileged"]["hint"].startswith("Run outside of the user namespace: sudo ")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="capabilities are Linux's")
+@pytest.mark.skipif(bool(missing("setpriv")), reason=missing("setpriv") or "it is here")
+@root
+def test_root_that_may_not_enter_namespaces_says_that_it_scans_one(tmp_path: Path) -> None:
+    db = tmp_path / "x.db"
+    bounded = ["setpriv", "--bounding-set=-sys_admin", "--inh-caps=-all"]
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        command = [*bounded, sys.executable, str(SERVICE), "--db", str(db), "--once"]
+        done = subprocess.run(
+            command, env=environment(), capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        question = "SELECT process_id IS NOT NULL, hidden FROM listener WHERE port = ?"
+        assert rows(db, question, server.getsockname()[1]) == [(1, None)]
+    limits = {each["name"] for each in json.loads(str(rows(db, LIMITS)[0][0]))}
+    assert "one_namespace" in limits
+    assert "unprivileged" not in limits
 
 
 @posix

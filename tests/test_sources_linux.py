@@ -29,7 +29,7 @@ def _traced() -> str:
     if not ROOT:
         return "the tracepoint needs root"
     try:
-        pick("tracepoint", privileged=True).source.close()
+        pick("tracepoint", enters_namespaces=True).source.close()
     except SourceError as err:
         return str(err)
     return ""
@@ -246,19 +246,19 @@ def test_without_root_every_endpoint_has_its_user_and_its_closing_as_it_happens(
 
 
 def test_the_choice_of_a_source_says_why() -> None:
-    picked = pick("auto", privileged=ROOT)
+    picked = pick("auto", enters_namespaces=ROOT)
     picked.source.close()
     assert picked.why.endswith("It is the exactest that works here.")
     assert picked.source.name == ("sock_diag" if WHY_NOT else "tracepoint")
-    asked = pick("portable", privileged=ROOT)
+    asked = pick("portable", enters_namespaces=ROOT)
     assert (asked.source.name, asked.why) == ("portable", "It was asked for.")
 
 
 def test_elsewhere_than_on_linux_only_psutil_looks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "darwin")
-    assert pick("auto", privileged=True).source.name == "portable"
+    assert pick("auto", enters_namespaces=True).source.name == "portable"
     with pytest.raises(ConfigError, match="needs Linux"):
-        pick("sock_diag", privileged=True)
+        pick("sock_diag", enters_namespaces=True)
 
 
 def test_a_prefork_servers_new_worker_becomes_a_holder(db: Path) -> None:

@@ -27,7 +27,7 @@ class Source(Protocol):
         ...
 
     def limits(self) -> tuple[Limit, ...]:
-        """Limitations of this source, which no privilege removes."""
+        """Limitations of this source with the rights that it has."""
         ...
 
     def filenos(self) -> tuple[int, ...]:
@@ -46,9 +46,10 @@ class Picked(NamedTuple):
     why: str
 
 
-def pick(name: str, *, privileged: bool) -> Picked:
+def pick(name: str, *, enters_namespaces: bool) -> Picked:
     """Open the source of this name; "auto" takes the best that works.
 
+    enters_namespaces: this process has the rights to scan other network namespaces.
     Raises SourceError if the named one cannot be used, ConfigError if this system has none.
     """
     if name == Portable.name:
@@ -59,10 +60,10 @@ def pick(name: str, *, privileged: bool) -> Picked:
         raise ConfigError(
             f"--source {name} needs Linux.", "Use --source portable, or leave it out."
         )
-    return _linux(name, privileged=privileged)
+    return _linux(name, enters_namespaces=enters_namespaces)
 
 
-def _linux(name: str, *, privileged: bool) -> Picked:
+def _linux(name: str, *, enters_namespaces: bool) -> Picked:
     from porteye_core.sources import linux  # noqa: PLC0415 - it needs Linux's modules
 
     refusal = ""
@@ -70,7 +71,9 @@ def _linux(name: str, *, privileged: bool) -> Picked:
         if name not in ("auto", each):
             continue
         try:
-            source = linux.open_source(traced=each == "tracepoint", privileged=privileged)
+            source = linux.open_source(
+                traced=each == "tracepoint", enters_namespaces=enters_namespaces
+            )
         except SourceError as err:
             if name == each:
                 raise

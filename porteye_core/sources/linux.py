@@ -69,7 +69,7 @@ class Linux:
         if self._trace is None:
             found.insert(0, _POLLED)
         if self._others is None:
-            found.append(_ONE_NAMESPACE)
+            found.append(_ONE_NAMESPACE if self._trace is None else _ONE_SCANNED)
         return tuple(found)
 
     def filenos(self) -> tuple[int, ...]:
@@ -142,17 +142,22 @@ _ONE_NAMESPACE = Limit(
     "one_namespace",
     "Only the monitor's own network namespace is seen: listeners of containers are not.",
 )
+_ONE_SCANNED = Limit(
+    "one_namespace",
+    "Only the monitor's own network namespace is scanned: of listeners of containers those of TCP"
+    " are seen that open while it watches, and no others.",
+)
 
 
-def open_source(*, traced: bool, privileged: bool) -> Linux:
-    """Open the source, with all namespaces if privileged; raises SourceError."""
+def open_source(*, traced: bool, enters_namespaces: bool) -> Linux:
+    """Open the source, with all namespaces if it may enter them; raises SourceError."""
     with ExitStack() as stack:
         trace = stack.enter_context(Tracepoint()) if traced else None
         feed = stack.enter_context(open_destroy_feed())
         diag = SockDiag()
         stack.callback(diag.close)
         diag.read(count_clients=False)
-        others = Namespaces() if privileged else None
+        others = Namespaces() if enters_namespaces else None
         stack.pop_all()
         return Linux(diag, feed, others, trace)
 

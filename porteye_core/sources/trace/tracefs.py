@@ -141,7 +141,10 @@ def _hint(number: int | None) -> str:
     if number in (errno.EPERM, errno.EACCES):
         if _is_locked_down():
             return "The kernel is locked down (confidentiality): use another --source."
-        return "Kernel events need root: start the monitor with sudo, or use another --source."
+        return (
+            "Kernel events need root, outside of any user namespace and with CAP_SYS_ADMIN: start"
+            " the monitor with sudo, or use another --source."
+        )
     if number in (errno.ENOMEM, errno.ENOSPC):
         return "The kernel has no memory for another trace instance: remove old ones."
     if number in (errno.ENODEV, errno.ENOSYS, errno.ENOENT):
