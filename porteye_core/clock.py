@@ -16,6 +16,23 @@ class Clock(Protocol):
         ...
 
 
+# Microseconds that may pass between two readings of one moment.
+_TOGETHER = 100_000
+
+
+def moment(clock: Clock) -> tuple[int, int]:
+    """Return the wall time and the elapsed time of one moment.
+
+    A process that is stopped between its two readings would take the pause for a step of the clock.
+    """
+    before = clock.elapsed()
+    while True:
+        wall, elapsed = clock.now(), clock.elapsed()
+        if elapsed - before < _TOGETHER:
+            return wall, elapsed
+        before = elapsed
+
+
 class SystemClock:
     """Clocks of the machine."""
 

@@ -314,7 +314,7 @@ class Tick:
     """One sampling beat: proof that somebody watched at `at`.
 
     monotonic: microseconds of a clock that never steps; gap: microseconds before `at` in which the
-    system was not read; jump: microseconds by which the wall clock was set since the tick before;
+    system was not read; jump: microseconds by which the wall clock was set since the look before;
     left_out: network namespaces that were too many to look into. cpu, rss and size are the
     monitor's own, see footprint.Footprint; None between two beats, and where they cannot be read.
     """

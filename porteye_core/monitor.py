@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Protocol
 
-from porteye_core.clock import Clock
+from porteye_core.clock import Clock, moment
 from porteye_core.errors import SourceError
 from porteye_core.footprint import Footprint, FootprintMeter
 from porteye_core.model import (
@@ -161,7 +161,7 @@ class Monitor:
         """One look at the system; a look that fails is a gap, and closes nothing."""
         if self._writer.is_renewed:
             self._begin_with_what_is_stored()
-        at, began = self._clock.now(), self._clock.elapsed()
+        at, began = moment(self._clock)
         turn = self._schedule.turn(began, failing=self._failing)
         try:
             if turn.depth is Depth.CLIENTS:
@@ -256,8 +256,10 @@ class Monitor:
         if sampling:
             self._clients = sum(found.clients or 0 for found in sockets)
             self._unsampled = set(self._owned)
-        if sampling or self._unsampled:
-            self._sample(at, began, turn.gap, self._own.measure() if sampling else Footprint())
+        step = self._schedule.step(at, began)
+        if sampling or self._unsampled or step:
+            own = self._own.measure() if sampling else Footprint()
+            self._sample(at, began, turn.gap, step, own)
         self._schedule.looked(at, began, sampling=sampling)
         self._failing = False
 
@@ -361,7 +363,7 @@ class Monitor:
         self._owned.pop(listener.id, None)
         self._unsampled.discard(listener.id)
 
-    def _sample(self, at: int, began: int, gap: int, own: Footprint) -> None:
+    def _sample(self, at: int, began: int, gap: int, jump: int, own: Footprint) -> None:
         owned = {number: self._owned[number] for number in self._unsampled}
         self._unsampled = set()
         self._meter.forget(each.key for each in self._owned.values() if each.key)
@@ -374,7 +376,7 @@ class Monitor:
             hidden=sum(each.hidden is not None for each in self._owned.values()),
             lost=self._lost,
             gap=gap,
-            jump=self._schedule.jump(at, began),
+            jump=jump,
             left_out=self._left_out,
             **own._asdict(),
         )

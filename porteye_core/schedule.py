@@ -6,8 +6,9 @@ from porteye_core.model import Depth, WatchPlan
 
 # A scan later than this many intervals plus this time leaves a gap.
 _LATE_INTERVALS, _LATE_US = 2, 1_000_000
-# Wall clock and steady clock drift apart by less than this between two sampling ticks.
-_JUMP_US = 500_000
+# Two clocks drift apart by less than this between two scans, also while NTP slews one: chrony by at
+# most 83 ms in a second (chrony.conf(5), maxslewrate).
+_STEP_US = 500_000
 
 
 class Turn(NamedTuple):
@@ -27,7 +28,8 @@ class Schedule:
         self._plan = plan
         self._due = 0  # time of the next scan
         self._looked: int | None = None  # start of the last successful scan
-        self._sampled: tuple[int, int] | None = None  # last sampling tick: wall, steady
+        self._sampled: int | None = None  # start of the last sampling tick
+        self._clocks: tuple[int, int] | None = None  # at the last scan: wall, steady
 
     @property
     def has_looked(self) -> bool:
@@ -50,21 +52,27 @@ class Schedule:
         self._due = self._next_due(began)
         # A tick may come half an interval early, which is better than half an interval late.
         beat = self._plan.sample_interval_us - self._plan.interval_us // 2
-        sampling = self._sampled is None or began - self._sampled[1] >= beat or gap
+        sampling = self._sampled is None or began - self._sampled >= beat or gap
         return Turn(Depth.CLIENTS if sampling else Depth.SOCKETS, gap)
 
     def looked(self, at: int, began: int, *, sampling: bool) -> None:
         """A look that began at this time, `at` by the wall, has succeeded."""
         self._looked = began
+        self._clocks = at, began
         if sampling:
-            self._sampled = at, began
+            self._sampled = began
 
-    def jump(self, at: int, began: int) -> int:
-        """Step of the wall clock since the last sampling tick, in microseconds; 0 if none."""
-        if self._sampled is None:
+    def step(self, at: int, began: int) -> int:
+        """Step of the wall clock since the last scan, in microseconds; 0 if none.
+
+        Each scan compares. Over a longer time drift would count as a step, and a step would count
+        in each tick that is compared over it.
+        """
+        if self._clocks is None:
             return 0
-        jump = (at - self._sampled[0]) - (began - self._sampled[1])
-        return jump if abs(jump) >= _JUMP_US else 0
+        wall, steady = self._clocks
+        step = (at - wall) - (began - steady)
+        return step if abs(step) >= _STEP_US else 0
 
     def _next_due(self, began: int) -> int:
         """Time of the scan after this one: an interval after this one was due.

@@ -10,15 +10,18 @@ from pathlib import Path
 
 import pytest
 
+from porteye_core.clock import moment
+from porteye_core.model import Socket
 from porteye_core.store.sqlite import open_writer
 from tests.kit.opener import Opener
 from tests.kit.rig import A, B, Rig, ScriptedClock
 from tests.kit.rights import posix
 from tests.kit.service import monitor, rows
-from tests.kit.values import HOST, SECOND
+from tests.kit.values import HOST, SECOND, endpoint
 from tests.kit.waiting import until
 
 HOUR, DAY, TEN_YEARS = 3600, 86_400, 3652 * 86_400
+JUMPS = "SELECT jump FROM tick WHERE jump != 0 ORDER BY id"
 EVENTS = "SELECT kind FROM event WHERE port = ? ORDER BY id"
 LIVES = "SELECT count(*), min(closed_at >= opened_at) FROM listener WHERE closed_at IS NOT NULL"
 steps = pytest.mark.parametrize(
@@ -27,6 +30,19 @@ steps = pytest.mark.parametrize(
 needs_faketime = pytest.mark.skipif(
     not shutil.which("faketime"), reason="libfaketime is not installed: no clock can be set here"
 )
+
+
+class PausedClock(ScriptedClock):
+    """The process is stopped for a second after it has read the wall clock for the first time."""
+
+    is_paused = False
+
+    def now(self) -> int:
+        read = self.wall
+        if not self.is_paused:
+            self.is_paused = True
+            self.pass_(SECOND)
+        return read
 
 
 @pytest.fixture
@@ -45,6 +61,48 @@ def test_a_clock_that_is_set_closes_nothing_and_its_step_is_recorded(rig: Rig, s
     rig.look(A, after=10 * SECOND)
     assert len(rig.events) == 1
     assert rig.rows("SELECT jump FROM tick ORDER BY id") == [(0,), (step * SECOND,), (0,)]
+
+
+@steps
+def test_a_step_is_stored_once_however_many_listeners_open_before_the_next_beat(
+    rig: Rig, step: int
+) -> None:
+    rig.look(A)
+    rig.clock.wall += step * SECOND
+    rig.look(A, B)
+    for port in range(2001, 2031):  # each has a tick of its own
+        rig.look(A, Socket(endpoint(port)))
+    assert rig.rows(JUMPS) == [(step * SECOND,)]
+
+
+def test_a_step_and_its_correction_between_two_beats_are_two(rig: Rig) -> None:
+    rig.look(A)
+    rig.clock.wall += HOUR * SECOND
+    rig.look(A)
+    rig.look(A)
+    rig.clock.wall -= HOUR * SECOND
+    rig.look(A)
+    assert rig.rows(JUMPS) == [(HOUR * SECOND,), (-HOUR * SECOND,)]
+
+
+def test_a_clock_that_is_slewed_takes_no_step(rig: Rig) -> None:
+    for second in range(40):
+        rig.clock.wall += SECOND // 12  # as fast as chrony does it
+        rig.look(A, Socket(endpoint(2001 + second)))
+    assert rig.rows(JUMPS) == []
+
+
+def test_a_step_amid_a_slew_is_stored_once_and_as_large_as_it_was(rig: Rig) -> None:
+    for second in range(40):
+        rig.clock.wall += SECOND // 12 + (second == 15) * 3 * SECOND
+        rig.look(A, Socket(endpoint(2001 + second)))
+    assert rig.rows(JUMPS) == [(3 * SECOND + SECOND // 12,)]
+
+
+def test_a_pause_between_the_two_clocks_is_no_step() -> None:
+    clock = PausedClock()
+    assert moment(clock) == (clock.wall, clock.steady)
+    assert clock.is_paused
 
 
 @steps
@@ -100,16 +158,17 @@ def test_a_real_monitor_lives_through_a_clock_that_is_set(db: Path, source: str,
         stays, goes = opener.listen(), opener.listen()
         until(lambda: rows(db, EVENTS, stays) and rows(db, EVENTS, goes), "both are seen")
         set_to(clock, step)
-        ((jump,),) = until(
-            lambda: rows(db, "SELECT jump FROM tick WHERE jump != 0"), "the step is recorded"
-        )
+        until(lambda: rows(db, JUMPS), "the step is recorded")
         opener.close(goes)
         until(lambda: len(rows(db, EVENTS, goes)) == 2, "the closing is seen")
         comes = opener.listen()
         until(lambda: rows(db, EVENTS, comes), "the opening is seen")
+        beats = rows(db, "SELECT max(id) FROM tick")[0][0]
+        until(lambda: rows(db, "SELECT 1 FROM tick WHERE id > ? + 3", beats), "beats follow")
         assert rows(db, EVENTS, stays) == [("opened",)]
         process.terminate()
         _, log = process.communicate(timeout=20)
+    ((jump,),) = rows(db, JUMPS)
     assert isinstance(jump, int)
     assert abs(jump - step * SECOND) < 60 * SECOND
     assert rows(db, LIVES.replace("WHERE", f"WHERE port = {goes} AND")) == [(1, 1)]
