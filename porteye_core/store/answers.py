@@ -12,9 +12,9 @@ _MOST_PROGRAMS = 200
 # With the host, so that the index of processes is used.
 _PROCESSES = "FROM process WHERE host_id IN (SELECT id FROM host) AND pid = ?"
 _LAST_OF_PROCESS = (
-    "SELECT max(id) FROM (SELECT e.id FROM event e CROSS JOIN listener l ON l.id = e.listener_id"
-    " WHERE e.program_id = ? AND e.id BETWEEN ? AND ? AND l.process_id = ?"
-    " ORDER BY e.id DESC LIMIT 1)"
+    "SELECT max(id) FROM (SELECT e.id FROM event e CROSS JOIN listener l"
+    " WHERE l.id = e.listener_id AND e.program_id = ? AND e.id BETWEEN ? AND ?"
+    " AND l.process_id = ? ORDER BY e.id DESC LIMIT 1) AS latest"
 )
 
 

@@ -53,7 +53,7 @@ def open_at(filters: Filters, at: int, gap: Gap | None) -> Question:
 
     Of a moment that nobody watched: what was found open afterwards, too, for it may have been.
     """
-    program = "iif(f.until IS NULL, l.program_id, f.program_id)"
+    program = "CASE WHEN f.until IS NULL THEN l.program_id ELSE f.program_id END"
     where, parameters = matching(filters, "l.port", program, "l.protocol")
     opened_by = at if gap is None else (gap.end if gap.end is not None else at)
     # Lives by their length: one of an hour that was open then closed within an hour of it.
@@ -85,7 +85,8 @@ def open_at(filters: Filters, at: int, gap: Gap | None) -> Question:
         JOIN host h ON h.id = l.host_id
         LEFT JOIN former f ON f.listener_id = l.id AND f.until =
             (SELECT min(until) FROM former WHERE listener_id = l.id AND until > ?2)
-        LEFT JOIN process p ON p.id = iif(f.until IS NULL, l.process_id, f.process_id)
+        LEFT JOIN process p
+            ON p.id = CASE WHEN f.until IS NULL THEN l.process_id ELSE f.process_id END
         LEFT JOIN program g ON g.id = {program}
         LEFT JOIN fresh ON fresh.listener_id = l.id
         LEFT JOIN sample s ON s.tick_id = fresh.tick_id AND s.listener_id = l.id

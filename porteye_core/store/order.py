@@ -12,8 +12,9 @@ _LATE_US = 5 * 60 * 1_000_000
 
 _SET_BACK = """
 SELECT coalesce((SELECT sum(-jump) FROM tick WHERE (gap > 0 OR jump != 0) AND jump < 0), 0)
-    + coalesce((SELECT sum(max(0, before - started_at)) FROM (
-        SELECT started_at, lag(seen_at) OVER (ORDER BY id) AS before FROM watch)), 0)
+    + coalesce((SELECT sum(before - started_at) FROM (
+        SELECT started_at, lag(seen_at) OVER (ORDER BY id) AS before FROM watch) AS successive
+        WHERE before > started_at), 0)
 """
 _LOWEST = """
 SELECT min(id) FROM event WHERE at >= ?1

@@ -129,7 +129,7 @@ def matching(
 ) -> tuple[str, tuple[Any, ...]]:
     """What the filters let through, times and limit aside, as a condition on these columns and its
     parameters."""
-    clauses: list[str] = ["1"]
+    clauses: list[str] = ["TRUE"]
     parameters: list[Any] = []
     if filters.ports:
         clauses.append("(" + " OR ".join([f"{port} BETWEEN ? AND ?"] * len(filters.ports)) + ")")
@@ -151,8 +151,8 @@ def process_condition(text: str, table: str = "program") -> Question:
     title = f"title({name}, {table}.exe, {cmdline})"
     if not text.isascii():
         # LIKE takes letters beyond ASCII as they are: of them only Python knows the case.
-        where = " OR ".join(f"instr(casefold({each}), ?)" for each in (name, cmdline, title))
-        return Question(f"({where})", (text.casefold(),) * 3)
+        where = " OR ".join(_has(f"casefold({each})") for each in (name, cmdline, title))
+        return Question(f"({where})", (_like(text.casefold()),) * 3)
     where = f"{_has(name)} OR {_has(cmdline)}"
     parameters: tuple[str, ...] = (_like(text),) * 2
     words = [word for word in _JOINTS.split(text) if word]

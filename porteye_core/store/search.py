@@ -24,7 +24,7 @@ _FEW_KEYS = 300
 _FEW_EVENTS = 5_000
 _HOUR_US, _DAY_US = 3_600_000_000, 86_400_000_000
 _HOURS = _DAY_US // _HOUR_US
-_ANY = Question("1", ())
+_ANY = Question("TRUE", ())
 
 
 def newest(
@@ -83,7 +83,7 @@ class _Search:
     def _is_few(self, of: Indexed) -> bool:
         """Whether looking at each of these events takes no longer than looking back."""
         found = self._connection.execute(
-            f"SELECT count(*) FROM ({of.sql} LIMIT ?)", (*of.parameters, _FEW_EVENTS + 1)
+            f"SELECT count(*) FROM ({of.sql} LIMIT ?) AS few", (*of.parameters, _FEW_EVENTS + 1)
         )
         return int(found.fetchone()[0]) <= _FEW_EVENTS
 

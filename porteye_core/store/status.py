@@ -81,7 +81,7 @@ def status(connection: sqlite3.Connection, db: Path, now: int) -> Status:
     tick = connection.execute(
         # The newest of all: to seek one of this watch reads every tick until it has any.
         "SELECT scan_us, hidden, lost, left_out FROM"
-        " (SELECT * FROM tick ORDER BY id DESC LIMIT 1) WHERE watch_id = ?",
+        " (SELECT * FROM tick ORDER BY id DESC LIMIT 1) AS newest WHERE watch_id = ?",
         (watch.id,),
     ).fetchone()
     scan_us, hidden, lost, left_out = tick or (None,) * 4
@@ -146,8 +146,9 @@ def gaps(
     """The intervals between these times in which nobody looked, in order; the time before the
     first watch is one. `watching` says that the latest watch goes on."""
     watched = connection.execute(
-        "SELECT started_at, iif(?1 AND id = (SELECT max(id) FROM watch), ?3,"
-        " coalesce(stopped_at, seen_at)) AS ended FROM watch"
+        "SELECT started_at, ended FROM (SELECT started_at,"
+        " CASE WHEN ?1 AND id = (SELECT max(id) FROM watch) THEN ?3"
+        " ELSE coalesce(stopped_at, seen_at) END AS ended FROM watch) AS ending"
         " WHERE started_at <= ?3 AND ended >= ?2 ORDER BY started_at",
         (watching, since, until),
     ).fetchall()
@@ -159,7 +160,8 @@ def gaps(
     if covered < until:
         found.append((covered, until))
     within = connection.execute(
-        "SELECT max(at - gap, ?1), at FROM tick WHERE gap > 0 AND at > ?1 AND at - gap < ?2",
+        "SELECT CASE WHEN at - gap > ?1 THEN at - gap ELSE ?1 END, at FROM tick"
+        " WHERE gap > 0 AND at > ?1 AND at - gap < ?2",
         (since, until),
     ).fetchall()
     return sorted([*found, *((start, end) for start, end in within)])

@@ -69,7 +69,9 @@ class Wanted:
             found.append(Indexed(f"SELECT id FROM event WHERE {either}", bounds))
         if self.programs is not None:
             numbers = json.dumps(self.programs)
-            of_each = "SELECT e.id FROM json_each(?) j CROSS JOIN event e ON e.program_id = j.value"
+            of_each = (
+                "SELECT e.id FROM json_each(?) j CROSS JOIN event e WHERE e.program_id = j.value"
+            )
             found.append(Indexed(of_each, (numbers,)))
         return found
 
@@ -81,7 +83,7 @@ class Wanted:
     @cached_property
     def condition(self) -> Question:
         """On a row `e` of event; it leads SQLite to no index but that of the rowid."""
-        clauses, parameters = ["1"], list[Any]()
+        clauses, parameters = ["TRUE"], list[Any]()
         if self._filters.since is not None:
             clauses.append("+e.at >= ?")
             parameters.append(self._filters.since)
@@ -122,7 +124,7 @@ class Wanted:
         return [number for (number,) in found]
 
     def _narrow(self, port: str, program: str) -> Question:
-        clauses, parameters = ["1"], list[Any]()
+        clauses, parameters = ["TRUE"], list[Any]()
         if self.ports is not None:
             either = " OR ".join([f"{port} BETWEEN ? AND ?"] * len(self.ports))
             clauses.append(f"({either})")

@@ -47,7 +47,9 @@ def begun_at(connection: sqlite3.Connection) -> int | None:
 def standing_count(connection: sqlite3.Connection, filters: Filters, moment: int) -> int:
     """How many listeners were open at a moment."""
     found = changes.standing(filters, moment, "l.id")
-    return number(connection, Question(f"SELECT count(*) FROM ({found.sql})", found.parameters))
+    return number(
+        connection, Question(f"SELECT count(*) FROM ({found.sql}) AS standing", found.parameters)
+    )
 
 
 def by_port(

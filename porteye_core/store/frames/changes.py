@@ -84,8 +84,7 @@ def _turnover(piece: Piece) -> Question:
 
 def _events(piece: Piece) -> Question:
     return Question(
-        "SELECT at, kind = 'opened' AS opened, kind = 'closed' AS closed FROM event"
-        " WHERE at >= ? AND at < ?",
+        f"SELECT at, {_counted('kind')} FROM event WHERE at >= ? AND at < ?",
         (piece.since, piece.until),
     )
 
@@ -105,7 +104,7 @@ def _activity(filters: Filters, piece: Piece, sought: Sequence[int]) -> Question
     buckets = json.dumps(list(range(piece.since, piece.until, piece.resolution * 1_000_000)))
     return Question(
         f"{columns} FROM json_each(?) b CROSS JOIN activity a"
-        f" ON a.resolution = ? AND a.bucket = b.value AND {where}",
+        f" WHERE a.resolution = ? AND a.bucket = b.value AND {where}",
         (buckets, piece.resolution, *parameters),
     )
 
@@ -116,10 +115,18 @@ def _events_by_port(filters: Filters, piece: Piece) -> Question:
     # The plus keeps SQLite off the index of ports: a piece is short, a port's history is long.
     where, parameters = matching(filters, "+e.port", program, "l.protocol")
     return Question(
-        f"SELECT e.at, e.port, l.protocol, {program} AS program_id, e.kind = 'opened' AS opened,"
-        " e.kind = 'closed' AS closed FROM event e JOIN listener l ON l.id = e.listener_id"
+        f"SELECT e.at, e.port, l.protocol, {program} AS program_id, {_counted('e.kind')}"
+        " FROM event e JOIN listener l ON l.id = e.listener_id"
         f" WHERE e.at >= ? AND e.at < ? AND {where}",
         (piece.since, piece.until, *parameters),
+    )
+
+
+def _counted(kind: str) -> str:
+    """Columns `opened` and `closed` of an event of this kind: one of them is 1, the other 0."""
+    return (
+        f"CASE WHEN {kind} = 'opened' THEN 1 ELSE 0 END AS opened,"
+        f" CASE WHEN {kind} = 'closed' THEN 1 ELSE 0 END AS closed"
     )
 
 

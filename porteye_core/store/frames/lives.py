@@ -79,7 +79,7 @@ def _lives(
         LEFT JOIN program g ON g.id = l.program_id
         WHERE l.id IN (
             SELECT e.listener_id FROM event e WHERE {events}
-            UNION SELECT id FROM ({stood.sql}) WHERE +port IN ({numbers})
+            UNION SELECT id FROM ({stood.sql}) AS stood WHERE +port IN ({numbers})
         ) AND {where}
         ORDER BY l.opened_at, l.id
         """,

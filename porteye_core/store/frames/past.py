@@ -37,7 +37,7 @@ class Part:
 
     def asking(self, columns: str, groups: str, *parameters: int) -> "Part":
         """These columns of its rows by groups; parameters: those of the columns."""
-        sql = f"SELECT {columns} FROM ({self.question.sql}) {groups}"
+        sql = f"SELECT {columns} FROM ({self.question.sql}) AS part {groups}"
         return Part(Question(sql, (*parameters, *self.question.parameters)), self.over)
 
 

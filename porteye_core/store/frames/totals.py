@@ -86,8 +86,8 @@ class _Count:
     def _sought(self, ids: Ids) -> int:
         """What the index has between two ids, whatever their times."""
         statement = (
-            "SELECT count(*) FROM json_each(?) j CROSS JOIN event e ON e.program_id = j.value"
-            " WHERE e.id BETWEEN ? AND ?"
+            "SELECT count(*) FROM json_each(?) j CROSS JOIN event e"
+            " WHERE e.program_id = j.value AND e.id BETWEEN ? AND ?"
         )
         return self._number(statement, json.dumps(self._wanted.programs), *ids)
 
@@ -108,7 +108,7 @@ class _Count:
         return self._number(
             "SELECT coalesce(sum(opened) + sum(closed), 0)"
             " FROM json_each(?) b CROSS JOIN activity a"
-            f" ON a.resolution = ? AND a.bucket = b.value AND {where}",
+            f" WHERE a.resolution = ? AND a.bucket = b.value AND {where}",
             *(buckets, piece.resolution, *parameters),
         )
 
