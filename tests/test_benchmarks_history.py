@@ -1,9 +1,9 @@
 """The history is asked what page and API ask, beside plain forms that answer the same."""
 
-import sqlite3
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +13,7 @@ from benchmarks.load.worker import worker
 from benchmarks.seed import seed
 from benchmarks.seeding.scale import Scale
 from porteye_core.model import Filters
+from porteye_core.store.engine import Connection
 from porteye_core.store.export import history_csv, history_json
 from porteye_core.store.queries import Question
 from porteye_core.store.reader import open_reader
@@ -57,13 +58,18 @@ def test_an_answer_that_differs_is_said(db: Path, questions: list[Asked]) -> Non
 
 
 def test_a_plan_names_the_statements_and_how_they_are_searched(db: Path) -> None:
-    def ask(connection: sqlite3.Connection) -> list[sqlite3.Row]:
+    def ask(connection: Connection) -> list[Any]:
         return connection.execute("SELECT at FROM event WHERE port = ?", (22,)).fetchall()
 
     assert plan(db, Asked("ssh", ask)) == (
         "The plan of “ssh”:\nSELECT at FROM event WHERE port = 22\n"
         "    SEARCH event USING INDEX event_port (port=?)"
     )
+
+
+def test_every_question_has_a_plan(db: Path, questions: list[Asked]) -> None:
+    for each in questions:
+        assert "SEARCH" in plan(db, each) or "SCAN" in plan(db, each), each.name
 
 
 @pytest.mark.parametrize(("kind", "pieces"), [("CSV", history_csv), ("JSON", history_json)])

@@ -100,7 +100,7 @@ def timed(db: Path, question: Asked, rounds: int, *, plain: bool = True) -> Time
     if question.plain is None or not plain:
         return Timed(question, took, worked, None, None)
     with closing(sqlite3.connect(f"{db.as_uri()}?mode=ro", uri=True)) as unbounded:
-        add_functions(unbounded)
+        add_functions(unbounded, db)
         expected, milliseconds = _timed(_all, unbounded, question.plain)
     return Timed(question, took, worked, milliseconds, answer == expected)
 
@@ -124,6 +124,7 @@ def plan(db: Path, question: Asked) -> str:
             question.ask(connection)
     lines = [f"The plan of “{question.name}”:"]
     with closing(sqlite3.connect(f"{db.as_uri()}?mode=ro", uri=True)) as unbounded:
+        add_functions(unbounded, db)
         for statement in dict.fromkeys(statements):
             lines.append(" ".join(statement.split())[:200])
             rows = unbounded.execute(f"EXPLAIN QUERY PLAN {statement}")

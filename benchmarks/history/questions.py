@@ -1,6 +1,5 @@
 """The questions that the page and the API ask of a long history, and their plain forms."""
 
-import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
@@ -12,7 +11,7 @@ import pandas as pd
 
 from benchmarks.history.plain import plain_count, plain_history
 from porteye_core.model import Filters, Protocol
-from porteye_core.store import answers, queries, search, story
+from porteye_core.store import answers, engine, queries, search, story
 from porteye_core.store.frames import activity, as_of, last_hour, listeners, ports, totals, usage
 from porteye_core.store.frames.lives import lives
 from porteye_core.store.moments import watched
@@ -24,7 +23,7 @@ from porteye_core.ui.timeline_data import MOST_ROWS, parted
 HOUR, DAY = 3_600_000_000, 86_400_000_000
 _BUSY_PORT, _ABSENT = 8000, "no-such-program"
 
-Ask = Callable[[sqlite3.Connection], Any]
+Ask = Callable[[engine.Connection], Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +36,7 @@ class Asked:
     plain: Question | None = None
 
 
-def asked(connection: sqlite3.Connection, db: Path) -> list[Asked]:
+def asked(connection: engine.Connection, db: Path) -> list[Asked]:
     """All of them, for a database whose history has events."""
     now, newest = connection.execute(
         "SELECT (SELECT max(at) FROM event), (SELECT max(id) FROM event)"
@@ -53,7 +52,7 @@ def asked(connection: sqlite3.Connection, db: Path) -> list[Asked]:
     ]
 
 
-def _rare(connection: sqlite3.Connection) -> tuple[int, str]:
+def _rare(connection: engine.Connection) -> tuple[int, str]:
     """The port and the command line of the latest event of the program that was named last."""
     port, line = connection.execute(
         "SELECT e.port, g.cmdline FROM program g JOIN event e ON e.id ="
@@ -85,7 +84,7 @@ def _pages(now: int, newest: int, rare_port: int, rare_word: str) -> Iterator[As
 
 
 def _page(name: str, filters: Filters, before: int | None = None) -> Asked:
-    def ask(connection: sqlite3.Connection) -> list[tuple[Any, ...]]:
+    def ask(connection: engine.Connection) -> list[tuple[Any, ...]]:
         return [tuple(row) for row in search.newest(connection, filters, before)]
 
     return Asked(name, ask, plain_history(filters, before))
@@ -105,7 +104,7 @@ def _counts(month: Filters) -> Iterator[Asked]:
         )
 
 
-def _counted(connection: sqlite3.Connection, filters: Filters) -> list[tuple[int]]:
+def _counted(connection: engine.Connection, filters: Filters) -> list[tuple[int]]:
     return [(totals.event_count(connection, filters),)]
 
 
@@ -113,15 +112,15 @@ def _moments(db: Path, now: int) -> Iterator[Asked]:
     """What listens now, and what did."""
     everything = Filters()
 
-    def api_ports(connection: sqlite3.Connection) -> list[int]:
+    def api_ports(connection: engine.Connection) -> list[int]:
         found = queries.rows(connection, queries.listening(everything, now))
         return sorted(row["id"] for row in found)
 
-    def at(connection: sqlite3.Connection, moment: int) -> Any:
+    def at(connection: engine.Connection, moment: int) -> Any:
         how = watched(connection, moment, watching=False)
         return as_of.as_of(connection, everything, moment, how)
 
-    def now_view(connection: sqlite3.Connection) -> Any:
+    def now_view(connection: engine.Connection) -> Any:
         table = listeners.listening(connection, everything, now, now - 10_000_000)
         last_hour.trends(connection, now)
         return last_hour.last_hour(connection, everything, table, now)
@@ -152,13 +151,13 @@ def _numbers(table: Any) -> list[tuple[int]]:
     return sorted((int(number),) for number in table["id"])
 
 
-def _stories(connection: sqlite3.Connection, now: int, rare_word: str) -> Iterator[Asked]:
+def _stories(connection: engine.Connection, now: int, rare_word: str) -> Iterator[Asked]:
     """A listener's life, and who holds what."""
     number = connection.execute(
         "SELECT listener_id FROM event WHERE port = ? ORDER BY id DESC LIMIT 1", (_BUSY_PORT,)
     ).fetchone()[0]
 
-    def told(asking: sqlite3.Connection) -> Any:
+    def told(asking: engine.Connection) -> Any:
         of = story.life(asking, number)
         assert of is not None
         around = story.holders(asking, number), story.earlier(asking, of, 10)
@@ -175,7 +174,7 @@ def _stories(connection: sqlite3.Connection, now: int, rare_word: str) -> Iterat
         yield Asked(f"who holds {what}", who)
 
 
-def _timelines(connection: sqlite3.Connection, month: Filters, now: int) -> Iterator[Asked]:
+def _timelines(connection: engine.Connection, month: Filters, now: int) -> Iterator[Asked]:
     """What the charts of a range count, of the ports that they show."""
     since, zone = now - 30 * DAY, ZoneInfo("UTC")
     for name, filters in {
@@ -186,7 +185,7 @@ def _timelines(connection: sqlite3.Connection, month: Filters, now: int) -> Iter
         edges = buckets(since, now, zone, by_port=name != "all").edges
         by_port = buckets(since, now, zone, by_port=True).edges
 
-        def shown(asking: sqlite3.Connection, of: Filters = filters) -> pd.DataFrame:
+        def shown(asking: engine.Connection, of: Filters = filters) -> pd.DataFrame:
             return ports.busiest(asking, of, since, now).head(MOST_ROWS)
 
         asks: dict[str, Ask] = {

@@ -1,6 +1,5 @@
 """What the API answers with; the field names of the first PortEye are kept."""
 
-import sqlite3
 from typing import Any
 
 from pydantic import BaseModel, Field
@@ -8,7 +7,7 @@ from pydantic import BaseModel, Field
 from porteye_core.exposure import Exposure, Namespace
 from porteye_core.restarts import Restarts
 from porteye_core.services import service
-from porteye_core.store import records
+from porteye_core.store import engine, records
 from porteye_core.store.records import timestamp
 from porteye_core.store.status import Status
 
@@ -132,7 +131,7 @@ class Error(BaseModel):
     error: ErrorDetail
 
 
-def port(row: sqlite3.Row) -> dict[str, Any]:
+def port(row: engine.Row) -> dict[str, Any]:
     """A Port from a row of queries.listening."""
     return {
         "id": row["id"],

@@ -1,8 +1,8 @@
 """Who holds a port, a pid or a name now, and who did last."""
 
-import sqlite3
 from collections.abc import Sequence
 
+from porteye_core.store import engine
 from porteye_core.store.order import Order
 from porteye_core.store.queries import process_condition
 from porteye_core.store.story import LIFE_COLUMNS, Life, life_of
@@ -18,13 +18,13 @@ _LAST_OF_PROCESS = (
 )
 
 
-def on_port(connection: sqlite3.Connection, port: int, limit: int) -> list[Life]:
+def on_port(connection: engine.Connection, port: int, limit: int) -> list[Life]:
     """What is open on a port, else its last life."""
     found = _open(connection, "l.port = ?", (port,), limit)
     return found or _last(connection, "SELECT max(id) FROM event WHERE port = ?", [(port,)], 1)
 
 
-def of_pid(connection: sqlite3.Connection, pid: int, limit: int) -> list[Life]:
+def of_pid(connection: engine.Connection, pid: int, limit: int) -> list[Life]:
     """What processes of this pid hold open, else the last that the newest of them did."""
     numbers = f"(SELECT id {_PROCESSES})"
     # Asked of each open listener: to find all that these processes ever held is a scan.
@@ -33,7 +33,7 @@ def of_pid(connection: sqlite3.Connection, pid: int, limit: int) -> list[Life]:
     return found or _last_of_pid(connection, pid)
 
 
-def _last_of_pid(connection: sqlite3.Connection, pid: int) -> list[Life]:
+def _last_of_pid(connection: engine.Connection, pid: int) -> list[Life]:
     """The last life of the newest process that had any.
 
     No index leads from a process to its listeners: they are sought in its program's events since
@@ -49,7 +49,7 @@ def _last_of_pid(connection: sqlite3.Connection, pid: int) -> list[Life]:
     return []
 
 
-def of_name(connection: sqlite3.Connection, name: str, limit: int) -> list[Life]:
+def of_name(connection: engine.Connection, name: str, limit: int) -> list[Life]:
     """What programs with this in their name, title or command line hold open, else what they did
     last."""
     matches = process_condition(name, "g")
@@ -65,7 +65,7 @@ def of_name(connection: sqlite3.Connection, name: str, limit: int) -> list[Life]
 
 
 def _open(
-    connection: sqlite3.Connection, condition: str, values: tuple[object, ...], limit: int
+    connection: engine.Connection, condition: str, values: tuple[object, ...], limit: int
 ) -> list[Life]:
     rows = connection.execute(
         f"{LIFE_COLUMNS} WHERE l.closed_at IS NULL AND {condition} ORDER BY l.port, l.id LIMIT ?",
@@ -75,7 +75,7 @@ def _open(
 
 
 def _last(
-    connection: sqlite3.Connection, newest: str, values: Sequence[tuple[object, ...]], limit: int
+    connection: engine.Connection, newest: str, values: Sequence[tuple[object, ...]], limit: int
 ) -> list[Life]:
     """The lives of the newest events that a question finds for each of these values."""
     events = [connection.execute(newest, each).fetchone()[0] for each in values]

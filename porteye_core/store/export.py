@@ -4,7 +4,6 @@ import csv
 import io
 import json
 import re
-import sqlite3
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -13,7 +12,7 @@ from typing import Any
 from porteye_core.exposure import exposure
 from porteye_core.filters import parameters
 from porteye_core.model import Filters
-from porteye_core.store import records, search
+from porteye_core.store import engine, records, search
 from porteye_core.store.queries import bound_of
 from porteye_core.store.records import timestamp
 
@@ -41,7 +40,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def history_csv(
-    connection: sqlite3.Connection, filters: Filters, before: int | None = None
+    connection: engine.Connection, filters: Filters, before: int | None = None
 ) -> Iterator[str]:
     """The whole history that the filters let through, newest first, in pieces of at most a
     thousand lines; the first begins with the header. RFC 4180. `before` is the id of an event: only
@@ -55,7 +54,7 @@ def history_csv(
 
 
 def history_json(
-    connection: sqlite3.Connection, filters: Filters, before: int | None = None
+    connection: engine.Connection, filters: Filters, before: int | None = None
 ) -> Iterator[str]:
     """The same as a JSON array of what /api/history answers, a line for each; nothing is put before
     a text, for no spreadsheet runs what stands in JSON."""
@@ -98,8 +97,8 @@ def _stamp(micros: int) -> str:
 
 
 def _chunks(
-    connection: sqlite3.Connection, filters: Filters, before: int | None
-) -> Iterator[list[sqlite3.Row]]:
+    connection: engine.Connection, filters: Filters, before: int | None
+) -> Iterator[list[engine.Row]]:
     """The events in lists, of which the first may be empty; each is a moment of its own.
 
     A reader that stays in one moment keeps the writer's log from being emptied, for as long as a
@@ -115,7 +114,7 @@ def _chunks(
         yield rows
 
 
-def _cells(row: sqlite3.Row) -> Iterable[Any]:
+def _cells(row: engine.Row) -> Iterable[Any]:
     bound = bound_of(row)
     yield row["id"]
     yield timestamp(row["at"])

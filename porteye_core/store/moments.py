@@ -1,9 +1,9 @@
 """What listened at a moment, as a question, and whether anybody watched then."""
 
-import sqlite3
 from dataclasses import dataclass
 
 from porteye_core.model import Filters
+from porteye_core.store import engine
 from porteye_core.store.queries import BOUND, FRESH_US, Question, matching
 
 _HOUR, _DAY = 3600 * 1_000_000, 86_400 * 1_000_000
@@ -25,7 +25,7 @@ class Watched:
     interval_us: int = 0
 
 
-def watched(connection: sqlite3.Connection, at: int, *, watching: bool) -> Watched:
+def watched(connection: engine.Connection, at: int, *, watching: bool) -> Watched:
     """How this moment was watched; `watching`: the latest watch goes on."""
     row = connection.execute(
         "SELECT id, coalesce(stopped_at, seen_at) AS ended, interval FROM watch"

@@ -4,8 +4,9 @@ A look writes what the kernel told a moment before, and a clock that is set back
 with earlier times. How far times ever went back is known from ticks and watches.
 """
 
-import sqlite3
 from typing import NamedTuple
+
+from porteye_core.store import engine
 
 # Of events that were written before an earlier one: notices that came late, a write tried again.
 _LATE_US = 5 * 60 * 1_000_000
@@ -26,7 +27,7 @@ SELECT max(id) FROM event WHERE at <= ?1
 """
 
 
-def set_back(connection: sqlite3.Connection) -> int:
+def set_back(connection: engine.Connection) -> int:
     """By how many microseconds the clock was ever set back, in all."""
     return int(connection.execute(_SET_BACK).fetchone()[0])
 
@@ -41,7 +42,7 @@ class Ids(NamedTuple):
 class Order:
     """The order of the events of one moment of the database."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: engine.Connection) -> None:
         self._connection = connection
         self._slack = _LATE_US + set_back(connection)
         lowest, highest = connection.execute(

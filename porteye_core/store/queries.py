@@ -2,13 +2,13 @@
 
 import json
 import re
-import sqlite3
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 from porteye_core.exposure import Bound, Namespace
 from porteye_core.model import Filters, InterfaceKind
+from porteye_core.store import engine
 from porteye_core.store.dead_band import KEEP_ALIVE_US
 
 # The writer stores no sample while nothing moves, and one at least this often: what is older than
@@ -76,7 +76,7 @@ def listening(filters: Filters, now: int, closed_since: int | None = None) -> Qu
     )
 
 
-def bound_of(row: sqlite3.Row) -> Bound:
+def bound_of(row: engine.Row) -> Bound:
     """The place that a row with the address and the columns of BOUND tells."""
     return bound(*(row[name] for name in Bound._fields))
 
@@ -119,7 +119,7 @@ def events(ids: Sequence[int]) -> Question:
     )
 
 
-def rows(connection: sqlite3.Connection, question: Question) -> Iterator[sqlite3.Row]:
+def rows(connection: engine.Connection, question: Question) -> Iterator[engine.Row]:
     """The answer, row by row."""
     return iter(connection.execute(*question))
 

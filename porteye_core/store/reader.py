@@ -12,6 +12,7 @@ from porteye_core.errors import StoreDamaged, StoreError, StoreMissing, StoreSlo
 from porteye_core.store import lock, migrations
 from porteye_core.store.bounds import LONGEST_QUERY, BoundedConnection, is_late
 from porteye_core.store.damage import UNEXPECTED, check_of, flaw, impossible
+from porteye_core.store.files import identity
 
 # The state of the file, as _state gives it, that passed its check, by path.
 _checked: dict[Path, tuple[int, ...]] = {}
@@ -102,9 +103,8 @@ def open_unchecked(db: Path) -> Iterator[sqlite3.Connection]:
 
 
 def _connect(db: Path) -> sqlite3.Connection:
-    # as_uri escapes what would otherwise be read as a query or a fragment of the URI.
     try:
-        return _opened(f"{db.absolute().as_uri()}?mode=ro")
+        return _opened(db, "mode=ro")
     except sqlite3.OperationalError:
         # A reader that may not write into the folder cannot make the -shm file of a WAL database.
         # While nobody writes the file does not change, and may be read as it is; but not if the
@@ -112,16 +112,21 @@ def _connect(db: Path) -> sqlite3.Connection:
         log = db.with_name(f"{db.name}-wal")
         if lock.holder(db) is not None or (log.exists() and log.stat().st_size):
             raise
-        return _opened(f"{db.absolute().as_uri()}?mode=ro&immutable=1")
+        return _opened(db, "mode=ro&immutable=1")
 
 
-def _opened(uri: str) -> sqlite3.Connection:
+def _opened(db: Path, query: str) -> sqlite3.Connection:
+    # as_uri escapes what would otherwise be read as a query or a fragment of the URI.
     connection = sqlite3.connect(
-        uri, uri=True, isolation_level=None, check_same_thread=False, factory=BoundedConnection
+        f"{db.absolute().as_uri()}?{query}",
+        uri=True,
+        isolation_level=None,
+        check_same_thread=False,
+        factory=BoundedConnection,
     )
     try:
         connection.row_factory = sqlite3.Row
-        add_functions(connection)
+        add_functions(connection, db)
         connection.execute("PRAGMA query_only = ON")
         connection.execute("PRAGMA busy_timeout = 2000")
         connection.execute("PRAGMA user_version").fetchone()
@@ -131,10 +136,18 @@ def _opened(uri: str) -> sqlite3.Connection:
     return connection.bound()
 
 
-def add_functions(connection: sqlite3.Connection) -> None:
-    """Let statements call `casefold(text)` and `title(name, exe, cmdline)`."""
+def add_functions(connection: sqlite3.Connection, db: Path) -> None:
+    """Let statements call the functions that engine describes."""
+    file = db.absolute()
+    connection.create_function("database_identity", 0, lambda: _identity(file))
     connection.create_function("casefold", 1, _casefold, deterministic=True)
     connection.create_function("title", 3, _title, deterministic=True)
+
+
+def _identity(file: Path) -> str | None:
+    found = identity(file)
+    # As ASCII: a path may have bytes that are no text.
+    return None if found is None else f"{found} {str(file)!a}"
 
 
 # Of a listener whose owner is not known every column of its program is NULL.

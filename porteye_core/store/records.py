@@ -1,11 +1,11 @@
 """Rows as records of JSON: the shape that the API and the exports share."""
 
-import sqlite3
 from datetime import UTC, datetime
 from typing import Any
 
 from porteye_core.exposure import exposure
 from porteye_core.reasons import reason
+from porteye_core.store import engine
 from porteye_core.store.queries import bound_of
 
 
@@ -20,7 +20,7 @@ def timestamp(at: int) -> str:
     return moment.isoformat(timespec="microseconds")
 
 
-def event(row: sqlite3.Row) -> dict[str, Any]:
+def event(row: engine.Row) -> dict[str, Any]:
     """What happened, from a row of queries.events."""
     return {
         "id": row["id"],
@@ -33,7 +33,7 @@ def event(row: sqlite3.Row) -> dict[str, Any]:
     }
 
 
-def place(row: sqlite3.Row) -> dict[str, Any]:
+def place(row: engine.Row) -> dict[str, Any]:
     """Where a listener is bound and whose it is, from any row that has these columns."""
     bound = bound_of(row)
     why = reason(row["hidden"], row["process"])

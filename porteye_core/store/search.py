@@ -6,11 +6,10 @@ protocol, is sought in the hours in which activity has counted it.
 """
 
 import heapq
-import sqlite3
 from collections.abc import Iterator
 
 from porteye_core.model import Filters
-from porteye_core.store import queries
+from porteye_core.store import engine, queries
 from porteye_core.store.order import Ids, Order
 from porteye_core.store.queries import Question
 from porteye_core.store.wanted import Indexed, Wanted
@@ -28,15 +27,15 @@ _ANY = Question("TRUE", ())
 
 
 def newest(
-    connection: sqlite3.Connection, filters: Filters, before: int | None = None
-) -> list[sqlite3.Row]:
+    connection: engine.Connection, filters: Filters, before: int | None = None
+) -> list[engine.Row]:
     """The newest `limit` events that the filters let through, newest first; `before` is the id of
     an event: only older ones."""
     return connection.execute(*newest_question(connection, filters, before)).fetchall()
 
 
 def newest_question(
-    connection: sqlite3.Connection, filters: Filters, before: int | None = None
+    connection: engine.Connection, filters: Filters, before: int | None = None
 ) -> Question:
     """The same as a question that names its events."""
     return queries.events(_Search(connection, filters, before).ids())
@@ -45,9 +44,7 @@ def newest_question(
 class _Search:
     """One search; what it found is a heap of at most `limit` ids, the lowest first."""
 
-    def __init__(
-        self, connection: sqlite3.Connection, filters: Filters, before: int | None
-    ) -> None:
+    def __init__(self, connection: engine.Connection, filters: Filters, before: int | None) -> None:
         self._connection, self._filters = connection, filters
         self._wanted = Wanted(connection, filters)
         self._order = Order(connection)

@@ -1,7 +1,6 @@
 """Who watches, since when, and with which limits."""
 
 import json
-import sqlite3
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -9,7 +8,7 @@ from pathlib import Path
 
 from porteye_core.errors import StoreError, StoreMissing
 from porteye_core.model import Limit, Watch, WatchPlan
-from porteye_core.store import lock
+from porteye_core.store import engine, lock
 from porteye_core.store.reader import open_reader
 
 # A watch shows that it is alive at every sampling beat; a busy machine may delay one or two.
@@ -70,7 +69,7 @@ def current(db: Path, now: int) -> Status:
         raise
 
 
-def status(connection: sqlite3.Connection, db: Path, now: int) -> Status:
+def status(connection: engine.Connection, db: Path, now: int) -> Status:
     """The state of the monitor that writes to this database."""
     holder = lock.holder(db)
     pid = holder.pid if holder else None
@@ -110,7 +109,7 @@ def _state(watch: Watch, holder: lock.Holder | None, now: int) -> State:
     return State.STALLED if late else State.WATCHING
 
 
-def _watch(row: sqlite3.Row, dropped: tuple[Limit, ...]) -> Watch:
+def _watch(row: engine.Row, dropped: tuple[Limit, ...]) -> Watch:
     limits = (*_limits(row["limits"]), *dropped)
     plan = WatchPlan(row["source"], row["interval"], row["sample_interval"], limits, row["why"])
     return Watch(row["id"], row["started_at"], row["seen_at"], row["stopped_at"], plan)
@@ -124,7 +123,7 @@ def _limits(text: str) -> tuple[Limit, ...]:
         return (Limit("unreadable", "The limits of this watch cannot be read: it is damaged."),)
 
 
-def _dropped(connection: sqlite3.Connection) -> tuple[Limit, ...]:
+def _dropped(connection: engine.Connection) -> tuple[Limit, ...]:
     """The history that is missing; that samples become rollups with age is no loss."""
     rows = connection.execute(
         "SELECT kind, before, reason FROM dropped WHERE reason = 'size' OR kind = 'events'"
@@ -141,7 +140,7 @@ def _lost(kind: str, before: int, reason: str) -> str:
 
 
 def gaps(
-    connection: sqlite3.Connection, since: int, until: int, *, watching: bool
+    connection: engine.Connection, since: int, until: int, *, watching: bool
 ) -> list[tuple[int, int]]:
     """The intervals between these times in which nobody looked, in order; the time before the
     first watch is one. `watching` says that the latest watch goes on."""

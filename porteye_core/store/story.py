@@ -1,11 +1,11 @@
 """One listener's life and what stands around it."""
 
 import json
-import sqlite3
 from dataclasses import dataclass
 
 from porteye_core.exposure import Bound
 from porteye_core.model import Ancestor, Hidden, Protocol, Seen
+from porteye_core.store import engine
 from porteye_core.store.queries import BOUND, bound_of
 
 LIFE_COLUMNS = f"""
@@ -86,13 +86,13 @@ class Former:
     folded: int
 
 
-def life(connection: sqlite3.Connection, number: int) -> Life | None:
+def life(connection: engine.Connection, number: int) -> Life | None:
     """The listener of this number, None if there is none."""
     row = connection.execute(f"{LIFE_COLUMNS} WHERE l.id = ?", (number,)).fetchone()
     return None if row is None else life_of(row)
 
 
-def holders(connection: sqlite3.Connection, number: int) -> list[Held]:
+def holders(connection: engine.Connection, number: int) -> list[Held]:
     """The processes that hold the listener, or held it when it closed, the oldest first."""
     rows = connection.execute(
         "SELECT p.pid, title(g.name, g.exe, g.cmdline), g.user, g.cmdline, p.started_at"
@@ -104,7 +104,7 @@ def holders(connection: sqlite3.Connection, number: int) -> list[Held]:
     return [Held(*row) for row in rows]
 
 
-def former_owners(connection: sqlite3.Connection, number: int) -> list[Former]:
+def former_owners(connection: engine.Connection, number: int) -> list[Former]:
     """The owners that a listener had before, the earliest first: it was handed on, its owner became
     another program, gave up rights or changed its folder."""
     rows = connection.execute(
@@ -117,7 +117,7 @@ def former_owners(connection: sqlite3.Connection, number: int) -> list[Former]:
     return [Former(*row) for row in rows]
 
 
-def earlier(connection: sqlite3.Connection, of: Life, limit: int) -> list[Life]:
+def earlier(connection: engine.Connection, of: Life, limit: int) -> list[Life]:
     """The lives of the same port that began before this one, the latest first."""
     rows = connection.execute(
         f"{LIFE_COLUMNS} WHERE l.protocol = ? AND l.id IN (SELECT listener_id FROM event"
@@ -129,7 +129,7 @@ def earlier(connection: sqlite3.Connection, of: Life, limit: int) -> list[Life]:
     return [life_of(row) for row in rows][:limit]
 
 
-def siblings(connection: sqlite3.Connection, of: Life) -> list[Life]:
+def siblings(connection: engine.Connection, of: Life) -> list[Life]:
     """What else the same program listens on, by port."""
     if of.program is None:
         return []
@@ -141,7 +141,7 @@ def siblings(connection: sqlite3.Connection, of: Life) -> list[Life]:
     return [life_of(row) for row in rows]
 
 
-def life_of(row: sqlite3.Row) -> Life:
+def life_of(row: engine.Row) -> Life:
     """The life that a row of these columns tells."""
     return Life(
         id=row["id"],
@@ -171,7 +171,7 @@ def life_of(row: sqlite3.Row) -> Life:
     )
 
 
-def candidates(connection: sqlite3.Connection, limit: int) -> list[Life]:
+def candidates(connection: engine.Connection, limit: int) -> list[Life]:
     """What is open, by port: the listeners to choose from."""
     rows = connection.execute(
         f"{LIFE_COLUMNS} WHERE l.closed_at IS NULL ORDER BY l.port, l.address, l.id LIMIT ?",

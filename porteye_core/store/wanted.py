@@ -1,11 +1,11 @@
 """What filters ask of single events, and where that is found."""
 
 import json
-import sqlite3
 from functools import cached_property
 from typing import Any, NamedTuple
 
 from porteye_core.model import Filters
+from porteye_core.store import engine
 from porteye_core.store.queries import Question, process_condition
 
 
@@ -31,7 +31,7 @@ class Indexed(NamedTuple):
 class Wanted:
     """The filters of one look: ports, the programs that match, protocol, times."""
 
-    def __init__(self, connection: sqlite3.Connection, filters: Filters) -> None:
+    def __init__(self, connection: engine.Connection, filters: Filters) -> None:
         self._connection, self._filters = connection, filters
         self.ports = filters.ports or None
         self.protocol = filters.protocol

@@ -1,12 +1,12 @@
 """What opened and closed over a range of time, as frames."""
 
 import math
-import sqlite3
 
 import numpy as np
 import pandas as pd
 
 from porteye_core.model import Filters
+from porteye_core.store import engine
 from porteye_core.store.frames import changes, past, totals
 from porteye_core.store.frames.columns import number, times
 from porteye_core.store.frames.past import Numbers
@@ -15,7 +15,7 @@ from porteye_core.store.queries import Question
 _ROWS_A_SEEK = 8  # so many rows are read one after the other in the time in which one is sought
 
 
-def turnover(connection: sqlite3.Connection, filters: Filters, edges: list[int]) -> pd.DataFrame:
+def turnover(connection: engine.Connection, filters: Filters, edges: list[int]) -> pd.DataFrame:
     """Opens and closes of since..until between each two neighbours of `edges`, which reach over
     it: `at` and `end` bound a bucket, and `open` is how many listeners were open at its end."""
     since, until = _bounds(filters)
@@ -38,13 +38,13 @@ def turnover(connection: sqlite3.Connection, filters: Filters, edges: list[int])
     return frame
 
 
-def begun_at(connection: sqlite3.Connection) -> int | None:
+def begun_at(connection: engine.Connection) -> int | None:
     """When the first watch began, None if there never was any."""
     found: int | None = connection.execute("SELECT min(started_at) FROM watch").fetchone()[0]
     return found
 
 
-def standing_count(connection: sqlite3.Connection, filters: Filters, moment: int) -> int:
+def standing_count(connection: engine.Connection, filters: Filters, moment: int) -> int:
     """How many listeners were open at a moment."""
     found = changes.standing(filters, moment, "l.id")
     return number(
@@ -53,7 +53,7 @@ def standing_count(connection: sqlite3.Connection, filters: Filters, moment: int
 
 
 def by_port(
-    connection: sqlite3.Connection,
+    connection: engine.Connection,
     filters: Filters,
     ports: list[tuple[int, str]],
     edges: list[int],

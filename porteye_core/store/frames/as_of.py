@@ -1,12 +1,12 @@
 """What listened at a moment, and what changed between two, as frames."""
 
-import sqlite3
 from typing import Any
 
 import pandas as pd
 
 from porteye_core.model import Filters
 from porteye_core.programs import Identity
+from porteye_core.store import engine
 from porteye_core.store.frames.columns import describe, frame_of, times, values
 from porteye_core.store.moments import Watched, open_at
 
@@ -19,7 +19,7 @@ _NUMBERS = ("pid", "rss", "clients", "queue", "backlog")
 
 
 def as_of(
-    connection: sqlite3.Connection, filters: Filters, at: int, watched: Watched
+    connection: engine.Connection, filters: Filters, at: int, watched: Watched
 ) -> pd.DataFrame:
     """What was open at a moment, by port; `certainty` says in words what could not be known."""
     frame = frame_of(connection, open_at(filters, at, watched.gap))

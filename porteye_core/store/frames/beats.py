@@ -1,10 +1,10 @@
 """What the monitor itself used over a range of time, as a frame."""
 
-import sqlite3
 from dataclasses import dataclass
 
 import pandas as pd
 
+from porteye_core.store import engine
 from porteye_core.store.frames.columns import times
 
 _MOST_BUCKETS = 240  # a chart of half a window is not much wider in points
@@ -42,7 +42,7 @@ class Beats:
     one_in: int
 
 
-def beats(connection: sqlite3.Connection, since: int, until: int, beat: int) -> Beats:
+def beats(connection: engine.Connection, since: int, until: int, beat: int) -> Beats:
     """The mean and the most of each bucket of a range; `beat` is the interval of sampling."""
     # A bucket of one beat would now and then have none, and look like a gap.
     length = max(2 * beat, -(-(until - since) // _MOST_BUCKETS))
@@ -69,7 +69,7 @@ def beats(connection: sqlite3.Connection, since: int, until: int, beat: int) -> 
     return Beats(figures.reset_index(drop=True), one_in)
 
 
-def _ticks(connection: sqlite3.Connection, since: int, until: int) -> int:
+def _ticks(connection: engine.Connection, since: int, until: int) -> int:
     """About how many ticks there are: they are numbered as they come."""
     first, last = (
         connection.execute(statement, (since, until)).fetchone()

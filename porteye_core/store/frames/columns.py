@@ -1,7 +1,6 @@
 """How rows of the database become columns; times are UTC, to the microsecond."""
 
 import json
-import sqlite3
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,17 +9,18 @@ import pandas as pd
 from porteye_core.exposure import Bound, exposure
 from porteye_core.reasons import reason
 from porteye_core.services import service
+from porteye_core.store import engine
 from porteye_core.store.queries import Question, bound
 
 
-def frame_of(connection: sqlite3.Connection, question: Question) -> pd.DataFrame:
+def frame_of(connection: engine.Connection, question: Question) -> pd.DataFrame:
     """The answer to a question, a column for each of its columns."""
     cursor = connection.execute(*question)
     columns = [column[0] for column in cursor.description]
     return pd.DataFrame.from_records(map(tuple, cursor), columns=columns)
 
 
-def number(connection: sqlite3.Connection, question: Question) -> int:
+def number(connection: engine.Connection, question: Question) -> int:
     """The only number of an answer."""
     return int(connection.execute(*question).fetchone()[0])
 

@@ -1,11 +1,9 @@
 """What opened and closed, as a frame."""
 
-import sqlite3
-
 import pandas as pd
 
 from porteye_core.model import Filters
-from porteye_core.store import search
+from porteye_core.store import engine, search
 from porteye_core.store.frames.columns import (
     bounds,
     command_lines,
@@ -17,7 +15,7 @@ from porteye_core.store.frames.columns import (
 
 
 def history(
-    connection: sqlite3.Connection, filters: Filters, before: int | None = None
+    connection: engine.Connection, filters: Filters, before: int | None = None
 ) -> pd.DataFrame:
     """The newest events that the filters let through, at most `limit` of them; `before` is the id
     of an event: only older ones."""
@@ -31,6 +29,6 @@ def history(
     return frame
 
 
-def newest_id(connection: sqlite3.Connection) -> int:
+def newest_id(connection: engine.Connection) -> int:
     """Return the id of the newest event, 0 if there is none."""
     return int(connection.execute("SELECT coalesce(max(id), 0) FROM event").fetchone()[0])

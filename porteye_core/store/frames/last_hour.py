@@ -1,6 +1,5 @@
 """The hour before now, for numbers and trends that stand beside what listens."""
 
-import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -10,6 +9,7 @@ import pandas as pd
 
 from porteye_core.exposure import Exposure, exposure
 from porteye_core.model import Filters
+from porteye_core.store import engine
 from porteye_core.store.queries import BOUND, Question, bound_of, matching
 
 Numbers = npt.NDArray[np.int64]
@@ -33,7 +33,7 @@ class LastHour:
 
 
 def last_hour(
-    connection: sqlite3.Connection, filters: Filters, listening: pd.DataFrame, now: int
+    connection: engine.Connection, filters: Filters, listening: pd.DataFrame, now: int
 ) -> LastHour:
     """The last hour of what the filters let through, which listens now as given."""
     since = now - _HOUR
@@ -56,7 +56,7 @@ def last_hour(
 
 
 def trends(
-    connection: sqlite3.Connection, now: int
+    connection: engine.Connection, now: int
 ) -> tuple[dict[int, list[float]], dict[int, list[float]]]:
     """By listener, its mean CPU in percent of a core and its most memory in bytes per five minutes
     of the last hour, oldest first."""
@@ -96,7 +96,7 @@ def _per_point(times: Numbers, since: int) -> list[int]:
     return counts
 
 
-def _pressed(connection: sqlite3.Connection, listeners: set[int], since: int) -> list[int]:
+def _pressed(connection: engine.Connection, listeners: set[int], since: int) -> list[int]:
     """In each five minutes, the listeners whose accept queue was half full or more."""
     counts = [0] * _POINTS
     for bucket, number in connection.execute(

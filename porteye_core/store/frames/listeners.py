@@ -1,16 +1,14 @@
 """What listens now, as a frame."""
 
-import sqlite3
-
 import pandas as pd
 
 from porteye_core.model import Filters
-from porteye_core.store import queries
+from porteye_core.store import engine, queries
 from porteye_core.store.frames.columns import describe, frame_of, times
 
 
 def listening(
-    connection: sqlite3.Connection, filters: Filters, now: int, closed_since: int | None = None
+    connection: engine.Connection, filters: Filters, now: int, closed_since: int | None = None
 ) -> pd.DataFrame:
     """What is open, by port: one row a listener; and what has closed since a time, if one is given.
 

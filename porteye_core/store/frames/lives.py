@@ -1,11 +1,11 @@
 """Lives of listeners that overlap a range, with the times between which each began and ended."""
 
-import sqlite3
 from bisect import bisect_right
 
 import pandas as pd
 
 from porteye_core.model import Filters, Seen
+from porteye_core.store import engine
 from porteye_core.store.frames import changes, totals
 from porteye_core.store.frames.columns import owners, times
 from porteye_core.store.queries import Question, bound, matching
@@ -23,7 +23,7 @@ _COLUMNS = {
 
 
 def lives(
-    connection: sqlite3.Connection,
+    connection: engine.Connection,
     filters: Filters,
     since: int,
     until: int,
@@ -90,7 +90,7 @@ def _lives(
 class _Looks:
     """When the machine was looked at: what a time that was not the kernel's own leaves open."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: engine.Connection) -> None:
         self._watches = connection.execute(
             "SELECT started_at, coalesce(stopped_at, seen_at) AS ended, interval, sample_interval"
             " FROM watch ORDER BY started_at"

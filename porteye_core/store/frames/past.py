@@ -4,18 +4,16 @@ A timeline is drawn anew every half minute, and of its thirty days one hour at m
 10 M events it takes a second to add up the days, and a millisecond to look them up here.
 """
 
-import sqlite3
 import time
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
-from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from porteye_core.store.files import identity
+from porteye_core.store import engine
 from porteye_core.store.frames.pieces import Piece
 from porteye_core.store.queries import Question
 
@@ -41,7 +39,7 @@ class Part:
         return Part(Question(sql, (*parameters, *self.question.parameters)), self.over)
 
 
-def rows(connection: sqlite3.Connection, parts: Iterable[Part], width: int) -> Numbers:
+def rows(connection: engine.Connection, parts: Iterable[Part], width: int) -> Numbers:
     """The answers to all parts, one below the other: whole numbers, so many in a row."""
 
     def answer(part: Part) -> Numbers:
@@ -57,7 +55,7 @@ def rows(connection: sqlite3.Connection, parts: Iterable[Part], width: int) -> N
 
 
 def kept(
-    connection: sqlite3.Connection, over: Piece, question: Hashable, ask: Callable[[], Answer]
+    connection: engine.Connection, over: Piece, question: Hashable, ask: Callable[[], Answer]
 ) -> Answer:
     """The answer to a question about a piece that is over, which nobody may change: `ask` is only
     asked for it if it is not known already."""
@@ -84,16 +82,15 @@ def _kept(asked: _Asked) -> Any:
     return asked.ask()
 
 
-def _state(connection: sqlite3.Connection, piece: Piece) -> tuple[object, ...]:
+def _state(connection: engine.Connection, piece: Piece) -> tuple[object, ...]:
     """What tells that the counts of a piece are others than before: another file, events that were
     found or dropped since, a new watch, which may know more owners."""
-    path = Path(connection.execute("PRAGMA database_list").fetchone()[2])
-    file = identity(path)
-    if file is None:  # deleted or moved away while it is read
+    database = connection.execute("SELECT database_identity()").fetchone()[0]
+    if database is None:  # deleted or moved away while it is read
         return (object(),)  # which is like no other
     counts = connection.execute(
         "SELECT sum(opened), sum(closed), (SELECT max(started_at) FROM watch) FROM turnover"
         " WHERE resolution = ? AND bucket >= ? AND bucket < ?",
         (piece.resolution, piece.since, piece.until),
     ).fetchone()
-    return (path, file, *counts, int(time.monotonic() // _RENEWED))
+    return (database, *counts, int(time.monotonic() // _RENEWED))

@@ -1,12 +1,12 @@
 """The ports that had a listener in a range, the busiest first, as a frame."""
 
 import json
-import sqlite3
 
 import numpy as np
 import pandas as pd
 
 from porteye_core.model import Filters, Protocol
+from porteye_core.store import engine
 from porteye_core.store.frames import changes, past
 from porteye_core.store.frames.columns import times, values
 
@@ -15,7 +15,7 @@ _COLUMNS = ("port", "udp", "opened", "closed", "before", "after", "one", "other"
 
 
 def busiest(
-    connection: sqlite3.Connection, filters: Filters, since: int, until: int
+    connection: engine.Connection, filters: Filters, since: int, until: int
 ) -> pd.DataFrame:
     """Every port that had a listener open in since..until: `opened` and `closed` in that range,
     `before` how many were open when it began and `after` when it ended, `lives` how many overlap
@@ -64,7 +64,7 @@ def _grouped(found: past.Numbers) -> tuple[past.Numbers, past.Numbers, past.Numb
     return keys, sums, one, other
 
 
-def named(connection: sqlite3.Connection, ports: pd.DataFrame) -> pd.DataFrame:
+def named(connection: engine.Connection, ports: pd.DataFrame) -> pd.DataFrame:
     """These rows of `busiest` with `process`, the title of `program`: missing where there were
     several, empty where none is known."""
     numbers = json.dumps(ports["program"].dropna().tolist())

@@ -6,9 +6,9 @@ ports side by side.
 """
 
 import json
-import sqlite3
 
 from porteye_core.model import Filters
+from porteye_core.store import engine
 from porteye_core.store.counts import ACTIVITY
 from porteye_core.store.frames import changes, past
 from porteye_core.store.frames.pieces import Piece, cut
@@ -19,7 +19,7 @@ _SECOND = 1_000_000
 _DAYS = (86400,)
 
 
-def event_count(connection: sqlite3.Connection, filters: Filters) -> int:
+def event_count(connection: engine.Connection, filters: Filters) -> int:
     """How many events the filters let through, whatever `limit` says."""
     wanted = Wanted(connection, filters)
     if wanted.is_nothing:
@@ -38,7 +38,7 @@ def event_count(connection: sqlite3.Connection, filters: Filters) -> int:
     return sum(count.piece(*each) for each in cut(since, until + 1, resolutions))
 
 
-def _range(connection: sqlite3.Connection, filters: Filters) -> tuple[int, int]:
+def _range(connection: engine.Connection, filters: Filters) -> tuple[int, int]:
     """The times to count from and to, within those of the events that there are."""
     first, last = connection.execute(
         "SELECT (SELECT min(at) FROM event), (SELECT max(at) FROM event)"
@@ -53,7 +53,7 @@ def _range(connection: sqlite3.Connection, filters: Filters) -> tuple[int, int]:
 class _Count:
     """One count of what is narrowed."""
 
-    def __init__(self, connection: sqlite3.Connection, filters: Filters, wanted: Wanted) -> None:
+    def __init__(self, connection: engine.Connection, filters: Filters, wanted: Wanted) -> None:
         self._connection, self._filters, self._wanted = connection, filters, wanted
         self._order = Order(connection)
 
@@ -116,5 +116,5 @@ class _Count:
         return _number(self._connection, statement, parameters)
 
 
-def _number(connection: sqlite3.Connection, statement: str, parameters: tuple[object, ...]) -> int:
+def _number(connection: engine.Connection, statement: str, parameters: tuple[object, ...]) -> int:
     return int(connection.execute(statement, parameters).fetchone()[0])

@@ -1,9 +1,8 @@
 """What one listener used over time, as a frame."""
 
-import sqlite3
-
 import pandas as pd
 
+from porteye_core.store import engine
 from porteye_core.store.frames.columns import frame_of, times
 from porteye_core.store.queries import FRESH_US, Question
 
@@ -12,7 +11,7 @@ from porteye_core.store.queries import FRESH_US, Question
 _RAW_US, _FINE_US = 6 * 3600 * 1_000_000, 7 * 86_400 * 1_000_000
 
 
-def usage(connection: sqlite3.Connection, listener: int, since: int, until: int) -> pd.DataFrame:
+def usage(connection: engine.Connection, listener: int, since: int, until: int) -> pd.DataFrame:
     """CPU in percent of a core, memory in bytes, clients and accept queue at their times.
 
     A short range has the samples, which stand until the next one; a longer one the mean CPU and

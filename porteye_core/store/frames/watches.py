@@ -1,12 +1,12 @@
 """When somebody watched and when nobody did, as frames; the newest first."""
 
-import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
 import pandas as pd
 
+from porteye_core.store import engine
 from porteye_core.store.frames.columns import times
 from porteye_core.store.status import State
 
@@ -40,7 +40,7 @@ class Watched:
 
 
 def watched(
-    connection: sqlite3.Connection,
+    connection: engine.Connection,
     since: int,
     until: int,
     now: int,
@@ -70,12 +70,12 @@ def watched(
     )
 
 
-def _how(row: sqlite3.Row, lately: State) -> tuple[object, ...]:
+def _how(row: engine.Row, lately: State) -> tuple[object, ...]:
     ended = _GOING_ON.get(lately) or ("stopped" if row["stopped_at"] else "no stop recorded")
     return ended, row["source"], row["why"], row["pid"], row["version"]
 
 
-def _between(row: sqlite3.Row, end: int, booted: int, lately: State) -> str:
+def _between(row: engine.Row, end: int, booted: int, lately: State) -> str:
     again = row["next"]
     if lately is State.HOLDING:
         return "what is seen waits in the monitor's memory, and is not stored yet"
@@ -89,7 +89,7 @@ def _between(row: sqlite3.Row, end: int, booted: int, lately: State) -> str:
 
 
 def _within(
-    connection: sqlite3.Connection, since: int, until: int
+    connection: engine.Connection, since: int, until: int
 ) -> Iterator[tuple[int, int, str]]:
     """What a watch went on after: sleep, and clocks that were set."""
     for at, gap, jump in connection.execute(
@@ -111,7 +111,7 @@ def _frame(rows: Sequence[tuple[object, ...]], further: list[str]) -> pd.DataFra
     return frame
 
 
-def losses(connection: sqlite3.Connection, since: int, until: int) -> tuple[pd.DataFrame, bool]:
+def losses(connection: engine.Connection, since: int, until: int) -> tuple[pd.DataFrame, bool]:
     """When kernel records were found lost, and how many then: `at`, `lost`; the newest hundred.
 
     The second value says that there were more.
@@ -122,7 +122,7 @@ def losses(connection: sqlite3.Connection, since: int, until: int) -> tuple[pd.D
     return frame, len(rows) > _MOST_RISES
 
 
-def _rises(connection: sqlite3.Connection, since: int, until: int) -> Iterator[tuple[int, int]]:
+def _rises(connection: engine.Connection, since: int, until: int) -> Iterator[tuple[int, int]]:
     """A watch counts what it lost from tick to tick: the first tick of each count is a rise."""
     watch, count = _count_below(connection, _BEYOND, 0)
     while watch:
@@ -137,7 +137,7 @@ def _rises(connection: sqlite3.Connection, since: int, until: int) -> Iterator[t
         watch, count = earlier, before
 
 
-def _count_below(connection: sqlite3.Connection, watch: int, count: int) -> tuple[int, int]:
+def _count_below(connection: engine.Connection, watch: int, count: int) -> tuple[int, int]:
     """The count before this one, of an earlier watch if this is the first; zeros if there is none.
 
     Two statements: a comparison of pairs would seek the watch and read all that is in it.
