@@ -1,0 +1,268 @@
+"""SQLite and a real PostgreSQL answer every question alike, from the same rows."""
+
+import importlib
+import inspect
+import pkgutil
+import sqlite3
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import fields, is_dataclass, replace
+from pathlib import Path
+from types import CodeType
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pandas as pd
+import psycopg
+import pytest
+from psycopg.conninfo import make_conninfo
+
+from benchmarks.history.questions import asked
+from benchmarks.seed import seed
+from benchmarks.seeding.scale import DAY, HOUR, SECOND, Scale
+from porteye_core import store
+from porteye_core.model import Filters
+from porteye_core.store import answers, moments, queries, search, status, story
+from porteye_core.store.engine import Connection
+from porteye_core.store.export import history_csv, history_json
+from porteye_core.store.frames import (
+    activity,
+    as_of,
+    beats,
+    events,
+    listeners,
+    past,
+    ports,
+    totals,
+    usage,
+    watches,
+)
+from porteye_core.store.frames.lives import lives
+from porteye_core.store.reader import open_reader
+from porteye_core.ui.buckets import buckets
+from tests.kit.postgres import copy, needs_postgres, open_postgres, server
+
+pytestmark = needs_postgres
+
+Ask = Callable[[Connection], Any]
+
+NOW = 1_790_000_000 * SECOND
+BEGIN = NOW - 30 * DAY
+EVERYTHING = Filters()
+MONTH = Filters(since=BEGIN, until=NOW)
+# Letters of two cases, one of which casefold makes two of, and what LIKE would take for any text.
+NAME, WORD = "Größenmaß_%", "GRÖSSENMASS_%"
+ABSENT = "GRÖSSENMASSX%"
+EDGES = buckets(BEGIN, NOW, ZoneInfo("UTC"), by_port=True).edges
+
+# What the benchmark's history has not: each statement makes the rows of one kind.
+_MORE = f"""
+UPDATE tick SET lost = 5 WHERE watch_id = (SELECT max(id) FROM watch) AND id % 4000 > 1000;
+UPDATE tick SET lost = lost + 3 WHERE lost > 0 AND id > (SELECT max(id) - 2000 FROM tick);
+UPDATE tick SET lost = 2 WHERE watch_id = (SELECT max(id) - 1 FROM watch) AND id % 2 = 0;
+UPDATE tick SET jump = -7000000 WHERE id = 500;
+UPDATE tick SET jump = 90000000 WHERE id = 9000;
+INSERT INTO program (id, digest, name, exe, user, cmdline) VALUES
+    (900001, x'01', '{NAME}', '/usr/bin/{NAME}', 'ärzte', '{NAME} --listen'),
+    (900002, x'02', 'python3', '/usr/bin/python3.11', 'dev', 'python3 /srv/{NAME}.py'),
+    (900003, x'03', 'node', '/usr/bin/node', 'dev', 'node server.js');
+UPDATE listener SET program_id = 900001 + id % 3 WHERE id % 7 = 0;
+UPDATE event SET program_id = 900001 + listener_id % 3 WHERE listener_id % 7 = 0;
+INSERT INTO former SELECT id, opened_at + 60000000, process_id, 900003, 'old.service', '', '/srv', 2
+    FROM listener WHERE process_id IS NOT NULL AND (closed_at IS NULL OR id % 50 = 0);
+UPDATE listener SET interface = 'eth0', interface_kind = 'network', v6only = id % 2
+    WHERE id % 5 = 0;
+UPDATE listener SET interface = '', unseen_at = opened_at + 60000000
+    WHERE closed_at IS NULL AND id % 6 = 0;
+UPDATE listener SET holders_gone = 3 WHERE id % 11 = 0;
+INSERT INTO dropped VALUES ('events', {BEGIN - DAY}, 'size'), ('samples', {BEGIN}, 'age');
+UPDATE rollup SET queue_max = backlog WHERE bucket % 7 = 0;
+"""
+
+
+@pytest.fixture(scope="module")
+def db(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("engines") / "porteye.db"
+    # So many ticks that a chart of the monitor reads some of them only.
+    seed(path, Scale(days=30, listeners=40, events=4000, seed=5, sample_days=2.5), now=NOW)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(_MORE)
+    return path
+
+
+@pytest.fixture(scope="module")
+def address(db: Path) -> Iterator[str]:
+    with server() as running:
+        copy(db, running)
+        yield running
+
+
+def on_sqlite(db: Path, ask: Ask) -> Any:
+    past.forget()
+    with open_reader(db) as connection:
+        return plain(ask(connection))
+
+
+def on_postgres(address: str, ask: Ask) -> Any:
+    past.forget()
+    with open_postgres(address) as connection:
+        return plain(ask(connection))
+
+
+def plain(answer: Any) -> Any:
+    """An answer as lists, dictionaries and single values; a float to twelve digits, for PostgreSQL
+    divides decimal numbers."""
+    if isinstance(answer, pd.DataFrame):
+        columns = {name: plain(answer[name].tolist()) for name in answer}
+        return {"dtypes": [str(kind) for kind in answer.dtypes], **columns}
+    if is_dataclass(answer):
+        return {each.name: plain(getattr(answer, each.name)) for each in fields(answer)}
+    if isinstance(answer, dict):
+        return {key: plain(value) for key, value in answer.items()}
+    if isinstance(answer, list | tuple):
+        return [plain(each) for each in answer]
+    if isinstance(answer, float):
+        return f"{answer:.12g}"
+    return "missing" if answer is pd.NA or answer is pd.NaT else answer
+
+
+def rows_of(filters: Filters) -> Ask:
+    return lambda c: [tuple(row) for row in search.newest(c, filters)]
+
+
+def every_life(found: Callable[[Connection, story.Life], Any]) -> Ask:
+    """What a question answers for each listener that is open."""
+    return lambda c: [found(c, life) for life in story.candidates(c, 100)]
+
+
+def ports_named(c: Connection) -> Any:
+    return ports.named(c, ports.busiest(c, MONTH, BEGIN, NOW))
+
+
+def in_the_longest_gap(c: Connection) -> Any:
+    gaps = status.gaps(c, BEGIN, NOW, watching=False)
+    start, end = max(gaps, key=lambda gap: gap[1] - gap[0])
+    how = moments.watched(c, (start + end) // 2, watching=False)
+    assert how.gap is not None
+    return how, as_of.as_of(c, EVERYTHING, (start + end) // 2, how)
+
+
+def after_handing_on(c: Connection) -> Any:
+    moment = c.execute("SELECT max(until) - 1 FROM former").fetchone()[0]
+    how = moments.watched(c, moment, watching=True)
+    return as_of.as_of(c, Filters(process="server.js"), moment, how)
+
+
+def all_listeners(c: Connection) -> Any:
+    found = queries.rows(c, queries.listening(EVERYTHING, NOW, NOW - 30 * DAY))
+    return [tuple(row) for row in found]
+
+
+OF_WORD = replace(MONTH, process=WORD)
+FURTHER: dict[str, Ask] = {
+    "history as CSV": lambda c: list(history_csv(c, EVERYTHING)),
+    "history as JSON": lambda c: list(history_json(c, EVERYTHING)),
+    "history as CSV, from an event on": lambda c: list(history_csv(c, EVERYTHING, before=700)),
+    "history frame": lambda c: events.history(c, EVERYTHING),
+    "newest event": events.newest_id,
+    "first watch": activity.begun_at,
+    "what the monitor used, an hour": lambda c: beats.beats(c, NOW - HOUR, NOW, 10 * SECOND),
+    "what the monitor used, a month": lambda c: beats.beats(c, BEGIN, NOW, 10 * SECOND),
+    "losses": lambda c: watches.losses(c, BEGIN, NOW),
+    "watches": lambda c: watches.watched(c, BEGIN, NOW, NOW, 100, status.State.WATCHING),
+    "watches, few of them": lambda c: watches.watched(c, BEGIN, NOW, NOW, 2, status.State.STOPPED),
+    "gaps while watching": lambda c: status.gaps(c, BEGIN - DAY, NOW + DAY, watching=True),
+    "gaps while not watching": lambda c: status.gaps(c, BEGIN - DAY, NOW + DAY, watching=False),
+    "open in a gap": in_the_longest_gap,
+    "open before it was handed on": after_handing_on,
+    "all listeners of a month": all_listeners,
+    "listeners now": lambda c: listeners.listening(c, EVERYTHING, NOW, NOW - HOUR),
+    "use of six hours": lambda c: usage.usage(c, 1, NOW - 6 * HOUR, NOW),
+    "use of a week": lambda c: usage.usage(c, 1, NOW - 7 * DAY, NOW),
+    "ports by name": ports_named,
+    "lives on a port": lambda c: lives(c, MONTH, BEGIN, NOW, [(8000, "tcp"), (53, "udp")]),
+    "candidates": lambda c: story.candidates(c, 100),
+    "holders": every_life(lambda c, life: story.holders(c, life.id)),
+    "former owners": every_life(lambda c, life: story.former_owners(c, life.id)),
+    "earlier lives": every_life(lambda c, life: story.earlier(c, life, 10)),
+    "siblings": every_life(story.siblings),
+    "non-ASCII word: history": rows_of(Filters(process=WORD)),
+    "non-ASCII word: a page of a day": rows_of(replace(OF_WORD, since=NOW - DAY)),
+    "non-ASCII word: count": lambda c: totals.event_count(c, OF_WORD),
+    "non-ASCII word: who holds it": lambda c: answers.of_name(c, WORD, 8),
+    "non-ASCII word: listeners": lambda c: listeners.listening(c, Filters(process=WORD), NOW),
+    "non-ASCII word: counts per bucket": lambda c: activity.turnover(c, OF_WORD, EDGES),
+    "non-ASCII word: busiest ports": lambda c: ports.busiest(c, OF_WORD, BEGIN, NOW),
+    "a title": rows_of(Filters(process="server.js (node)")),
+    "a word in capitals": rows_of(Filters(process="SERVER.JS")),
+}
+NOTHING: dict[str, Ask] = {
+    "an absent non-ASCII word": rows_of(Filters(process=ABSENT)),
+    "no listener": lambda c: [] if story.life(c, 10**9) is None else [1],
+    "an absent pid": lambda c: answers.of_pid(c, 10**7, 8),
+}
+
+
+def test_the_history_questions_answer_alike(db: Path, address: str) -> None:
+    questions = of_the_benchmark(db)
+    assert len(questions) >= 42
+    differing = [
+        name for name, ask in questions.items() if on_sqlite(db, ask) != on_postgres(address, ask)
+    ]
+    assert differing == []
+
+
+def of_the_benchmark(db: Path) -> dict[str, Ask]:
+    with open_reader(db) as connection:
+        return {each.name: each.ask for each in asked(connection, db)}
+
+
+@pytest.mark.parametrize("name", FURTHER)
+def test_a_further_question_answers_alike(db: Path, address: str, name: str) -> None:
+    expected = on_sqlite(db, FURTHER[name])
+    assert on_postgres(address, FURTHER[name]) == expected
+    assert not is_empty(expected)
+
+
+def is_empty(answer: Any) -> bool:
+    values = answer.values() if isinstance(answer, dict) else answer
+    return not answer or (isinstance(values, list) and not any(values))
+
+
+def test_every_question_of_the_store_is_asked_here(db: Path) -> None:
+    called: set[CodeType] = set()
+    sys.setprofile(lambda frame, *_: called.add(frame.f_code))
+    try:
+        for ask in (*of_the_benchmark(db).values(), *FURTHER.values()):
+            on_sqlite(db, ask)
+    finally:
+        sys.setprofile(None)
+    missing = [name for name, code in questions_of_the_store() if code not in called]
+    assert missing == []
+
+
+def questions_of_the_store() -> Iterator[tuple[str, CodeType]]:
+    """The public functions that take a connection of any engine."""
+    for found in pkgutil.walk_packages(store.__path__, f"{store.__name__}."):
+        module = importlib.import_module(found.name)
+        for name, function in inspect.getmembers(module, inspect.isfunction):
+            first = next(iter(inspect.signature(function).parameters.values()), None)
+            is_question = first is not None and first.annotation is Connection
+            if is_question and not name.startswith("_"):
+                yield f"{function.__module__}.{name}", function.__code__
+
+
+def test_a_row_that_differs_is_noticed(db: Path, address: str) -> None:
+    with psycopg.connect(address, autocommit=True) as connection:
+        connection.execute("CREATE DATABASE differing TEMPLATE postgres")
+    other = make_conninfo(address, dbname="differing")
+    with psycopg.connect(other) as connection:
+        connection.execute("UPDATE event SET at = at + 1 WHERE id = (SELECT max(id) FROM event)")
+    asks = FURTHER["history frame"], FURTHER["history as CSV"], FURTHER["history as JSON"]
+    assert [on_postgres(other, ask) == on_sqlite(db, ask) for ask in asks] == [False] * 3
+
+
+@pytest.mark.parametrize("name", NOTHING)
+def test_nothing_is_found_alike(db: Path, address: str, name: str) -> None:
+    assert on_sqlite(db, NOTHING[name]) == on_postgres(address, NOTHING[name]) == []
