@@ -13,7 +13,7 @@ from typing import Any
 
 from benchmarks.load.worker import PROJECT
 from porteye_core.errors import StoreError
-from porteye_core.store.reader import open_reader
+from porteye_core.store.connection import open_connection
 
 _FLAGS = ("--interval", "1", "--sample-interval", "10", "--source", "auto")
 
@@ -26,7 +26,7 @@ class Service:
 
     def rows(self, statement: str, *parameters: object) -> list[tuple[Any, ...]]:
         """The answer of its database."""
-        with open_reader(self.db) as reader:
+        with open_connection(self.db) as reader:
             return [tuple(row) for row in reader.execute(statement, parameters)]
 
     def number(self, statement: str, *parameters: object) -> int:

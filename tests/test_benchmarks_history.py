@@ -13,10 +13,10 @@ from benchmarks.load.worker import worker
 from benchmarks.seed import seed
 from benchmarks.seeding.scale import Scale
 from porteye_core.model import Filters
+from porteye_core.store.connection import open_connection
 from porteye_core.store.engine import Connection
 from porteye_core.store.export import history_csv, history_json
 from porteye_core.store.queries import Question
-from porteye_core.store.reader import open_reader
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
 
@@ -30,7 +30,7 @@ def db(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def questions(db: Path) -> list[Asked]:
-    with open_reader(db) as connection:
+    with open_connection(db) as connection:
         return asked(connection, db)
 
 
@@ -43,7 +43,7 @@ def test_every_question_answers_as_its_plain_form_does(db: Path, questions: list
 
 
 def test_the_pages_are_about_something(db: Path, questions: list[Asked]) -> None:
-    with open_reader(db) as connection:
+    with open_connection(db) as connection:
         sizes = {each.name: len(each.ask(connection)) for each in questions if each.plain}
     assert sizes["history: an absent word"] == 0
     assert sizes["history: no filter"] == sizes["history: a common word"] == 100
@@ -79,7 +79,7 @@ def test_an_export_runs_in_its_own_process_and_says_its_peak(
     with worker("history.exports", db, kind, 10_000, bare=False) as exporting:
         done = exporting.answer()
     assert callable(pieces)
-    with open_reader(db) as connection:
+    with open_connection(db) as connection:
         whole = sum(map(len, pieces(connection, Filters())))
     assert done["characters"] == whole
     assert 5_000 < done["peak"] < 100_000

@@ -13,8 +13,8 @@ from benchmarks.seed import seed
 from benchmarks.seeding.scale import DAY, Scale
 from porteye_core.model import Filters
 from porteye_core.store import migrations
+from porteye_core.store.connection import open_connection
 from porteye_core.store.frames import events, listeners
-from porteye_core.store.reader import open_reader
 from porteye_core.store.status import gaps
 
 NOW = 1_700_000_000_000_000
@@ -105,7 +105,7 @@ def test_a_process_began_before_it_opened_anything(connection: sqlite3.Connectio
 
 
 def test_the_page_reads_it(seeded_db: Path) -> None:
-    with open_reader(seeded_db) as reader:
+    with open_connection(seeded_db) as reader:
         table = listeners.listening(reader, Filters(), NOW)
         assert len(table) == 40
         assert table["rss"].notna().all()

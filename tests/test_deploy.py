@@ -143,8 +143,9 @@ def test_a_dashboard_that_may_only_read_reads_the_services_database(open_folder:
     right = "+dac_read_search"
     rights = [f"--inh-caps={right}", f"--ambient-caps={right}", f"--bounding-set=-all,{right}"]
     code = (
-        "import sys; from pathlib import Path; from porteye_core.store.reader import open_reader\n"
-        "with open_reader(Path(sys.argv[1])) as reader:\n"
+        "import sys; from pathlib import Path\n"
+        "from porteye_core.store.connection import open_connection\n"
+        "with open_connection(Path(sys.argv[1])) as reader:\n"
         "    print(reader.execute('SELECT count(*) FROM watch').fetchone()[0])"
     )
     db = open_folder / "porteye.db"

@@ -11,7 +11,7 @@ from porteye_core import cli, errors
 from porteye_core.api import create_api
 from porteye_core.config import Config
 from porteye_core.store import migrations
-from porteye_core.store.reader import open_reader
+from porteye_core.store.connection import open_connection
 from porteye_core.store.writer import Writer
 from tests.kit.service import PROJECT
 
@@ -61,7 +61,7 @@ def test_every_exit_status_is_in_the_table() -> None:
 
 def test_every_table_and_column_of_the_database_is_described(db: Path, writer: Writer) -> None:
     described = (PROJECT / "docs" / "database.md").read_text()
-    with open_reader(db) as reader:
+    with open_connection(db) as reader:
         tables = [
             name
             for (name,) in reader.execute("SELECT name FROM sqlite_master WHERE type = 'table'")

@@ -42,4 +42,4 @@ def test_the_monitor_loads_neither_openssl_nor_what_reads_a_database() -> None:
     loaded = subprocess.run(
         [sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=True
     ).stdout.split()
-    assert not {"_hashlib", "ssl", "secrets", "porteye_core.store.reader"} & set(loaded)
+    assert not {"_hashlib", "ssl", "secrets", "porteye_core.store.connection"} & set(loaded)

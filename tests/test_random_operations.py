@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from porteye_core.store.reader import open_reader
+from porteye_core.store.connection import open_connection
 from tests.kit.agreement import beats, disagreements, of_driver, stored
 from tests.kit.churn import contradictions
 from tests.kit.operations import Life, Operations
@@ -69,7 +69,7 @@ def test_whatever_programs_do_each_life_is_stored_once_as_it_was(
     found = of_driver(lives, stored(db))
     assert len(found) > len(lives) / 5  # none of the comparisons was of nothing
     assert not any(row.closed_at is None for row in found)
-    with open_reader(db) as reader:
+    with open_connection(db) as reader:
         assert contradictions(reader, every_one_sampled=False) == []
 
 

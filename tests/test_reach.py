@@ -29,11 +29,11 @@ from porteye_core.model import (
     Seen,
 )
 from porteye_core.store import story
+from porteye_core.store.connection import open_connection
 from porteye_core.store.frames import events, lives
 from porteye_core.store.frames.as_of import as_of, changes
 from porteye_core.store.frames.listeners import listening
 from porteye_core.store.moments import Watched
-from porteye_core.store.reader import open_reader
 from porteye_core.store.sqlite import open_writer
 from porteye_core.store.writer import Closing, Opening, Writer
 from tests.conftest import PLAN
@@ -97,7 +97,7 @@ def test_a_monitor_stores_the_interface_and_if_ipv4_is_refused(db: Path, source:
         expected = [("lo", "machine", None), ("", None, 0), ("", None, 1), ("", None, None)]
         for port, place in zip(ports, expected, strict=True):
             expect_stored(db, port, place)
-        with open_reader(db) as reader:
+        with open_connection(db) as reader:
             wanted = Filters(ports=tuple((port, port) for port in ports))
             table = listening(reader, wanted, 2**53).set_index("port")
         told = [tuple(table.loc[port, ["address", "exposure"]]) for port in ports]
@@ -129,7 +129,7 @@ def test_under_psutil_neither_is_known_and_the_address_alone_speaks(db: Path) ->
         made.listen()
         port = port_of(made)
         expect_stored(db, port, (None, None, None))
-        with open_reader(db) as reader:
+        with open_connection(db) as reader:
             table = listening(reader, Filters(ports=((port, port),)), 2**53)
     assert list(table["exposure"]) == ["every interface"]
     assert list(table["address"]) == ["0.0.0.0"]
@@ -194,7 +194,7 @@ def test_a_namespace_that_is_not_known_is_not_said_to_be_the_hosts(db: Path) -> 
         ):
             seen = owned(replace(endpoint(port, address=address), netns=netns), process(port))
             writer.record_changes(SECOND, [Opening(seen, SECOND, Seen.KERNEL)])
-        with open_reader(db) as reader:
+        with open_connection(db) as reader:
             table = listening(reader, Filters(), 2 * SECOND)
     assert dict(zip(table["port"], table["exposure"], strict=True)) == {
         1: "every interface",
@@ -206,7 +206,7 @@ def test_a_namespace_that_is_not_known_is_not_said_to_be_the_hosts(db: Path) -> 
 
 def test_a_host_without_namespaces_leaves_nothing_open(db: Path, writer: Writer) -> None:
     writer.record_changes(SECOND, [Opening(owned(endpoint(1, address="::")), SECOND, Seen.POLL)])
-    with open_reader(db) as reader:
+    with open_connection(db) as reader:
         assert list(listening(reader, Filters(), 2 * SECOND)["exposure"]) == ["every interface"]
 
 
@@ -224,7 +224,7 @@ def three(db: Path, writer: Writer) -> Path:
 
 def test_every_view_shows_the_place_as_ss_writes_it(three: Path) -> None:
     shown = ["0.0.0.0%lo", "::", "::"]
-    with open_reader(three) as reader:
+    with open_connection(three) as reader:
         history = events.history(reader, Filters()).sort_values("port")
         then = as_of(reader, Filters(), SECOND, Watched(None))
         bars = lives.lives(reader, Filters(), 0, 2 * SECOND, [(n, "tcp") for n in (1, 2, 3)])
@@ -293,7 +293,7 @@ def test_a_program_that_comes_back_on_another_interface_has_changed_its_place(
         [Opening(second, 3 * SECOND, Seen.KERNEL)],
         [Closing(life, 3 * SECOND, Seen.KERNEL)],
     )
-    with open_reader(db) as reader:
+    with open_connection(db) as reader:
         then, later = (as_of(reader, Filters(), at, Watched(None)) for at in (SECOND, 3 * SECOND))
     found: pd.DataFrame = changes(then, later)
     assert list(found["change"]) == [change]

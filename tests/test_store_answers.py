@@ -10,7 +10,7 @@ from benchmarks.seed import seed as seed_history
 from benchmarks.seeding.scale import Scale
 from porteye_core.model import Seen
 from porteye_core.store import answers
-from porteye_core.store.reader import open_reader
+from porteye_core.store.connection import open_connection
 from porteye_core.store.writer import Closing, Writer
 from tests.kit.seeding import MINUTE, Instant, seed
 
@@ -33,7 +33,7 @@ def ended(db: Path, writer: Writer) -> Instant:
 
 
 def test_a_port_has_what_is_open_there_or_its_last_life(seeded: Instant) -> None:
-    with open_reader(seeded.db) as reader:
+    with open_connection(seeded.db) as reader:
         (nginx,) = answers.on_port(reader, 80, 5)
         assert (nginx.process, nginx.closed_at) == ("nginx", None)
         (again,) = answers.on_port(reader, 8765, 5)
@@ -42,19 +42,19 @@ def test_a_port_has_what_is_open_there_or_its_last_life(seeded: Instant) -> None
 
 
 def test_a_pid_has_what_it_holds(seeded: Instant) -> None:
-    with open_reader(seeded.db) as reader:
+    with open_connection(seeded.db) as reader:
         assert [each.port for each in answers.of_pid(reader, 200, 5)] == [5432]
         assert answers.of_pid(reader, 4, 5) == []
 
 
 def test_a_name_is_part_of_a_name_or_a_command_line(seeded: Instant) -> None:
-    with open_reader(seeded.db) as reader:
+    with open_connection(seeded.db) as reader:
         assert [each.port for each in answers.of_name(reader, "HTTP.server", 5)] == [8765]
         assert answers.of_name(reader, "%", 5) == []
 
 
 def test_what_has_closed_is_found_by_port_pid_and_name(ended: Instant) -> None:
-    with open_reader(ended.db) as reader:
+    with open_connection(ended.db) as reader:
         for life, *_ in (
             answers.on_port(reader, 8765, 5),
             answers.of_pid(reader, 300, 5),
@@ -70,7 +70,7 @@ def test_a_pid_that_came_again_has_the_last_life_of_its_newest_process(tmp_path:
     with closing(sqlite3.connect(db)) as connection:
         connection.execute("UPDATE process SET pid = 7000 + id % 40")  # each comes again
         connection.commit()
-    with open_reader(db) as reader:
+    with open_connection(db) as reader:
         for pid in range(7000, 7040):
             if not any(each.closed_at is None for each in answers.of_pid(reader, pid, 5)):
                 (last,) = answers.of_pid(reader, pid, 5)

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from porteye_core.model import Tick
+from porteye_core.store.connection import open_connection
 from porteye_core.store.frames import beats as module
 from porteye_core.store.frames.beats import Beats, beats
-from porteye_core.store.reader import open_reader
 from porteye_core.store.writer import Writer
 from tests.kit.values import SECOND
 
@@ -22,7 +22,7 @@ def record(writer: Writer, tick: Tick, *times: int, **figures: int) -> None:
 
 
 def answer(db: Path, since: int, until: int) -> Beats:
-    with open_reader(db) as reader:
+    with open_connection(db) as reader:
         return beats(reader, since, until, BEAT)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from porteye_core.model import Seen
 from porteye_core.store import lock
-from porteye_core.store.reader import open_reader
+from porteye_core.store.connection import open_connection
 from porteye_core.store.sqlite import open_writer
 from porteye_core.store.writer import Closing, Opening
 from tests.conftest import PLAN
@@ -66,7 +66,7 @@ def test_thirty_two_readers_and_a_writer_never_fail_each_other(db: Path) -> None
         process.join()
     assert process.exitcode == 0
     assert len(acknowledged) == 200
-    with open_reader(db) as reader:
+    with open_connection(db) as reader:
         assert not lost(reader, acknowledged)
 
 
@@ -75,7 +75,7 @@ def test_after_a_long_read_the_log_of_writes_is_small_again(db: Path) -> None:
     with open_writer(db, HOST, 1) as writer:
         writer.begin_watch(1, PLAN)
         at = 1
-        with open_reader(db) as reader:
+        with open_connection(db) as reader:
             reader.execute("SELECT count(*) FROM event").fetchone()
             while log.stat().st_size <= _LARGEST_LEFT:
                 at += SECOND

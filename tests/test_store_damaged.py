@@ -16,9 +16,9 @@ from porteye_core.config import Config
 from porteye_core.errors import StoreError
 from porteye_core.model import Filters
 from porteye_core.store import queries, search, story
+from porteye_core.store.connection import open_connection
 from porteye_core.store.export import history_csv, history_json
 from porteye_core.store.migrations import PAGE_SIZE
-from porteye_core.store.reader import open_reader
 from porteye_core.store.sqlite import open_writer
 from porteye_core.store.status import gaps, status
 from tests.kit.churn import churn
@@ -58,7 +58,7 @@ def found(db: Path, check: str) -> str:
 
 def read_everything(db: Path) -> int:
     """What the pages, the API and the exports ask for; how many answers there were."""
-    with open_reader(db) as reader:
+    with open_connection(db) as reader:
         status(reader, db, _NOW)
         answers = len(gaps(reader, 0, _NOW, watching=False))
         answers += len(list(queries.rows(reader, queries.listening(Filters(), _NOW, 0))))
@@ -115,7 +115,7 @@ def put_a_text_where_a_time_must_be(db: Path) -> None:
 
 def test_a_value_of_another_type_is_told_as_damage(abandoned: Instant) -> None:
     put_a_text_where_a_time_must_be(abandoned.db)
-    with pytest.raises(StoreError, match=r"event\.at"), open_reader(abandoned.db) as reader:
+    with pytest.raises(StoreError, match=r"event\.at"), open_connection(abandoned.db) as reader:
         list(history_json(reader, Filters()))
     client = TestClient(create_api(Config(db=abandoned.db)), raise_server_exceptions=False)
     answer = client.get("/history", headers={"Host": "localhost"})
@@ -127,10 +127,10 @@ def test_a_schema_that_is_no_text_is_told_as_damage(abandoned: Instant) -> None:
     whole = abandoned.db.read_bytes()
     assert b"CREATE TABLE event" in whole
     abandoned.db.write_bytes(whole.replace(b"CREATE TABLE event", b"CREATE TA\xceLE event"))
-    with pytest.raises(StoreError), open_reader(abandoned.db) as reader:
+    with pytest.raises(StoreError), open_connection(abandoned.db) as reader:
         status(reader, abandoned.db, abandoned.now)
 
 
 def test_a_mistake_of_the_reader_is_not_blamed_on_the_database(abandoned: Instant) -> None:
-    with pytest.raises(ValueError, match="invalid literal"), open_reader(abandoned.db):
+    with pytest.raises(ValueError, match="invalid literal"), open_connection(abandoned.db):
         int("x")

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from porteye_core.errors import StoreError
 from porteye_core.model import Filters, Listener, Sample, Seen, Tick
 from porteye_core.store import queries
+from porteye_core.store.connection import open_connection
 from porteye_core.store.dead_band import KEEP_ALIVE_US, DeadBand, has_moved
-from porteye_core.store.reader import open_reader
 from porteye_core.store.writer import Closing, Opening, Writer
 from tests.kit.stored import database_of
 from tests.kit.values import SECOND, endpoint, owned
@@ -101,7 +101,7 @@ def test_every_beat_has_a_tick_and_few_have_samples(
 ) -> None:
     for at in range(0, 10 * MINUTE, 10 * SECOND):
         beat(writer, at, replace(IDLE, listener_id=idle.id))
-    with open_reader(db) as reader:
+    with open_connection(db) as reader:
         assert reader.execute("SELECT count(*) FROM tick").fetchone()[0] == 60
         assert [
             row[0] / SECOND
@@ -120,7 +120,7 @@ def test_the_page_knows_what_is_unchanged_even_when_a_beat_comes_late(
         now = at * SECOND
         beat(writer, now, replace(IDLE, listener_id=idle.id))
         for later in (0, 9 * SECOND):
-            with open_reader(db) as reader:
+            with open_connection(db) as reader:
                 (row,) = queries.rows(reader, queries.listening(Filters(), now + later))
             assert row["rss"] == IDLE.rss
 
@@ -131,7 +131,7 @@ def test_what_the_database_did_not_take_is_offered_again(
     with pytest.raises(StoreError):
         beat(writer, 1, replace(IDLE, listener_id=idle.id), replace(IDLE, listener_id=99))
     beat(writer, 2, replace(IDLE, listener_id=idle.id))
-    with open_reader(db) as reader:
+    with open_connection(db) as reader:
         assert reader.execute("SELECT count(*) FROM sample").fetchone()[0] == 1
 
 

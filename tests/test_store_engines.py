@@ -24,6 +24,7 @@ from benchmarks.seeding.scale import DAY, HOUR, SECOND, Scale
 from porteye_core import store
 from porteye_core.model import Filters
 from porteye_core.store import answers, moments, queries, search, status, story
+from porteye_core.store.connection import open_connection
 from porteye_core.store.engine import Connection
 from porteye_core.store.export import history_csv, history_json
 from porteye_core.store.frames import (
@@ -39,7 +40,6 @@ from porteye_core.store.frames import (
     watches,
 )
 from porteye_core.store.frames.lives import lives
-from porteye_core.store.reader import open_reader
 from porteye_core.ui.buckets import buckets
 from tests.kit.postgres import copy, needs_postgres, open_postgres, server
 
@@ -100,7 +100,7 @@ def address(db: Path) -> Iterator[str]:
 
 def on_sqlite(db: Path, ask: Ask) -> Any:
     past.forget()
-    with open_reader(db) as connection:
+    with open_connection(db) as connection:
         return plain(ask(connection))
 
 
@@ -214,7 +214,7 @@ def test_the_history_questions_answer_alike(db: Path, address: str) -> None:
 
 
 def of_the_benchmark(db: Path) -> dict[str, Ask]:
-    with open_reader(db) as connection:
+    with open_connection(db) as connection:
         return {each.name: each.ask for each in asked(connection, db)}
 
 

@@ -10,8 +10,8 @@ import pytest
 
 from porteye_core.model import Filters, Protocol, Seen
 from porteye_core.store import records, search
+from porteye_core.store.connection import open_connection
 from porteye_core.store.export import COLUMNS, file_name, harmless, history_csv, history_json
-from porteye_core.store.reader import open_reader
 from porteye_core.store.records import timestamp
 from porteye_core.store.writer import Opening, Writer
 from tests.kit.seeding import Instant
@@ -21,7 +21,7 @@ MOST = Filters(limit=10_000)
 
 
 def export(db: Path, filters: Filters) -> str:
-    with open_reader(db) as reader:
+    with open_connection(db) as reader:
         return "".join(history_csv(reader, filters))
 
 
@@ -40,7 +40,7 @@ def test_an_export_of_nothing_is_a_header(seeded: Instant) -> None:
 def test_a_long_export_comes_in_pieces(db: Path, writer: Writer) -> None:
     born = [Opening(owned(endpoint(port)), port, Seen.POLL) for port in range(1, 2202)]
     writer.record_changes(1, born)
-    with open_reader(db) as reader:
+    with open_connection(db) as reader:
         pieces = list(history_csv(reader, Filters()))
     assert len(pieces) == 3
     assert len("".join(pieces).splitlines()) == 2202
@@ -49,7 +49,7 @@ def test_a_long_export_comes_in_pieces(db: Path, writer: Writer) -> None:
 def test_an_export_as_json_is_the_history_of_the_api(db: Path, writer: Writer) -> None:
     born = [Opening(owned(endpoint(port)), port, Seen.POLL) for port in range(1, 2001)]
     writer.record_changes(1, born)
-    with open_reader(db) as reader:
+    with open_connection(db) as reader:
         pieces = list(history_json(reader, Filters(limit=1)))
         everything = json.loads("".join(pieces))
         assert everything == [records.event(row) for row in search.newest(reader, MOST)]
@@ -63,7 +63,7 @@ def test_an_export_as_json_is_the_history_of_the_api(db: Path, writer: Writer) -
 def test_a_slow_client_does_not_hold_the_writers_log(db: Path, writer: Writer) -> None:
     born = [Opening(owned(endpoint(port)), port, Seen.POLL) for port in range(1, 2002)]
     writer.record_changes(1, born)
-    with open_reader(db) as reader:
+    with open_connection(db) as reader:
         pieces = history_csv(reader, Filters())
         next(pieces)
         writer.record_changes(2, [Opening(owned(endpoint(9999)), 2, Seen.POLL)])
@@ -91,7 +91,7 @@ def test_a_timestamp_keeps_its_microseconds() -> None:
 
 
 def test_the_command_line_is_the_last_column(seeded: Instant) -> None:
-    with open_reader(seeded.db) as reader:
+    with open_connection(seeded.db) as reader:
         first = next(history_csv(reader, Filters()))
     assert first.splitlines()[1].endswith("python3 -m http.server 8765")
 

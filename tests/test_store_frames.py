@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from porteye_core.model import Filters, Hidden, Program, Protocol, Seen
 from porteye_core.store import queries
+from porteye_core.store.connection import open_connection
 from porteye_core.store.frames import activity, events, listeners, lives, ports, totals
-from porteye_core.store.reader import open_reader
 from porteye_core.store.writer import Closing, Opening, Writer
 from tests.kit.seeding import MINUTE, Instant
 from tests.kit.values import SECOND, endpoint, owned, process
@@ -20,12 +20,12 @@ ALL = Filters()
 
 
 def listed(instant: Instant, filters: Filters) -> list[int]:
-    with open_reader(instant.db) as reader:
+    with open_connection(instant.db) as reader:
         return list(listeners.listening(reader, filters, instant.now)["port"])
 
 
 def test_what_is_open_is_listed_by_port_with_its_owner_and_sample(seeded: Instant) -> None:
-    with open_reader(seeded.db) as reader:
+    with open_connection(seeded.db) as reader:
         table = listeners.listening(reader, ALL, seeded.now)
     assert list(table["port"]) == [53, 80, 5432, 8765]
     postgres = table.iloc[2]
@@ -53,12 +53,12 @@ def test_a_listener_is_at_home_in_its_container_or_its_unit(
 ) -> None:
     owner = replace(process(100, name="nginx"), unit=unit, container=container)
     writer.record_changes(SECOND, [Opening(owned(endpoint(80), owner), SECOND, Seen.POLL)])
-    with open_reader(db) as reader:
+    with open_connection(db) as reader:
         assert list(listeners.listening(reader, ALL, 2 * SECOND)["home"]) == [home]
 
 
 def test_an_unknown_owner_is_a_reason_and_its_numbers_are_missing(seeded: Instant) -> None:
-    with open_reader(seeded.db) as reader:
+    with open_connection(seeded.db) as reader:
         dns = listeners.listening(reader, ALL, seeded.now).iloc[0]
     assert dns["process"] == "still searched for"
     assert pd.isna(dns["cpu"])
@@ -84,7 +84,7 @@ def test_filters_let_through_what_they_say(
 
 
 def test_the_history_is_newest_first_and_limited(seeded: Instant) -> None:
-    with open_reader(seeded.db) as reader:
+    with open_connection(seeded.db) as reader:
         table = events.history(reader, replace(ALL, limit=2))
         assert totals.event_count(reader, replace(ALL, limit=2)) == 6
     assert list(table["kind"]) == ["opened", "closed"]
@@ -94,7 +94,7 @@ def test_the_history_is_newest_first_and_limited(seeded: Instant) -> None:
 
 def test_times_bound_the_history(seeded: Instant) -> None:
     since, until = seeded.now - 35 * MINUTE, seeded.now - 15 * MINUTE
-    with open_reader(seeded.db) as reader:
+    with open_connection(seeded.db) as reader:
         table = events.history(reader, replace(ALL, since=since, until=until))
     assert list(table["kind"]) == ["closed", "opened"]
 
@@ -104,14 +104,14 @@ def test_an_owner_learnt_later_is_found_in_the_whole_history(db: Path, writer: W
     writer.record_changes(6, reowned=[(born, owned(owner=process()))])
     writer.record_changes(7, closed=[Closing(born, 7, Seen.POLL)])
     range_ = Filters(process="nginx", since=1, until=9)
-    with open_reader(db) as reader:
+    with open_connection(db) as reader:
         assert list(events.history(reader, range_)["process"]) == ["nginx", "nginx"]
         assert activity.turnover(reader, range_, [0, 5, 6, 10])["open"].min() == 0
 
 
 def test_an_empty_answer_has_its_columns(seeded: Instant) -> None:
     nothing = Filters(ports=((1, 1),), since=seeded.now - MINUTE, until=seeded.now)
-    with open_reader(seeded.db) as reader:
+    with open_connection(seeded.db) as reader:
         assert "cmdline" in listeners.listening(reader, nothing, seeded.now)
         assert "at" in events.history(reader, nothing)
         edges = [seeded.now - MINUTE, seeded.now + SECOND]
@@ -123,7 +123,7 @@ def test_an_empty_answer_has_its_columns(seeded: Instant) -> None:
 
 
 def test_a_stale_sample_is_not_shown_as_current(seeded: Instant) -> None:
-    with open_reader(seeded.db) as reader:
+    with open_connection(seeded.db) as reader:
         later = listeners.listening(reader, ALL, seeded.now + queries.FRESH_US + 11 * SECOND)
     assert later["cpu"].isna().all()
 
@@ -141,7 +141,7 @@ def test_a_process_filter_finds_what_python_finds(db: Path, writer: Writer, need
         ]
         writer.record_changes(1, [Opening(each, 1, Seen.POLL) for each in seen])
     wanted = {i for i, name in enumerate(NAMES, 1) if needle.lower() in name.lower()}
-    with open_reader(db) as reader:
+    with open_connection(db) as reader:
         found = queries.rows(reader, queries.listening(Filters(process=needle), 1))
         ports_found = {row["port"] for row in found}
     assert ports_found == wanted
@@ -155,7 +155,7 @@ def test_an_owner_that_ended_at_once_is_named_and_its_command_line_says_why(
     gone = replace(owned(endpoint(99), brief), hidden=Hidden.GONE)
     unseen = replace(owned(endpoint(98)), hidden=Hidden.KERNEL)
     writer.record_changes(1, [Opening(each, 1, Seen.KERNEL) for each in (gone, unseen)])
-    with open_reader(db) as reader:
+    with open_connection(db) as reader:
         for table in (listeners.listening(reader, ALL, 2), events.history(reader, ALL)):
             rows = table.set_index("port")
             assert rows.loc[99, "process"] == "brief"

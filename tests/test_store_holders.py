@@ -7,7 +7,7 @@ import pytest
 
 from porteye_core.model import Opening, Owned, Process, Seen
 from porteye_core.store import retention
-from porteye_core.store.reader import open_reader
+from porteye_core.store.connection import open_connection
 from porteye_core.store.writer import Writer
 from tests.kit.stored import database_of
 from tests.kit.values import SECOND, endpoint, owned, process
@@ -53,7 +53,7 @@ class Server:
         pytest.fail("the round has not ended")
 
     def column(self, statement: str) -> list[object]:
-        with open_reader(self._db) as reader:
+        with open_connection(self._db) as reader:
             return [row[0] for row in reader.execute(statement)]
 
     @property

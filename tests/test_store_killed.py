@@ -7,7 +7,7 @@ from random import Random
 import pytest
 
 from porteye_core.store import lock
-from porteye_core.store.reader import open_reader
+from porteye_core.store.connection import open_connection
 from porteye_core.store.sqlite import open_writer
 from tests.kit.churn import contradictions, damage, lost
 from tests.kit.forked import readers, rest, start_writer
@@ -43,7 +43,7 @@ def test_two_hundred_kills_lose_nothing_and_readers_never_notice(db: Path) -> No
         for number in range(1, _ROUNDS + 1):
             acknowledged += killed(db, number * _APART, chance)
             assert lock.holder(db) is None
-            with open_reader(db) as reader:
+            with open_connection(db) as reader:
                 assert not damage(reader)
                 assert not contradictions(reader)
                 assert not lost(reader, acknowledged)
@@ -62,7 +62,7 @@ def test_a_monitor_killed_at_work_leaves_what_it_had_shown(db: Path) -> None:
                 process.kill()
                 process.wait()
             assert lock.holder(db) is None
-            with open_reader(db) as reader:
+            with open_connection(db) as reader:
                 assert not damage(reader)
                 assert not contradictions(reader, every_one_sampled=False)
             assert set(shown[0]) <= set(rows(db, "SELECT * FROM event"))

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from porteye_core.model import Filters, Listener, Seen, Tick
+from porteye_core.store.connection import open_connection
 from porteye_core.store.frames.as_of import as_of, changes
 from porteye_core.store.moments import Gap, watched
-from porteye_core.store.reader import open_reader
 from porteye_core.store.writer import Closing, Opening, Writer
 from tests.kit.seeding import PLAN, Instant
 from tests.kit.values import SECOND, endpoint, owned, process
@@ -36,7 +36,7 @@ def test_the_index_finds_what_reading_every_life_finds(db: Path, writer: Writer,
             [Opening(owned(endpoint(chance.randrange(1, 99))), now, Seen.KERNEL)],
             [Closing(each, now, Seen.KERNEL) for each in closing],
         )
-    with open_reader(db) as reader:
+    with open_connection(db) as reader:
         for _ in range(40):
             at = chance.randrange(START, now)
             wanted = reader.execute(
@@ -47,7 +47,7 @@ def test_the_index_finds_what_reading_every_life_finds(db: Path, writer: Writer,
 
 
 def test_no_sample_is_taken_from_the_future(seeded: Instant) -> None:
-    with open_reader(seeded.db) as reader:
+    with open_connection(seeded.db) as reader:
         for at, known in ((seeded.now - 1, False), (seeded.now, True)):
             how = watched(reader, at, watching=True)
             assert bool(as_of(reader, ALL, at, how)["rss"].notna().any()) is known
@@ -62,7 +62,7 @@ def test_what_a_gap_hides_is_said(db: Path, writer: Writer) -> None:
     writer.begin_watch(back, PLAN)
     late = Opening(owned(endpoint(3), process(3)), back, Seen.GAP)
     writer.record_changes(back, [late], [Closing(born[1], back, Seen.GAP)])
-    with open_reader(db) as reader:
+    with open_connection(db) as reader:
         at = START + 2 * MINUTE
         how = watched(reader, at, watching=True)
         assert how.gap == Gap(START + MINUTE, back)
@@ -84,7 +84,7 @@ def test_a_watch_that_did_not_look_for_a_while_has_a_gap(db: Path, writer: Write
     at = START + 10 * MINUTE
     tick = Tick(at, at, listeners=0, clients=0, scan_us=1, hidden=0, gap=5 * MINUTE)
     writer.record_tick(tick, [])
-    with open_reader(db) as reader:
+    with open_connection(db) as reader:
         assert watched(reader, at - MINUTE, watching=True).gap == Gap(at - 5 * MINUTE, at)
         assert watched(reader, at - 6 * MINUTE, watching=True).gap is None
 
@@ -111,7 +111,7 @@ def test_changes_have_names(db: Path, writer: Writer) -> None:
         [Opening(each, later, Seen.KERNEL) for each in after],
         [Closing(each, later, Seen.KERNEL) for each in born[:4]],
     )
-    with open_reader(db) as reader:
+    with open_connection(db) as reader:
         how = watched(reader, START, watching=True)
         found = changes(as_of(reader, ALL, START, how), as_of(reader, ALL, later, how))
     told = {(row["port"], row["change"]) for row in found.to_dict("records")}

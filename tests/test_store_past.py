@@ -8,9 +8,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from porteye_core.model import Filters, Keep, Protocol, Seen
+from porteye_core.store.connection import open_connection
 from porteye_core.store.frames import activity, past, ports
 from porteye_core.store.frames.totals import event_count
-from porteye_core.store.reader import open_reader
 from porteye_core.store.sqlite import open_writer
 from porteye_core.store.writer import Opening, Writer
 from porteye_core.ui.buckets import buckets
@@ -43,30 +43,30 @@ def open_port(writer: Writer, at: int, port: int = 80) -> None:
 
 
 def of_busy_ports(db: Path) -> int:
-    with open_reader(db) as reader:
+    with open_connection(db) as reader:
         found = ports.busiest(reader, TCP, BEGIN, NOW)
     return int(found["opened"].sum() + found["closed"].sum())
 
 
 def of_a_port_by_time(db: Path) -> int:
-    with open_reader(db) as reader:
+    with open_connection(db) as reader:
         cells = activity.by_port(reader, TCP, [(80, "tcp")], EDGES)
     return int(cells["opened"].sum() + cells["closed"].sum())
 
 
 def by_time(db: Path) -> int:
-    with open_reader(db) as reader:
+    with open_connection(db) as reader:
         found = activity.turnover(reader, TCP, EDGES)
     return int(found["opened"].sum() + found["closed"].sum())
 
 
 def of_a_protocol(db: Path) -> int:
-    with open_reader(db) as reader:
+    with open_connection(db) as reader:
         return event_count(reader, TCP)
 
 
 def of_a_word(db: Path) -> int:
-    with open_reader(db) as reader:
+    with open_connection(db) as reader:
         return event_count(reader, Filters(process="server", since=BEGIN, until=NOW))
 
 
@@ -104,7 +104,7 @@ def test_what_was_dropped_is_counted_no_longer(db: Path, written: Writer, count:
     written.drop_some(NOW, 0)  # the first round is a minute after the start
     for turn in range(1, 50):
         written.drop_some(NOW, turn * 2 * HOUR)
-    with open_reader(db) as reader:
+    with open_connection(db) as reader:
         (left,) = reader.execute("SELECT count(*) FROM event").fetchone()
     assert count(db) == left < before
 
@@ -140,7 +140,7 @@ def test_another_database_in_its_place_is_asked_itself(db: Path, written: Writer
 
 
 def busy(db: Path) -> dict[int, int]:
-    with open_reader(db) as reader:
+    with open_connection(db) as reader:
         found = ports.busiest(reader, TCP, BEGIN, NOW)
     return dict(zip(found["port"], found["opened"], strict=True))
 
@@ -149,7 +149,7 @@ def test_a_database_that_was_deleted_while_it_is_read_answers_still(
     db: Path, written: Writer
 ) -> None:
     written.close()
-    with open_reader(db) as reader:
+    with open_connection(db) as reader:
         reader.execute("SELECT count(*) FROM event").fetchone()
         db.unlink()
         assert event_count(reader, TCP) == 2 * 77

@@ -13,8 +13,8 @@ from porteye_core import filters
 from porteye_core.errors import FilterError
 from porteye_core.model import Filters, Seen
 from porteye_core.store import answers, search
+from porteye_core.store.connection import open_connection
 from porteye_core.store.frames import totals
-from porteye_core.store.reader import open_reader
 from porteye_core.store.sqlite import open_writer
 from porteye_core.store.writer import Opening
 from tests.kit.seeding import PLAN
@@ -53,7 +53,7 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sqlite3.Connect
                 for port, texts in enumerate(STORED, start=1)
             ],
         )
-        with open_reader(db) as opened:
+        with open_connection(db) as opened:
             yield opened
 
 

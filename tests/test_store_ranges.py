@@ -11,10 +11,10 @@ import pandas as pd
 import pytest
 
 from porteye_core.model import Filters, Listener, Protocol, Seen, Tick, WatchPlan
+from porteye_core.store.connection import open_connection
 from porteye_core.store.counts import ACTIVITY, TURNOVER
 from porteye_core.store.frames import activity, changes, lives, ports
 from porteye_core.store.frames.pieces import fitting, pieces
-from porteye_core.store.reader import open_reader
 from porteye_core.store.sqlite import open_writer
 from porteye_core.store.writer import Closing, Opening, Writer
 from porteye_core.ui.buckets import buckets
@@ -135,7 +135,7 @@ def test_counts_per_bucket_equal_those_made_one_by_one(
 ) -> None:
     asked = Filters(filters.ports, filters.process, filters.protocol, since=since, until=until)
     edges = buckets(since, until, ZoneInfo(zone), by_port=filters != Filters()).edges
-    with open_reader(history.db) as reader:
+    with open_connection(history.db) as reader:
         found = activity.turnover(reader, asked, edges)
     events = history.events(filters, since, until)
     for kind in ("opened", "closed"):
@@ -161,7 +161,7 @@ def test_ports_cells_and_lives_equal_those_counted_one_by_one(
     monkeypatch.setattr(activity, "_ROWS_A_SEEK", rows_a_seek)
     asked = Filters(filters.ports, filters.process, filters.protocol, since=since, until=until)
     edges = buckets(since, until, ZoneInfo("Europe/Berlin"), by_port=True).edges
-    with open_reader(history.db) as reader:
+    with open_connection(history.db) as reader:
         busiest = ports.busiest(reader, asked, since, until)
         rows = [
             (int(port), protocol)
@@ -202,7 +202,7 @@ def test_of_some_ports_no_other_is_read_where_they_are_counted(
     history: History, filters: Filters, only: list[int]
 ) -> None:
     parts = changes.parts_by_port(filters, BEGIN, BEGIN + DAYS * DAY, [], only)
-    with open_reader(history.db) as reader:
+    with open_connection(history.db) as reader:
         plans = [
             reader.execute(f"EXPLAIN QUERY PLAN {part.question.sql}", part.question.parameters)
             for part in parts
@@ -219,7 +219,7 @@ def test_stretches_cover_every_life_and_nothing_else(
 ) -> None:
     asked = Filters(since=since, until=until)
     edges = buckets(since, until, ZoneInfo("UTC"), by_port=True).edges
-    with open_reader(history.db) as reader:
+    with open_connection(history.db) as reader:
         busiest = ports.named(reader, ports.busiest(reader, asked, since, until))
         rows = list(zip(busiest["port"], busiest["protocol"], strict=True))
         found = ports.stretches(busiest, activity.by_port(reader, asked, rows, edges), edges)
@@ -251,7 +251,7 @@ def test_a_port_names_its_program_or_says_that_it_had_several(db: Path, writer: 
         Opening(owned(endpoint(82)), 5 * SECOND, Seen.POLL),
     ]
     writer.record_changes(5 * SECOND, openings)
-    with open_reader(db) as reader:
+    with open_connection(db) as reader:
         found = ports.named(reader, ports.busiest(reader, Filters(), SECOND, 9 * SECOND))
     named = dict(zip(found["port"], found["process"].fillna("several"), strict=True))
     assert named == {80: "several", 81: "nginx", 82: ""}
@@ -274,7 +274,7 @@ def test_an_edge_knows_the_last_look_before_it(db: Path) -> None:
         writer.record_tick(
             Tick(400 * SECOND, 1, listeners=3, clients=0, scan_us=1, hidden=0, gap=60 * SECOND), []
         )
-    with open_reader(db) as reader:
+    with open_connection(db) as reader:
         rows = [(80, "tcp"), (81, "tcp"), (82, "tcp"), (83, "tcp")]
         found = lives.lives(reader, Filters(), 0, 500 * SECOND, rows).set_index("port")
     assert pd.isna(found["opened_from"][80])  # nobody had ever looked before

@@ -8,8 +8,8 @@ import pytest
 from porteye_core.errors import StoreError, StoreSlow
 from porteye_core.model import Filters
 from porteye_core.store import bounds, search
+from porteye_core.store.connection import open_connection
 from porteye_core.store.export import history_csv
-from porteye_core.store.reader import open_reader
 from tests.kit.seeding import ENDLESS, Instant, grow
 
 NOT_READING = [
@@ -53,14 +53,14 @@ READING = [
 @pytest.mark.parametrize("statement", NOT_READING)
 def test_nothing_but_reading_is_authorized(seeded: Instant, tmp_path: Path, statement: str) -> None:
     other = tmp_path / "other.db"
-    with pytest.raises(StoreError), open_reader(seeded.db) as reader:
+    with pytest.raises(StoreError), open_connection(seeded.db) as reader:
         reader.execute(statement.format(other=other))
     assert not other.exists()
 
 
 @pytest.mark.parametrize("statement", READING)
 def test_every_way_of_reading_is(seeded: Instant, statement: str) -> None:
-    with open_reader(seeded.db) as reader:
+    with open_connection(seeded.db) as reader:
         assert reader.execute(statement).fetchall()
 
 
@@ -68,7 +68,7 @@ def test_a_question_that_takes_too_long_is_given_up_with_a_sentence(
     seeded: Instant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bounds, "LONGEST_QUERY", 0.1)
-    with pytest.raises(StoreSlow) as given_up, open_reader(seeded.db) as reader:
+    with pytest.raises(StoreSlow) as given_up, open_connection(seeded.db) as reader:
         reader.execute(f"SELECT max(x) FROM ({ENDLESS})").fetchall()
     assert "was given up" in given_up.value.message
     assert "Narrow it" in given_up.value.hint
@@ -77,7 +77,7 @@ def test_a_question_that_takes_too_long_is_given_up_with_a_sentence(
 def test_the_time_is_that_of_one_statement_and_begins_with_it(
     seeded: Instant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with open_reader(seeded.db) as reader:
+    with open_connection(seeded.db) as reader:
         monkeypatch.setattr(bounds, "LONGEST_QUERY", -1.0)
         with pytest.raises(sqlite3.OperationalError, match="interrupted"):
             reader.execute(f"{ENDLESS} LIMIT 1000000").fetchall()
@@ -89,18 +89,18 @@ def test_an_export_has_its_time_anew_for_every_piece(
     seeded: Instant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     grow(seeded.db, 2_000)
-    with open_reader(seeded.db) as reader:
+    with open_connection(seeded.db) as reader:
         pieces = history_csv(reader, Filters())
         next(pieces)
         assert isinstance(reader, bounds.BoundedConnection)
         reader._until = 0  # the client was slow to take the first piece
         assert sum(piece.count("\n") for piece in pieces) > 10_000
     monkeypatch.setattr(bounds, "LONGEST_QUERY", -1.0)
-    with pytest.raises(StoreSlow), open_reader(seeded.db) as reader:
+    with pytest.raises(StoreSlow), open_connection(seeded.db) as reader:
         list(history_csv(reader, Filters()))
 
 
 def test_a_megabyte_of_text_or_a_nul_in_a_question_is_only_text(seeded: Instant) -> None:
     for text in ("x" * 40_000, "'; DROP TABLE event; --", '"', "%", "_", "\\", "é\u202e"):
-        with open_reader(seeded.db) as reader:
+        with open_connection(seeded.db) as reader:
             assert search.newest(reader, Filters(process=text)) == []

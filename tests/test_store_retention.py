@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from porteye_core.model import Keep, Listener, Owned, Sample, Seen, Tick
+from porteye_core.store.connection import open_connection
 from porteye_core.store.migrations import PAGE_SIZE
 from porteye_core.store.pace import Pace
-from porteye_core.store.reader import open_reader
 from porteye_core.store.sqlite import open_writer
 from porteye_core.store.status import gaps, status
 from porteye_core.store.writer import Closing, Opening, Writer
@@ -48,7 +48,7 @@ class Scene:
         return steps
 
     def column(self, statement: str) -> list[object]:
-        with open_reader(self.db) as reader:
+        with open_connection(self.db) as reader:
             return [row[0] for row in reader.execute(statement)]
 
     def number(self, statement: str) -> int:
@@ -57,7 +57,7 @@ class Scene:
         return found
 
     def assert_whole(self) -> None:
-        with open_reader(self.db) as reader:
+        with open_connection(self.db) as reader:
             assert [row[0] for row in reader.execute("PRAGMA integrity_check")] == ["ok"]
             assert reader.execute("PRAGMA foreign_key_check").fetchall() == []
         assert_counts_agree(self.db)
@@ -101,7 +101,7 @@ def ten_days(db: Path, keep: Keep, *, seed: int = 1, text: int = 0) -> Iterator[
 def test_samples_go_with_their_ticks_and_gaps_stay(db: Path) -> None:
     with ten_days(db, Keep(samples=2 * DAY)) as scene:
         before = scene.number("SELECT count(*) FROM tick WHERE at >= " + str(NOW - 2 * DAY))
-        with open_reader(db) as reader:
+        with open_connection(db) as reader:
             known = gaps(reader, BEGIN, NOW, watching=False)
         scene.drop()
         scene.assert_whole()
@@ -110,7 +110,7 @@ def test_samples_go_with_their_ticks_and_gaps_stay(db: Path) -> None:
         assert scene.number(f"SELECT count(*) FROM tick WHERE at < {left} AND gap = 0") == 0
         kept = scene.column("SELECT min(at) FROM sample JOIN tick ON id = tick_id")
         assert kept == [left]
-        with open_reader(db) as reader:
+        with open_connection(db) as reader:
             assert gaps(reader, BEGIN, NOW, watching=False) == known
         assert scene.column("SELECT kind || ' ' || reason FROM dropped") == ["samples age"]
         assert scene.number("SELECT max(before) FROM dropped") <= left
@@ -238,7 +238,7 @@ def test_a_size_drops_the_oldest_samples_first_then_rollups_then_events(
         dropped = scene.column("SELECT kind FROM dropped WHERE reason = 'size' ORDER BY kind")
         assert dropped == ["events", "rollups", "samples"]
         assert scene.number("SELECT count(*) FROM event") > 2 * len(still_open)
-        with open_reader(db) as reader:
+        with open_connection(db) as reader:
             watch = status(reader, db, NOW).watch
         assert watch is not None
         said = [each.text for each in watch.plan.limits if each.name == "dropped"]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from porteye_core.model import Listener, Owned, Sample, Seen, Tick
 from porteye_core.store import migrations
-from porteye_core.store.reader import open_reader
+from porteye_core.store.connection import open_connection
 from porteye_core.store.sqlite import open_writer
 from porteye_core.store.writer import Closing, Opening, Writer
 from tests.conftest import PLAN
@@ -46,7 +46,7 @@ def new_writer() -> Iterator[tuple[Path, Writer]]:
 
 
 def table(db: Path, statement: str) -> list[tuple[object, ...]]:
-    with open_reader(db) as reader:
+    with open_connection(db) as reader:
         return [tuple(row) for row in reader.execute(statement)]
 
 

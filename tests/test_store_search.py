@@ -13,9 +13,9 @@ from benchmarks.seed import seed
 from benchmarks.seeding.scale import DAY, HOUR, Scale
 from porteye_core.model import Filters, Protocol
 from porteye_core.store import search
+from porteye_core.store.connection import open_connection
 from porteye_core.store.frames import totals
 from porteye_core.store.order import Order
-from porteye_core.store.reader import open_reader
 from porteye_core.store.writer import Writer
 
 NOW = 1_700_000_000_000_000
@@ -63,7 +63,7 @@ def set_back(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(params=["steady_clock", "set_back"])
 def reader(request: pytest.FixtureRequest) -> Iterator[sqlite3.Connection]:
-    with open_reader(request.getfixturevalue(request.param)) as opened:
+    with open_connection(request.getfixturevalue(request.param)) as opened:
         yield opened
 
 
@@ -125,7 +125,7 @@ def test_what_is_rare_is_read_and_not_sought_hour_by_hour(
         )
         connection.commit()
     asked = list[str]()
-    with open_reader(db) as reader:
+    with open_connection(db) as reader:
         wanted = [tuple(row) for row in reader.execute(*plain_history(rare))]
         reader.set_trace_callback(asked.append)
         assert [tuple(row) for row in search.newest(reader, rare)] == wanted != []
@@ -156,7 +156,7 @@ def test_all_events_of_a_range_of_time_lie_between_its_ids(reader: sqlite3.Conne
 
 
 def test_ids_are_near_the_times_where_the_clock_was_steady(steady_clock: Path) -> None:
-    with open_reader(steady_clock) as reader:
+    with open_connection(steady_clock) as reader:
         low, high = Order(reader).ids(NOW - 2 * DAY, NOW - DAY)
         wanted = reader.execute(
             "SELECT count(*) FROM event WHERE at BETWEEN ? AND ?", (NOW - 2 * DAY, NOW - DAY)
@@ -165,7 +165,7 @@ def test_ids_are_near_the_times_where_the_clock_was_steady(steady_clock: Path) -
 
 
 def test_an_empty_history_has_no_events(db: Path, writer: Writer) -> None:
-    with open_reader(db) as reader:
+    with open_connection(db) as reader:
         for filters in (Filters(), Filters(ports=((1, 2),)), Filters(process="a", since=1)):
             assert search.newest(reader, filters) == []
             assert totals.event_count(reader, filters) == 0

@@ -11,7 +11,7 @@ import pytest
 from porteye_core.errors import StoreError, StoreHeld, StoreMissing, StoreNewer, StoreOlder
 from porteye_core.model import Hidden, Kind, Limit, Sample, Seen, Tick
 from porteye_core.store import lock, migrations
-from porteye_core.store.reader import open_reader
+from porteye_core.store.connection import open_connection
 from porteye_core.store.sqlite import open_writer
 from porteye_core.store.status import State, status
 from porteye_core.store.writer import Closing, Opening, Writer, listener_of
@@ -37,7 +37,7 @@ def test_an_opening_and_a_closing_are_a_life_and_two_events(db: Path, writer: Wr
     (born,) = writer.record_changes(5, [Opening(owned(owner=process()), 5, Seen.POLL)])
     writer.record_changes(9, closed=[Closing(born, 9, Seen.GAP)])
     assert writer.open_listeners() == {}
-    with open_reader(db) as reader:
+    with open_connection(db) as reader:
         events = reader.execute("SELECT at, kind, seen, port FROM event ORDER BY id").fetchall()
         life = reader.execute("SELECT opened_at, closed_at, closed_seen FROM listener").fetchone()
     assert [tuple(e) for e in events] == [
@@ -50,14 +50,14 @@ def test_an_opening_and_a_closing_are_a_life_and_two_events(db: Path, writer: Wr
 def test_a_life_never_ends_before_it_began(db: Path, writer: Writer) -> None:
     (born,) = writer.record_changes(50, [Opening(owned(), 50, Seen.POLL)])
     writer.record_changes(20, closed=[Closing(born, 20, Seen.POLL)])
-    with open_reader(db) as reader:
+    with open_connection(db) as reader:
         assert reader.execute("SELECT closed_at FROM listener").fetchone()[0] == 50
 
 
 def test_a_program_is_stored_once_and_a_process_once(db: Path, writer: Writer) -> None:
     seen = [owned(endpoint(port), process(10 + port % 2)) for port in range(1, 7)]
     writer.record_changes(5, [Opening(each, 5, Seen.POLL) for each in seen])
-    with open_reader(db) as reader:
+    with open_connection(db) as reader:
         assert reader.execute("SELECT count(*) FROM program").fetchone()[0] == 1
         assert reader.execute("SELECT count(*) FROM process").fetchone()[0] == 2
 
@@ -66,7 +66,7 @@ def test_an_owner_learnt_later_replaces_the_reason(db: Path, writer: Writer) -> 
     unknown = replace(owned(), hidden=Hidden.PRIVILEGE)
     (born,) = writer.record_changes(5, [Opening(unknown, 5, Seen.POLL)])
     writer.record_changes(6, reowned=[(born, owned(owner=process()))])
-    with open_reader(db) as reader:
+    with open_connection(db) as reader:
         row = reader.execute("SELECT hidden, process_id FROM listener").fetchone()
     assert row["hidden"] is None
     assert row["process_id"] is not None
@@ -75,7 +75,7 @@ def test_an_owner_learnt_later_replaces_the_reason(db: Path, writer: Writer) -> 
 def test_a_tick_stores_its_samples(db: Path, writer: Writer, tick: Tick) -> None:
     (born,) = writer.record_changes(5, [Opening(owned(), 5, Seen.POLL)])
     writer.record_tick(replace(tick, size=4096), [Sample(born.id, cpu=2500, rss=1000, clients=3)])
-    with open_reader(db) as reader:
+    with open_connection(db) as reader:
         row = reader.execute(
             "SELECT t.at, scan_us, t.size, s.cpu, s.rss FROM tick t JOIN sample s"
         ).fetchone()
@@ -87,14 +87,14 @@ def test_a_write_that_fails_stores_nothing_of_itself(db: Path, writer: Writer) -
     good, bad = owned(endpoint(80), process()), owned(endpoint(99999), process())
     with pytest.raises(StoreError):
         writer.record_changes(5, [Opening(each, 5, Seen.POLL) for each in (good, bad)])
-    with open_reader(db) as reader:
+    with open_connection(db) as reader:
         for table in ("listener", "event", "process", "program"):
             assert reader.execute(f"SELECT count(*) FROM {table}").fetchone()[0] == 0
     assert writer.record_changes(6, [Opening(good, 6, Seen.POLL)])
 
 
 def test_a_new_database_gives_freed_space_back_and_knows_itself(db: Path, writer: Writer) -> None:
-    with open_reader(db) as reader:
+    with open_connection(db) as reader:
         pragmas = {
             name: reader.execute(f"PRAGMA {name}").fetchone()[0]
             for name in ("auto_vacuum", "application_id", "journal_mode", "page_size")
@@ -108,19 +108,19 @@ def test_a_new_database_gives_freed_space_back_and_knows_itself(db: Path, writer
 
 
 def test_readers_cannot_write(db: Path, writer: Writer) -> None:
-    with open_reader(db) as reader, pytest.raises(sqlite3.DatabaseError):
+    with open_connection(db) as reader, pytest.raises(sqlite3.DatabaseError):
         reader.execute("DELETE FROM host")
 
 
 def test_a_reader_reads_after_the_writer_has_gone(db: Path) -> None:
     with open_writer(db, HOST, 1):
         pass
-    with open_reader(db) as reader:
+    with open_connection(db) as reader:
         assert reader.execute("SELECT name FROM host").fetchone()[0] == "here"
 
 
 def test_a_missing_an_older_and_a_newer_database_are_told_apart(tmp_path: Path) -> None:
-    with pytest.raises(StoreMissing), open_reader(tmp_path / "absent.db"):
+    with pytest.raises(StoreMissing), open_connection(tmp_path / "absent.db"):
         pass
     for version, error in ((0, StoreOlder), (len(migrations.STEPS) + 1, StoreNewer)):
         path = tmp_path / f"{version}.db"
@@ -128,7 +128,7 @@ def test_a_missing_an_older_and_a_newer_database_are_told_apart(tmp_path: Path) 
         made.execute(f"PRAGMA user_version = {version}")
         made.execute("CREATE TABLE something (x)")
         made.close()
-        with pytest.raises(error), open_reader(path):
+        with pytest.raises(error), open_connection(path):
             pass
     made = sqlite3.connect(path)
     made.execute(f"PRAGMA application_id = {migrations.APPLICATION_ID}")
@@ -142,7 +142,7 @@ def test_a_file_that_is_no_database_is_left_as_it_is(db: Path) -> None:
     before = db.read_bytes()
     with pytest.raises(StoreError, match="cannot be used as a database"), open_writer(db, HOST, 1):
         pass
-    with pytest.raises(StoreError), open_reader(db):
+    with pytest.raises(StoreError), open_connection(db):
         pass
     assert db.read_bytes() == before
 
@@ -255,7 +255,7 @@ def test_the_limits_of_a_watch_are_kept(db: Path) -> None:
     limit = Limit("unprivileged", "Owners are hidden.", "Run: sudo x")
     with open_writer(db, HOST, 1) as writer:
         writer.begin_watch(SECOND, replace(PLAN, limits=(limit,)))
-        with open_reader(db) as reader:
+        with open_connection(db) as reader:
             current = status(reader, db, SECOND)
         assert current.state is State.WATCHING
         assert current.watch is not None

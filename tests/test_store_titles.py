@@ -11,12 +11,12 @@ import pytest
 from porteye_core.model import Filters, Process, ProcessKey, Program, Seen
 from porteye_core.programs import title
 from porteye_core.store import answers, queries, records, search, story
+from porteye_core.store.connection import open_connection
 from porteye_core.store.export import history_csv, history_json
 from porteye_core.store.frames import events, listeners, lives, ports
 from porteye_core.store.frames.as_of import as_of, changes
 from porteye_core.store.frames.totals import event_count
 from porteye_core.store.moments import Watched
-from porteye_core.store.reader import open_reader
 from porteye_core.store.writer import Closing, Opening, Writer
 from tests.kit.values import SECOND, endpoint, owned
 
@@ -51,7 +51,7 @@ def reader(db: Path, writer: Writer) -> Iterator[sqlite3.Connection]:
     ]
     seen = [*opened, owned(endpoint(UNKNOWN))]
     writer.record_changes(SECOND, [Opening(each, SECOND, Seen.KERNEL) for each in seen])
-    with open_reader(db) as found:
+    with open_connection(db) as found:
         yield found
 
 
@@ -153,7 +153,7 @@ def test_a_program_is_the_same_by_what_it_is_and_where(db: Path, writer: Writer)
         ],
         [Closing(each, 2 * SECOND, Seen.KERNEL) for each in born],
     )
-    with open_reader(db) as opened:
+    with open_connection(db) as opened:
         first, second = (as_of(opened, Filters(), at, Watched(None)) for at in (SECOND, 4 * SECOND))
     found = changes(first, second)
     assert dict(zip(found["port"], found["change"], strict=True)) == {

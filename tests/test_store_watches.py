@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from porteye_core.model import Tick
+from porteye_core.store.connection import open_connection
 from porteye_core.store.frames import watches
 from porteye_core.store.frames.watches import Watched, losses, watched
-from porteye_core.store.reader import open_reader
 from porteye_core.store.sqlite import open_writer
 from porteye_core.store.status import State
 from tests.conftest import PLAN
@@ -31,7 +31,7 @@ def watch(db: Path, start: int, *ticks: Tick, end: int | None = None, booted_at:
 
 
 def answer(db: Path, state: State, since: int = 0, until: int = 1000, limit: int = 100) -> Watched:
-    with open_reader(db) as reader:
+    with open_connection(db) as reader:
         return watched(reader, since * SECOND, until * SECOND, 1000 * SECOND, limit, state)
 
 
@@ -102,7 +102,7 @@ def test_a_range_has_what_it_overlaps_and_a_cut_is_counted(db: Path) -> None:
 
 
 def lost(db: Path, since: int = 0, until: int = 1000) -> list[tuple[float, int]]:
-    with open_reader(db) as reader:
+    with open_connection(db) as reader:
         frame, _ = losses(reader, since * SECOND, until * SECOND)
     return [(row["at"].timestamp(), row["lost"]) for row in frame.to_dict("records")]
 
@@ -122,7 +122,7 @@ def test_of_many_losses_the_newest_are_said_and_that_there_were_more(
 ) -> None:
     watch(db, 50, *(replace(TICK, at=60 + number, lost=number) for number in range(1, 6)))
     monkeypatch.setattr(watches, "_MOST_RISES", 2)
-    with open_reader(db) as reader:
+    with open_connection(db) as reader:
         frame, more = losses(reader, 0, 1000 * SECOND)
     assert more
     assert [at.timestamp() for at in frame["at"]] == [65, 64]

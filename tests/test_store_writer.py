@@ -14,7 +14,7 @@ import pytest
 from porteye_core.errors import StoreHeld, StoreUnwritable
 from porteye_core.model import Listener, Sample, Seen, Tick
 from porteye_core.store import lock
-from porteye_core.store.reader import open_reader
+from porteye_core.store.connection import open_connection
 from porteye_core.store.sqlite import open_writer
 from porteye_core.store.status import State, current
 from porteye_core.store.writer import Closing, Opening, Writer
@@ -52,7 +52,7 @@ class Scene:
         self.writer.retry(self.at)
 
     def rows(self, statement: str) -> list[tuple[object, ...]]:
-        with open_reader(self.db) as reader:
+        with open_connection(self.db) as reader:
             return [tuple(row) for row in reader.execute(statement)]
 
     @property
@@ -196,7 +196,7 @@ def test_a_database_that_is_moved_away_takes_along_what_was_written(
     scene.see(3)
     moved = scene.db.rename(tmp_path / "moved.db")
     scene.see()
-    with open_reader(moved) as reader:
+    with open_connection(moved) as reader:
         assert len(reader.execute("SELECT 1 FROM tick").fetchall()) == 3
     scene.retry()
     assert scene.beats == []

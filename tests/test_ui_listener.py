@@ -8,7 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from porteye_core.model import Opening, Seen
-from porteye_core.store.reader import open_reader
+from porteye_core.store.connection import open_connection
 from porteye_core.store.writer import Writer
 from tests.kit.seeding import Instant
 from tests.kit.values import SECOND, endpoint, owned, process
@@ -38,7 +38,7 @@ def test_an_open_listener_has_a_sentence_a_chain_and_charts(
 
 
 def test_a_port_has_its_earlier_lives(story: Callable[[str], AppTest], seeded: Instant) -> None:
-    with open_reader(seeded.db) as reader:
+    with open_connection(seeded.db) as reader:
         lives = [
             row[0]
             for row in reader.execute("SELECT id FROM listener WHERE port = 8765 ORDER BY id")

@@ -17,9 +17,9 @@ from benchmarks.report import Cell, Check, Report, Table
 from benchmarks.seed import add_scale, scale_of, seed
 from porteye_core.errors import StoreSlow
 from porteye_core.store.bounds import LONGEST_QUERY
+from porteye_core.store.connection import add_functions, open_connection
 from porteye_core.store.frames import past
 from porteye_core.store.queries import Question
-from porteye_core.store.reader import add_functions, open_reader
 
 _BUDGET_MS = 50.0
 _LONGEST_EXPORT = 3600.0  # seconds
@@ -57,7 +57,7 @@ def add_flags(flags: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> Report:
     """Seed if need be, then ask every question, and export."""
     with _database(options) as db:
-        with open_reader(db) as connection:
+        with open_connection(db) as connection:
             sizes = connection.execute(
                 "SELECT (SELECT count(*) FROM event), (SELECT count(*) FROM listener)"
             ).fetchone()
@@ -90,7 +90,7 @@ def timed(db: Path, question: Asked, rounds: int, *, plain: bool = True) -> Time
     answer: Any = None
     try:
         for _ in range(rounds):
-            with open_reader(db) as connection:
+            with open_connection(db) as connection:
                 began = time.thread_time()
                 answer, milliseconds = _timed(question.ask, connection)
                 worked.append((time.thread_time() - began) * 1000)
@@ -118,7 +118,7 @@ def _timed(work: Callable[..., Any], *arguments: object) -> tuple[Any, float]:
 def plan(db: Path, question: Asked) -> str:
     """SQLite's plan of each statement that a question comes to."""
     statements: list[str] = []
-    with open_reader(db) as connection:
+    with open_connection(db) as connection:
         connection.set_trace_callback(statements.append)
         with suppress(sqlite3.OperationalError):  # given up: its plan is wanted all the more
             question.ask(connection)

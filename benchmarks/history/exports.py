@@ -6,8 +6,8 @@ from pathlib import Path
 
 from benchmarks.load.forking import say
 from porteye_core.model import Filters
+from porteye_core.store.connection import open_connection
 from porteye_core.store.export import history_csv, history_json
-from porteye_core.store.reader import open_reader
 
 _PIECES = {"CSV": history_csv, "JSON": history_json}
 _CHUNK = 1000  # rows in a piece
@@ -26,7 +26,7 @@ def main() -> None:
     """Export so many rows of a database to nowhere: DB, FORMAT, ROWS."""
     db, kind, rows = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
     size = 0
-    with open_reader(db) as connection:
+    with open_connection(db) as connection:
         for piece in islice(_PIECES[kind](connection, Filters()), -(-rows // _CHUNK)):
             size += len(piece)
     say({"peak": peak(), "characters": size})

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks.zoo.sockets import Endpoint, Holder, Open, kernel_name
-from porteye_core.store.reader import open_reader
+from porteye_core.store.connection import open_connection
 
 # A listener whose namespace is not known belongs here by its port.
 _HERE = "(netns = :netns OR netns IS NULL AND port BETWEEN :first AND :last)"
@@ -47,7 +47,7 @@ class Stored:
 
     def open_listeners(self) -> list[Open]:
         """The open listeners, with their holders."""
-        with open_reader(self._db) as reader:
+        with open_connection(self._db) as reader:
             rows = [tuple(row) for row in reader.execute(_OPEN, self._here)]
             held = {row[0]: reader.execute(_HELD, (row[0],)).fetchall() for row in rows}
         return [
@@ -63,7 +63,7 @@ class Stored:
 
     def lives(self, after: int) -> list[Life]:
         """The lives that were stored after the one of this number."""
-        with open_reader(self._db) as reader:
+        with open_connection(self._db) as reader:
             rows = reader.execute(_LIVES, {**self._here, "after": after})
             return [
                 Life(Endpoint(protocol, address, port), inode, bool(closed), events or "none")
@@ -72,7 +72,7 @@ class Stored:
 
     def newest(self) -> int:
         """The number of the newest life."""
-        with open_reader(self._db) as reader:
+        with open_connection(self._db) as reader:
             ((number,),) = reader.execute("SELECT coalesce(max(id), 0) FROM listener")
         return int(number)
 

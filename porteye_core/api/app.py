@@ -25,8 +25,8 @@ from porteye_core.config import Config, monitor_command
 from porteye_core.model import Filters
 from porteye_core.restarts import Restarts
 from porteye_core.store import queries, records, search
+from porteye_core.store.connection import open_connection
 from porteye_core.store.export import file_name, history_csv, history_json
-from porteye_core.store.reader import open_reader
 from porteye_core.store.status import State, Status, current, status
 
 log = logging.getLogger("porteye.api")
@@ -138,7 +138,7 @@ def _add_routes(api: FastAPI, db: Path, restarts: Restarts) -> None:
         """What listens now, by port; `since` and `until` bound the time at which it opened."""
         which = _which(port, process, protocol, since, until)
         now = _now()
-        with open_reader(db) as connection:
+        with open_connection(db) as connection:
             monitor = status(connection, db, now)
             if not monitor.is_current:
                 return _not_watching(monitor, db)
@@ -152,7 +152,7 @@ def _add_routes(api: FastAPI, db: Path, restarts: Restarts) -> None:
     def history(request: Request, which: _Which, before: _Before = None) -> Response:
         """What opened and closed, the newest first. Where there may be more, the header Link names
         the next page, whose rel is next."""
-        with open_reader(db) as connection:
+        with open_connection(db) as connection:
             found = search.newest(connection, which, before)
             response = JSONResponse([records.event(row) for row in found])
         if len(found) == which.limit:
@@ -190,7 +190,7 @@ _Export = Callable[[sqlite3.Connection, Filters, int | None], Iterator[str]]
 
 
 def _pieces(db: Path, which: Filters, before: int | None, export: _Export) -> Iterator[str]:
-    with open_reader(db) as connection:
+    with open_connection(db) as connection:
         yield from export(connection, which, before)
 
 

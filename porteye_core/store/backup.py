@@ -15,9 +15,9 @@ from pathlib import Path
 from porteye_core.errors import StoreError
 from porteye_core.store import migrations
 from porteye_core.store.bounds import is_late
+from porteye_core.store.connection import open_unchecked
 from porteye_core.store.files import give_to_caller
 from porteye_core.store.folder import Folder
-from porteye_core.store.reader import open_unchecked
 
 # 1 MiB with pages of 4 KiB: between two steps a signal is heard.
 _PAGES = 256

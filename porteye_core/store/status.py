@@ -9,7 +9,7 @@ from pathlib import Path
 from porteye_core.errors import StoreError, StoreMissing
 from porteye_core.model import Limit, Watch, WatchPlan
 from porteye_core.store import engine, lock
-from porteye_core.store.reader import open_reader
+from porteye_core.store.connection import open_connection
 
 # A watch shows that it is alive at every sampling beat; a busy machine may delay one or two.
 _MISSED_BEATS = 3
@@ -58,7 +58,7 @@ def current(db: Path, now: int) -> Status:
     """The state of the monitor of this database, which need not be there or readable while a
     monitor has trouble with it. Raises StoreError."""
     try:
-        with open_reader(db) as connection:
+        with open_connection(db) as connection:
             return status(connection, db, now)
     except StoreError as err:
         holder = lock.holder(db)

@@ -11,7 +11,7 @@ import streamlit as st
 from porteye_core.config import monitor_command
 from porteye_core.errors import StoreError, StoreMissing, StoreSlow
 from porteye_core.restarts import Restarts
-from porteye_core.store.reader import open_reader
+from porteye_core.store.connection import open_connection
 from porteye_core.store.status import State, Status, current
 from porteye_core.ui import times
 from porteye_core.ui.markdown import code, literal
@@ -43,7 +43,7 @@ def read(db: Path, draw: Callable[[sqlite3.Connection], None], *, silent: bool =
     """Draw a view from one moment of the database, or say that there is none: why, and what to do
     about it, stands above every view. Silent: another part of the view says it."""
     try:
-        with open_reader(db) as connection:
+        with open_connection(db) as connection:
             draw(connection)
     except StoreSlow as err:
         st.warning(literal(err), icon=":material/hourglass_disabled:")

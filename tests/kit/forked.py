@@ -10,7 +10,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import ModuleType
 
-from porteye_core.store.reader import open_reader
+from porteye_core.store.connection import open_connection
 from porteye_core.store.sqlite import open_writer
 from tests.kit.churn import churn, contradictions
 from tests.kit.seeding import PLAN
@@ -89,7 +89,7 @@ def _read(db: Path, told: Connection) -> None:
     reads = 0
     try:
         while not told.poll():
-            with open_reader(db) as reader:
+            with open_connection(db) as reader:
                 assert not contradictions(reader)
             reads += 1
     except Exception as err:  # noqa: BLE001 - whatever it is, the test shall name it

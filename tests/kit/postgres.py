@@ -22,7 +22,7 @@ from psycopg.adapt import Buffer, Loader
 from psycopg.rows import tuple_row
 from psycopg.types.numeric import Int8Dumper
 
-from porteye_core.store.reader import add_functions
+from porteye_core.store.connection import add_functions
 from tests.kit.waiting import until
 
 _NOBODY = "65534"

@@ -7,7 +7,7 @@ from porteye_core.footprint import FootprintMeter
 from porteye_core.model import Depth, Limit, Notice, Reading, Scope, Socket, WatchPlan
 from porteye_core.monitor import Monitor
 from porteye_core.owner import OwnerFinder, UsageMeter, processes
-from porteye_core.store.reader import open_reader
+from porteye_core.store.connection import open_connection
 from porteye_core.store.writer import Writer
 from tests.kit.values import SECOND, endpoint
 
@@ -98,7 +98,7 @@ class Rig:
         self.monitor.look()
 
     def rows(self, statement: str) -> list[tuple[object, ...]]:
-        with open_reader(self.db) as reader:
+        with open_connection(self.db) as reader:
             return [tuple(row) for row in reader.execute(statement)]
 
     @property

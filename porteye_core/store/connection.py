@@ -19,7 +19,7 @@ _checked: dict[Path, tuple[int, ...]] = {}
 
 
 @contextmanager
-def open_reader(db: Path) -> Iterator[sqlite3.Connection]:
+def open_connection(db: Path) -> Iterator[sqlite3.Connection]:
     """A connection that can only read, for one page or request; rows have names.
 
     Everything read through it is one moment of the database. Raises StoreMissing, StoreOlder,
