@@ -20,11 +20,12 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.testclient import TestClient
 
-from porteye_core.api import app, create_api, shapes
+from porteye_core.api import create_api, shapes
 from porteye_core.config import Config, monitor_command
 from porteye_core.model import Filters
 from porteye_core.restarts import Restart, Restarts
 from porteye_core.store import bounds
+from porteye_core.store.reading import Reader
 from porteye_core.store.records import timestamp
 from tests.kit.seeding import Instant, grow
 
@@ -219,17 +220,15 @@ def test_head_on_an_export_has_its_headers_and_makes_none_of_it(
 ) -> None:
     grow(seeded.db, 5_000)
     made: list[str] = []
-    name = path.replace(".", "_")
-    export = getattr(app, name)
+    name = path.replace("history.", "export_")
+    export = getattr(Reader, name)
 
-    def counted(
-        connection: sqlite3.Connection, which: Filters, before: int | None
-    ) -> Iterator[str]:
-        for piece in export(connection, which, before):
+    def counted(reader: Reader, which: Filters, before: int | None) -> Iterator[str]:
+        for piece in export(reader, which, before):
             made.append(piece)
             yield piece
 
-    monkeypatch.setattr(app, name, counted)
+    monkeypatch.setattr(Reader, name, counted)
     with client_of(Config(db=seeded.db)) as counting:
         head = counting.head(f"/api/{path}")
         of_head = len(made)
@@ -293,8 +292,8 @@ def test_the_description_names_every_path_and_the_page_needs_no_network(
 
 def test_the_answers_have_the_shape_that_is_described(client: TestClient) -> None:
     for row in get(client, "/api/ports"):
-        assert shapes.Port(**row).model_dump() == row
+        assert shapes.PORT_SHAPE(**row).model_dump() == row
     for row in get(client, "/api/history"):
-        assert shapes.Event(**row).model_dump() == row
+        assert shapes.EVENT_SHAPE(**row).model_dump() == row
     health = get(client, "/api/health")
     assert shapes.Health(**health).model_dump() == health

@@ -1,5 +1,7 @@
 """The rules of the house, as part of the one test command."""
 
+import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -7,6 +9,11 @@ from pathlib import Path
 import pytest
 
 from tests.kit.service import PROJECT
+
+STATEMENT = re.compile(
+    r"\b(SELECT\s.+\sFROM|INSERT\s.*INTO|UPDATE\s.+\sSET|DELETE\s+FROM|CREATE\s+(TABLE|INDEX)|PRAGMA)\b",
+    re.DOTALL,
+)
 
 
 def run(*command: str) -> None:
@@ -34,6 +41,24 @@ def test_imports_point_down() -> None:
 @pytest.mark.parametrize("path", sorted(PROJECT.glob("porteye_core/**/*.py")), ids=lambda p: p.stem)
 def test_no_file_outgrows_one_job(path: Path) -> None:
     assert len(path.read_text().splitlines()) <= 400
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        path
+        for path in sorted(PROJECT.glob("porteye_core/**/*.py"))
+        if "store" not in path.relative_to(PROJECT).parts
+    ],
+    ids=lambda p: str(p.relative_to(PROJECT / "porteye_core")),
+)
+def test_no_module_outside_the_store_has_a_statement(path: Path) -> None:
+    texts = [
+        node.value
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    ]
+    assert [text for text in texts if STATEMENT.search(text)] == []
 
 
 def test_the_monitor_loads_neither_openssl_nor_what_reads_a_database() -> None:

@@ -39,8 +39,8 @@ from porteye_core.store.frames import (
     usage,
     watches,
 )
+from porteye_core.store.frames.buckets import buckets
 from porteye_core.store.frames.lives import lives
-from porteye_core.ui.buckets import buckets
 from tests.kit.postgres import copy, needs_postgres, open_postgres, server
 
 pytestmark = needs_postgres

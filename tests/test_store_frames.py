@@ -12,6 +12,7 @@ from porteye_core.model import Filters, Hidden, Program, Protocol, Seen
 from porteye_core.store import queries
 from porteye_core.store.connection import open_connection
 from porteye_core.store.frames import activity, events, listeners, lives, ports, totals
+from porteye_core.store.reading import Coverage
 from porteye_core.store.writer import Closing, Opening, Writer
 from tests.kit.seeding import MINUTE, Instant
 from tests.kit.values import SECOND, endpoint, owned, process
@@ -119,7 +120,7 @@ def test_an_empty_answer_has_its_columns(seeded: Instant) -> None:
         assert ports.busiest(reader, nothing, 0, seeded.now).empty
         assert activity.by_port(reader, nothing, [(1, "tcp")], edges).empty
         assert activity.turnover(reader, nothing, edges)["open"].max() == 0
-        assert activity.intervals([]).empty
+    assert Coverage(0, seeded.now, ()).frame.empty
 
 
 def test_a_stale_sample_is_not_shown_as_current(seeded: Instant) -> None:

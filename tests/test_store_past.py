@@ -10,10 +10,10 @@ import pytest
 from porteye_core.model import Filters, Keep, Protocol, Seen
 from porteye_core.store.connection import open_connection
 from porteye_core.store.frames import activity, past, ports
+from porteye_core.store.frames.buckets import buckets
 from porteye_core.store.frames.totals import event_count
 from porteye_core.store.sqlite import open_writer
 from porteye_core.store.writer import Opening, Writer
-from porteye_core.ui.buckets import buckets
 from tests.conftest import PLAN
 from tests.kit.values import HOST, SECOND, endpoint, owned, process
 

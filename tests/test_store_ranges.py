@@ -14,10 +14,10 @@ from porteye_core.model import Filters, Listener, Protocol, Seen, Tick, WatchPla
 from porteye_core.store.connection import open_connection
 from porteye_core.store.counts import ACTIVITY, TURNOVER
 from porteye_core.store.frames import activity, changes, lives, ports
+from porteye_core.store.frames.buckets import buckets
 from porteye_core.store.frames.pieces import fitting, pieces
 from porteye_core.store.sqlite import open_writer
 from porteye_core.store.writer import Closing, Opening, Writer
-from porteye_core.ui.buckets import buckets
 from tests.kit.values import HOST, SECOND, endpoint, owned, process
 
 HOUR, DAY = 3600 * SECOND, 86400 * SECOND

@@ -13,12 +13,12 @@ from benchmarks.history.plain import plain_count, plain_history
 from porteye_core.model import Filters, Protocol
 from porteye_core.store import answers, engine, queries, search, story
 from porteye_core.store.frames import activity, as_of, last_hour, listeners, ports, totals, usage
+from porteye_core.store.frames.buckets import buckets
 from porteye_core.store.frames.lives import lives
+from porteye_core.store.frames.timeline import MAX_ROWS, parted
 from porteye_core.store.moments import watched
 from porteye_core.store.queries import Question
 from porteye_core.store.status import gaps, status
-from porteye_core.ui.buckets import buckets
-from porteye_core.ui.timeline_data import MOST_ROWS, parted
 
 HOUR, DAY = 3_600_000_000, 86_400_000_000
 _BUSY_PORT, _ABSENT = 8000, "no-such-program"
@@ -186,7 +186,7 @@ def _timelines(connection: engine.Connection, month: Filters, now: int) -> Itera
         by_port = buckets(since, now, zone, by_port=True).edges
 
         def shown(asking: engine.Connection, of: Filters = filters) -> pd.DataFrame:
-            return ports.busiest(asking, of, since, now).head(MOST_ROWS)
+            return ports.busiest(asking, of, since, now).head(MAX_ROWS)
 
         asks: dict[str, Ask] = {
             "counts per bucket": partial(activity.turnover, filters=filters, edges=edges),

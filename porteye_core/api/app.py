@@ -1,7 +1,6 @@
 """The routes. Each request reads one moment of the database and cannot write."""
 
 import logging
-import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -24,10 +23,14 @@ from porteye_core.api.token import TokenGuard
 from porteye_core.config import Config, monitor_command
 from porteye_core.model import Filters
 from porteye_core.restarts import Restarts
-from porteye_core.store import queries, records, search
-from porteye_core.store.connection import open_connection
-from porteye_core.store.export import file_name, history_csv, history_json
-from porteye_core.store.status import State, Status, current, status
+from porteye_core.store.reading import (
+    Reader,
+    State,
+    Status,
+    export_name,
+    monitor_status,
+    open_reader,
+)
 
 log = logging.getLogger("porteye.api")
 
@@ -66,6 +69,8 @@ _INVALID: dict[int | str, dict[str, Any]] = {
     422: {"model": shapes.Error, "description": "A parameter has a value that cannot be used"},
     **_ERRORS,
 }
+_PORTS: dict[str, Any] = {"model": list[shapes.PORT_SHAPE]}  # type: ignore[valid-type]
+_EVENTS: dict[str, Any] = {"model": list[shapes.EVENT_SHAPE]}  # type: ignore[valid-type]
 _FILE: dict[int | str, dict[str, Any]] = {
     403: {"model": shapes.Error, "description": "The address of this file is no longer valid"},
     **_INVALID,
@@ -127,7 +132,7 @@ def create_api(
 
 
 def _add_routes(api: FastAPI, db: Path, restarts: Restarts) -> None:
-    @api.get("/ports", responses={200: {"model": list[shapes.Port]}, **_INVALID})
+    @api.get("/ports", responses={200: _PORTS, **_INVALID})
     def ports(
         port: Annotated[str, _PORT] = "",
         process: Annotated[str, _PROCESS] = "",
@@ -138,23 +143,19 @@ def _add_routes(api: FastAPI, db: Path, restarts: Restarts) -> None:
         """What listens now, by port; `since` and `until` bound the time at which it opened."""
         which = _which(port, process, protocol, since, until)
         now = _now()
-        with open_connection(db) as connection:
-            monitor = status(connection, db, now)
+        with open_reader(db) as reader:
+            monitor = reader.status(now)
             if not monitor.is_current:
                 return _not_watching(monitor, db)
-            found = queries.rows(connection, queries.listening(which, now))
-            first, last = which.since or 0, which.until or now
-            return JSONResponse(
-                [shapes.port(row) for row in found if first <= row["opened_at"] <= last]
-            )
+            return JSONResponse(reader.open_now_records(which, now))
 
-    @api.get("/history", responses={200: {"model": list[shapes.Event]}, **_INVALID})
+    @api.get("/history", responses={200: _EVENTS, **_INVALID})
     def history(request: Request, which: _Which, before: _Before = None) -> Response:
         """What opened and closed, the newest first. Where there may be more, the header Link names
         the next page, whose rel is next."""
-        with open_connection(db) as connection:
-            found = search.newest(connection, which, before)
-            response = JSONResponse([records.event(row) for row in found])
+        with open_reader(db) as reader:
+            found = reader.event_records(which, before)
+        response = JSONResponse(found)
         if len(found) == which.limit:
             older = request.url.include_query_params(before=found[-1]["id"])
             response.headers["Link"] = f'<?{older.query}>; rel="next"'
@@ -167,31 +168,31 @@ def _add_routes(api: FastAPI, db: Path, restarts: Restarts) -> None:
     )
     def history_as_csv(which: _Which, before: _Before = None) -> Response:
         """The whole history that the filters let through; `limit` does not count."""
-        name = file_name(which, "csv", _now())
-        return _file(_pieces(db, which, before, history_csv), name, "text/csv; charset=utf-8")
+        name = export_name(which, "csv", _now())
+        return _file(_pieces(db, which, before, Reader.export_csv), name, "text/csv; charset=utf-8")
 
-    @api.get("/history.json", responses={200: {"model": list[shapes.Event]}, **_FILE})
+    @api.get("/history.json", responses={200: _EVENTS, **_FILE})
     def history_as_json(which: _Which, before: _Before = None) -> Response:
         """The whole history that the filters let through; `limit` does not count."""
-        name = file_name(which, "json", _now())
-        return _file(_pieces(db, which, before, history_json), name, "application/json")
+        name = export_name(which, "json", _now())
+        return _file(_pieces(db, which, before, Reader.export_json), name, "application/json")
 
     @api.get("/health", responses={200: {"model": shapes.Health}, **_ERRORS})
     def health() -> Response:
         """What the monitor is doing, and what it cannot see."""
-        return JSONResponse(shapes.health(current(db, _now()), restarts, __version__))
+        return JSONResponse(shapes.health(monitor_status(db, _now()), restarts, __version__))
 
     @api.get("/docs", include_in_schema=False)
     def docs(request: Request) -> Response:
         return HTMLResponse(docs_page(api.openapi(), request.scope.get("root_path", "")))
 
 
-_Export = Callable[[sqlite3.Connection, Filters, int | None], Iterator[str]]
+_Export = Callable[[Reader, Filters, int | None], Iterator[str]]
 
 
 def _pieces(db: Path, which: Filters, before: int | None, export: _Export) -> Iterator[str]:
-    with open_connection(db) as connection:
-        yield from export(connection, which, before)
+    with open_reader(db) as reader:
+        yield from export(reader, which, before)
 
 
 def _file(pieces: Iterator[str], name: str, kind: str) -> Response:

@@ -1,12 +1,27 @@
-"""Rows as records of JSON: the shape that the API and the exports share."""
+"""JSON records, which the API and the exports share; each field is declared once.
 
+The field names of the first PortEye are kept.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from porteye_core.exposure import exposure
+from porteye_core.exposure import Exposure, Namespace, exposure
 from porteye_core.reasons import reason
+from porteye_core.services import service
 from porteye_core.store import engine
 from porteye_core.store.queries import bound_of
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A field of a record: its type, its value from a row, and what the API's description says."""
+
+    type: Any
+    value: Callable[[engine.Row], Any]
+    description: str | None = None
 
 
 def timestamp(at: int) -> str:
@@ -20,34 +35,136 @@ def timestamp(at: int) -> str:
     return moment.isoformat(timespec="microseconds")
 
 
+def record(fields: dict[str, Field], row: engine.Row) -> dict[str, Any]:
+    """The record that has these fields of a row."""
+    return {name: field.value(row) for name, field in fields.items()}
+
+
 def event(row: engine.Row) -> dict[str, Any]:
-    """What happened, from a row of queries.events."""
-    return {
-        "id": row["id"],
-        "timestamp": timestamp(row["at"]),
-        "status": row["kind"],
-        "seen": row["seen"],
-        "port": row["port"],
-        **place(row),
-        "listener": row["listener"],
-    }
+    """The record of an event."""
+    return record(EVENT, row)
 
 
-def place(row: engine.Row) -> dict[str, Any]:
-    """Where a listener is bound and whose it is, from any row that has these columns."""
-    bound = bound_of(row)
+def port(row: engine.Row) -> dict[str, Any]:
+    """The record of a listener that is open."""
+    return record(PORT, row)
+
+
+def _column(kind: Any, name: str, description: str | None = None) -> Field:
+    """A field that is a column."""
+    return Field(kind, lambda row: row[name], description)
+
+
+def _text(name: str, description: str | None = None) -> Field:
+    """A column that is empty where it is not known."""
+    return Field(str, lambda row: row[name] or "", description)
+
+
+def _time(name: str, description: str) -> Field:
+    return Field(str, lambda row: timestamp(row[name]), description)
+
+
+def _v6only(row: engine.Row) -> bool | None:
+    return None if row["v6only"] is None else bool(row["v6only"])
+
+
+def _hidden(row: engine.Row) -> str:
     why = reason(row["hidden"], row["process"])
-    return {
-        "protocol": row["protocol"],
-        "family": row["family"],
-        "address": bound.address,
-        "interface": bound.interface,
-        "v6only": bound.v6only,
-        "exposure": exposure(bound),
-        "process": row["process"] or "",
-        "title": row["title"] or "",
-        "pid": row["pid"],
-        "user": row["user"] or "",
-        "cmdline": row["cmdline"] or "",
-        "hidden": why.long if why else "",
-    }
+    return why.long if why else ""
+
+
+def _memory_percent(row: engine.Row) -> float | None:
+    part, whole = row["rss"], row["memory"]
+    return None if part is None or not whole else round(100 * part / whole, 2)
+
+
+_ENDPOINT = {
+    "protocol": _column(str, "protocol"),
+    "family": _column(str, "family"),
+    "address": _column(str, "address"),
+    "interface": _column(
+        str | None,
+        "interface",
+        "the network interface that the socket is bound to, empty if to none; null: not known",
+    ),
+    "v6only": Field(
+        bool | None,
+        _v6only,
+        "IPV6_V6ONLY: whether an IPv6 socket refuses IPv4; null for IPv4, or not known",
+    ),
+    "exposure": Field(
+        str,
+        lambda row: exposure(bound_of(row)),
+        "the hosts that may reach it, a firewall aside: "
+        + ", ".join(each.value for each in Exposure),
+    ),
+}
+_TITLE = _text("title", "what it runs, `server.js (node)` for instance, else its name")
+
+PORT = {
+    "id": _column(int, "id"),
+    "port": _column(int, "port"),
+    "service": Field(
+        str,
+        lambda row: service(row["port"], row["protocol"]),
+        "well-known name of the port, empty if none",
+    ),
+    **_ENDPOINT,
+    "process": _text("process", "name of the owner, empty if `hidden` says why"),
+    "title": _TITLE,
+    "pid": _column(int | None, "pid"),
+    "user": _text("user"),
+    "cmdline": _text("cmdline", "secrets are masked"),
+    "socket_user": _column(
+        str,
+        "socket_user",
+        "who made the socket, where the source tells; its owner may have changed since",
+    ),
+    "exe": _text("exe", "ends in ` (deleted)` if it was deleted or replaced meanwhile"),
+    "unit": _text("unit", "systemd unit, empty if none"),
+    "container": _text("container", "runtime:id, empty if none"),
+    "cpu_percent": Field(
+        float | None,
+        lambda row: None if row["cpu"] is None else row["cpu"] / 100,
+        "share of one core since the sample before",
+    ),
+    "memory_percent": Field(
+        float | None, _memory_percent, "resident memory, share of the machine's"
+    ),
+    "memory_bytes": _column(int | None, "rss"),
+    "clients": _column(int | None, "clients", "established connections; null for UDP"),
+    "queue": _column(int | None, "queue", "connections that wait to be accepted"),
+    "backlog": _column(int | None, "backlog", "how many may wait"),
+    "netns": _column(int | None, "netns", "network namespace, by inode"),
+    "own_netns": Field(
+        bool,
+        lambda row: row["namespace"] != Namespace.OTHER,
+        "whether that is the monitor's own, or not known",
+    ),
+    "since": _time("opened_at", "when it opened, ISO 8601"),
+    "since_seen": _column(
+        str, "opened_seen", "kernel, poll, or gap: then it opened before `since`"
+    ),
+    "unseen_since": Field(
+        str | None,
+        lambda row: None if row["unseen_at"] is None else timestamp(row["unseen_at"]),
+        "from when on it could not be looked for, so that it may have closed",
+    ),
+    "hidden": Field(str, _hidden, "why the owner is not known, empty if it is"),
+}
+
+EVENT = {
+    "id": _column(int, "id"),
+    "timestamp": _time("at", "ISO 8601"),
+    "status": _column(str, "kind", "opened or closed"),
+    "seen": _column(str, "seen", "how exact: kernel, poll (within an interval), gap"),
+    "port": _column(int, "port"),
+    **_ENDPOINT,
+    "process": _text("process"),
+    "title": _TITLE,
+    "pid": _column(int | None, "pid"),
+    "user": _text("user"),
+    "cmdline": _text("cmdline"),
+    "hidden": Field(str, _hidden),
+    "listener": _column(int, "listener", "the same number in both events of one life"),
+}

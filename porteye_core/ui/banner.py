@@ -6,7 +6,7 @@ import streamlit as st
 
 from porteye_core.errors import StoreError
 from porteye_core.restarts import Restarts
-from porteye_core.store.status import State, Status, current
+from porteye_core.store.reading import State, Status, monitor_status
 from porteye_core.ui import times
 from porteye_core.ui.markdown import literal
 from porteye_core.ui.monitor_state import now, remedy, start
@@ -21,7 +21,7 @@ def draw(db: Path, restarts: Restarts) -> None:
 @st.fragment(run_every=2)
 def _banner(db: Path, restarts: Restarts) -> None:
     try:
-        state = current(db, now())
+        state = monitor_status(db, now())
     except StoreError as err:
         st.warning(f"**The database cannot be shown.** {literal(err)}", icon=":material/database:")
         return

@@ -4,7 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from porteye_core.exposure import Exposure
-from porteye_core.store.frames.last_hour import LastHour
+from porteye_core.store.reading import LastHour
 from porteye_core.ui.spark import spark
 
 _REACHABLE = [each.value for each in Exposure if each.is_reachable]

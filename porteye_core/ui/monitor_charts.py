@@ -5,7 +5,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from porteye_core.charts import beats as charts
-from porteye_core.store.frames.beats import Beats
+from porteye_core.store.reading import Beats
 from porteye_core.ui import picked_range
 from porteye_core.ui.context import viewers_zone
 

@@ -1,6 +1,5 @@
 """Is anybody watching? The sidebar's panel, and a view's way to its database."""
 
-import sqlite3
 import time
 from collections.abc import Callable
 from html import escape
@@ -11,8 +10,7 @@ import streamlit as st
 from porteye_core.config import monitor_command
 from porteye_core.errors import StoreError, StoreMissing, StoreSlow
 from porteye_core.restarts import Restarts
-from porteye_core.store.connection import open_connection
-from porteye_core.store.status import State, Status, current
+from porteye_core.store.reading import Reader, State, Status, monitor_status, open_reader
 from porteye_core.ui import times
 from porteye_core.ui.markdown import code, literal
 
@@ -39,12 +37,12 @@ def now() -> int:
     return time.time_ns() // 1000
 
 
-def read(db: Path, draw: Callable[[sqlite3.Connection], None], *, silent: bool = False) -> None:
+def read(db: Path, draw: Callable[[Reader], None], *, silent: bool = False) -> None:
     """Draw a view from one moment of the database, or say that there is none: why, and what to do
     about it, stands above every view. Silent: another part of the view says it."""
     try:
-        with open_connection(db) as connection:
-            draw(connection)
+        with open_reader(db) as reader:
+            draw(reader)
     except StoreSlow as err:
         st.warning(literal(err), icon=":material/hourglass_disabled:")
     except StoreError as err:
@@ -60,7 +58,7 @@ def panel(db: Path, restarts: Restarts) -> None:
     """The state of the monitor, kept up to date by itself."""
     st.subheader("Monitor", anchor=False)
     try:
-        state = current(db, now())
+        state = monitor_status(db, now())
     except StoreError as err:
         st.badge("Not readable", icon=":material/database:", color="orange")
         st.caption(literal(err))

@@ -1,13 +1,11 @@
 """The watches, the gaps between and within them, and the records that were lost."""
 
-import sqlite3
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from porteye_core.store.frames import watches
-from porteye_core.store.status import Status
+from porteye_core.store.reading import Reader, Status
 from porteye_core.ui import times
 from porteye_core.ui.context import viewers_zone
 from porteye_core.ui.layout import show_table
@@ -37,11 +35,9 @@ _LOSSES = {
 }
 
 
-def draw(
-    connection: sqlite3.Connection, current: Status, since: int, until: int, now: int, limit: int
-) -> None:
+def draw(reader: Reader, current: Status, since: int, until: int, now: int, limit: int) -> None:
     """Draw the three of this range, each cut to `limit` rows."""
-    watched = watches.watched(connection, since, until, now, limit, current.state)
+    watched = reader.watches(since, until, now, limit, current.state)
     st.markdown(f"##### Watches{_cut(len(watched.watches), watched.total)}")
     _table(watched.watches, _WATCHES, "ended", "watches", "When somebody watched")
     st.markdown(f"##### Gaps{_cut(len(watched.gaps), watched.total_gaps)}")
@@ -50,7 +46,7 @@ def draw(
     else:
         _table(watched.gaps, _GAPS, "reason", "gaps", "When nobody watched, and why")
     st.markdown("##### Lost records")
-    lost, more = watches.losses(connection, since, until)
+    lost, more = reader.losses(since, until)
     if lost.empty:
         st.markdown(":material/check: No record of the kernel was lost.")
         return

@@ -1,13 +1,10 @@
 """Quick answers: a box on every page that says who holds a port, a pid or a name."""
 
-import sqlite3
 from pathlib import Path
 
 import streamlit as st
 
-from porteye_core.store import answers
-from porteye_core.store.status import status
-from porteye_core.store.story import Life
+from porteye_core.store.reading import Life, Reader
 from porteye_core.ui.asked import Asked, asked
 from porteye_core.ui.context import viewers_zone
 from porteye_core.ui.markdown import literal
@@ -33,24 +30,24 @@ def _ask(db: Path) -> None:
     )
     meant = asked(text)
     if meant != Asked():
-        read(db, lambda connection: _answer(connection, db, meant))
+        read(db, lambda reader: _answer(reader, meant))
 
 
-def _answer(connection: sqlite3.Connection, db: Path, meant: Asked) -> None:
+def _answer(reader: Reader, meant: Asked) -> None:
     if meant.port is not None:
-        found = answers.on_port(connection, meant.port, _MOST)
-        _tell(connection, db, f"port {meant.port}", found)
+        found = reader.on_port(meant.port, _MOST)
+        _tell(reader, f"port {meant.port}", found)
     if meant.pid is not None:
-        found = answers.of_pid(connection, meant.pid, _MOST)
+        found = reader.of_pid(meant.pid, _MOST)
         if found or meant.port is None:
-            _tell(connection, db, f"pid {meant.pid}", found)
+            _tell(reader, f"pid {meant.pid}", found)
     if meant.name:
-        _tell(connection, db, f"“{meant.name}”", answers.of_name(connection, meant.name, _MOST))
+        _tell(reader, f"“{meant.name}”", reader.of_name(meant.name, _MOST))
 
 
-def _tell(connection: sqlite3.Connection, db: Path, what: str, found: list[Life]) -> None:
+def _tell(reader: Reader, what: str, found: list[Life]) -> None:
     moment = now()
-    current = status(connection, db, moment)
+    current = reader.status(moment)
     last = current.last_watched
     if not found:
         st.info(literal(f"Nothing is recorded for {what}, now or before."))

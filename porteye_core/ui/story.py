@@ -4,7 +4,7 @@ from zoneinfo import ZoneInfo
 
 from porteye_core.exposure import Exposure, exposure
 from porteye_core.model import Hidden, InterfaceKind, Protocol, Seen
-from porteye_core.store.story import Life
+from porteye_core.store.reading import Life
 from porteye_core.ui.phrases import ago, length, moment
 
 _UNSEEN = {

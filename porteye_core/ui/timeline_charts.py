@@ -1,16 +1,16 @@
 """The charts of a range with their words, kept for as long as they would be the same."""
 
-import sqlite3
 from dataclasses import dataclass
+from zoneinfo import ZoneInfo
 
+import pandas as pd
 import plotly.graph_objects as go
-import streamlit as st
 
 from porteye_core.charts import activity, heat, lives
-from porteye_core.store.files import identity
-from porteye_core.store.status import gaps, status
+from porteye_core.charts.figure import Span
+from porteye_core.store.reading import Coverage, Reader, Timeline
 from porteye_core.ui.context import View, viewers_zone
-from porteye_core.ui.timeline_data import Charted, charted
+from porteye_core.ui.session_cache import cached
 
 KEPT = "timeline_drawn"
 # Time goes on by less than a pixel of a range before it is drawn anew, and by a minute at most: an
@@ -46,65 +46,75 @@ class Drawn:
     unwatched: float = 0.0
 
 
-def drawn(connection: sqlite3.Connection, view: View, moment: int, since: int, until: int) -> Drawn:
+def drawn(reader: Reader, view: View, moment: int, since: int, until: int) -> Drawn:
     """The charts of a range, from the session if nothing has happened since they were drawn."""
-    of = _state(connection, view, moment, since, until)
-    kept: tuple[object, Drawn] | None = st.session_state.get(KEPT)
-    if kept is None or kept[0] != of:
-        found = charted(connection, view, moment, since, until)
-        kept = of, Drawn() if found is None else _drawn(found)
-        st.session_state[KEPT] = kept
-    return kept[1]
-
-
-def _state(
-    connection: sqlite3.Connection, view: View, moment: int, since: int, until: int
-) -> tuple[object, ...]:
+    zone, watching = viewers_zone(), reader.status(moment).is_current
     step = max(1, min(round((until - since) * _STEP), _LONGEST_STEP))
     begin, end = since // step * step, until // step * step
-    watching = status(connection, view.db, moment).is_current
-    stored = connection.execute(
-        "SELECT (SELECT min(id) FROM event), (SELECT max(id) FROM event),"
-        " (SELECT max(id) FROM process)"
-    ).fetchone()
-    unwatched = gaps(connection, begin, end, watching=watching)
-    asked = identity(view.db), view.filters, viewers_zone(), begin, end
-    return *asked, watching, *stored, *unwatched
+    stepped = reader.coverage(begin, end, watching=watching)
+
+    def draw() -> Drawn:
+        found = reader.timeline(view.filters, since, until, zone)
+        coverage = reader.coverage(since, until, watching=watching)
+        return Drawn() if found is None else _drawn(_Charted(found, coverage, zone))
+
+    of = reader.version().of_events, view.filters, zone.key, watching, stepped
+    return cached(KEPT, of, draw)
 
 
-def _drawn(found: Charted) -> Drawn:
-    length = (found.gaps["end"] - found.gaps["start"]).dt.total_seconds().sum()
-    charts = _open(found), _turnover(found), _lives(found)
-    return Drawn((*charts, _heat(found)) if found.heat_rows else charts, float(length))
+class _Charted:
+    """A timeline with its range and gaps on the viewer's clock."""
+
+    def __init__(self, found: Timeline, coverage: Coverage, zone: ZoneInfo) -> None:
+        self.found, self.unwatched = found, coverage.unwatched / 1e6
+        gaps = coverage.frame
+        # By name: `apply` leaves an empty frame as it is.
+        self.gaps = gaps.assign(
+            start=gaps["start"].dt.tz_convert(zone), end=gaps["end"].dt.tz_convert(zone)
+        )
+        first, last = (
+            pd.Timestamp(edge, unit="us", tz="UTC").tz_convert(zone)
+            for edge in (coverage.since, coverage.until)
+        )
+        self.span: Span = (first, last)
 
 
-def _open(found: Charted) -> Chart:
+def _drawn(of: _Charted) -> Drawn:
+    charts = _open(of), _turnover(of), _lives(of)
+    return Drawn((*charts, _heat(of)) if of.found.heat_rows else charts, of.unwatched)
+
+
+def _open(of: _Charted) -> Chart:
+    found = of.found
     counts = found.turnover
     return Chart(
         "open",
         "Open over time",
-        activity.open_listeners(counts, found.gaps, found.span),
+        activity.open_listeners(counts, of.gaps, of.span),
         f"Line of how many listeners were open; {counts['open'].iloc[-1]} at the end.",
         remark=_DRIFTS if found.drifts else "",
     )
 
 
-def _turnover(found: Charted) -> Chart:
+def _turnover(of: _Charted) -> Chart:
+    found = of.found
     counts = found.turnover
     return Chart(
         "turnover",
         "Opened and closed",
-        activity.turnover(counts, found.gaps, found.span, found.bucket),
+        activity.turnover(counts, of.gaps, of.span, found.bucket),
         f"Bars of what opened and closed per {found.bucket};"
         f" {counts['opened'].sum()} opened and {counts['closed'].sum()} closed in all.",
     )
 
 
-def _lives(found: Charted) -> Chart:
+def _lives(of: _Charted) -> Chart:
+    found = of.found
+    merged = found.merged.fillna({"process": lives.SEVERAL})
     return Chart(
         "lives",
         "Lives",
-        lives.timeline(found.lives, found.merged, found.rows, found.gaps, found.span),
+        lives.timeline(found.lives, merged, found.rows, of.gaps, of.span),
         f"Bars of when listeners were open on {len(found.rows)} of {found.ports} ports;"
         f" {found.count} lives in all.",
         _cut(found),
@@ -112,18 +122,19 @@ def _lives(found: Charted) -> Chart:
     )
 
 
-def _heat(found: Charted) -> Chart:
+def _heat(of: _Charted) -> Chart:
+    found = of.found
     return Chart(
         "heat",
         f"Events by port per {found.bucket_by_port}",
-        heat.heat(found.cells, found.heat_rows, found.edges, found.gaps, found.span),
+        heat.heat(found.cells, found.heat_rows, found.edges, of.gaps, of.span),
         f"Map of how many events each of {len(found.heat_rows)} ports had"
         f" in each {found.bucket_by_port}.",
         _cut_heat(found),
     )
 
 
-def _cut(found: Charted) -> str:
+def _cut(found: Timeline) -> str:
     said = f"{found.count:,} {_plural(found.count, 'life', 'lives')}"
     said += f" on {found.ports:,} {_plural(found.ports, 'port', 'ports')}."
     if found.ports > len(found.rows):
@@ -136,7 +147,7 @@ def _cut(found: Charted) -> str:
     return said
 
 
-def _cut_heat(found: Charted) -> str:
+def _cut_heat(found: Timeline) -> str:
     if found.ports == len(found.heat_rows):
         return ""
     return (

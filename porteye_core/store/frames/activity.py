@@ -90,13 +90,6 @@ def by_port(
     return frame.assign(bucket=bucket, opened=sums[0][held], closed=sums[1][held])
 
 
-def intervals(pairs: list[tuple[int, int]]) -> pd.DataFrame:
-    """Pairs of times as a frame with `start` and `end`."""
-    frame = pd.DataFrame(pairs, columns=["start", "end"], dtype="int64")
-    # By name: `apply` leaves an empty frame as it is.
-    return frame.assign(start=times(frame["start"]), end=times(frame["end"]))
-
-
 def _bounds(filters: Filters) -> tuple[int, int]:
     if filters.since is None or filters.until is None:
         raise ValueError("A question about a range needs both its ends.")

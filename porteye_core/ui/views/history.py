@@ -1,6 +1,5 @@
 """History: what opened and closed, newest first, and all of it as CSV or JSON."""
 
-import sqlite3
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
@@ -9,7 +8,7 @@ import streamlit as st
 
 from porteye_core.filters import parameters
 from porteye_core.model import Filters
-from porteye_core.store.frames import events, totals
+from porteye_core.store.reading import Reader
 from porteye_core.ui.context import View, viewers_zone
 from porteye_core.ui.layout import ADDRESS_HELP, show_table
 from porteye_core.ui.monitor_state import now, read
@@ -46,20 +45,20 @@ _ON_A_PHONE = ("at", "kind", "port", "process")
 def page_of_events() -> None:
     """The newest events that the filters let through, or those before an event."""
     view = View.current()
-    read(view.db, lambda connection: _show(connection, view))
+    read(view.db, lambda reader: _show(reader, view))
 
 
-def _show(connection: sqlite3.Connection, view: View) -> None:
+def _show(reader: Reader, view: View) -> None:
     filters = _asked(view)
     before = _before()
     # One more than is shown says that there is an older page.
-    found = events.history(connection, replace(filters, limit=filters.limit + 1), before=before)
+    found = reader.events(replace(filters, limit=filters.limit + 1), before=before)
     table = found.head(filters.limit)
-    total = totals.event_count(connection, filters)
+    total = reader.event_count(filters)
     if table.empty and before is None:
         st.info("No event that the filters let through is recorded in this time range.")
         return
-    _export(view, filters, total, events.newest_id(connection))
+    _export(view, filters, total, reader.newest_event())
     with st.container(horizontal=True, vertical_alignment="center"):
         which = "newest" if before is None else "next older"
         st.caption(f"Showing the {which} {len(table):,} of {total:,} events.")

@@ -1,18 +1,11 @@
 """Listener: one life of a listening socket, told."""
 
-import sqlite3
-from pathlib import Path
-
 import pandas as pd
 import streamlit as st
 
 from porteye_core.charts import usage as chart
 from porteye_core.programs import DELETED
-from porteye_core.store import story
-from porteye_core.store.frames.activity import intervals
-from porteye_core.store.frames.usage import usage
-from porteye_core.store.status import gaps, status
-from porteye_core.store.story import Former, Held, Life
+from porteye_core.store.reading import Former, Held, Life, Reader
 from porteye_core.ui.context import View, viewers_zone
 from porteye_core.ui.markdown import literal
 from porteye_core.ui.monitor_state import now, read
@@ -26,28 +19,28 @@ _CHOSEN = "chosen_listener"
 def listener() -> None:
     """The story of the listener that the address names."""
     view = View.current()
-    read(view.db, lambda connection: _draw(connection, view))
+    read(view.db, lambda reader: _draw(reader, view))
 
 
-def _draw(connection: sqlite3.Connection, view: View) -> None:
+def _draw(reader: Reader, view: View) -> None:
     said = st.query_params.get("listener", "")
     number = int(said) if said.isascii() and said.isdecimal() and len(said) < 16 else None
-    life = None if number is None else story.life(connection, number)
+    life = None if number is None else reader.listener(number)
     if said and life is None:
         st.warning(
             literal(f"No listener {said[:40]} is recorded. Choose one that is open:"),
             icon=":material/search_off:",
         )
     if life is None:
-        _choose(connection)
+        _choose(reader)
         return
-    _story(connection, view.db, life)
-    _charts(connection, view, life)
-    _context(connection, life)
+    _story(reader, life)
+    _charts(reader, view, life)
+    _context(reader, life)
 
 
-def _choose(connection: sqlite3.Connection) -> None:
-    lives = story.candidates(connection, _MOST_CHOICES)
+def _choose(reader: Reader) -> None:
+    lives = reader.choices(_MOST_CHOICES)
     if not lives:
         st.info("Nothing listens: there is no story to tell yet.")
         return
@@ -77,9 +70,9 @@ def _name(life: Life) -> str:
     return f"{life.port}/{life.protocol} {life.title or 'unknown'} on {life.bound.shown}"
 
 
-def _story(connection: sqlite3.Connection, db: Path, life: Life) -> None:
+def _story(reader: Reader, life: Life) -> None:
     moment_now, zone = now(), viewers_zone()
-    current = status(connection, db, moment_now)
+    current = reader.status(moment_now)
     st.subheader(literal(_name(life)), anchor=False)
     st.markdown(literal(sentence(life, moment_now, zone, current.last_watched)))
     exact = f"Opened {utc(life.opened_at)}, seen by {life.opened_seen}."
@@ -109,7 +102,7 @@ def _program(exe: str) -> str:
     return exe if path == exe else f"{path}, deleted or replaced since it was started"
 
 
-def _charts(connection: sqlite3.Connection, view: View, life: Life) -> None:
+def _charts(reader: Reader, view: View, life: Life) -> None:
     moment_now = now()
     asked = view.asked(moment_now)
     until = min(asked.until or moment_now, life.closed_at or moment_now)
@@ -118,12 +111,12 @@ def _charts(connection: sqlite3.Connection, view: View, life: Life) -> None:
     if since >= until:
         st.info("It was not open in the time range that the sidebar says.")
         return
-    frame = usage(connection, life.id, since, until)
+    frame = reader.usage(life.id, since, until)
     if frame.empty or not frame.drop(columns="at").notna().any(axis=None):
         st.info("Nothing is known of what it used in the time range that the sidebar says.")
         return
-    watching = status(connection, view.db, moment_now).is_current
-    unwatched = intervals(gaps(connection, since, until, watching=watching))
+    watching = reader.status(moment_now).is_current
+    unwatched = reader.coverage(since, until, watching=watching).frame
     zone = viewers_zone()
     for each in (frame, unwatched):
         for column in each.select_dtypes("datetimetz"):
@@ -140,23 +133,23 @@ def _charts(connection: sqlite3.Connection, view: View, life: Life) -> None:
     )
 
 
-def _context(connection: sqlite3.Connection, life: Life) -> None:
-    before_it = story.former_owners(connection, life.id)
+def _context(reader: Reader, life: Life) -> None:
+    before_it = reader.former_owners(life.id)
     if before_it:
         st.markdown("##### Whose it was before")
         _former(before_it)
-    held = story.holders(connection, life.id)
+    held = reader.holders(life.id)
     if len(held) > 1:
         gone = f", and by {life.holders_gone:,} that have ended" if life.holders_gone else ""
         st.markdown(f"##### Held by {len(held)} processes{gone}")
         _holders(held)
     st.markdown(f"##### Earlier on port {life.port}")
-    before = story.earlier(connection, life, _MOST_EARLIER)
+    before = reader.earlier(life, _MOST_EARLIER)
     if not before:
         st.caption("Nothing is recorded before it.")
     for each in before:
         _line(each, "earlier")
-    others = story.siblings(connection, life)
+    others = reader.siblings(life)
     if life.program is not None:
         st.markdown("##### What else this program listens on")
         if not others:

@@ -1,12 +1,9 @@
 """Monitor: who watched and when, what nobody saw and why, and what watching costs."""
 
-import sqlite3
-
 import pandas as pd
 import streamlit as st
 
-from porteye_core.store.frames import activity, beats
-from porteye_core.store.status import Status, gaps, status
+from porteye_core.store.reading import Reader, Status
 from porteye_core.ui import monitor_charts, monitor_tables, picked_range, times
 from porteye_core.ui.context import View, viewers_zone
 from porteye_core.ui.markdown import code, literal
@@ -21,18 +18,18 @@ def monitor() -> None:
     if picked_range.is_new():
         st.rerun()  # the sidebar and the address stand outside of this fragment
     view = View.current()
-    read(view.db, lambda connection: _show(connection, view))
+    read(view.db, lambda reader: _show(reader, view))
 
 
-def _show(connection: sqlite3.Connection, view: View) -> None:
+def _show(reader: Reader, view: View) -> None:
     moment = now()
-    current = status(connection, view.db, moment)
+    current = reader.status(moment)
     if current.watch is None:
         st.info("No monitor has watched yet: there is nothing to say about it.")
         return
     filters = view.asked(moment)
     until = moment if filters.until is None else min(filters.until, moment)
-    since = max(filters.since or 0, _first_watch(connection))
+    since = max(filters.since or 0, reader.first_watch() or 0)
     if since >= until:
         st.info("Nothing was watched in this time range.")
         return
@@ -40,25 +37,18 @@ def _show(connection: sqlite3.Connection, view: View) -> None:
         f"Times are in {literal(viewers_zone().key)}. Of the filters only the time range counts"
         f" here. {picked_range.how_to()}"
     )
-    own = beats.beats(connection, since, until, current.watch.plan.sample_interval_us)
-    unwatched = gaps(connection, since, until, watching=current.is_current)
-    _numbers(own.figures, since, until, unwatched)
+    own = reader.monitor_usage(since, until, current.watch.plan.sample_interval_us)
+    coverage = reader.coverage(since, until, watching=current.is_current)
+    _numbers(own.figures, until - since, coverage.unwatched)
     _plan(current)
-    monitor_charts.draw(own, activity.intervals(unwatched), since, until)
-    monitor_tables.draw(connection, current, since, until, moment, filters.limit)
+    monitor_charts.draw(own, coverage.frame, since, until)
+    monitor_tables.draw(reader, current, since, until, moment, filters.limit)
 
 
-def _first_watch(connection: sqlite3.Connection) -> int:
-    return int(connection.execute("SELECT min(started_at) FROM watch").fetchone()[0])
-
-
-def _numbers(
-    figures: pd.DataFrame, since: int, until: int, unwatched: list[tuple[int, int]]
-) -> None:
-    missed = _covered(unwatched, since, until)
+def _numbers(figures: pd.DataFrame, length: int, unwatched: int) -> None:
     numbers = {
-        "Watched": f"{_share(1 - missed / (until - since))} %",
-        "Gaps": times.length(missed),
+        "Watched": f"{_share(1 - unwatched / length)} %",
+        "Gaps": times.length(unwatched),
         "CPU": _last(figures["cpu"], "{:.2f} %"),
         "Memory": _last(figures["rss"] / (1 << 20), "{:.0f} MiB"),
         "Look time": _last(figures["scan"], "{:.1f} ms"),
@@ -70,15 +60,6 @@ def _numbers(
 
 
 _EXPLAINED = {"Watched": "The share of the time range in which somebody watched"}
-
-
-def _covered(pairs: list[tuple[int, int]], since: int, until: int) -> int:
-    """How much of a range these intervals cover, however they overlap."""
-    total, reached = 0, since
-    for start, end in sorted(pairs):
-        total += max(0, min(end, until) - max(start, reached))
-        reached = max(reached, min(end, until))
-    return total
 
 
 def _share(part: float) -> str:

@@ -1,20 +1,18 @@
 """Now: what listens now, refreshed by itself."""
 
-import sqlite3
 from typing import NamedTuple
 
 import pandas as pd
 import streamlit as st
 
 from porteye_core.model import Filters
-from porteye_core.store.frames.last_hour import LastHour, last_hour, trends
-from porteye_core.store.frames.listeners import listening
-from porteye_core.store.status import Status, status
+from porteye_core.store.reading import LastHour, Reader, Status
 from porteye_core.ui import now_table
 from porteye_core.ui.context import View, viewers_zone
 from porteye_core.ui.headline import headline
 from porteye_core.ui.monitor_state import now, read
 from porteye_core.ui.picking import picked
+from porteye_core.ui.session_cache import cached
 from porteye_core.ui.told import tell
 
 _JUST_OPENED, _JUST_CLOSED = 60, 10  # seconds
@@ -22,9 +20,8 @@ _KEPT = "now_read"
 
 
 class _Read(NamedTuple):
-    """What was read of the database, and the state of it that it was read in."""
+    """The table and the numbers above it."""
 
-    of: tuple[object, ...]
     table: pd.DataFrame
     hour: LastHour
 
@@ -33,13 +30,13 @@ class _Read(NamedTuple):
 def listening_now() -> None:
     """The numbers and the table; only these are drawn anew every two seconds."""
     view = View.current()
-    read(view.db, lambda connection: _draw(connection, view))
+    read(view.db, lambda reader: _draw(reader, view))
 
 
-def _draw(connection: sqlite3.Connection, view: View) -> None:
+def _draw(reader: Reader, view: View) -> None:
     moment = now()
-    current = status(connection, view.db, moment)
-    found = _read(connection, view.filters, moment)
+    current = reader.status(moment)
+    found = _read(reader, view.filters, moment)
     table = _with_states(found.table, current, moment)
     headline(table, found.hour)
     if table.empty:
@@ -51,25 +48,23 @@ def _draw(connection: sqlite3.Connection, view: View) -> None:
         return
     table["since"] = table["since"].dt.tz_convert(viewers_zone())
     with st.container(key="told"):
-        tell(connection, picked(now_table.KEY, table["id"].tolist()), current, moment)
+        tell(reader, picked(now_table.KEY, table["id"].tolist()), current, moment)
     now_table.draw(table)
 
 
-def _read(connection: sqlite3.Connection, filters: Filters, moment: int) -> _Read:
+def _read(reader: Reader, filters: Filters, moment: int) -> _Read:
     """What listens now, read again only when something was stored or a row has to go."""
-    newest = connection.execute(
-        "SELECT (SELECT max(id) FROM event), (SELECT max(id) FROM tick)"
-    ).fetchone()
-    of = (*newest, filters, moment // (_JUST_CLOSED * 1_000_000))
-    kept: _Read | None = st.session_state.get(_KEPT)
-    if kept is None or kept.of != of:
-        table = listening(connection, filters, moment, moment - _JUST_CLOSED * 1_000_000)
-        cpu, rss = trends(connection, moment)
+    just_closed = _JUST_CLOSED * 1_000_000
+
+    def read_again() -> _Read:
+        table = reader.open_now(filters, moment, moment - just_closed)
+        cpu, rss = reader.trends(moment)
         table["cpu_trend"] = [cpu.get(number, []) for number in table["id"]]
         table["rss_trend"] = [rss.get(number, []) for number in table["id"]]
-        kept = _Read(of, table, last_hour(connection, filters, table, moment))
-        st.session_state[_KEPT] = kept
-    return kept
+        return _Read(table, reader.last_hour(filters, table, moment))
+
+    of = reader.version(), filters, moment // just_closed
+    return cached(_KEPT, of, read_again)
 
 
 def _with_states(table: pd.DataFrame, current: Status, moment: int) -> pd.DataFrame:

@@ -1,15 +1,12 @@
 """Time machine: what listened at any moment, and what changed between two."""
 
-import sqlite3
 from collections import Counter
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from porteye_core.store.frames.as_of import as_of, changes
-from porteye_core.store.moments import Watched, watched
-from porteye_core.store.status import Status, status
+from porteye_core.store.reading import Reader, Status, Watched, differences
 from porteye_core.ui import custom_range, picking, time_travel
 from porteye_core.ui.context import View, local, viewers_zone
 from porteye_core.ui.layout import ADDRESS_HELP, in_order, show_table, table_height
@@ -71,7 +68,7 @@ def time_machine() -> None:
     if st.toggle("Compare with another moment", key=time_travel.COMPARE, persist_state="session"):
         versus = _field("versus", "And at this one", time_travel.this_minute())
     time_travel.write(at, versus)
-    read(view.db, lambda connection: _draw(connection, view, at, versus))
+    read(view.db, lambda reader: _draw(reader, view, at, versus))
 
 
 def _field(name: str, label: str, default: int) -> int:
@@ -94,33 +91,31 @@ def _set_now(name: str) -> None:
     custom_range.set_moment(name, now())
 
 
-def _draw(connection: sqlite3.Connection, view: View, at: int, versus: int | None) -> None:
+def _draw(reader: Reader, view: View, at: int, versus: int | None) -> None:
     moment = now()
-    current = status(connection, view.db, moment)
-    table = _at(connection, view, at, moment, current)
+    current = reader.status(moment)
+    table = _at(reader, view, at, moment, current)
     if versus is None:
         if table is not None:
-            _show(connection, table, moment, current)
+            _show(reader, table, moment, current)
         return
-    other = _at(connection, view, versus, moment, current)
+    other = _at(reader, view, versus, moment, current)
     if table is not None and other is not None:
         _compare(table, other, at, versus)
 
 
-def _at(
-    connection: sqlite3.Connection, view: View, at: int, moment: int, current: Status
-) -> pd.DataFrame | None:
+def _at(reader: Reader, view: View, at: int, moment: int, current: Status) -> pd.DataFrame | None:
     """What listened then, None with a sentence where there is nothing to know."""
     if at > moment:
         st.info(literal(f"{local(at)} has not come yet."))
         return None
-    how = watched(connection, at, watching=current.is_current)
+    how = reader.watched_at(at, watching=current.is_current)
     if how.gap is not None and how.gap.start is None:
         first = "" if how.gap.end is None else f" The first watch began {local(how.gap.end)}."
         st.info(literal(f"Nobody watched yet at {local(at)}.{first}"))
         return None
     _warn(at, how)
-    return as_of(connection, view.filters, at, how)
+    return reader.open_at(view.filters, at, how)
 
 
 def _warn(at: int, how: Watched) -> None:
@@ -136,9 +131,7 @@ def _warn(at: int, how: Watched) -> None:
     )
 
 
-def _show(
-    connection: sqlite3.Connection, table: pd.DataFrame, moment: int, current: Status
-) -> None:
+def _show(reader: Reader, table: pd.DataFrame, moment: int, current: Status) -> None:
     if table.empty:
         st.info("Nothing that the filters let through listened at that moment.")
         return
@@ -146,7 +139,7 @@ def _show(
     table["since"] = table["since"].dt.tz_convert(viewers_zone())
     numbers = table["id"].tolist()
     with st.container(key="told"):
-        tell(connection, picking.picked(_KEY, numbers), current, moment)
+        tell(reader, picking.picked(_KEY, numbers), current, moment)
     picking.follow(_KEY, numbers)
     show_table(
         table, _columns(table), ("port", "process", "exposure", "certainty"),
@@ -182,7 +175,7 @@ def _unmeasured(table: pd.DataFrame) -> str:
 
 def _compare(table: pd.DataFrame, other: pd.DataFrame, at: int, versus: int) -> None:
     first, second = (table, other) if at <= versus else (other, table)
-    found = changes(first, second)
+    found = differences(first, second)
     between = f"between {local(min(at, versus))} and {local(max(at, versus))}"
     if found.empty:
         st.info(literal(f"Nothing that the filters let through differs {between}."))

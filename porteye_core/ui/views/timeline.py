@@ -1,15 +1,13 @@
 """Timeline: how many listeners were open over time, what opened and closed, and every life."""
 
-import sqlite3
-
 import streamlit as st
 
+from porteye_core.store.reading import Reader
 from porteye_core.ui import picked_range
 from porteye_core.ui.context import View, local
 from porteye_core.ui.markdown import literal
 from porteye_core.ui.monitor_state import now, read
 from porteye_core.ui.timeline_charts import Chart, Drawn, drawn
-from porteye_core.ui.timeline_data import bounds
 
 _REFRESH = 30  # seconds
 
@@ -19,16 +17,16 @@ def timeline() -> None:
     if picked_range.is_new():
         st.rerun()  # the sidebar and the address stand outside of this fragment
     view = View.current()
-    read(view.db, lambda connection: _in_range(connection, view))
+    read(view.db, lambda reader: _in_range(reader, view))
 
 
-def _in_range(connection: sqlite3.Connection, view: View) -> None:
+def _in_range(reader: Reader, view: View) -> None:
     moment = now()
-    range_ = bounds(connection, view, moment)
+    range_ = reader.timeline_range(view.asked(moment), moment)
     if range_ is None:
         st.info("This time range has not begun yet.")
         return
-    found = drawn(connection, view, moment, *range_)
+    found = drawn(reader, view, moment, *range_)
     if not found.charts:
         st.info("No listener that the filters let through was open in this time range.")
         return

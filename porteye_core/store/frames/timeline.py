@@ -1,23 +1,20 @@
-"""What the timeline of a range shows, asked from one moment of the database."""
+"""The timeline of a range: ports, lives and counts per bucket, as frames."""
 
-import sqlite3
 from dataclasses import dataclass, replace
 from zoneinfo import ZoneInfo
 
 import pandas as pd
 
-from porteye_core.charts.figure import Span
-from porteye_core.charts.lives import SEVERAL
+from porteye_core.model import Filters
+from porteye_core.store import engine
 from porteye_core.store.frames import activity, ports
 from porteye_core.store.frames import lives as single
+from porteye_core.store.frames.buckets import buckets
 from porteye_core.store.frames.changes import is_narrowed
 from porteye_core.store.frames.columns import times, values
-from porteye_core.store.status import gaps, status
-from porteye_core.ui.buckets import buckets
-from porteye_core.ui.context import View, viewers_zone
 
-MOST_ROWS, MOST_HEAT_ROWS = 50, 25  # ports that a reader still takes in
-_MOST_BARS = 1_000  # on 50 rows as many as a reader tells apart; drawn in a third of a second
+MAX_ROWS, MAX_HEAT_ROWS = 50, 25  # ports that a reader still takes in
+_MAX_BARS = 1_000  # on 50 rows as many as a reader tells apart; drawn in a third of a second
 _SHORTEST = 10 * 1_000_000  # a chart of less than that has no shape
 # A range that ends now and begins long before the first watch shows no more of that time than this
 # share of what was watched: enough to see that the record begins here.
@@ -27,17 +24,16 @@ Row = tuple[int, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Charted:
-    """Times are on the viewer's clock; see the charts for the frames.
+class Timeline:
+    """Times are on the viewer's clock.
 
-    rows: the ports that are drawn, heat_rows: those of the heat map, of `ports` in all; merged:
-    what stands for several lives each, on `crowded` of the ports; lives: how many overlap the
-    range; drifts: whether listeners changed hands, so that what a program opened and closed does
-    not tell how many it had open.
+    rows: the ports to draw, of `ports` in all; heat_rows: those of the heat map; lives: the lives
+    on ports that have few; merged: the stretches of `crowded` ports, each of which stands for
+    several lives, `process` missing where several programs had the port; cells: events by port and
+    bucket, whose edges are `edges`; count: how many lives overlap the range; drifts: listeners
+    changed hands, so that a program's openings and closings do not tell how many it had open.
     """
 
-    span: Span
-    gaps: pd.DataFrame
     turnover: pd.DataFrame
     bucket: str
     lives: pd.DataFrame
@@ -53,40 +49,35 @@ class Charted:
     drifts: bool
 
 
-def bounds(connection: sqlite3.Connection, view: View, now: int) -> tuple[int, int] | None:
-    """The range that is shown, None for one that has not begun yet."""
-    asked = view.asked(now)
-    until = now if asked.until is None else min(asked.until, now)
-    if asked.since is not None and asked.since >= now:
+def bounds(connection: engine.Connection, filters: Filters, now: int) -> tuple[int, int] | None:
+    """The range to draw for the times of these filters, None if it has not begun yet."""
+    until = now if filters.until is None else min(filters.until, now)
+    if filters.since is not None and filters.since >= now:
         return None
     begun = activity.begun_at(connection)
     begun = until if begun is None else begun
-    since = begun if asked.since is None else asked.since
-    if asked.until is None and begun < until:
+    since = begun if filters.since is None else filters.since
+    if filters.until is None and begun < until:
         since = max(since, begun - round((until - begun) * _EMPTY_SHARE))
     return min(since, until - _SHORTEST), until
 
 
-def charted(
-    connection: sqlite3.Connection, view: View, now: int, since: int, until: int
-) -> Charted | None:
-    """The range's charts, None if no listener was open in it."""
-    filters = replace(view.filters, since=since, until=until)
+def timeline(
+    connection: engine.Connection, filters: Filters, since: int, until: int, zone: ZoneInfo
+) -> Timeline | None:
+    """The timeline of since..until, None if no listener was open in it."""
+    filters = replace(filters, since=since, until=until)
     found = ports.busiest(connection, filters, since, until)
     if found.empty:
         return None
-    zone = viewers_zone()
     by_time = buckets(since, until, zone, by_port=is_narrowed(filters))
     by_port = buckets(since, until, zone, by_port=True)
-    shown = ports.named(connection, found.head(MOST_ROWS)).fillna({"process": SEVERAL})
+    shown = ports.named(connection, found.head(MAX_ROWS))
     cells = activity.by_port(connection, filters, _rows(shown), by_port.edges)
     alone, crowded = parted(shown)
     lives = single.lives(connection, filters, since, until, _rows(alone))
     counts = activity.turnover(connection, filters, by_time.edges)
-    watching = status(connection, view.db, now).is_current
-    return Charted(
-        span=_span(since, until, zone),
-        gaps=_on(zone, activity.intervals(gaps(connection, since, until, watching=watching))),
+    return Timeline(
         turnover=_on(zone, counts),
         bucket=by_time.name,
         lives=_on(zone, lives),
@@ -95,7 +86,7 @@ def charted(
         edges=times(pd.Series(by_port.edges)).dt.tz_convert(zone),
         bucket_by_port=by_port.name,
         rows=sorted(_rows(shown)),
-        heat_rows=sorted(_rows(shown[shown["opened"] + shown["closed"] > 0].head(MOST_HEAT_ROWS))),
+        heat_rows=sorted(_rows(shown[shown["opened"] + shown["closed"] > 0].head(MAX_HEAT_ROWS))),
         ports=len(found),
         crowded=len(crowded),
         count=int(found["lives"].sum()),
@@ -107,7 +98,7 @@ def parted(shown: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The ports whose lives are drawn one by one, and those that have too many: the ports with
     few lives come first, so that no busy one takes the room of many quiet ones."""
     by_lives = shown.sort_values("lives", kind="stable")
-    fits = by_lives["lives"].cumsum() <= _MOST_BARS
+    fits = by_lives["lives"].cumsum() <= _MAX_BARS
     return by_lives[fits], by_lives[~fits]
 
 
@@ -119,10 +110,3 @@ def _on(zone: ZoneInfo, frame: pd.DataFrame) -> pd.DataFrame:
     for column in frame.select_dtypes("datetimetz"):
         frame[column] = frame[column].dt.tz_convert(zone)
     return frame
-
-
-def _span(since: int, until: int, zone: ZoneInfo) -> Span:
-    first, last = (
-        pd.Timestamp(edge, unit="us", tz="UTC").tz_convert(zone) for edge in (since, until)
-    )
-    return first, last

@@ -1,0 +1,205 @@
+"""A Reader: each question to one moment of the database by its name."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pandas as pd
+
+from porteye_core.model import Filters
+from porteye_core.store import answers, engine, export, moments, queries, records, search, story
+from porteye_core.store import status as statuses
+from porteye_core.store.connection import open_connection
+from porteye_core.store.frames import (
+    activity,
+    as_of,
+    beats,
+    events,
+    last_hour,
+    listeners,
+    timeline,
+    totals,
+    usage,
+    watches,
+)
+from porteye_core.store.reading.coverage import Coverage
+from porteye_core.store.reading.version import Version, version
+
+
+@contextmanager
+def open_reader(db: Path) -> Iterator["Reader"]:
+    """A Reader for one page or request; all that it answers is of one moment.
+
+    Raises StoreMissing, StoreOlder, StoreNewer, StoreDamaged, StoreSlow if a question takes longer
+    than bounds.LONGEST_QUERY, or StoreError.
+    """
+    with open_connection(db) as connection:
+        yield Reader(connection, db)
+
+
+def monitor_status(db: Path, now: int) -> statuses.Status:
+    """The state of the monitor of this database, which need not be there or readable while a
+    monitor has trouble with it. Raises StoreError."""
+    return statuses.current(db, now)
+
+
+class Reader:
+    """Asks one moment of the database. Times are microseconds since the epoch.
+
+    `watching` says that the latest watch goes on, as `Status.is_current` does.
+    """
+
+    def __init__(self, connection: engine.Connection, db: Path) -> None:
+        self._connection, self._db = connection, db
+
+    def version(self) -> Version:
+        """The version of the database: an answer stays the same while it does."""
+        return version(self._connection, self._db)
+
+    def status(self, now: int) -> statuses.Status:
+        """The state of the monitor that writes to the database."""
+        return statuses.status(self._connection, self._db, now)
+
+    # What listens.
+
+    def open_now(self, filters: Filters, now: int, closed_since: int | None = None) -> pd.DataFrame:
+        """The listeners that are open, by port, and those that closed from `closed_since` on; see
+        frames.listeners."""
+        return listeners.listening(self._connection, filters, now, closed_since)
+
+    def open_now_records(self, filters: Filters, now: int) -> list[dict[str, Any]]:
+        """The listeners that are open and opened in the filters' times, with the fields PORT."""
+        first, last = filters.since or 0, filters.until or now
+        return [
+            records.port(row)
+            for row in queries.rows(self._connection, queries.listening(filters, now))
+            if first <= row["opened_at"] <= last
+        ]
+
+    def last_hour(self, filters: Filters, table: pd.DataFrame, now: int) -> last_hour.LastHour:
+        """The hour before `now` of what the filters let through; `table`: open_now of them."""
+        return last_hour.last_hour(self._connection, filters, table, now)
+
+    def trends(self, now: int) -> tuple[dict[int, list[float]], dict[int, list[float]]]:
+        """By listener, its CPU and memory per five minutes of the last hour; see
+        frames.last_hour."""
+        return last_hour.trends(self._connection, now)
+
+    def open_at(self, filters: Filters, at: int, watched: moments.Watched) -> pd.DataFrame:
+        """The listeners that were open at a moment; `watched`: watched_at of the same moment."""
+        return as_of.as_of(self._connection, filters, at, watched)
+
+    # Events.
+
+    def events(self, filters: Filters, before: int | None = None) -> pd.DataFrame:
+        """The newest events, at most `limit` of them; only those before the event of the id
+        `before`, if one is given."""
+        return events.history(self._connection, filters, before)
+
+    def event_records(self, filters: Filters, before: int | None = None) -> list[dict[str, Any]]:
+        """The same as records with the fields EVENT."""
+        return [records.event(row) for row in search.newest(self._connection, filters, before)]
+
+    def event_count(self, filters: Filters) -> int:
+        """The number of events that the filters let through, whatever `limit` says."""
+        return totals.event_count(self._connection, filters)
+
+    def newest_event(self) -> int:
+        """The id of the newest event, 0 if there is none."""
+        return events.newest_id(self._connection)
+
+    def export_csv(self, filters: Filters, before: int | None = None) -> Iterator[str]:
+        """All events that the filters let through, as pieces of a CSV file; see store.export."""
+        return export.history_csv(self._connection, filters, before)
+
+    def export_json(self, filters: Filters, before: int | None = None) -> Iterator[str]:
+        """The same as pieces of a JSON file."""
+        return export.history_json(self._connection, filters, before)
+
+    # Time.
+
+    def timeline_range(self, filters: Filters, now: int) -> tuple[int, int] | None:
+        """The range to draw for the times of these filters, None if it has not begun yet."""
+        return timeline.bounds(self._connection, filters, now)
+
+    def timeline(
+        self, filters: Filters, since: int, until: int, zone: ZoneInfo
+    ) -> timeline.Timeline | None:
+        """The timeline of since..until, None if no listener was open in it."""
+        return timeline.timeline(self._connection, filters, since, until, zone)
+
+    def coverage(self, since: int, until: int, *, watching: bool) -> Coverage:
+        """The gaps of a range, in which nobody watched."""
+        gaps = statuses.gaps(self._connection, since, until, watching=watching)
+        return Coverage(since, until, tuple(gaps))
+
+    def watched_at(self, at: int, *, watching: bool) -> moments.Watched:
+        """The gap that a moment lies in, if any, and the interval between scans."""
+        return moments.watched(self._connection, at, watching=watching)
+
+    # The monitor.
+
+    def first_watch(self) -> int | None:
+        """The time at which the first watch began, None if there never was any."""
+        return activity.begun_at(self._connection)
+
+    def watches(
+        self, since: int, until: int, now: int, limit: int, state: statuses.State
+    ) -> watches.Watched:
+        """The watches and gaps that a range overlaps; `state` is that of the monitor now."""
+        return watches.watched(self._connection, since, until, now, limit, state)
+
+    def losses(self, since: int, until: int) -> tuple[pd.DataFrame, bool]:
+        """The times at which kernel records were found lost; see frames.watches."""
+        return watches.losses(self._connection, since, until)
+
+    def monitor_usage(self, since: int, until: int, interval: int) -> beats.Beats:
+        """What the monitor itself used; `interval` is that of sampling."""
+        return beats.beats(self._connection, since, until, interval)
+
+    # One listener.
+
+    def listener(self, number: int) -> story.Life | None:
+        """The listener of this id, None if there is none."""
+        return story.life(self._connection, number)
+
+    def choices(self, limit: int) -> list[story.Life]:
+        """The listeners that are open, by port, to choose one from."""
+        return story.candidates(self._connection, limit)
+
+    def usage(self, listener: int, since: int, until: int) -> pd.DataFrame:
+        """What a listener used over a range; see frames.usage."""
+        return usage.usage(self._connection, listener, since, until)
+
+    def holders(self, listener: int) -> list[story.Held]:
+        """The processes that hold a listener, or held it when it closed, the oldest first."""
+        return story.holders(self._connection, listener)
+
+    def former_owners(self, listener: int) -> list[story.Former]:
+        """The owners that a listener had before, the earliest first."""
+        return story.former_owners(self._connection, listener)
+
+    def earlier(self, of: story.Life, limit: int) -> list[story.Life]:
+        """The listeners of the same port that opened before this one, the latest first."""
+        return story.earlier(self._connection, of, limit)
+
+    def siblings(self, of: story.Life) -> list[story.Life]:
+        """The other open listeners of the same program, by port."""
+        return story.siblings(self._connection, of)
+
+    # Lookup.
+
+    def on_port(self, port: int, limit: int) -> list[story.Life]:
+        """The open listeners of a port, else its last one."""
+        return answers.on_port(self._connection, port, limit)
+
+    def of_pid(self, pid: int, limit: int) -> list[story.Life]:
+        """The open listeners of the processes with this pid, else their last one."""
+        return answers.of_pid(self._connection, pid, limit)
+
+    def of_name(self, name: str, limit: int) -> list[story.Life]:
+        """The open listeners of programs with this in name, title or command line, else their last
+        ones."""
+        return answers.of_name(self._connection, name, limit)
