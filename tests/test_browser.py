@@ -92,7 +92,7 @@ def test_a_picked_row_stays_picked_while_others_come_and_go(app: App, page: Page
         wait_for_cells(page, str(second), str(third), "new")
         expect(page.get_by_text("Pick a row to read its story.")).to_be_visible()
         pick_row(page, third, among=(second, third))
-        sentence = page.locator(".st-key-told").get_by_text(f"at {third} since")
+        sentence = page.locator(".st-key-summary").get_by_text(f"at {third} since")
         expect(sentence).to_be_visible()
         opener.listen(port=first)  # above it
         wait_for_cells(page, str(first), str(second), str(third))

@@ -363,7 +363,7 @@ def test_a_row_of_the_past_is_picked_and_let_go(app: App, page: Page) -> None:
     show_table(page, f"{app.url}/time_machine?at={stamp(END - 25 * MINUTE)}")
     expect_column(page, "Port", "53", "80", "5432", "8765")
     box = table_box(page)
-    told = page.locator(".st-key-told")
+    told = page.locator(".st-key-summary")
     first_but_one = box["x"] + 16, box["y"] + 38 + 35 + 17
     page.mouse.click(*first_but_one)
     expect(told).to_contain_text("nginx, pid 100")

@@ -66,7 +66,7 @@ def test_a_port_is_opened_found_read_closed_and_found_again_in_the_past_by_two_p
         wait_for_cells(page, str(port), "new")
         expect(page.get_by_text("Pick a row to read its story.")).to_be_visible()
         pick_row(page, port, among=(port,))
-        sentence = page.locator(".st-key-told").get_by_text(f"at {port} since today")
+        sentence = page.locator(".st-key-summary").get_by_text(f"at {port} since today")
         expect(sentence).to_contain_text(f"pid {opener.pid}")
         page.get_by_role("link", name="Its whole story").click()
         page.wait_for_url("**/listener?*listener=*")
@@ -95,7 +95,7 @@ def test_a_port_is_opened_found_read_closed_and_found_again_in_the_past_by_two_p
     expect(friend.get_by_label("Port", exact=True)).to_have_value(str(port))
     assert shown(friend) == shown(page)
     pick_row(friend, port, among=(port,))
-    told = friend.locator(".st-key-told").get_by_text(f"at {port} from today")
+    told = friend.locator(".st-key-summary").get_by_text(f"at {port} from today")
     expect(told).to_contain_text(f"pid {opener.pid}")
 
 

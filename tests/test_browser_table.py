@@ -111,7 +111,7 @@ def test_a_sorted_table_stays_sorted_and_a_row_of_it_is_the_one_that_is_picked(
         opener.close(second)
         wait_for_cells(page, "closed")
         pick_row(page, third, among=(third, first))
-        expect(page.locator(".st-key-told").get_by_text(f"at {third} since")).to_be_visible()
+        expect(page.locator(".st-key-summary").get_by_text(f"at {third} since")).to_be_visible()
 
 
 def test_a_word_is_searched_for_in_the_table(app: App, page: Page) -> None:

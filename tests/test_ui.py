@@ -185,8 +185,8 @@ def test_a_range_up_to_now_ends_whenever_it_is_asked_for(page: AppTest) -> None:
     page.selectbox(key="range").set_value("15m").run()
     view = page.session_state["view"]
     assert view.filters.since is None
-    assert view.asked(10**15).since == 10**15 - 15 * 60 * 10**6
-    assert View(view.db, view.filters).asked(10**15).since is None
+    assert view.filters_at(10**15).since == 10**15 - 15 * 60 * 10**6
+    assert View(view.db, view.filters).filters_at(10**15).since is None
 
 
 HOSTILE = "![](http://evil.invalid/a.png) :red[x] :material/home: $a$ www.evil.invalid `x` <b>"

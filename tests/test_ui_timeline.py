@@ -15,7 +15,7 @@ from porteye_core.charts.figure import NOT_WATCHED
 from porteye_core.model import Seen
 from porteye_core.store.sqlite import open_writer
 from porteye_core.store.writer import Opening, Writer
-from porteye_core.ui import monitor_state
+from porteye_core.ui import context
 from porteye_core.ui.timeline_charts import KEPT
 from tests.kit.seeding import MINUTE, PLAN, Instant, grow, seed
 from tests.kit.stopped import BEGUN, STOPPED, stopped_for_a_minute
@@ -207,7 +207,7 @@ def test_a_count_by_program_says_when_listeners_changed_hands(
 def test_charts_are_kept_until_something_happens_in_their_range(
     seeded: Instant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(monitor_state, "now", lambda: seeded.now)
+    monkeypatch.setattr(context, "now", lambda: seeded.now)
     page = timeline(seeded.db, monkeypatch, range="1h")
     first = page.session_state[KEPT]
     assert page.run().session_state[KEPT] is first
@@ -223,7 +223,7 @@ def test_charts_are_drawn_anew_when_time_has_gone_on(
     seeded: Instant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     moment = [seeded.now]
-    monkeypatch.setattr(monitor_state, "now", lambda: moment[0])
+    monkeypatch.setattr(context, "now", lambda: moment[0])
     page = timeline(seeded.db, monkeypatch, range="1h")
     first = page.session_state[KEPT]
     moment[0] += 2 * SECOND
@@ -232,7 +232,7 @@ def test_charts_are_drawn_anew_when_time_has_gone_on(
 
 def test_that_nobody_watches_any_more_is_drawn(db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     now = pd.Timestamp.now("UTC").value // 1000
-    monkeypatch.setattr(monitor_state, "now", lambda: now)
+    monkeypatch.setattr(context, "now", lambda: now)
     with open_writer(db, HOST, now - 61 * MINUTE) as opened:
         seed(opened, now)
         page = timeline(db, monkeypatch, range="1h")

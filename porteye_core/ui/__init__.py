@@ -7,9 +7,8 @@ import streamlit as st
 from porteye_core.access import Access
 from porteye_core.config import Config
 from porteye_core.restarts import Restarts
-from porteye_core.ui import banner, complaints, layout, monitor_state, quick_answers, sidebar
+from porteye_core.ui import banner, filter_errors, layout, lookup_dialog, monitor_panel, sidebar
 from porteye_core.ui.context import View
-from porteye_core.ui.login import logged_in
 from porteye_core.ui.pages import bar, pages
 
 _SIDEBAR = 240  # pixels: every one is missing beside the tables
@@ -24,19 +23,30 @@ def main(config: Config, access: Access, restarts: Restarts) -> None:
         layout="wide",
         initial_sidebar_state="auto" if layout.is_phone() else _SIDEBAR,
     )
-    if access.login and not logged_in():
+    if access.login and not _logged_in():
         return
     page = st.navigation(pages(), position="hidden")
-    complaints.clear()
+    filter_errors.clear()
     with st.sidebar:
         st.header("PortEye", anchor=False)
-        quick_answers.button(config.db)
+        lookup_dialog.button(config.db)
         filters, length = sidebar.filters()
         st.divider()
-        monitor_state.panel(config.db, restarts)
+        monitor_panel.panel(config.db, restarts)
     layout.use_the_width()
-    View(config.db, filters, length, access).keep()
+    View(config.db, filters, length, access).save()
     bar()
     banner.draw(config.db, restarts)
-    complaints.repeat()
+    filter_errors.repeat_in_main()
     page.run()
+
+
+def _logged_in() -> bool:
+    """Draw the button of Streamlit's own login or logout; True if the viewer has logged in."""
+    if not st.user.is_logged_in:
+        st.title("PortEye", anchor=False)
+        st.text("Log in to see what listens on this machine.")
+        st.button("Log in", on_click=st.login, type="primary")
+        return False
+    st.sidebar.button("Log out", on_click=st.logout, icon=":material/logout:")
+    return True

@@ -8,8 +8,9 @@ from porteye_core.errors import StoreError
 from porteye_core.restarts import Restarts
 from porteye_core.store.reading import State, Status, monitor_status
 from porteye_core.ui import times
+from porteye_core.ui.context import now
 from porteye_core.ui.markdown import literal
-from porteye_core.ui.monitor_state import now, remedy, start
+from porteye_core.ui.monitor_panel import remedy, start
 
 
 def draw(db: Path, restarts: Restarts) -> None:

@@ -1,5 +1,7 @@
 """What a view works from, kept in the session: views are files, and files take no arguments."""
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -8,7 +10,10 @@ import pandas as pd
 import streamlit as st
 
 from porteye_core.access import Access
+from porteye_core.errors import StoreError, StoreMissing, StoreSlow
 from porteye_core.model import Filters
+from porteye_core.store.reading import Reader, open_reader
+from porteye_core.ui.markdown import literal
 
 _KEY = "view"
 
@@ -24,11 +29,11 @@ class View:
     length: int | None = None
     access: Access = field(default_factory=Access)
 
-    def asked(self, now: int) -> Filters:
-        """The filters of one look, at this moment."""
+    def filters_at(self, now: int) -> Filters:
+        """The filters, with the times that they stand for at this moment."""
         return replace(self.filters, since=now - self.length) if self.length else self.filters
 
-    def keep(self) -> None:
+    def save(self) -> None:
         """Make this the session's."""
         st.session_state[_KEY] = self
 
@@ -37,6 +42,27 @@ class View:
         """The session's; ui.main has kept one before any view runs."""
         view: View = st.session_state[_KEY]
         return view
+
+
+def now() -> int:
+    """Microseconds since the epoch."""
+    return time.time_ns() // 1000
+
+
+def read(db: Path, draw: Callable[[Reader], None], *, silent: bool = False) -> None:
+    """Draw a view from one moment of the database, or say that there is none: why, and what to do
+    about it, stands above every view. Silent: another part of the view says it."""
+    try:
+        with open_reader(db) as reader:
+            draw(reader)
+    except StoreSlow as err:
+        st.warning(literal(err), icon=":material/hourglass_disabled:")
+    except StoreError as err:
+        if silent:
+            return
+        missing = isinstance(err, StoreMissing)
+        unread = "Nothing can be shown until the database can be read."
+        st.info("Nothing is recorded yet." if missing else unread)
 
 
 def viewers_zone() -> ZoneInfo:

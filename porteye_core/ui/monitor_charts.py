@@ -6,7 +6,7 @@ import streamlit as st
 
 from porteye_core.charts import beats as charts
 from porteye_core.store.reading import Beats
-from porteye_core.ui import picked_range
+from porteye_core.ui import chart_zoom
 from porteye_core.ui.context import viewers_zone
 
 _SHORTEST = 60 * 1_000_000  # a chart of less than a minute has no shape
@@ -53,4 +53,4 @@ def _chart(
     if values.isna().all():
         st.info("Not recorded in this time range.")
         return
-    picked_range.chart(figure, f"monitor_{title}", range_, f"{title} of the monitor over time")
+    chart_zoom.chart(figure, f"monitor_{title}", range_, f"{title} of the monitor over time")

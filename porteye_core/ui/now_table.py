@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 from pandas.io.formats.style import Styler
 
-from porteye_core.ui import picking
+from porteye_core.ui import row_selection
 from porteye_core.ui.layout import ADDRESS_HELP, in_order, table_height
 
 KEY = "listeners"
@@ -76,7 +76,7 @@ _ON_A_PHONE = ("state", "port", "process", "exposure")
 
 def draw(table: pd.DataFrame) -> None:
     """Draw the table; the picked row stays picked wherever it moves."""
-    picking.follow(KEY, table["id"].tolist())
+    row_selection.follow(KEY, table["id"].tolist())
     table["accept_queue"] = [
         "" if pd.isna(backlog) else f"{queue} / {backlog}"
         for queue, backlog in zip(table["queue"], table["backlog"], strict=True)
@@ -91,7 +91,7 @@ def draw(table: pd.DataFrame) -> None:
         key=KEY,
         placeholder="",
         alt="What listens now",
-        on_select=lambda: picking.pick(KEY),
+        on_select=lambda: row_selection.pick(KEY),
         selection_mode="single-row",
     )
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
-from porteye_core.ui import address, time_travel
+from porteye_core.ui import time_machine_url, url_state
 
 _VIEWS = Path(__file__).parent / "views"
 _PAGES = {
@@ -34,8 +34,8 @@ def bar() -> None:
     """Links to the views; each keeps the filters, and the time machine its moments."""
     with st.container(horizontal=True, key="views"):
         for name in _PAGES:
-            moments = time_travel.said() if name == "time_machine" else {}
-            st.page_link(page(name), query_params={**address.filters(), **moments})
+            moments = time_machine_url.said() if name == "time_machine" else {}
+            st.page_link(page(name), query_params={**url_state.filters(), **moments})
 
 
 def story_link(listener: int, label: str = "Its whole story") -> None:
@@ -44,5 +44,5 @@ def story_link(listener: int, label: str = "Its whole story") -> None:
         page("listener"),
         label=label,
         icon=":material/article_person:",
-        query_params={"listener": str(listener), **address.filters()},
+        query_params={"listener": str(listener), **url_state.filters()},
     )

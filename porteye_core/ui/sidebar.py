@@ -8,9 +8,8 @@ import streamlit as st
 from porteye_core import filters as texts
 from porteye_core.errors import FilterError
 from porteye_core.model import Filters, Protocol
-from porteye_core.ui import address, custom_range
-from porteye_core.ui.complaints import complain
-from porteye_core.ui.ranges import CUSTOM, DEFAULT, RANGES
+from porteye_core.ui import filter_errors, time_range, url_state
+from porteye_core.ui.time_range import CUSTOM, DEFAULT, RANGES
 
 _T = TypeVar("_T")
 _RANGES = {**{name: each.label for name, each in RANGES.items()}, CUSTOM: "From … to …"}
@@ -22,16 +21,16 @@ _LARGEST = (1 << 53) - 1  # the largest number that a browser counts exactly
 def filters() -> tuple[Filters, int | None]:
     """Draw the widgets and return what they say, with the length of a range that ends now; a text
     that cannot be understood gets a message and leaves its filter as it was."""
-    address.follow_the_browser()
+    url_state.follow_the_browser()
     no_ports: tuple[tuple[int, int], ...] = ()
     ports = _understood("port", _port_text(), texts.ports, no_ports)
     process = _understood("process", _process_text(), texts.process, "")
     protocol = _protocol()
     chosen = _range()
-    since, until = custom_range.draw() if chosen == CUSTOM else (None, None)
+    since, until = time_range.draw() if chosen == CUSTOM else (None, None)
     limit = _limit()
     _write(limit, since, until)
-    asked = Filters(
+    chosen_filters = Filters(
         ports=ports,
         process=process,
         protocol=None if protocol == "all" else Protocol(protocol),
@@ -39,11 +38,11 @@ def filters() -> tuple[Filters, int | None]:
         since=since,
         until=until,
     )
-    return asked, None if chosen == CUSTOM else RANGES[chosen].length
+    return chosen_filters, None if chosen == CUSTOM else RANGES[chosen].length
 
 
 def _port_text() -> str:
-    address.start("port", str, "")
+    url_state.start("port", str, "")
     return st.text_input(
         "Port",
         key="port",
@@ -53,7 +52,7 @@ def _port_text() -> str:
 
 
 def _process_text() -> str:
-    address.start("process", str, "")
+    url_state.start("process", str, "")
     return st.text_input("Process", key="process", placeholder="part of name or command")
 
 
@@ -63,19 +62,19 @@ def _understood(field: str, text: str, parse: Callable[[str], _T], default: _T) 
     try:
         st.session_state[kept] = parse(text)
     except FilterError as err:
-        complain(f"{err} The filter is unchanged.")
+        filter_errors.show(f"{err} The filter is unchanged.")
     value: _T = st.session_state.get(kept, default)
     return value
 
 
 def _protocol() -> str:
-    address.start("protocol", _known(_PROTOCOLS, "protocol"), "all")
+    url_state.start("protocol", _known(_PROTOCOLS, "protocol"), "all")
     return _choice("Protocol", _PROTOCOLS, "protocol")
 
 
 def _range() -> str:
     bounded = "since" in st.query_params or "until" in st.query_params
-    address.start("range", _known(_RANGES, "range"), CUSTOM if bounded else DEFAULT)
+    url_state.start("range", _known(_RANGES, "range"), CUSTOM if bounded else DEFAULT)
     return _choice(
         "Time range", _RANGES, "range", "Of the timeline and the history; Now always shows now."
     )
@@ -87,16 +86,16 @@ def _choice(label: str, labels: dict[str, str], name: str, explained: str | None
         list(labels),
         format_func=labels.__getitem__,
         key=name,
-        on_change=address.forget,
+        on_change=url_state.forget,
         args=(name,),
         help=explained,
     )
-    _complain(name)
+    _show_error(name)
     return chosen
 
 
 def _limit() -> int:
-    address.start("limit", _records, _RECORDS)
+    url_state.start("limit", _records, _RECORDS)
     # Bounds of the field itself would let the browser refuse a number without a word.
     typed = st.number_input(
         "Number of records to display",
@@ -104,11 +103,11 @@ def _limit() -> int:
         max_value=_LARGEST,
         step=1,
         key="limit",
-        on_change=address.forget,
+        on_change=url_state.forget,
         args=("limit",),
         help="In the history. An export always has every record.",
     )
-    _complain("limit")
+    _show_error("limit")
     return _understood("limit", str(typed), _records, _RECORDS)
 
 
@@ -134,9 +133,9 @@ def _records(text: str) -> int:
     return int(digits)
 
 
-def _complain(name: str) -> None:
-    if said := address.wrong(name):
-        complain(f"{said} The address was not followed.")
+def _show_error(name: str) -> None:
+    if said := url_state.wrong(name):
+        filter_errors.show(f"{said} The address was not followed.")
 
 
 def _write(limit: int, since: int | None, until: int | None) -> None:
@@ -149,5 +148,5 @@ def _write(limit: int, since: int | None, until: int | None) -> None:
     if limit != _RECORDS:
         said["limit"] = str(limit)
     if since is not None and until is not None:
-        said |= {"since": custom_range.stamp(since), "until": custom_range.stamp(until)}
-    address.write(said)
+        said |= {"since": time_range.stamp(since), "until": time_range.stamp(until)}
+    url_state.write(said)

@@ -1,12 +1,34 @@
-"""Times as people read them: the viewer's own zone, with the exact UTC time beside or behind it."""
+"""Times and lengths as people read them."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from html import escape
+from zoneinfo import ZoneInfo
 
 from porteye_core.ui.context import local
 from porteye_core.ui.markdown import literal
 
 _UNITS = (("d", 86_400), ("h", 3_600), ("min", 60))
+_ROUGH_UNITS = (("day", 86_400), ("hour", 3600), ("minute", 60), ("second", 1))
+
+
+def moment(micros: int, now: int, zone: ZoneInfo) -> str:
+    """A time in a zone, as short as it can be said at `now`.
+
+    >>> moment(0, 60_000_000, ZoneInfo("UTC"))
+    'today 00:00'
+    """
+    at, today = clock(micros, zone), clock(now, zone).date()
+    if at.date() == today:
+        return f"today {at:%H:%M}"
+    if at.date() == today - timedelta(days=1):
+        return f"yesterday {at:%H:%M}"
+    week = today - timedelta(days=6) <= at.date() < today
+    return f"{at:%A %H:%M}" if week else f"{at:%Y-%m-%d %H:%M}"
+
+
+def clock(micros: int, zone: ZoneInfo) -> datetime:
+    """The time in a zone."""
+    return (datetime.fromtimestamp(0, UTC) + timedelta(microseconds=micros)).astimezone(zone)
 
 
 def utc(micros: int) -> str:
@@ -34,7 +56,7 @@ def plain(micros: int) -> str:
 
 
 def length(micros: int) -> str:
-    """How long something took, in its two largest units.
+    """A length in its two largest units.
 
     >>> length(93_784_000_000), length(61_000_000), length(1_500_000), length(900)
     ('1 d 2 h', '1 min 1 s', '1.5 s', '0 s')
@@ -47,3 +69,26 @@ def length(micros: int) -> str:
         count, left = divmod(left, seconds)
         words += [f"{count:,} {name}"] if count or words else []
     return " ".join(word for word in words[:2] if not word.startswith("0 "))
+
+
+def rough_length(micros: int) -> str:
+    """A length in its largest unit.
+
+    >>> rough_length(7_500_000_000)
+    '2 hours'
+    """
+    seconds = micros / 1_000_000
+    for unit, size in _ROUGH_UNITS:
+        if seconds >= size:
+            count = int(seconds // size)
+            return f"{count} {unit}{'' if count == 1 else 's'}"
+    return f"{micros / 1000:.3g} ms" if micros >= 1000 else "less than a millisecond"
+
+
+def ago(micros: int, now: int) -> str:
+    """The length before now.
+
+    >>> ago(0, 90_000_000)
+    '1 minute ago'
+    """
+    return "just now" if now - micros < 2_000_000 else f"{rough_length(now - micros)} ago"

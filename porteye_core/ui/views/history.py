@@ -9,9 +9,8 @@ import streamlit as st
 from porteye_core.filters import parameters
 from porteye_core.model import Filters
 from porteye_core.store.reading import Reader
-from porteye_core.ui.context import View, viewers_zone
+from porteye_core.ui.context import View, now, read, viewers_zone
 from porteye_core.ui.layout import ADDRESS_HELP, show_table
-from porteye_core.ui.monitor_state import now, read
 
 _BEAT = 5  # seconds
 # Relative to the page's own address, which a proxy may have put below a path of its own.
@@ -49,7 +48,7 @@ def page_of_events() -> None:
 
 
 def _show(reader: Reader, view: View) -> None:
-    filters = _asked(view)
+    filters = _filters_now(view)
     before = _before()
     # One more than is shown says that there is an older page.
     found = reader.events(replace(filters, limit=filters.limit + 1), before=before)
@@ -73,11 +72,11 @@ def _show(reader: Reader, view: View) -> None:
     show_table(table, _COLUMNS, _ON_A_PHONE, key="events", alt="Events, the newest first")
 
 
-def _asked(view: View) -> Filters:
+def _filters_now(view: View) -> Filters:
     """The filters of a look: a range that ends now begins at a beat, the same for all that is asked
     within it."""
     beat = _BEAT * 1_000_000
-    return view.asked(now() // beat * beat)
+    return view.filters_at(now() // beat * beat)
 
 
 def _before() -> int | None:

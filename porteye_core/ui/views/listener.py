@@ -6,11 +6,10 @@ import streamlit as st
 from porteye_core.charts import usage as chart
 from porteye_core.programs import DELETED
 from porteye_core.store.reading import Former, Held, Life, Reader
-from porteye_core.ui.context import View, viewers_zone
+from porteye_core.ui.context import View, now, read, viewers_zone
+from porteye_core.ui.listener_summary import evidence, sentence
 from porteye_core.ui.markdown import literal
-from porteye_core.ui.monitor_state import now, read
-from porteye_core.ui.phrases import length, moment, utc
-from porteye_core.ui.story import evidence, sentence
+from porteye_core.ui.times import moment, rough_length, utc
 
 _MOST_CHOICES, _MOST_EARLIER = 2_000, 10
 _CHOSEN = "chosen_listener"
@@ -104,7 +103,7 @@ def _program(exe: str) -> str:
 
 def _charts(reader: Reader, view: View, life: Life) -> None:
     moment_now = now()
-    asked = view.asked(moment_now)
+    asked = view.filters_at(moment_now)
     until = min(asked.until or moment_now, life.closed_at or moment_now)
     since = max(asked.since or 0, life.opened_at)
     st.markdown("##### What it used")
@@ -204,7 +203,7 @@ def _holders(held: list[Held]) -> None:
 def _line(life: Life, section: str) -> None:
     moment_now, zone = now(), viewers_zone()
     until = moment(life.closed_at, moment_now, zone) if life.closed_at else "open"
-    lasted = "" if life.closed_at is None else f", {length(life.closed_at - life.opened_at)}"
+    lasted = "" if life.closed_at is None else f", {rough_length(life.closed_at - life.opened_at)}"
     # Streamlit's link from a page to itself leaves the address as it was.
     st.button(
         literal(f"{_name(life)}: {moment(life.opened_at, moment_now, zone)} – {until}{lasted}"),

@@ -4,10 +4,9 @@ import pandas as pd
 import streamlit as st
 
 from porteye_core.store.reading import Reader, Status
-from porteye_core.ui import monitor_charts, monitor_tables, picked_range, times
-from porteye_core.ui.context import View, viewers_zone
+from porteye_core.ui import chart_zoom, monitor_charts, monitor_tables, times
+from porteye_core.ui.context import View, now, read, viewers_zone
 from porteye_core.ui.markdown import code, literal
-from porteye_core.ui.monitor_state import now, read
 
 _NOT_MEASURED = "–"
 
@@ -15,7 +14,7 @@ _NOT_MEASURED = "–"
 @st.fragment(run_every=10)
 def monitor() -> None:
     """Everything about the watch, renewed as often as it is sampled."""
-    if picked_range.is_new():
+    if chart_zoom.is_new():
         st.rerun()  # the sidebar and the address stand outside of this fragment
     view = View.current()
     read(view.db, lambda reader: _show(reader, view))
@@ -27,7 +26,7 @@ def _show(reader: Reader, view: View) -> None:
     if current.watch is None:
         st.info("No monitor has watched yet: there is nothing to say about it.")
         return
-    filters = view.asked(moment)
+    filters = view.filters_at(moment)
     until = moment if filters.until is None else min(filters.until, moment)
     since = max(filters.since or 0, reader.first_watch() or 0)
     if since >= until:
@@ -35,7 +34,7 @@ def _show(reader: Reader, view: View) -> None:
         return
     st.caption(
         f"Times are in {literal(viewers_zone().key)}. Of the filters only the time range counts"
-        f" here. {picked_range.how_to()}"
+        f" here. {chart_zoom.how_to()}"
     )
     own = reader.monitor_usage(since, until, current.watch.plan.sample_interval_us)
     coverage = reader.coverage(since, until, watching=current.is_current)
@@ -88,5 +87,5 @@ def _plan(current: Status) -> None:
         st.markdown(f":material/info: {literal(limit.text)}{hint}")
 
 
-picked_range.way_back()
+chart_zoom.way_back()
 monitor()

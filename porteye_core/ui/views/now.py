@@ -7,13 +7,11 @@ import streamlit as st
 
 from porteye_core.model import Filters
 from porteye_core.store.reading import LastHour, Reader, Status
-from porteye_core.ui import now_table
-from porteye_core.ui.context import View, viewers_zone
-from porteye_core.ui.headline import headline
-from porteye_core.ui.monitor_state import now, read
-from porteye_core.ui.picking import picked
+from porteye_core.ui import kpi_row, now_table
+from porteye_core.ui.context import View, now, read, viewers_zone
+from porteye_core.ui.listener_summary import draw_summary
+from porteye_core.ui.row_selection import picked
 from porteye_core.ui.session_cache import cached
-from porteye_core.ui.told import tell
 
 _JUST_OPENED, _JUST_CLOSED = 60, 10  # seconds
 _KEPT = "now_read"
@@ -38,7 +36,7 @@ def _draw(reader: Reader, view: View) -> None:
     current = reader.status(moment)
     found = _read(reader, view.filters, moment)
     table = _with_states(found.table, current, moment)
-    headline(table, found.hour)
+    kpi_row.draw(table, found.hour)
     if table.empty:
         st.info(
             "Nothing that the filters let through listens now."
@@ -47,8 +45,8 @@ def _draw(reader: Reader, view: View) -> None:
         )
         return
     table["since"] = table["since"].dt.tz_convert(viewers_zone())
-    with st.container(key="told"):
-        tell(reader, picked(now_table.KEY, table["id"].tolist()), current, moment)
+    with st.container(key="summary"):
+        draw_summary(reader, picked(now_table.KEY, table["id"].tolist()), current, moment)
     now_table.draw(table)
 
 

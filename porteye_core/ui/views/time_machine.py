@@ -7,14 +7,13 @@ import pandas as pd
 import streamlit as st
 
 from porteye_core.store.reading import Reader, Status, Watched, differences
-from porteye_core.ui import custom_range, picking, time_travel
-from porteye_core.ui.context import View, local, viewers_zone
+from porteye_core.ui import row_selection, time_machine_url, time_range
+from porteye_core.ui.context import View, local, now, read, viewers_zone
 from porteye_core.ui.layout import ADDRESS_HELP, in_order, show_table, table_height
+from porteye_core.ui.listener_summary import draw_summary
 from porteye_core.ui.markdown import literal
-from porteye_core.ui.monitor_state import now, read
 from porteye_core.ui.pages import story_link
-from porteye_core.ui.phrases import utc
-from porteye_core.ui.told import tell
+from porteye_core.ui.times import utc
 
 _KEY = "then"
 _MINUTE = 60 * 1_000_000
@@ -62,24 +61,26 @@ _OTHERS = "rgba(0, 114, 178, 0.22)"
 def time_machine() -> None:
     """The moment's fields, and what listened then."""
     view = View.current()
-    time_travel.begin()
-    at = _field("at", "At this moment", time_travel.an_hour_ago())
+    time_machine_url.begin()
+    at = _field("at", "At this moment", time_machine_url.an_hour_ago())
     versus = None
-    if st.toggle("Compare with another moment", key=time_travel.COMPARE, persist_state="session"):
-        versus = _field("versus", "And at this one", time_travel.this_minute())
-    time_travel.write(at, versus)
+    if st.toggle(
+        "Compare with another moment", key=time_machine_url.COMPARE, persist_state="session"
+    ):
+        versus = _field("versus", "And at this one", time_machine_url.this_minute())
+    time_machine_url.write(at, versus)
     read(view.db, lambda reader: _draw(reader, view, at, versus))
 
 
 def _field(name: str, label: str, default: int) -> int:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         with st.container(width=230):
-            at = custom_range.moment(name, label, default)
+            at = time_range.moment(name, label, default)
         for text, minutes in _STEPS.items():
             st.button(
                 text,
                 key=f"{name}{minutes}",
-                on_click=custom_range.set_moment,
+                on_click=time_range.set_moment,
                 args=(name, at + minutes * _MINUTE),
             )
         st.button("Now", key=f"{name}_now", on_click=_set_now, args=(name,))
@@ -88,7 +89,7 @@ def _field(name: str, label: str, default: int) -> int:
 
 
 def _set_now(name: str) -> None:
-    custom_range.set_moment(name, now())
+    time_range.set_moment(name, now())
 
 
 def _draw(reader: Reader, view: View, at: int, versus: int | None) -> None:
@@ -138,12 +139,12 @@ def _show(reader: Reader, table: pd.DataFrame, moment: int, current: Status) -> 
     st.caption(_certain(table) + _unmeasured(table))
     table["since"] = table["since"].dt.tz_convert(viewers_zone())
     numbers = table["id"].tolist()
-    with st.container(key="told"):
-        tell(reader, picking.picked(_KEY, numbers), current, moment)
-    picking.follow(_KEY, numbers)
+    with st.container(key="summary"):
+        draw_summary(reader, row_selection.picked(_KEY, numbers), current, moment)
+    row_selection.follow(_KEY, numbers)
     show_table(
         table, _columns(table), ("port", "process", "exposure", "certainty"),
-        key=_KEY, alt="What listened at that moment", on_select=lambda: picking.pick(_KEY),
+        key=_KEY, alt="What listened at that moment", on_select=lambda: row_selection.pick(_KEY),
     )  # fmt: skip
 
 

@@ -3,10 +3,9 @@
 import streamlit as st
 
 from porteye_core.store.reading import Reader
-from porteye_core.ui import picked_range
-from porteye_core.ui.context import View, local
+from porteye_core.ui import chart_zoom
+from porteye_core.ui.context import View, local, now, read
 from porteye_core.ui.markdown import literal
-from porteye_core.ui.monitor_state import now, read
 from porteye_core.ui.timeline_charts import Chart, Drawn, drawn
 
 _REFRESH = 30  # seconds
@@ -14,7 +13,7 @@ _REFRESH = 30  # seconds
 
 def timeline() -> None:
     """The charts of the chosen range."""
-    if picked_range.is_new():
+    if chart_zoom.is_new():
         st.rerun()  # the sidebar and the address stand outside of this fragment
     view = View.current()
     read(view.db, lambda reader: _in_range(reader, view))
@@ -22,7 +21,7 @@ def timeline() -> None:
 
 def _in_range(reader: Reader, view: View) -> None:
     moment = now()
-    range_ = reader.timeline_range(view.asked(moment), moment)
+    range_ = reader.timeline_range(view.filters_at(moment), moment)
     if range_ is None:
         st.info("This time range has not begun yet.")
         return
@@ -37,7 +36,7 @@ def _in_range(reader: Reader, view: View) -> None:
 
 def _words(found: Drawn, since: int, until: int) -> list[str]:
     said = [f"{local(since)} to {local(until)}."]
-    if how_to := picked_range.how_to():
+    if how_to := chart_zoom.how_to():
         said.append(how_to)
     if found.unwatched:
         said.append(f"Where it is hatched nobody watched: {_long(found.unwatched)} in all.")
@@ -48,7 +47,7 @@ def _chart(chart: Chart, range_: tuple[int, int]) -> None:
     st.markdown(f"##### {chart.title}")
     if chart.note:
         st.caption(chart.note)
-    picked_range.chart(chart.figure, chart.key, range_, chart.alt)
+    chart_zoom.chart(chart.figure, chart.key, range_, chart.alt)
     if chart.remark:
         st.caption(chart.remark)
 
@@ -60,6 +59,6 @@ def _long(seconds: float) -> str:
     return f"{seconds:.0f} s"
 
 
-picked_range.way_back()
+chart_zoom.way_back()
 ends_now = View.current().filters.until is None
 st.fragment(timeline, run_every=_REFRESH if ends_now else None)()

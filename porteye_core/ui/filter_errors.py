@@ -1,10 +1,10 @@
-"""What was wrong with a filter: beside its field, and above a view whose sidebar is closed."""
+"""Errors of filters: beside the field, and above a view whose sidebar is closed."""
 
 import streamlit as st
 
 from porteye_core.ui.markdown import literal
 
-_KEY = "complaints"
+_KEY = "filter_errors"
 
 
 def clear() -> None:
@@ -12,16 +12,16 @@ def clear() -> None:
     st.session_state[_KEY] = []
 
 
-def complain(text: str) -> None:
-    """Say it beside the field, literally."""
+def show(text: str) -> None:
+    """Show it beside the field, literally."""
     st.session_state[_KEY].append(text)
     _draw(text)
 
 
-def repeat() -> None:
-    """Say all of them again where layout.py shows them only while the sidebar is closed."""
+def repeat_in_main() -> None:
+    """Show all of them again where style.css shows them only while the sidebar is closed."""
     if said := st.session_state[_KEY]:
-        with st.container(key="complaints"):
+        with st.container(key="filter_errors"):
             for text in said:
                 _draw(text)
 

@@ -1,11 +1,16 @@
-"""A listener's life in one sentence, as a person would tell it."""
+"""The summary of a listener: its life in one sentence."""
 
 from zoneinfo import ZoneInfo
 
+import streamlit as st
+
 from porteye_core.exposure import Exposure, exposure
 from porteye_core.model import Hidden, InterfaceKind, Protocol, Seen
-from porteye_core.store.reading import Life
-from porteye_core.ui.phrases import ago, length, moment
+from porteye_core.store.reading import Life, Reader, Status
+from porteye_core.ui.context import viewers_zone
+from porteye_core.ui.markdown import literal
+from porteye_core.ui.pages import story_link
+from porteye_core.ui.times import ago, moment, rough_length
 
 _UNSEEN = {
     Hidden.PRIVILEGE: "A process that only administrative rights would show",
@@ -24,6 +29,16 @@ _REACHES = {
     Exposure.CONTAINER: "inside a container",
     Exposure.UNKNOWN: "in a network namespace that is not known",
 }
+
+
+def draw_summary(reader: Reader, listener: int | None, current: Status, now: int) -> None:
+    """Draw the sentence of the selected listener and the link to its page, or how to select one."""
+    life = None if listener is None else reader.listener(listener)
+    if life is None:
+        st.caption("Pick a row to read its story.")
+        return
+    st.markdown(literal(sentence(life, now, viewers_zone(), current.last_watched)))
+    story_link(life.id)
 
 
 def sentence(life: Life, now: int, zone: ZoneInfo, last_watched: int | None = None) -> str:
@@ -111,4 +126,4 @@ def _when(life: Life, now: int, zone: ZoneInfo) -> str:
     until = f"some time before {closed}" if life.closed_seen is Seen.GAP else closed
     gap = Seen.GAP in (life.opened_seen, life.closed_seen)
     about = "about " if gap else ""
-    return f"from {since} to {until}, for {about}{length(life.closed_at - life.opened_at)}"
+    return f"from {since} to {until}, for {about}{rough_length(life.closed_at - life.opened_at)}"

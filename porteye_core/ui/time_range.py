@@ -1,22 +1,45 @@
-"""A range with both ends: in the viewer's zone on the page, and in UTC in the URL, where it means
-the same to everybody."""
+"""The time ranges that the page offers, and the fields of a range with both ends.
+
+The fields are in the viewer's zone, the URL is in UTC, where it means the same to everybody.
+"""
 
 import time
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import streamlit as st
 
 from porteye_core import filters as texts
 from porteye_core.errors import FilterError
-from porteye_core.ui import address
-from porteye_core.ui.complaints import complain
+from porteye_core.ui import filter_errors, url_state
 from porteye_core.ui.context import viewers_zone
 
 _MINUTE = 60 * 1_000_000
-_DAY = 24 * 60 * _MINUTE
+_HOUR, _DAY = 60 * _MINUTE, 24 * 60 * _MINUTE
 _FIRST_YEAR, _LAST_YEAR = 1970, 2100
 # Wherever on Earth the viewer is, both years lie between these.
 _EARLIEST, _LATEST = datetime(1969, 12, 31), datetime(2101, 1, 2)  # noqa: DTZ001 - the clock's
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """A range up to now; `length` in microseconds, None for the whole history."""
+
+    label: str
+    length: int | None
+
+
+# The keys stand in the URL.
+RANGES = {
+    "15m": Range("Last 15 minutes", _HOUR // 4),
+    "1h": Range("Last hour", _HOUR),
+    "24h": Range("Last 24 hours", _DAY),
+    "7d": Range("Last 7 days", 7 * _DAY),
+    "30d": Range("Last 30 days", 30 * _DAY),
+    "all": Range("Everything recorded", None),
+}
+CUSTOM = "custom"
+DEFAULT = "24h"
 
 
 def draw() -> tuple[int, int]:
@@ -25,7 +48,7 @@ def draw() -> tuple[int, int]:
     since = moment("since", "From", now - _DAY)
     until = moment("until", "To", now)
     if since > until:
-        complain("“From” is later than “To”: nothing lies between them.")
+        filter_errors.show("“From” is later than “To”: nothing lies between them.")
     return since, until
 
 
@@ -44,7 +67,7 @@ def set_moment(name: str, micros: int) -> None:
     """Say another time in the field of this name; for a callback, before the field is drawn."""
     st.session_state[f"exact_{name}"] = micros
     st.session_state[f"pick_{name}"] = _on_the_clock(micros)
-    address.forget(name)
+    url_state.forget(name)
 
 
 def stamp(micros: int) -> str:
@@ -58,7 +81,7 @@ def moment(name: str, label: str, default: int) -> int:
     microseconds since the epoch."""
     exact = f"exact_{name}"
     if exact not in st.session_state:
-        st.session_state[exact] = address.first(name, lambda text: _parsed(name, text), default)
+        st.session_state[exact] = url_state.first(name, lambda text: _parsed(name, text), default)
     kept: int = st.session_state[exact]
     shown = _on_the_clock(kept)
     key = f"pick_{name}"
@@ -71,11 +94,11 @@ def moment(name: str, label: str, default: int) -> int:
         key=key,
         step=60,
         persist_state="session",
-        on_change=address.forget,
+        on_change=url_state.forget,
         args=(name,),
     )
-    if wrong := address.wrong(name):
-        complain(f"{wrong} The address was not followed.")
+    if wrong := url_state.wrong(name):
+        filter_errors.show(f"{wrong} The address was not followed.")
     # The field has no seconds, and an hour that the clock repeats is not told apart in it: only a
     # field that was changed says more than what is kept.
     if given is not None and given != shown:

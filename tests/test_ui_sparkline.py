@@ -6,14 +6,14 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from porteye_core.ui.spark import spark
+from porteye_core.ui.kpi_row import sparkline
 
 _SVG = "{http://www.w3.org/2000/svg}"
 
 
 def drawn(values: list[int]) -> list[tuple[float, float]]:
     """The points of the line, from a picture that a browser could read."""
-    (picture,) = set(re.findall(r"url\('data:image/svg\+xml,([^']*)'\)", spark(values)))
+    (picture,) = set(re.findall(r"url\('data:image/svg\+xml,([^']*)'\)", sparkline(values)))
     line = ET.fromstring(unquote(picture)).find(f"{_SVG}polyline")
     assert line is not None
     return [
@@ -35,8 +35,8 @@ def test_one_value_is_a_point() -> None:
 
 
 def test_its_values_are_said_in_words() -> None:
-    assert 'aria-label="The last hour: 1, 2,000"' in spark([1, 2000])
+    assert 'aria-label="The last hour: 1, 2,000"' in sparkline([1, 2000])
 
 
 def test_nothing_in_it_ends_its_attribute() -> None:
-    assert spark([1, 2]).count('"') == 2 * len(["class", "role", "aria-label", "style"])
+    assert sparkline([1, 2]).count('"') == 2 * len(["class", "role", "aria-label", "style"])

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from porteye_core.ui import picking
+from porteye_core.ui import row_selection
 
 
 @pytest.fixture
@@ -16,36 +16,36 @@ def state(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 def pick(state: dict[str, Any], *rows: int) -> None:
     state["table"] = {"selection": {"rows": list(rows), "columns": [], "cells": []}}
-    picking.pick("table")
+    row_selection.pick("table")
 
 
 def test_a_picked_row_stays_picked_where_others_come_above_it(state: dict[str, Any]) -> None:
-    picking.follow("table", [11, 12, 13])
+    row_selection.follow("table", [11, 12, 13])
     pick(state, 1)
-    picking.follow("table", [10, 11, 12, 13])
+    row_selection.follow("table", [10, 11, 12, 13])
     assert state["table"]["selection"]["rows"] == [2]
-    assert picking.picked("table", [10, 11, 12, 13]) == 12
+    assert row_selection.picked("table", [10, 11, 12, 13]) == 12
 
 
 def test_a_picked_row_that_is_gone_is_picked_again_when_it_is_back(state: dict[str, Any]) -> None:
-    picking.follow("table", [11, 12])
+    row_selection.follow("table", [11, 12])
     pick(state, 0)
-    picking.follow("table", [12])
+    row_selection.follow("table", [12])
     assert state["table"]["selection"]["rows"] == []
-    assert picking.picked("table", [12]) is None
-    picking.follow("table", [12, 11])
+    assert row_selection.picked("table", [12]) is None
+    row_selection.follow("table", [12, 11])
     assert state["table"]["selection"]["rows"] == [1]
-    assert picking.picked("table", [12, 11]) == 11
+    assert row_selection.picked("table", [12, 11]) == 11
 
 
 def test_a_row_can_be_let_go(state: dict[str, Any]) -> None:
-    picking.follow("table", [11])
+    row_selection.follow("table", [11])
     pick(state, 0)
     pick(state)
-    assert picking.picked("table", [11]) is None
+    assert row_selection.picked("table", [11]) is None
 
 
 def test_a_place_that_the_table_no_longer_has_picks_nothing(state: dict[str, Any]) -> None:
-    picking.follow("table", [11])
+    row_selection.follow("table", [11])
     pick(state, 3)
-    assert picking.picked("table", [11]) is None
+    assert row_selection.picked("table", [11]) is None

@@ -6,10 +6,10 @@ from datetime import datetime
 import plotly.graph_objects as go
 import streamlit as st
 
-from porteye_core.ui import custom_range
+from porteye_core.ui import time_range
 from porteye_core.ui.context import viewers_zone
 from porteye_core.ui.layout import is_phone
-from porteye_core.ui.ranges import CUSTOM
+from porteye_core.ui.time_range import CUSTOM
 
 _PICKED, _NEW, _WHOLE = "picked_range", "range_is_picked", "range_before_picking"
 _SECOND = 1_000_000
@@ -64,9 +64,9 @@ def pick(chart: str, since: int, until: int) -> None:
     last = max(last + -last % _SECOND, first + _SHORTEST)
     if not is_picked():
         name = st.session_state["range"]
-        bounds = custom_range.said() if name == CUSTOM else None
+        bounds = time_range.said() if name == CUSTOM else None
         st.session_state[_WHOLE] = _Whole(name, bounds)
-    custom_range.choose(first, last)
+    time_range.choose(first, last)
     st.session_state["range"] = CUSTOM
     st.session_state[_PICKED], st.session_state[_NEW] = (first, last), True
 
@@ -80,7 +80,7 @@ def is_picked() -> bool:
     """Whether the range of the page is what was picked last."""
     picked = st.session_state.get(_PICKED)
     return (
-        picked is not None and st.session_state["range"] == CUSTOM and custom_range.said() == picked
+        picked is not None and st.session_state["range"] == CUSTOM and time_range.said() == picked
     )
 
 
@@ -88,7 +88,7 @@ def forget() -> None:
     """Go back to the range before picking."""
     whole: _Whole = st.session_state[_WHOLE]
     if whole.bounds:
-        custom_range.choose(*whole.bounds)
+        time_range.choose(*whole.bounds)
     st.session_state["range"] = whole.name
     st.session_state[_PICKED] = None
 

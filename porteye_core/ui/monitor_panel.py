@@ -1,17 +1,16 @@
-"""Is anybody watching? The sidebar's panel, and a view's way to its database."""
+"""The sidebar's panel about the monitor."""
 
-import time
-from collections.abc import Callable
 from html import escape
 from pathlib import Path
 
 import streamlit as st
 
 from porteye_core.config import monitor_command
-from porteye_core.errors import StoreError, StoreMissing, StoreSlow
+from porteye_core.errors import StoreError
 from porteye_core.restarts import Restarts
-from porteye_core.store.reading import Reader, State, Status, monitor_status, open_reader
+from porteye_core.store.reading import State, Status, monitor_status
 from porteye_core.ui import times
+from porteye_core.ui.context import now
 from porteye_core.ui.markdown import code, literal
 
 _MANY_TRIES = 3  # a monitor that fails so often does not start by itself
@@ -30,27 +29,6 @@ def remedy(db: Path, restarts: Restarts) -> str:
     wait = times.length(max(0, pending.at - now()) // 1_000_000 * 1_000_000)
     said = f"{pending.ended} This dashboard starts another in {wait}."
     return f"{said} {start(db)}" if pending.tries > _MANY_TRIES else said
-
-
-def now() -> int:
-    """Microseconds since the epoch."""
-    return time.time_ns() // 1000
-
-
-def read(db: Path, draw: Callable[[Reader], None], *, silent: bool = False) -> None:
-    """Draw a view from one moment of the database, or say that there is none: why, and what to do
-    about it, stands above every view. Silent: another part of the view says it."""
-    try:
-        with open_reader(db) as reader:
-            draw(reader)
-    except StoreSlow as err:
-        st.warning(literal(err), icon=":material/hourglass_disabled:")
-    except StoreError as err:
-        if silent:
-            return
-        missing = isinstance(err, StoreMissing)
-        unread = "Nothing can be shown until the database can be read."
-        st.info("Nothing is recorded yet." if missing else unread)
 
 
 @st.fragment(run_every=2)

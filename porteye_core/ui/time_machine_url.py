@@ -4,7 +4,7 @@ import time
 
 import streamlit as st
 
-from porteye_core.ui import custom_range
+from porteye_core.ui import time_range
 
 COMPARE = "compare"
 _MINUTE = 60 * 1_000_000
@@ -29,9 +29,9 @@ def an_hour_ago() -> int:
 def said() -> dict[str, str]:
     """What the address will say when the time machine is drawn again."""
     kept = st.session_state
-    stamps = {"at": custom_range.stamp(kept.get("exact_at", an_hour_ago()))}
+    stamps = {"at": time_range.stamp(kept.get("exact_at", an_hour_ago()))}
     if kept.get(COMPARE) and "exact_versus" in kept:
-        stamps["versus"] = custom_range.stamp(kept["exact_versus"])
+        stamps["versus"] = time_range.stamp(kept["exact_versus"])
     return stamps
 
 
@@ -39,8 +39,8 @@ def write(at: int, versus: int | None) -> None:
     """Say these moments in the address."""
     before = st.query_params.to_dict()
     after = {name: text for name, text in before.items() if name != "versus"}
-    after["at"] = custom_range.stamp(at)
+    after["at"] = time_range.stamp(at)
     if versus is not None:
-        after["versus"] = custom_range.stamp(versus)
+        after["versus"] = time_range.stamp(versus)
     if after != before:
         st.query_params.from_dict(after)
