@@ -8,7 +8,6 @@ import pandas as pd
 import streamlit as st
 
 _ROW, _HEADER, _TALLEST = 35, 38, 820  # pixels, as Streamlit draws a table
-ADDRESS_HELP = "As ss writes it — 0.0.0.0%lo: bound to the interface lo; *: IPv4 and IPv6"
 _STYLE = Path(__file__).with_name("style.css")
 
 

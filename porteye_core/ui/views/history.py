@@ -1,7 +1,6 @@
 """History: what opened and closed, newest first, and all of it as CSV or JSON."""
 
 from dataclasses import replace
-from typing import Any
 from urllib.parse import urlencode
 
 import streamlit as st
@@ -10,33 +9,29 @@ from porteye_core.filters import parameters
 from porteye_core.model import Filters
 from porteye_core.store.reading import Reader
 from porteye_core.ui.context import View, now, read, viewers_zone
-from porteye_core.ui.layout import ADDRESS_HELP, show_table
+from porteye_core.ui.layout import show_table
+from porteye_core.ui.table_columns import columns
 
 _BEAT = 5  # seconds
 # Relative to the page's own address, which a proxy may have put below a path of its own.
 _API = "api"
 _FORMATS = ("CSV", "JSON")
 
-_COLUMNS: dict[str, Any] = {
-    "at": st.column_config.DatetimeColumn(
-        "Time", format="YYYY-MM-DD HH:mm:ss.SSS", width=158, help="In your time zone"
-    ),
-    "kind": st.column_config.TextColumn("Event", width=66),
-    "seen": st.column_config.TextColumn(
-        "Seen",
-        width=54,
-        help="How exact the time is — kernel: to the microsecond; poll: within one interval"
-        " before it; gap: some time before it, while nobody watched",
-    ),
-    "port": st.column_config.NumberColumn("Port", format="%d", width=56),
-    "service": st.column_config.TextColumn("Service", width=76),
-    "address": st.column_config.TextColumn("Address", width=84, help=ADDRESS_HELP),
-    "protocol": st.column_config.TextColumn("Proto", width=48),
-    "process": st.column_config.TextColumn("Process", width=92),
-    "pid": st.column_config.NumberColumn("PID", format="%d", width=64),
-    "user": st.column_config.TextColumn("User", width=56),
-    "cmdline": st.column_config.TextColumn("Command line", width=160),
-}
+_COLUMNS = columns(
+    {
+        "at": 158,
+        "kind": 66,
+        "seen": 54,
+        "port": 56,
+        "service": 76,
+        "address": 84,
+        "protocol": 48,
+        "process": 92,
+        "pid": 64,
+        "user": 56,
+        "cmdline": 160,
+    }
+)
 _ON_A_PHONE = ("at", "kind", "port", "process")
 
 

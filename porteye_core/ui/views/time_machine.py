@@ -9,51 +9,54 @@ import streamlit as st
 from porteye_core.store.reading import Reader, Status, Watched, differences
 from porteye_core.ui import row_selection, time_machine_url, time_range
 from porteye_core.ui.context import View, local, now, read, viewers_zone
-from porteye_core.ui.layout import ADDRESS_HELP, in_order, show_table, table_height
+from porteye_core.ui.layout import in_order, show_table, table_height
 from porteye_core.ui.listener_summary import draw_summary
 from porteye_core.ui.markdown import literal
 from porteye_core.ui.pages import story_link
+from porteye_core.ui.table_columns import columns
 from porteye_core.ui.times import utc
 
 _KEY = "then"
 _MINUTE = 60 * 1_000_000
 _STEPS = {"−1 day": -1440, "−1 hour": -60, "−1 min": -1, "+1 min": 1, "+1 hour": 60, "+1 day": 1440}
 
-_COLUMNS: dict[str, Any] = {
-    "port": st.column_config.NumberColumn("Port", format="%d", width=52),
-    "protocol": st.column_config.TextColumn("Proto", width=44),
-    "service": st.column_config.TextColumn("Service", width=60),
-    "exposure": st.column_config.TextColumn("Reachable from", width=114),
-    "certainty": st.column_config.TextColumn(
-        "Certainty", width=190, help="Empty: it is known that it was open at that moment"
-    ),
-    "address": st.column_config.TextColumn("Address", width=94, help=ADDRESS_HELP),
-    "process": st.column_config.TextColumn("Process", width=100),
-    "pid": st.column_config.NumberColumn("PID", format="%d", width=60),
-    "home": st.column_config.TextColumn(
-        "Unit", width=68, help="Its systemd unit, without “.service”, or its container"
-    ),
-    "user": st.column_config.TextColumn("User", width=58),
-    "clients": st.column_config.NumberColumn("Clients", format="%d", width=54),
-    "cpu": st.column_config.NumberColumn("CPU %", format="%.1f", width=50),
-    "rss": st.column_config.NumberColumn("Memory", format="bytes", width=66),
-    "since": st.column_config.DatetimeColumn("Since", format="YYYY-MM-DD HH:mm:ss", width=132),
-    "queue": st.column_config.NumberColumn("Queue", format="%d", width=52),
-    "backlog": st.column_config.NumberColumn("Backlog", format="%d", width=60),
-    "cmdline": st.column_config.TextColumn("Command line", width=240),
-    "parents": st.column_config.TextColumn("Started by", width=240),
-}
+_COLUMNS = columns(
+    {
+        "port": 52,
+        "protocol": 44,
+        "service": 60,
+        "exposure": 114,
+        "certainty": 190,
+        "address": 94,
+        "process": 100,
+        "pid": 60,
+        "home": 68,
+        "user": 58,
+        "clients": 54,
+        "cpu": 50,
+        "rss": 66,
+        "since": 132,
+        "queue": 52,
+        "backlog": 60,
+        "cmdline": 240,
+        "parents": 240,
+    },
+    since={"format": "YYYY-MM-DD HH:mm:ss"},
+)
 _USED = ("clients", "cpu", "rss", "queue", "backlog")
-_CHANGES: dict[str, Any] = {
-    "change": st.column_config.TextColumn("Change", width=120),
-    "port": st.column_config.NumberColumn("Port", format="%d", width=60),
-    "protocol": st.column_config.TextColumn("Proto", width=48),
-    "service": st.column_config.TextColumn("Service", width=80),
-    "address": st.column_config.TextColumn("Address", width=110, help=ADDRESS_HELP),
-    "was": st.column_config.TextColumn("Was", width=210),
-    "is": st.column_config.TextColumn("Is", width=210),
-    "certainty": st.column_config.TextColumn("Certainty", width=190),
-}
+_CHANGES = columns(
+    {
+        "change": 120,
+        "port": 60,
+        "protocol": 48,
+        "service": 80,
+        "address": 110,
+        "was": 210,
+        "is": 210,
+        "certainty": 190,
+    },
+    certainty={"help": None},
+)
 _COLOURS = {"opened": "rgba(0, 158, 115, 0.28)", "closed": "rgba(213, 94, 0, 0.30)"}
 _OTHERS = "rgba(0, 114, 178, 0.22)"
 
