@@ -32,10 +32,10 @@ from porteye_core.waiting import Waiter
 log = logging.getLogger("porteye")
 
 
-def parser() -> argparse.ArgumentParser:
+def parser(program: str = "monitor_service.py") -> argparse.ArgumentParser:
     """The flags; README's table names each of them."""
     flags = argparse.ArgumentParser(
-        prog="monitor_service.py",
+        prog=program,
         description="Watch what listens on this machine and write it to SQLite.",
         epilog="PORTEYE_DB, PORTEYE_INTERVAL and PORTEYE_SOURCE stand for --db, --interval and"
         " --source. Exit status: 0 ended by a signal, --once or --backup, 1 something failed, 2 a"
@@ -88,9 +88,14 @@ def parser() -> argparse.ArgumentParser:
     return flags
 
 
+def run() -> int:
+    """Run the monitor with the flags of this process: the entry point of `porteye-monitor`."""
+    return main(sys.argv)
+
+
 def main(argv: Sequence[str]) -> int:
     """Run the monitor until it is told to stop; returns the exit status."""
-    flags = vars(parser().parse_args(argv[1:]))
+    flags = vars(parser(Path(argv[0]).name).parse_args(argv[1:]))
     _log_to_stderr()
     faulthandler.enable()  # a manager whose watchdog bites sends SIGABRT: the log says where
     try:
