@@ -2,7 +2,7 @@
 
 import argparse
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 
 from benchmarks import loads, peers, watchers
@@ -45,16 +45,13 @@ def run(options: argparse.Namespace) -> Report:
         service = stack.enter_context(watching())
         began = time.time_ns() // 1000 - 1
         with ExitStack() as beside:
-            seen = {f"psutil poller, {_POLL} s": beside.enter_context(_poller("psutil"))}
-            if "ss" not in skipped:
-                seen[f"ss poller, {_POLL} s"] = beside.enter_context(_poller("ss"))
-            if "bpftrace" not in skipped:
-                seen["bpftrace one-liner"] = beside.enter_context(watchers.bpftrace())
+            started = watchers.start(beside, _ways(skipped), skipped)
             many = loads.short_lives("opener", options.openers, options.listeners)
             time.sleep(1.5)
             burst = loads.short_lives("burst", 1, options.burst, options.burst_seconds)
             took = _seconds(burst)
             _catch_up(service, began, len(many) + len(burst))
+        seen = watchers.lasted(started, skipped)
         stored = {f"PortEye, {service.source}": stored_by(service, began), **_found(seen)}
         lost = service.number("SELECT SUM(lost) FROM tick")
     titles = {
@@ -73,8 +70,14 @@ def run(options: argparse.Namespace) -> Report:
     )
 
 
-def _poller(way: str) -> AbstractContextManager[Seen]:
-    return watchers.poller(way, _POLL)
+def _ways(skipped: Mapping[str, str]) -> Mapping[str, AbstractContextManager[Seen]]:
+    """The peers that can run here, not yet started."""
+    ways = {f"psutil poller, {_POLL} s": watchers.poller("psutil", _POLL)}
+    if "ss" not in skipped:
+        ways[f"ss poller, {_POLL} s"] = watchers.poller("ss", _POLL)
+    if "bpftrace" not in skipped:
+        ways["bpftrace one-liner"] = watchers.bpftrace()
+    return ways
 
 
 def _seconds(noted: Sequence[Noted]) -> float:

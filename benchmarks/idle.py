@@ -2,8 +2,8 @@
 
 import argparse
 import time
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 
 import psutil
@@ -45,13 +45,23 @@ def run(options: argparse.Namespace) -> Report:
             loads.standing(options.listeners, options.processes, options.descriptors)
         )
         service = stack.enter_context(watching())
-        pids = {f"PortEye, {service.source}": service.pid, **_peers(stack, skipped)}
+        beside = stack.enter_context(ExitStack())
+        started = watchers.start(beside, _ways(skipped), skipped)
+        ours = f"PortEye, {service.source}"
+        pids = {ours: service.pid, **{name: each.pid for name, each in started.items()}}
         time.sleep(options.warm_up)
         still = measure(pids, options.seconds)
         known = service.number(_LATEST)
         with loads.churn(options.churn) as churn:
             busy = measure(pids, options.seconds)
         stored = _settled(service) - known
+        beside.close()  # from here on it is known which peers ran to the end
+        kept = {ours, *watchers.lasted(started, skipped)}
+    if not all(ours in each for each in (still, busy)):
+        raise RuntimeError("PortEye ended while it was measured")
+    still, busy = (
+        {name: cost for name, cost in each.items() if name in kept} for each in (still, busy)
+    )
     load = f"{options.listeners:,} listeners in {options.processes:,} processes"
     return Report(
         (
@@ -64,34 +74,37 @@ def run(options: argparse.Namespace) -> Report:
     )
 
 
-def _peers(stack: ExitStack, skipped: dict[str, str]) -> dict[str, int]:
-    """Start the peers; returns their pids."""
-    ways: dict[str, AbstractContextManager[watchers.Seen]] = {
-        "psutil poller, 1 s": watchers.poller("psutil", 1)
-    }
+def _ways(skipped: Mapping[str, str]) -> Mapping[str, AbstractContextManager[watchers.Seen]]:
+    """The peers that can run here, not yet started."""
+    ways = {"psutil poller, 1 s": watchers.poller("psutil", 1)}
     if "ss" not in skipped:
         ways["ss -tlnp poller, 1 s"] = watchers.poller("ss", 1)
     if "bpftrace" not in skipped:
         ways["bpftrace one-liner"] = watchers.bpftrace()
-    return {name: stack.enter_context(way).pid for name, way in ways.items()}
+    return ways
 
 
 def measure(pids: dict[str, int], seconds: float) -> dict[str, Cost]:
-    """What each process costs for so long."""
+    """The cost of each process for so long, without those that have ended meanwhile."""
     with ExitStack() as stack:
         meters = {name: stack.enter_context(_metered(pid)) for name, pid in pids.items()}
         time.sleep(seconds)
-    return {name: cost for name, (cost,) in meters.items()}
+    return {name: cost for name, costs in meters.items() for cost in costs}
 
 
 @contextmanager
 def _metered(pid: int) -> Iterator[list[Cost]]:
-    process = psutil.Process(pid)
     result: list[Cost] = []
-    before, began = sum(process.cpu_times()[:4]), time.monotonic()
+    try:
+        process = psutil.Process(pid)
+        before, began = sum(process.cpu_times()[:4]), time.monotonic()
+    except psutil.NoSuchProcess:
+        yield result
+        return
     yield result
-    used, took = sum(process.cpu_times()[:4]) - before, time.monotonic() - began
-    result.append(Cost(100 * used / took, process.memory_info().rss / 2**20))
+    with suppress(psutil.NoSuchProcess):
+        used, took = sum(process.cpu_times()[:4]) - before, time.monotonic() - began
+        result.append(Cost(100 * used / took, process.memory_info().rss / 2**20))
 
 
 def _settled(service: Service) -> int:

@@ -86,6 +86,7 @@ def add_flags(flags: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> Report:
     """Seed if need be, then time every view, and the browser where there is one."""
+    chromium, skipped = _browser(options.visits)
     with tempfile.TemporaryDirectory() as folder:
         db = options.db
         if db is None:
@@ -97,17 +98,39 @@ def run(options: argparse.Namespace) -> Report:
         views += [rerun(db, view, options.range, options.rounds, anew=True) for view in _KEPT]
         title = f"A rerun of each view, {options.range}, {options.rounds} rounds"
         table, checks = _table(title, views), [_server_check(views)]
-        chromium = next(filter(None, map(shutil.which, _CHROMIUM)), None)
-        if not options.visits:
-            return Report((table,), tuple(checks))
-        if chromium is None:
-            return Report((table,), tuple(checks), {"first table": "no Chromium is installed"})
+        if not chromium:
+            return Report((table,), tuple(checks), skipped)
         ours = first_tables(PROJECT / "streamlit_app.py", db, chromium, options.visits)
         plainest = Path(folder) / "plainest.py"
         plainest.write_text(_PLAINEST)
         peers = first_tables(plainest, db, chromium, options.visits)
         checks.append(_browser_check(ours))
         return Report((table, _browser_table(ours, peers)), tuple(checks))
+
+
+def _browser(visits: int) -> tuple[str, dict[str, str]]:
+    """The path of a Chromium that starts; without one an empty path, and why it is skipped."""
+    if not visits:
+        return "", {}
+    path = next(filter(None, map(shutil.which, _CHROMIUM)), None)
+    if path is None:
+        return "", {"first table": "no Chromium is installed"}
+    try:
+        from playwright.sync_api import Error, sync_playwright  # noqa: PLC0415 - as in first_tables
+    except ImportError:
+        return "", {"first table": "playwright is not installed (requirements-dev.txt)"}
+    try:
+        with sync_playwright() as playwright:
+            playwright.chromium.launch(executable_path=path, args=_QUIET).close()
+    except Error as err:
+        return "", {"first table": f"{path} does not start: {_last_words(err.message)}"}
+    return path, {}
+
+
+def _last_words(message: str) -> str:
+    """The last line that the browser itself has printed, or else the first one of the error."""
+    printed = [each.split("[err]", 1)[1] for each in message.splitlines() if "[err]" in each]
+    return (printed or message.splitlines() or ["no message"])[-1 if printed else 0].strip()
 
 
 def rerun(db: Path, view: str, span: str, rounds: int, *, anew: bool = False) -> Rerun:

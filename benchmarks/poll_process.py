@@ -6,14 +6,13 @@ how often it looked and what it saw appear: time, port, pid and program name.
 
 import re
 import select
-import subprocess
 import sys
 import time
 
 import psutil
 
 from benchmarks.load import forking
-from benchmarks.peers import SS
+from benchmarks.peers import SS, PeerError, output_of
 
 _LINE = re.compile(r"LISTEN\s+\d+\s+\d+\s+\S+:(\d+)\s+\S+\s*(.*)")
 _USER = re.compile(r'\("([^"]*)",pid=(\d+)')
@@ -39,9 +38,8 @@ def _name(pid: int | None) -> str:
 
 def by_ss(_known: set[Key]) -> dict[Key, str]:
     """Who listens, as ss says it."""
-    out = subprocess.run(SS, capture_output=True, check=False).stdout.decode(errors="replace")
     found: dict[Key, str] = {}
-    for line in out.splitlines():
+    for line in output_of(SS).splitlines():
         if row := _LINE.match(line):
             user = _USER.search(row[2])
             found[int(row[1]), int(user[2]) if user else None] = user[1] if user else ""
@@ -49,6 +47,14 @@ def by_ss(_known: set[Key]) -> dict[Key, str]:
 
 
 def main() -> None:
+    """Poll until the standard input ends, and once more then; say so if a look fails."""
+    try:
+        poll()
+    except (PeerError, psutil.Error, OSError) as err:
+        forking.say({"failed": str(err)})
+
+
+def poll() -> None:
     """Poll until the standard input ends, and once more then."""
     look = {"psutil": by_psutil, "ss": by_ss}[sys.argv[1]]
     interval = float(sys.argv[2])
@@ -61,7 +67,7 @@ def main() -> None:
         if looks:
             appeared += [(at, *key, name) for key, name in now.items() if key not in known]
         else:
-            forking.say("ready")
+            forking.say({"ready": True})
         known, looks = set(now), looks + 1
         if told:
             break

@@ -1,7 +1,6 @@
 """How long does one look at who listens take, without and with many connections?"""
 
 import argparse
-import subprocess
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -12,6 +11,7 @@ import psutil
 from benchmarks import loads, peers
 from benchmarks.look import porteye_look
 from benchmarks.machine import ratio
+from benchmarks.peers import PeerError, output_of
 from benchmarks.report import Check, Report, Table
 
 _Look = Callable[[], object]
@@ -40,9 +40,9 @@ def run(options: argparse.Namespace) -> Report:
         stack.enter_context(
             loads.standing(options.listeners, options.processes, options.descriptors)
         )
-        without = measure(looks, options.rounds)
+        without = measure(looks, options.rounds, skipped)
         stack.enter_context(loads.connections(options.connections // 2))
-        top = measure(looks, options.rounds)
+        top = measure(looks, options.rounds, skipped)
     load = (
         f"{options.listeners:,} listeners in {options.processes:,} processes with"
         f" {options.descriptors:,} descriptors"
@@ -60,13 +60,23 @@ def run(options: argparse.Namespace) -> Report:
     )
 
 
-def measure(looks: dict[str, _Look], rounds: int) -> dict[str, list[float]]:
-    """Milliseconds of each look in each round, after one round that is not counted."""
+def measure(
+    looks: dict[str, _Look], rounds: int, skipped: dict[str, str]
+) -> dict[str, list[float]]:
+    """Milliseconds of each look in each round, after one round that is not counted.
+
+    A peer that fails is added to `skipped` and measured no further.
+    """
     took: dict[str, list[float]] = {name: [] for name in looks}
     for number in range(rounds + 1):
-        for name, look in looks.items():
+        for name in list(took):
             began = time.perf_counter_ns()
-            look()
+            try:
+                looks[name]()
+            except PeerError as err:
+                skipped[name] = str(err)
+                del took[name]
+                continue
             if number:
                 took[name].append((time.perf_counter_ns() - began) / 1e6)
     return took
@@ -77,7 +87,7 @@ def _by_psutil() -> object:
 
 
 def _by_command(command: tuple[str, ...]) -> _Look:
-    return lambda: subprocess.run(command, capture_output=True, check=False)
+    return lambda: output_of(command)
 
 
 def _table(title: str, took: dict[str, list[float]]) -> Table:

@@ -1,17 +1,14 @@
 """The watchers that run beside PortEye, each as a process of its own for one block."""
 
 import re
-import subprocess
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
-from typing import IO
+from typing import Any
 
-from benchmarks.load.worker import worker
-from benchmarks.peers import BPFTRACE
-from benchmarks.service import until
+from benchmarks.load.worker import Worker, worker
+from benchmarks.peers import PeerError, attached_bpftrace, failure
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,47 +25,73 @@ class Stored:
 
 @dataclass(slots=True)
 class Seen:
-    """A peer while it runs; what it saw is known after the block."""
+    """A peer while it runs. `found` and `looks` are set after the block, or else `failure`."""
 
     pid: int
     found: list[Stored] = field(default_factory=list)
     looks: int | None = None
+    failure: str = ""
 
 
 @contextmanager
 def poller(way: str, interval: float) -> Iterator[Seen]:
-    """A poller that has had its first look."""
+    """A poller that has had its first look. Raises PeerError if it cannot look."""
     with worker("poll_process", way, interval, bare=False) as running:
-        running.answer()
+        _answer(running)
         seen = Seen(running.pid)
         yield seen
         running.tell_to_end()
-        done = running.answer()
+        try:
+            done = _answer(running)
+        except PeerError as err:
+            seen.failure = str(err)
+            return
         seen.looks = done["looks"]
         seen.found = [
             Stored(port, at // 1000, pid=pid, name=name) for at, port, pid, name in done["appeared"]
         ]
 
 
+def _answer(running: Worker) -> dict[str, Any]:
+    try:
+        said: dict[str, Any] = running.answer()
+    except RuntimeError as err:
+        raise PeerError(str(err)) from err
+    if "failed" in said:
+        raise PeerError(str(said["failed"]))
+    return said
+
+
 @contextmanager
 def bpftrace() -> Iterator[Seen]:
     """The one-liner, attached; it prints no time that could be compared, and no closing."""
-    with ExitStack() as stack:
-        log = stack.enter_context(tempfile.TemporaryFile("w+"))
-        process = subprocess.Popen(BPFTRACE, stdout=log, stderr=log, start_new_session=True)
-        try:
-            if not until(lambda: process.poll() is not None or "Attach" in _text(log), 30):
-                raise RuntimeError("bpftrace did not attach within 30 s")
-            seen = Seen(process.pid)
-            yield seen
-            time.sleep(1)  # its output is buffered in the kernel for as long
-        finally:
-            process.terminate()
-            process.wait(20)
-        rows = re.findall(r"^(\d+) (\d+) (.+)$", _text(log), re.MULTILINE)
+    with attached_bpftrace() as (process, text):
+        seen = Seen(process.pid)
+        yield seen
+        time.sleep(1)  # its output is buffered in the kernel for as long
+        if process.poll() is not None:
+            seen.failure = str(failure("bpftrace", process.returncode, text()))
+            return
+        process.terminate()
+        process.wait(20)
+        rows = re.findall(r"^(\d+) (\d+) (.+)$", text(), re.MULTILINE)
         seen.found = [Stored(int(port), None, pid=int(pid), name=name) for port, pid, name in rows]
 
 
-def _text(log: IO[str]) -> str:
-    log.seek(0)
-    return log.read()
+def start(
+    stack: ExitStack, ways: Mapping[str, AbstractContextManager[Seen]], skipped: dict[str, str]
+) -> dict[str, Seen]:
+    """Start these peers until the stack ends; those that do not start are added to `skipped`."""
+    started = {}
+    for name, way in ways.items():
+        try:
+            started[name] = stack.enter_context(way)
+        except PeerError as err:
+            skipped[name] = str(err)
+    return started
+
+
+def lasted(started: Mapping[str, Seen], skipped: dict[str, str]) -> dict[str, Seen]:
+    """The peers that ran to the end; those that failed on the way are added to `skipped`."""
+    skipped |= {name: each.failure for name, each in started.items() if each.failure}
+    return {name: each for name, each in started.items() if not each.failure}

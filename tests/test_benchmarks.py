@@ -161,7 +161,7 @@ def test_a_port_that_comes_again_is_paired_by_time() -> None:
 
 def test_looks_are_measured_by_turns() -> None:
     turns: list[str] = []
-    took = snapshot.measure({"a": lambda: turns.append("a"), "b": lambda: turns.append("b")}, 2)
+    took = snapshot.measure({"a": lambda: turns.append("a"), "b": lambda: turns.append("b")}, 2, {})
     assert turns == ["a", "b"] * 3
     assert [len(each) for each in took.values()] == [2, 2]
 
