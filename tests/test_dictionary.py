@@ -13,6 +13,7 @@ from streamlit.testing.v1 import AppTest
 from porteye_core.api import create_api
 from porteye_core.config import Config
 from porteye_core.store.writer import Writer
+from porteye_core.ui import table_columns
 from tests.kit import configuration
 from tests.kit.seeding import Instant
 from tests.kit.service import PROJECT
@@ -77,8 +78,8 @@ def api_fields() -> set[str]:
 
 
 def labels_of_tables() -> set[str]:
-    """The heads of the columns of every table, from the code of the page."""
-    found = set()
+    """The labels of the columns of every table: shared ones, and those of a single table."""
+    found = {column.label for column in table_columns._COLUMNS.values()}
     for path in (PROJECT / "porteye_core" / "ui").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if (
