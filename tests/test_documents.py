@@ -18,6 +18,8 @@ from tests.kit.service import PROJECT
 README = (PROJECT / "README.md").read_text()
 RELIABILITY = (PROJECT / "docs" / "reliability.md").read_text()
 
+DOCUMENTS = [*sorted(PROJECT.glob("*.md")), *sorted(PROJECT.glob("docs/*.md"))]
+
 
 def first_cells(heading: str) -> set[str]:
     """The code in the first column of the table under a heading."""
@@ -95,3 +97,19 @@ def test_what_shows_a_promise_is_there(named: str) -> None:
 @pytest.mark.parametrize("named", sorted(set(re.findall(r"`benchmarks (\w+)`", RELIABILITY))))
 def test_a_benchmark_that_shows_a_promise_is_there(named: str) -> None:
     assert named in REGISTRY
+
+
+def anchors(document: Path) -> set[str]:
+    """The anchors that a forge makes of the headings of a document."""
+    headings = re.findall(r"^#+ (.+)$", document.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.stem)
+def test_links_of_documents_lead_somewhere(document: Path) -> None:
+    text = re.sub(r"^```.*?^```$", "", document.read_text(), flags=re.DOTALL | re.MULTILINE)
+    for link in re.findall(r"\]\(([^)\s]+)\)", text):
+        path, _, anchor = link.partition("#")
+        target = document.parent / path if path else document
+        assert target.is_file(), link
+        assert not anchor or anchor in anchors(target), link
