@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 
 from porteye_core import __version__, config, privilege
-from porteye_core.clock import SystemClock
+from porteye_core.clock import SystemClock, timestamp
 from porteye_core.config import Config
 from porteye_core.errors import PortEyeError, PrivilegeError, SourceError, StoreError
 from porteye_core.footprint import FootprintMeter
@@ -123,7 +123,6 @@ def _log_to_stderr() -> None:
 def _back_up(db: Path, target: Path) -> None:
     # What reads a database takes 3 MiB, which a monitor does without.
     from porteye_core.store.backup import back_up  # noqa: PLC0415
-    from porteye_core.store.records import timestamp  # noqa: PLC0415
 
     # Either raises KeyboardInterrupt: what is unfinished is deleted on the way out.
     for number in (signal.SIGINT, signal.SIGTERM):

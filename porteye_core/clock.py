@@ -1,6 +1,7 @@
-"""Clocks of the monitor's loop: time of day and elapsed time."""
+"""Clocks of the monitor's loop, and times as text."""
 
 import time
+from datetime import UTC, datetime
 from typing import Protocol
 
 
@@ -48,3 +49,14 @@ class SystemClock:
         if self._ELAPSED is not None:
             return time.clock_gettime_ns(self._ELAPSED) // 1000
         return time.monotonic_ns() // 1000
+
+
+def timestamp(at: int) -> str:
+    """ISO 8601 in UTC with microseconds and offset.
+
+    >>> timestamp(1_000_000)
+    '1970-01-01T00:00:01.000000+00:00'
+    """
+    seconds, micros = divmod(at, 1_000_000)
+    moment = datetime.fromtimestamp(seconds, UTC).replace(microsecond=micros)
+    return moment.isoformat(timespec="microseconds")

@@ -21,12 +21,12 @@ from starlette.routing import Mount
 from starlette.testclient import TestClient
 
 from porteye_core.api import create_api, shapes
+from porteye_core.clock import timestamp
 from porteye_core.config import Config, monitor_command
 from porteye_core.model import Filters
 from porteye_core.restarts import Restart, Restarts
 from porteye_core.store import bounds
 from porteye_core.store.reading import Reader
-from porteye_core.store.records import timestamp
 from tests.kit.seeding import Instant, grow
 
 
@@ -261,7 +261,7 @@ def test_head_answers_as_get_does_without_a_body(client: TestClient) -> None:
 def test_what_fails_inside_says_nothing_of_the_inside(
     client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("porteye_core.store.records.event", lambda row: 1 / 0)
+    monkeypatch.setattr("porteye_core.store.reading.json_records.event", lambda row: 1 / 0)
     found = error(client, "/api/history", 500)
     assert found["code"] == "internal_error"
     assert "zero" not in str(found)

@@ -13,9 +13,8 @@ from benchmarks.seed import seed
 from benchmarks.seeding.scale import DAY, Scale
 from porteye_core.model import Filters
 from porteye_core.store import migrations
-from porteye_core.store.connection import open_connection
-from porteye_core.store.frames import events, listeners
-from porteye_core.store.status import gaps
+from porteye_core.store.reading import open_reader
+from porteye_core.store.reading.coverage import Watches
 
 NOW = 1_700_000_000_000_000
 SMALL = Scale(days=9, listeners=40, events=4001, seed=3, sample_days=0.2)
@@ -58,8 +57,7 @@ def test_each_life_has_its_events_in_the_order_of_time(connection: sqlite3.Conne
 
 
 def test_nothing_opened_or_closed_while_nobody_watched(connection: sqlite3.Connection) -> None:
-    connection.row_factory = sqlite3.Row
-    between = gaps(connection, NOW - 9 * DAY, NOW, watching=False)
+    between = Watches(connection, watching=False).coverage(NOW - 9 * DAY, NOW).gaps
     assert len(between) == 2
     for begin, end in between:
         within = "SELECT count(*) FROM event WHERE at > ? AND at < ?"
@@ -105,12 +103,12 @@ def test_a_process_began_before_it_opened_anything(connection: sqlite3.Connectio
 
 
 def test_the_page_reads_it(seeded_db: Path) -> None:
-    with open_connection(seeded_db) as reader:
-        table = listeners.listening(reader, Filters(), NOW)
+    with open_reader(seeded_db) as reader:
+        table = reader.open_now(Filters(), NOW)
         assert len(table) == 40
         assert table["rss"].notna().all()
-        assert len(events.history(reader, Filters(limit=50))) == 50
-        older = events.history(reader, Filters(limit=50), before=100)
+        assert len(reader.events(Filters(limit=50))) == 50
+        older = reader.events(Filters(limit=50), before=100)
         assert list(older["id"]) == list(range(99, 49, -1))
 
 

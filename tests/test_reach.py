@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pandas as pd
 import pytest
@@ -28,12 +29,7 @@ from porteye_core.model import (
     Owned,
     Seen,
 )
-from porteye_core.store import story
-from porteye_core.store.connection import open_connection
-from porteye_core.store.frames import events, lives
-from porteye_core.store.frames.as_of import as_of, changes
-from porteye_core.store.frames.listeners import listening
-from porteye_core.store.moments import Watched
+from porteye_core.store.reading import MomentCoverage, differences, open_reader
 from porteye_core.store.sqlite import open_writer
 from porteye_core.store.writer import Closing, Opening, Writer
 from tests.conftest import PLAN
@@ -97,9 +93,9 @@ def test_a_monitor_stores_the_interface_and_if_ipv4_is_refused(db: Path, source:
         expected = [("lo", "machine", None), ("", None, 0), ("", None, 1), ("", None, None)]
         for port, place in zip(ports, expected, strict=True):
             expect_stored(db, port, place)
-        with open_connection(db) as reader:
+        with open_reader(db) as reader:
             wanted = Filters(ports=tuple((port, port) for port in ports))
-            table = listening(reader, wanted, 2**53).set_index("port")
+            table = reader.open_now(wanted, 2**53).set_index("port")
         told = [tuple(table.loc[port, ["address", "exposure"]]) for port in ports]
         assert told == [
             ("0.0.0.0%lo", "this machine only"),
@@ -129,8 +125,8 @@ def test_under_psutil_neither_is_known_and_the_address_alone_speaks(db: Path) ->
         made.listen()
         port = port_of(made)
         expect_stored(db, port, (None, None, None))
-        with open_connection(db) as reader:
-            table = listening(reader, Filters(ports=((port, port),)), 2**53)
+        with open_reader(db) as reader:
+            table = reader.open_now(Filters(ports=((port, port),)), 2**53)
     assert list(table["exposure"]) == ["every interface"]
     assert list(table["address"]) == ["0.0.0.0"]
 
@@ -194,8 +190,8 @@ def test_a_namespace_that_is_not_known_is_not_said_to_be_the_hosts(db: Path) -> 
         ):
             seen = owned(replace(endpoint(port, address=address), netns=netns), process(port))
             writer.record_changes(SECOND, [Opening(seen, SECOND, Seen.KERNEL)])
-        with open_connection(db) as reader:
-            table = listening(reader, Filters(), 2 * SECOND)
+        with open_reader(db) as reader:
+            table = reader.open_now(Filters(), 2 * SECOND)
     assert dict(zip(table["port"], table["exposure"], strict=True)) == {
         1: "every interface",
         2: "inside a container",
@@ -206,8 +202,8 @@ def test_a_namespace_that_is_not_known_is_not_said_to_be_the_hosts(db: Path) -> 
 
 def test_a_host_without_namespaces_leaves_nothing_open(db: Path, writer: Writer) -> None:
     writer.record_changes(SECOND, [Opening(owned(endpoint(1, address="::")), SECOND, Seen.POLL)])
-    with open_connection(db) as reader:
-        assert list(listening(reader, Filters(), 2 * SECOND)["exposure"]) == ["every interface"]
+    with open_reader(db) as reader:
+        assert list(reader.open_now(Filters(), 2 * SECOND)["exposure"]) == ["every interface"]
 
 
 @pytest.fixture
@@ -224,11 +220,13 @@ def three(db: Path, writer: Writer) -> Path:
 
 def test_every_view_shows_the_place_as_ss_writes_it(three: Path) -> None:
     shown = ["0.0.0.0%lo", "::", "::"]
-    with open_connection(three) as reader:
-        history = events.history(reader, Filters()).sort_values("port")
-        then = as_of(reader, Filters(), SECOND, Watched(None))
-        bars = lives.lives(reader, Filters(), 0, 2 * SECOND, [(n, "tcp") for n in (1, 2, 3)])
-        told = [str(each.bound) for each in story.candidates(reader, 9)]
+    with open_reader(three) as reader:
+        history = reader.events(Filters()).sort_values("port")
+        then = reader.open_at(Filters(), SECOND, MomentCoverage(None))
+        timeline = reader.timeline(Filters(), 0, 2 * SECOND, ZoneInfo("UTC"))
+        assert timeline is not None
+        bars = timeline.lives.sort_values("port")
+        told = [str(each.bound) for each in reader.choices(9)]
     assert list(history["address"]) == list(then["address"]) == list(bars["address"]) == shown
     assert list(then["exposure"]) == ["this machine only", "IPv6 only", "every interface"]
     assert told == ["0.0.0.0%lo", "[::]", "[::]"]
@@ -293,7 +291,9 @@ def test_a_program_that_comes_back_on_another_interface_has_changed_its_place(
         [Opening(second, 3 * SECOND, Seen.KERNEL)],
         [Closing(life, 3 * SECOND, Seen.KERNEL)],
     )
-    with open_connection(db) as reader:
-        then, later = (as_of(reader, Filters(), at, Watched(None)) for at in (SECOND, 3 * SECOND))
-    found: pd.DataFrame = changes(then, later)
+    with open_reader(db) as reader:
+        then, later = (
+            reader.open_at(Filters(), at, MomentCoverage(None)) for at in (SECOND, 3 * SECOND)
+        )
+    found: pd.DataFrame = differences(then, later)
     assert list(found["change"]) == [change]

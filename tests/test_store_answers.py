@@ -9,8 +9,8 @@ import pytest
 from benchmarks.seed import seed as seed_history
 from benchmarks.seeding.scale import Scale
 from porteye_core.model import Seen
-from porteye_core.store import answers
 from porteye_core.store.connection import open_connection
+from porteye_core.store.reading import Reader, open_reader
 from porteye_core.store.writer import Closing, Writer
 from tests.kit.seeding import MINUTE, Instant, seed
 
@@ -33,32 +33,32 @@ def ended(db: Path, writer: Writer) -> Instant:
 
 
 def test_a_port_has_what_is_open_there_or_its_last_life(seeded: Instant) -> None:
-    with open_connection(seeded.db) as reader:
-        (nginx,) = answers.on_port(reader, 80, 5)
+    with open_reader(seeded.db) as reader:
+        (nginx,) = reader.on_port(80, 5)
         assert (nginx.process, nginx.closed_at) == ("nginx", None)
-        (again,) = answers.on_port(reader, 8765, 5)
+        (again,) = reader.on_port(8765, 5)
         assert again.closed_at is None
-        assert answers.on_port(reader, 9, 5) == []
+        assert reader.on_port(9, 5) == []
 
 
 def test_a_pid_has_what_it_holds(seeded: Instant) -> None:
-    with open_connection(seeded.db) as reader:
-        assert [each.port for each in answers.of_pid(reader, 200, 5)] == [5432]
-        assert answers.of_pid(reader, 4, 5) == []
+    with open_reader(seeded.db) as reader:
+        assert [each.port for each in reader.of_pid(200, 5)] == [5432]
+        assert reader.of_pid(4, 5) == []
 
 
 def test_a_name_is_part_of_a_name_or_a_command_line(seeded: Instant) -> None:
-    with open_connection(seeded.db) as reader:
-        assert [each.port for each in answers.of_name(reader, "HTTP.server", 5)] == [8765]
-        assert answers.of_name(reader, "%", 5) == []
+    with open_reader(seeded.db) as reader:
+        assert [each.port for each in reader.of_name("HTTP.server", 5)] == [8765]
+        assert reader.of_name("%", 5) == []
 
 
 def test_what_has_closed_is_found_by_port_pid_and_name(ended: Instant) -> None:
-    with open_connection(ended.db) as reader:
+    with open_reader(ended.db) as reader:
         for life, *_ in (
-            answers.on_port(reader, 8765, 5),
-            answers.of_pid(reader, 300, 5),
-            answers.of_name(reader, "python3", 5),
+            reader.on_port(8765, 5),
+            reader.of_pid(300, 5),
+            reader.of_name("python3", 5),
         ):
             assert life.port == 8765
             assert life.closed_at is not None
@@ -70,8 +70,9 @@ def test_a_pid_that_came_again_has_the_last_life_of_its_newest_process(tmp_path:
     with closing(sqlite3.connect(db)) as connection:
         connection.execute("UPDATE process SET pid = 7000 + id % 40")  # each comes again
         connection.commit()
-    with open_connection(db) as reader:
+    with open_connection(db) as connection:
+        reader = Reader(connection, db)
         for pid in range(7000, 7040):
-            if not any(each.closed_at is None for each in answers.of_pid(reader, pid, 5)):
-                (last,) = answers.of_pid(reader, pid, 5)
-                assert last.id == reader.execute(_PLAINLY, (pid,)).fetchone()[0]
+            if not any(each.closed_at is None for each in reader.of_pid(pid, 5)):
+                (last,) = reader.of_pid(pid, 5)
+                assert last.id == connection.execute(_PLAINLY, (pid,)).fetchone()[0]

@@ -7,9 +7,7 @@ import pandas as pd
 import pytest
 
 from porteye_core.model import Tick
-from porteye_core.store.connection import open_connection
-from porteye_core.store.frames import beats as module
-from porteye_core.store.frames.beats import Beats, beats
+from porteye_core.store.reading import MonitorUsage, monitor_usage, open_reader
 from porteye_core.store.writer import Writer
 from tests.kit.values import SECOND
 
@@ -21,9 +19,9 @@ def record(writer: Writer, tick: Tick, *times: int, **figures: int) -> None:
         writer.record_tick(replace(tick, at=at, **figures), [])
 
 
-def answer(db: Path, since: int, until: int) -> Beats:
-    with open_connection(db) as reader:
-        return beats(reader, since, until, BEAT)
+def answer(db: Path, since: int, until: int) -> MonitorUsage:
+    with open_reader(db) as reader:
+        return reader.monitor_usage(since, until, BEAT)
 
 
 def test_a_bucket_has_the_mean_and_the_most_of_its_beats(
@@ -66,8 +64,8 @@ def test_of_too_many_beats_some_are_read_evenly_and_it_is_said(
     record(writer, tick, *times[:3000], cpu=100)
     record(writer, tick, *times[3000:], cpu=500)
     exact = answer(db, 0, 6000 * SECOND)
-    monkeypatch.setattr(module, "_MOST_READ", 100)
-    monkeypatch.setattr(module, "_PROBES", 5)
+    monkeypatch.setattr(monitor_usage, "_MAX_READ", 100)
+    monkeypatch.setattr(monitor_usage, "_PROBES", 5)
     some = answer(db, 0, 6000 * SECOND)
     assert (exact.one_in, some.one_in) == (1, 5)
     assert exact.figures["cpu"].equals(some.figures["cpu"])

@@ -15,12 +15,10 @@ from porteye_core.api import create_api
 from porteye_core.config import Config
 from porteye_core.errors import StoreError
 from porteye_core.model import Filters
-from porteye_core.store import queries, search, story
 from porteye_core.store.connection import open_connection
-from porteye_core.store.export import history_csv, history_json
 from porteye_core.store.migrations import PAGE_SIZE
+from porteye_core.store.reading import open_reader
 from porteye_core.store.sqlite import open_writer
-from porteye_core.store.status import gaps, status
 from tests.kit.churn import churn
 from tests.kit.damage import KINDS, Damage
 from tests.kit.seeding import PLAN, Instant
@@ -58,17 +56,17 @@ def found(db: Path, check: str) -> str:
 
 def read_everything(db: Path) -> int:
     """What the pages, the API and the exports ask for; how many answers there were."""
-    with open_connection(db) as reader:
-        status(reader, db, _NOW)
-        answers = len(gaps(reader, 0, _NOW, watching=False))
-        answers += len(list(queries.rows(reader, queries.listening(Filters(), _NOW, 0))))
-        answers += len(search.newest(reader, Filters(process="nginx")))
-        answers += sum(1 for _ in history_csv(reader, Filters()))
-        answers += sum(1 for _ in history_json(reader, Filters()))
-        for life in story.candidates(reader, 100):
-            answers += len(story.holders(reader, life.id))
-            answers += len(story.earlier(reader, life, 10))
-            answers += len(story.siblings(reader, life))
+    with open_reader(db) as reader:
+        reader.status(_NOW)
+        answers = len(reader.coverage(0, _NOW, watching=False).gaps)
+        answers += len(reader.open_now(Filters(), _NOW, 0))
+        answers += len(reader.event_records(Filters(process="nginx")))
+        answers += sum(1 for _ in reader.export_csv(Filters()))
+        answers += sum(1 for _ in reader.export_json(Filters()))
+        for life in reader.choices(100):
+            answers += len(reader.holders(life.id))
+            answers += len(reader.earlier(life, 10))
+            answers += len(reader.siblings(life))
         return answers
 
 
@@ -115,8 +113,8 @@ def put_a_text_where_a_time_must_be(db: Path) -> None:
 
 def test_a_value_of_another_type_is_told_as_damage(abandoned: Instant) -> None:
     put_a_text_where_a_time_must_be(abandoned.db)
-    with pytest.raises(StoreError, match=r"event\.at"), open_connection(abandoned.db) as reader:
-        list(history_json(reader, Filters()))
+    with pytest.raises(StoreError, match=r"event\.at"), open_reader(abandoned.db) as reader:
+        list(reader.export_json(Filters()))
     client = TestClient(create_api(Config(db=abandoned.db)), raise_server_exceptions=False)
     answer = client.get("/history", headers={"Host": "localhost"})
     assert answer.status_code == 503
@@ -127,8 +125,8 @@ def test_a_schema_that_is_no_text_is_told_as_damage(abandoned: Instant) -> None:
     whole = abandoned.db.read_bytes()
     assert b"CREATE TABLE event" in whole
     abandoned.db.write_bytes(whole.replace(b"CREATE TABLE event", b"CREATE TA\xceLE event"))
-    with pytest.raises(StoreError), open_connection(abandoned.db) as reader:
-        status(reader, abandoned.db, abandoned.now)
+    with pytest.raises(StoreError), open_reader(abandoned.db) as reader:
+        reader.status(abandoned.now)
 
 
 def test_a_mistake_of_the_reader_is_not_blamed_on_the_database(abandoned: Instant) -> None:

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from porteye_core.errors import StoreError
 from porteye_core.model import Filters, Listener, Sample, Seen, Tick
-from porteye_core.store import queries
 from porteye_core.store.connection import open_connection
 from porteye_core.store.dead_band import KEEP_ALIVE_US, DeadBand, has_moved
+from porteye_core.store.reading import open_reader
 from porteye_core.store.writer import Closing, Opening, Writer
 from tests.kit.stored import database_of
 from tests.kit.values import SECOND, endpoint, owned
@@ -120,9 +120,9 @@ def test_the_page_knows_what_is_unchanged_even_when_a_beat_comes_late(
         now = at * SECOND
         beat(writer, now, replace(IDLE, listener_id=idle.id))
         for later in (0, 9 * SECOND):
-            with open_connection(db) as reader:
-                (row,) = queries.rows(reader, queries.listening(Filters(), now + later))
-            assert row["rss"] == IDLE.rss
+            with open_reader(db) as reader:
+                table = reader.open_now(Filters(), now + later)
+            assert table["rss"].tolist() == [IDLE.rss]
 
 
 def test_what_the_database_did_not_take_is_offered_again(

@@ -23,24 +23,25 @@ from benchmarks.seed import seed
 from benchmarks.seeding.scale import DAY, HOUR, SECOND, Scale
 from porteye_core import store
 from porteye_core.model import Filters
-from porteye_core.store import answers, moments, queries, search, status, story
 from porteye_core.store.connection import open_connection
 from porteye_core.store.engine import Connection
-from porteye_core.store.export import history_csv, history_json
-from porteye_core.store.frames import (
-    activity,
-    as_of,
-    beats,
+from porteye_core.store.reading import (
+    event_counts,
+    event_total,
     events,
-    listeners,
-    past,
-    ports,
-    totals,
+    listener,
+    lookup,
+    timeline,
     usage,
     watches,
 )
-from porteye_core.store.frames.buckets import buckets
-from porteye_core.store.frames.lives import lives
+from porteye_core.store.reading.coverage import Watches
+from porteye_core.store.reading.export import history_csv, history_json
+from porteye_core.store.reading.monitor_usage import monitor_usage
+from porteye_core.store.reading.open_listeners import open_at, open_now, open_now_question
+from porteye_core.store.reading.status import State
+from porteye_core.store.reading.timeline import buckets
+from porteye_core.store.reading.version import version
 from tests.kit.postgres import copy, needs_postgres, open_postgres, server
 
 pytestmark = needs_postgres
@@ -99,13 +100,13 @@ def address(db: Path) -> Iterator[str]:
 
 
 def on_sqlite(db: Path, ask: Ask) -> Any:
-    past.forget()
+    event_counts.forget()
     with open_connection(db) as connection:
         return plain(ask(connection))
 
 
 def on_postgres(address: str, ask: Ask) -> Any:
-    past.forget()
+    event_counts.forget()
     with open_postgres(address) as connection:
         return plain(ask(connection))
 
@@ -118,6 +119,8 @@ def plain(answer: Any) -> Any:
         return {"columns": columns, "rows": plain(answer.astype(object).to_numpy().tolist())}
     if is_dataclass(answer):
         return {each.name: plain(getattr(answer, each.name)) for each in fields(answer)}
+    if isinstance(answer, pd.Series):
+        return plain(answer.tolist())
     if isinstance(answer, dict):
         return {key: plain(value) for key, value in answer.items()}
     if isinstance(answer, list | tuple):
@@ -128,39 +131,47 @@ def plain(answer: Any) -> Any:
 
 
 def rows_of(filters: Filters) -> Ask:
-    return lambda c: [tuple(row) for row in search.newest(c, filters)]
+    return lambda c: [tuple(row) for row in events.newest(c, filters)]
 
 
-def every_life(found: Callable[[Connection, story.Life], Any]) -> Ask:
+def every_life(found: Callable[[Connection, listener.Life], Any]) -> Ask:
     """Ask a question of each listener that is open."""
-    return lambda c: [found(c, life) for life in story.candidates(c, 100)]
+    return lambda c: [found(c, life) for life in listener.candidates(c, 100)]
 
 
 def longest(c: Connection) -> int:
     """Return the id of the listener that has been open the longest."""
-    return min(story.candidates(c, 100), key=lambda life: (life.opened_at, life.id)).id
+    return min(listener.candidates(c, 100), key=lambda life: (life.opened_at, life.id)).id
 
 
 def ports_named(c: Connection) -> Any:
-    return ports.named(c, ports.busiest(c, MONTH, BEGIN, NOW))
+    return timeline.named(c, timeline.busiest(c, MONTH, BEGIN, NOW))
+
+
+def gaps(c: Connection, since: int, until: int, *, watching: bool) -> Any:
+    return Watches(c, watching=watching).coverage(since, until).gaps
+
+
+def watches_of_a_month(c: Connection, limit: int, state: State) -> Any:
+    found = Watches(c, watching=state is State.WATCHING)
+    return watches.watches(c, found, BEGIN, NOW, NOW, limit, state)
 
 
 def in_the_longest_gap(c: Connection) -> Any:
-    gaps = status.gaps(c, BEGIN, NOW, watching=False)
-    start, end = max(gaps, key=lambda gap: gap[1] - gap[0])
-    how = moments.watched(c, (start + end) // 2, watching=False)
+    start, end = max(gaps(c, BEGIN, NOW, watching=False), key=lambda gap: gap[1] - gap[0])
+    how = Watches(c, watching=False).at((start + end) // 2)
     assert how.gap is not None
-    return how, as_of.as_of(c, EVERYTHING, (start + end) // 2, how)
+    return how, open_at(c, EVERYTHING, (start + end) // 2, how)
 
 
 def after_handing_on(c: Connection) -> Any:
     moment = c.execute("SELECT max(until) - 1 FROM former").fetchone()[0]
-    how = moments.watched(c, moment, watching=True)
-    return as_of.as_of(c, Filters(process="server.js"), moment, how)
+    how = Watches(c, watching=True).at(moment)
+    return open_at(c, Filters(process="server.js"), moment, how)
 
 
 def all_listeners(c: Connection) -> Any:
-    found = queries.rows(c, queries.listening(EVERYTHING, NOW, NOW - 30 * DAY))
+    found = c.execute(*open_now_question(EVERYTHING, NOW, NOW - 30 * DAY))
     return [tuple(row) for row in found]
 
 
@@ -168,44 +179,47 @@ OF_WORD = replace(MONTH, process=WORD)
 FURTHER: dict[str, Ask] = {
     "history as CSV": lambda c: list(history_csv(c, EVERYTHING)),
     "history as JSON": lambda c: list(history_json(c, EVERYTHING)),
-    "history as CSV, from an event on": lambda c: list(history_csv(c, EVERYTHING, before=700)),
+    "history as CSV, from an event on": lambda c: list(history_csv(c, EVERYTHING, 700)),
     "history frame": lambda c: events.history(c, EVERYTHING),
     "newest event": events.newest_id,
-    "first watch": activity.begun_at,
-    "what the monitor used, an hour": lambda c: beats.beats(c, NOW - HOUR, NOW, 10 * SECOND),
-    "what the monitor used, a month": lambda c: beats.beats(c, BEGIN, NOW, 10 * SECOND),
+    "first watch": timeline.first_watch,
+    "what the monitor used, an hour": lambda c: monitor_usage(c, NOW - HOUR, NOW, 10 * SECOND),
+    "what the monitor used, a month": lambda c: monitor_usage(c, BEGIN, NOW, 10 * SECOND),
     "losses": lambda c: watches.losses(c, BEGIN, NOW),
-    "watches": lambda c: watches.watched(c, BEGIN, NOW, NOW, 100, status.State.WATCHING),
-    "watches, few of them": lambda c: watches.watched(c, BEGIN, NOW, NOW, 2, status.State.STOPPED),
-    "gaps while watching": lambda c: status.gaps(c, BEGIN - DAY, NOW + DAY, watching=True),
-    "gaps while not watching": lambda c: status.gaps(c, BEGIN - DAY, NOW + DAY, watching=False),
+    "watches": lambda c: watches_of_a_month(c, 100, State.WATCHING),
+    "watches, few of them": lambda c: watches_of_a_month(c, 2, State.STOPPED),
+    "gaps while watching": lambda c: gaps(c, BEGIN - DAY, NOW + DAY, watching=True),
+    "gaps while not watching": lambda c: gaps(c, BEGIN - DAY, NOW + DAY, watching=False),
     "open in a gap": in_the_longest_gap,
     "open before it was handed on": after_handing_on,
     "all listeners of a month": all_listeners,
-    "listeners now": lambda c: listeners.listening(c, EVERYTHING, NOW, NOW - HOUR),
+    "listeners now": lambda c: open_now(c, EVERYTHING, NOW, NOW - HOUR),
+    "timeline": lambda c: timeline.timeline(c, MONTH, BEGIN, NOW, ZoneInfo("UTC")),
+    "range of the timeline": lambda c: timeline.bounds(c, EVERYTHING, NOW),
+    "newest ids": lambda c: version(c)[1:],
     "use of six hours": lambda c: usage.usage(c, longest(c), NOW - 6 * HOUR, NOW),
     "use of a week": lambda c: usage.usage(c, longest(c), NOW - 7 * DAY, NOW),
     "ports by name": ports_named,
-    "lives on a port": lambda c: lives(c, MONTH, BEGIN, NOW, [(8000, "tcp"), (53, "udp")]),
-    "candidates": lambda c: story.candidates(c, 100),
-    "holders": every_life(lambda c, life: story.holders(c, life.id)),
-    "former owners": every_life(lambda c, life: story.former_owners(c, life.id)),
-    "earlier lives": every_life(lambda c, life: story.earlier(c, life, 10)),
-    "siblings": every_life(story.siblings),
+    "lives on a port": lambda c: timeline.lives(c, MONTH, BEGIN, NOW, [(8000, "tcp"), (53, "udp")]),
+    "candidates": lambda c: listener.candidates(c, 100),
+    "holders": every_life(lambda c, life: listener.holders(c, life.id)),
+    "former owners": every_life(lambda c, life: listener.former_owners(c, life.id)),
+    "earlier lives": every_life(lambda c, life: listener.earlier(c, life, 10)),
+    "siblings": every_life(listener.siblings),
     "non-ASCII word: history": rows_of(Filters(process=WORD)),
     "non-ASCII word: a page of a day": rows_of(replace(OF_WORD, since=NOW - DAY)),
-    "non-ASCII word: count": lambda c: totals.event_count(c, OF_WORD),
-    "non-ASCII word: who holds it": lambda c: answers.of_name(c, WORD, 8),
-    "non-ASCII word: listeners": lambda c: listeners.listening(c, Filters(process=WORD), NOW),
-    "non-ASCII word: counts per bucket": lambda c: activity.turnover(c, OF_WORD, EDGES),
-    "non-ASCII word: busiest ports": lambda c: ports.busiest(c, OF_WORD, BEGIN, NOW),
+    "non-ASCII word: count": lambda c: event_total.event_total(c, OF_WORD),
+    "non-ASCII word: who holds it": lambda c: lookup.of_name(c, WORD, 8),
+    "non-ASCII word: listeners": lambda c: open_now(c, Filters(process=WORD), NOW),
+    "non-ASCII word: counts per bucket": lambda c: event_counts.turnover(c, OF_WORD, EDGES),
+    "non-ASCII word: busiest ports": lambda c: timeline.busiest(c, OF_WORD, BEGIN, NOW),
     "a title": rows_of(Filters(process="server.js (node)")),
     "a word in capitals": rows_of(Filters(process="SERVER.JS")),
 }
 NOTHING: dict[str, Ask] = {
     "an absent non-ASCII word": rows_of(Filters(process=ABSENT)),
-    "no listener": lambda c: [] if story.life(c, 10**9) is None else [1],
-    "an absent pid": lambda c: answers.of_pid(c, 10**7, 8),
+    "no listener": lambda c: [] if listener.life(c, 10**9) is None else [1],
+    "an absent pid": lambda c: lookup.of_pid(c, 10**7, 8),
 }
 
 

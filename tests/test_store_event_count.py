@@ -7,7 +7,7 @@ import pytest
 
 from porteye_core.model import Filters, Seen
 from porteye_core.store.connection import open_connection
-from porteye_core.store.frames.totals import event_count
+from porteye_core.store.reading import Reader
 from porteye_core.store.writer import Opening, Writer
 from tests.kit.values import SECOND, endpoint, owned
 
@@ -23,7 +23,8 @@ def test_the_buckets_count_what_the_events_do(db: Path, writer: Writer, seed: in
         at += round(10 ** chance.uniform(0, 10.3))
         closed = (at + chance.randrange(DAY), Seen.KERNEL)
         writer.record_changes(at, [Opening(owned(endpoint(1)), at, Seen.KERNEL, closed)])
-    with open_connection(db) as reader:
+    with open_connection(db) as connection:
+        reader = Reader(connection, db)
         for _ in range(60):
             since, until = sorted(chance.randrange(START - DAY, at + 2 * DAY) for _ in range(2))
             for asked in (
@@ -34,5 +35,5 @@ def test_the_buckets_count_what_the_events_do(db: Path, writer: Writer, seed: in
             ):
                 bounds = (asked.since or 0, asked.until or 1 << 62)
                 question = "SELECT count(*) FROM event WHERE at BETWEEN ? AND ?"
-                counted = reader.execute(question, bounds).fetchone()[0]
-                assert event_count(reader, asked) == counted
+                counted = connection.execute(question, bounds).fetchone()[0]
+                assert reader.event_count(asked) == counted

@@ -8,11 +8,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from porteye_core.clock import timestamp
 from porteye_core.model import Filters, Protocol, Seen
-from porteye_core.store import records, search
-from porteye_core.store.connection import open_connection
-from porteye_core.store.export import COLUMNS, file_name, harmless, history_csv, history_json
-from porteye_core.store.records import timestamp
+from porteye_core.store.reading import export_name, open_reader
+from porteye_core.store.reading.export import COLUMNS, harmless
 from porteye_core.store.writer import Opening, Writer
 from tests.kit.seeding import Instant
 from tests.kit.values import SECOND, endpoint, owned, process
@@ -21,8 +20,8 @@ MOST = Filters(limit=10_000)
 
 
 def export(db: Path, filters: Filters) -> str:
-    with open_connection(db) as reader:
-        return "".join(history_csv(reader, filters))
+    with open_reader(db) as reader:
+        return "".join(reader.export_csv(filters))
 
 
 def test_an_export_has_every_event_whatever_the_limit(seeded: Instant) -> None:
@@ -40,8 +39,8 @@ def test_an_export_of_nothing_is_a_header(seeded: Instant) -> None:
 def test_a_long_export_comes_in_pieces(db: Path, writer: Writer) -> None:
     born = [Opening(owned(endpoint(port)), port, Seen.POLL) for port in range(1, 2202)]
     writer.record_changes(1, born)
-    with open_connection(db) as reader:
-        pieces = list(history_csv(reader, Filters()))
+    with open_reader(db) as reader:
+        pieces = list(reader.export_csv(Filters()))
     assert len(pieces) == 3
     assert len("".join(pieces).splitlines()) == 2202
 
@@ -49,12 +48,12 @@ def test_a_long_export_comes_in_pieces(db: Path, writer: Writer) -> None:
 def test_an_export_as_json_is_the_history_of_the_api(db: Path, writer: Writer) -> None:
     born = [Opening(owned(endpoint(port)), port, Seen.POLL) for port in range(1, 2001)]
     writer.record_changes(1, born)
-    with open_connection(db) as reader:
-        pieces = list(history_json(reader, Filters(limit=1)))
+    with open_reader(db) as reader:
+        pieces = list(reader.export_json(Filters(limit=1)))
         everything = json.loads("".join(pieces))
-        assert everything == [records.event(row) for row in search.newest(reader, MOST)]
-        assert json.loads("".join(history_json(reader, Filters(process="nobody")))) == []
-        (one,) = json.loads("".join(history_json(reader, Filters(ports=((7, 7),)))))
+        assert everything == reader.event_records(MOST)
+        assert json.loads("".join(reader.export_json(Filters(process="nobody")))) == []
+        (one,) = json.loads("".join(reader.export_json(Filters(ports=((7, 7),)))))
     assert len(pieces) > 2
     assert len(everything) == 2000
     assert one["port"] == 7
@@ -63,12 +62,12 @@ def test_an_export_as_json_is_the_history_of_the_api(db: Path, writer: Writer) -
 def test_a_slow_client_does_not_hold_the_writers_log(db: Path, writer: Writer) -> None:
     born = [Opening(owned(endpoint(port)), port, Seen.POLL) for port in range(1, 2002)]
     writer.record_changes(1, born)
-    with open_connection(db) as reader:
-        pieces = history_csv(reader, Filters())
+    with open_reader(db) as reader:
+        pieces = reader.export_csv(Filters())
         next(pieces)
         writer.record_changes(2, [Opening(owned(endpoint(9999)), 2, Seen.POLL)])
         next(pieces)
-        assert search.newest(reader, Filters(limit=1))[0]["port"] == 9999
+        assert reader.event_records(Filters(limit=1))[0]["port"] == 9999
         assert "9999" not in "".join(pieces)
 
 
@@ -91,8 +90,8 @@ def test_a_timestamp_keeps_its_microseconds() -> None:
 
 
 def test_the_command_line_is_the_last_column(seeded: Instant) -> None:
-    with open_connection(seeded.db) as reader:
-        first = next(history_csv(reader, Filters()))
+    with open_reader(seeded.db) as reader:
+        first = next(reader.export_csv(Filters()))
     assert first.splitlines()[1].endswith("python3 -m http.server 8765")
 
 
@@ -112,11 +111,11 @@ def test_the_command_line_is_the_last_column(seeded: Instant) -> None:
     ],
 )
 def test_the_name_of_a_file_says_filters_and_range(filters: Filters, name: str) -> None:
-    assert file_name(filters, "csv", 7 * SECOND) == name
+    assert export_name(filters, "csv", 7 * SECOND) == name
 
 
 def test_the_name_of_a_file_is_short_however_long_the_filters_are() -> None:
     filters = Filters(tuple((port, port) for port in range(60_000, 60_100)), "x" * 256)
-    name = file_name(filters, "json", 0)
+    name = export_name(filters, "json", 0)
     assert "_port-100-ranges_process-xxx" in name
     assert len(name) < 200

@@ -6,15 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from porteye_core.model import Closing, Filters, Listener, Opening, Owned, Process, Seen, Socket
-from porteye_core.store import story
 from porteye_core.store.connection import open_connection
 from porteye_core.store.dropping import Dropping
-from porteye_core.store.frames.as_of import as_of
-from porteye_core.store.frames.listeners import listening
 from porteye_core.store.identities import Identities
 from porteye_core.store.lives import _MOST_FORMER
-from porteye_core.store.moments import watched
 from porteye_core.store.orphans import drop_orphans
+from porteye_core.store.reading import open_reader
 from porteye_core.store.writer import Writer
 from tests.kit.values import SECOND, endpoint, owned, process
 
@@ -45,9 +42,9 @@ def test_a_program_that_another_replaced_stays_in_the_history_with_its_time(
     service = process(10, name="service")
     become(writer, listener, START + 60 * SECOND, service)
     become(writer, listener, START + 90 * SECOND, service)  # which says nothing new
-    with open_connection(db) as reader:
+    with open_reader(db) as reader:
         names = {
-            seconds: as_of(reader, Filters(), at, watched(reader, at, watching=True))["process"]
+            seconds: reader.open_at(Filters(), at, reader.coverage_at(at, watching=True))["process"]
             for seconds in (0, 59, 60, 3600)
             for at in [START + seconds * SECOND]
         }
@@ -57,18 +54,18 @@ def test_a_program_that_another_replaced_stays_in_the_history_with_its_time(
             60: ["service"],
             3600: ["service"],
         }
-        (former,) = story.former_owners(reader, listener.id)
+        (former,) = reader.former_owners(listener.id)
         assert (former.process, former.until) == ("launcher", START + 60 * SECOND)
     assert rows(db, "SELECT name FROM event JOIN program p ON p.id = program_id") == [("launcher",)]
 
 
 def test_filters_of_a_moment_ask_for_the_owner_of_then(db: Path, writer: Writer) -> None:
     become(writer, opened(writer), START + 60 * SECOND, process(10, name="service"))
-    with open_connection(db) as reader:
+    with open_reader(db) as reader:
         for seconds, word, found in ((0, "launcher", 1), (0, "service", 0), (61, "service", 1)):
             at = START + seconds * SECOND
-            how = watched(reader, at, watching=True)
-            assert len(as_of(reader, Filters(process=word), at, how)) == found
+            how = reader.coverage_at(at, watching=True)
+            assert len(reader.open_at(Filters(process=word), at, how)) == found
 
 
 def test_a_folder_that_changes_is_a_change_for_each_listener_of_the_process(
@@ -87,8 +84,8 @@ def test_of_too_many_former_owners_the_oldest_are_counted(db: Path, writer: Writ
     listener = opened(writer)
     for turn in range(1, _MOST_FORMER + 6):
         become(writer, listener, START + turn * SECOND, process(10, name=f"turn {turn}"))
-    with open_connection(db) as reader:
-        former = story.former_owners(reader, listener.id)
+    with open_reader(db) as reader:
+        former = reader.former_owners(listener.id)
     assert len(former) == _MOST_FORMER
     assert [each.folded for each in former[:2]] == [5, 0]
     assert former[-1].process == f"turn {_MOST_FORMER + 4}"
@@ -110,10 +107,12 @@ def test_a_listener_that_cannot_be_looked_for_is_unseen_until_a_scan_shows_it(
     lost = replace(listener, unseen_at=START + 60 * SECOND)
     writer.record_changes(START + 60 * SECOND, unseen=[lost])
     assert writer.open_listeners()[listener.id].unseen_at == START + 60 * SECOND
-    with open_connection(db) as reader:
-        assert listening(reader, Filters(), START + 90 * SECOND)["unseen"].tolist() == [True]
+    with open_reader(db) as reader:
+        assert reader.open_now(Filters(), START + 90 * SECOND)["unseen"].tolist() == [True]
         said = [
-            as_of(reader, Filters(), at, watched(reader, at, watching=True))["certainty"].tolist()
+            reader.open_at(Filters(), at, reader.coverage_at(at, watching=True))[
+                "certainty"
+            ].tolist()
             for at in (START + 59 * SECOND, START + 61 * SECOND)
         ]
     assert said == [[""], ["could not be looked for any more"]]

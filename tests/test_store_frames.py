@@ -9,10 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from porteye_core.model import Filters, Hidden, Program, Protocol, Seen
-from porteye_core.store import queries
 from porteye_core.store.connection import open_connection
-from porteye_core.store.frames import activity, events, listeners, lives, ports, totals
-from porteye_core.store.reading import Coverage
+from porteye_core.store.reading import Coverage, Reader, event_counts, open_reader, timeline
+from porteye_core.store.reading.listener_rows import FRESH_US
 from porteye_core.store.writer import Closing, Opening, Writer
 from tests.kit.seeding import MINUTE, Instant
 from tests.kit.values import SECOND, endpoint, owned, process
@@ -21,13 +20,13 @@ ALL = Filters()
 
 
 def listed(instant: Instant, filters: Filters) -> list[int]:
-    with open_connection(instant.db) as reader:
-        return list(listeners.listening(reader, filters, instant.now)["port"])
+    with open_reader(instant.db) as reader:
+        return list(reader.open_now(filters, instant.now)["port"])
 
 
 def test_what_is_open_is_listed_by_port_with_its_owner_and_sample(seeded: Instant) -> None:
-    with open_connection(seeded.db) as reader:
-        table = listeners.listening(reader, ALL, seeded.now)
+    with open_reader(seeded.db) as reader:
+        table = reader.open_now(ALL, seeded.now)
     assert list(table["port"]) == [53, 80, 5432, 8765]
     postgres = table.iloc[2]
     assert postgres["process"] == "postgres"
@@ -54,13 +53,13 @@ def test_a_listener_is_at_home_in_its_container_or_its_unit(
 ) -> None:
     owner = replace(process(100, name="nginx"), unit=unit, container=container)
     writer.record_changes(SECOND, [Opening(owned(endpoint(80), owner), SECOND, Seen.POLL)])
-    with open_connection(db) as reader:
-        assert list(listeners.listening(reader, ALL, 2 * SECOND)["home"]) == [home]
+    with open_reader(db) as reader:
+        assert list(reader.open_now(ALL, 2 * SECOND)["home"]) == [home]
 
 
 def test_an_unknown_owner_is_a_reason_and_its_numbers_are_missing(seeded: Instant) -> None:
-    with open_connection(seeded.db) as reader:
-        dns = listeners.listening(reader, ALL, seeded.now).iloc[0]
+    with open_reader(seeded.db) as reader:
+        dns = reader.open_now(ALL, seeded.now).iloc[0]
     assert dns["process"] == "still searched for"
     assert pd.isna(dns["cpu"])
     assert pd.isna(dns["pid"])
@@ -85,9 +84,9 @@ def test_filters_let_through_what_they_say(
 
 
 def test_the_history_is_newest_first_and_limited(seeded: Instant) -> None:
-    with open_connection(seeded.db) as reader:
-        table = events.history(reader, replace(ALL, limit=2))
-        assert totals.event_count(reader, replace(ALL, limit=2)) == 6
+    with open_reader(seeded.db) as reader:
+        table = reader.events(replace(ALL, limit=2))
+        assert reader.event_count(replace(ALL, limit=2)) == 6
     assert list(table["kind"]) == ["opened", "closed"]
     assert list(table["port"]) == [8765, 8765]
     assert table["at"].dtype == "datetime64[us, UTC]"
@@ -95,8 +94,8 @@ def test_the_history_is_newest_first_and_limited(seeded: Instant) -> None:
 
 def test_times_bound_the_history(seeded: Instant) -> None:
     since, until = seeded.now - 35 * MINUTE, seeded.now - 15 * MINUTE
-    with open_connection(seeded.db) as reader:
-        table = events.history(reader, replace(ALL, since=since, until=until))
+    with open_reader(seeded.db) as reader:
+        table = reader.events(replace(ALL, since=since, until=until))
     assert list(table["kind"]) == ["closed", "opened"]
 
 
@@ -105,27 +104,29 @@ def test_an_owner_learnt_later_is_found_in_the_whole_history(db: Path, writer: W
     writer.record_changes(6, reowned=[(born, owned(owner=process()))])
     writer.record_changes(7, closed=[Closing(born, 7, Seen.POLL)])
     range_ = Filters(process="nginx", since=1, until=9)
-    with open_connection(db) as reader:
-        assert list(events.history(reader, range_)["process"]) == ["nginx", "nginx"]
-        assert activity.turnover(reader, range_, [0, 5, 6, 10])["open"].min() == 0
+    with open_connection(db) as connection:
+        found = Reader(connection, db).events(range_)
+        assert list(found["process"]) == ["nginx", "nginx"]
+        assert event_counts.turnover(connection, range_, [0, 5, 6, 10])["open"].min() == 0
 
 
 def test_an_empty_answer_has_its_columns(seeded: Instant) -> None:
     nothing = Filters(ports=((1, 1),), since=seeded.now - MINUTE, until=seeded.now)
-    with open_connection(seeded.db) as reader:
-        assert "cmdline" in listeners.listening(reader, nothing, seeded.now)
-        assert "at" in events.history(reader, nothing)
+    with open_connection(seeded.db) as connection:
+        reader = Reader(connection, seeded.db)
+        assert "cmdline" in reader.open_now(nothing, seeded.now)
+        assert "at" in reader.events(nothing)
         edges = [seeded.now - MINUTE, seeded.now + SECOND]
-        assert lives.lives(reader, nothing, 0, seeded.now, []).empty
-        assert ports.busiest(reader, nothing, 0, seeded.now).empty
-        assert activity.by_port(reader, nothing, [(1, "tcp")], edges).empty
-        assert activity.turnover(reader, nothing, edges)["open"].max() == 0
+        assert timeline.lives(connection, nothing, 0, seeded.now, []).empty
+        assert timeline.busiest(connection, nothing, 0, seeded.now).empty
+        assert event_counts.by_port(connection, nothing, [(1, "tcp")], edges).empty
+        assert event_counts.turnover(connection, nothing, edges)["open"].max() == 0
     assert Coverage(0, seeded.now, ()).frame.empty
 
 
 def test_a_stale_sample_is_not_shown_as_current(seeded: Instant) -> None:
-    with open_connection(seeded.db) as reader:
-        later = listeners.listening(reader, ALL, seeded.now + queries.FRESH_US + 11 * SECOND)
+    with open_reader(seeded.db) as reader:
+        later = reader.open_now(ALL, seeded.now + FRESH_US + 11 * SECOND)
     assert later["cpu"].isna().all()
 
 
@@ -142,8 +143,8 @@ def test_a_process_filter_finds_what_python_finds(db: Path, writer: Writer, need
         ]
         writer.record_changes(1, [Opening(each, 1, Seen.POLL) for each in seen])
     wanted = {i for i, name in enumerate(NAMES, 1) if needle.lower() in name.lower()}
-    with open_connection(db) as reader:
-        found = queries.rows(reader, queries.listening(Filters(process=needle), 1))
+    with open_reader(db) as reader:
+        found = reader.open_now_records(Filters(process=needle), 1)
         ports_found = {row["port"] for row in found}
     assert ports_found == wanted
 
@@ -156,8 +157,8 @@ def test_an_owner_that_ended_at_once_is_named_and_its_command_line_says_why(
     gone = replace(owned(endpoint(99), brief), hidden=Hidden.GONE)
     unseen = replace(owned(endpoint(98)), hidden=Hidden.KERNEL)
     writer.record_changes(1, [Opening(each, 1, Seen.KERNEL) for each in (gone, unseen)])
-    with open_connection(db) as reader:
-        for table in (listeners.listening(reader, ALL, 2), events.history(reader, ALL)):
+    with open_reader(db) as reader:
+        for table in (reader.open_now(ALL, 2), reader.events(ALL)):
             rows = table.set_index("port")
             assert rows.loc[99, "process"] == "brief"
             assert rows.loc[99, "pid"] == 4711

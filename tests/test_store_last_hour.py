@@ -7,8 +7,7 @@ from benchmarks.seeding.scale import Scale
 from porteye_core.exposure import Bound, exposure
 from porteye_core.model import Filters
 from porteye_core.store.connection import open_connection
-from porteye_core.store.frames.last_hour import last_hour
-from porteye_core.store.frames.listeners import listening
+from porteye_core.store.reading import Reader
 
 NOW = 1_700_000_000_000_000
 POINT = 300 * 1_000_000
@@ -23,10 +22,11 @@ FROM listener l JOIN host h ON h.id = l.host_id
 def test_each_five_minutes_have_what_the_lives_say(tmp_path: Path) -> None:
     db = tmp_path / "seeded.db"
     seed(db, Scale(days=1, listeners=30, events=6000, sample_days=0.05), NOW)
-    with open_connection(db) as reader:
-        table = listening(reader, Filters(), NOW, NOW - 10_000_000)
-        found = last_hour(reader, Filters(), table, NOW)
-        lives = [tuple(row) for row in reader.execute(LIVES)]
+    with open_connection(db) as connection:
+        reader = Reader(connection, db)
+        table = reader.open_now(Filters(), NOW, NOW - 10_000_000)
+        found = reader.last_hour(Filters(), table, NOW)
+        lives = [tuple(row) for row in connection.execute(LIVES)]
     ends = [NOW - HOUR + POINT * point for point in range(1, 13)]
     reach = [
         [

@@ -1,15 +1,13 @@
 """What was open at a moment, by the index of lives and by reading them all."""
 
 import random
-import sqlite3
 from pathlib import Path
 
 import pytest
 
 from porteye_core.model import Filters, Listener, Seen, Tick
 from porteye_core.store.connection import open_connection
-from porteye_core.store.frames.as_of import as_of, changes
-from porteye_core.store.moments import Gap, watched
+from porteye_core.store.reading import Gap, Reader, differences, open_reader
 from porteye_core.store.writer import Closing, Opening, Writer
 from tests.kit.seeding import PLAN, Instant
 from tests.kit.values import SECOND, endpoint, owned, process
@@ -19,8 +17,8 @@ MINUTE = 60 * SECOND
 ALL = Filters()
 
 
-def ids(connection: sqlite3.Connection, at: int) -> set[int]:
-    return set(as_of(connection, ALL, at, watched(connection, at, watching=True))["id"])
+def ids(reader: Reader, at: int) -> set[int]:
+    return set(reader.open_at(ALL, at, reader.coverage_at(at, watching=True))["id"])
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -36,10 +34,11 @@ def test_the_index_finds_what_reading_every_life_finds(db: Path, writer: Writer,
             [Opening(owned(endpoint(chance.randrange(1, 99))), now, Seen.KERNEL)],
             [Closing(each, now, Seen.KERNEL) for each in closing],
         )
-    with open_connection(db) as reader:
+    with open_connection(db) as connection:
+        reader = Reader(connection, db)
         for _ in range(40):
             at = chance.randrange(START, now)
-            wanted = reader.execute(
+            wanted = connection.execute(
                 "SELECT id FROM listener WHERE opened_at <= ? AND coalesce(closed_at, ?) > ?",
                 (at, now * 2, at),
             )
@@ -47,10 +46,10 @@ def test_the_index_finds_what_reading_every_life_finds(db: Path, writer: Writer,
 
 
 def test_no_sample_is_taken_from_the_future(seeded: Instant) -> None:
-    with open_connection(seeded.db) as reader:
+    with open_reader(seeded.db) as reader:
         for at, known in ((seeded.now - 1, False), (seeded.now, True)):
-            how = watched(reader, at, watching=True)
-            assert bool(as_of(reader, ALL, at, how)["rss"].notna().any()) is known
+            how = reader.coverage_at(at, watching=True)
+            assert bool(reader.open_at(ALL, at, how)["rss"].notna().any()) is known
 
 
 def test_what_a_gap_hides_is_said(db: Path, writer: Writer) -> None:
@@ -62,21 +61,21 @@ def test_what_a_gap_hides_is_said(db: Path, writer: Writer) -> None:
     writer.begin_watch(back, PLAN)
     late = Opening(owned(endpoint(3), process(3)), back, Seen.GAP)
     writer.record_changes(back, [late], [Closing(born[1], back, Seen.GAP)])
-    with open_connection(db) as reader:
+    with open_reader(db) as reader:
         at = START + 2 * MINUTE
-        how = watched(reader, at, watching=True)
+        how = reader.coverage_at(at, watching=True)
         assert how.gap == Gap(START + MINUTE, back)
-        told = as_of(reader, ALL, at, how).set_index("port")["certainty"].to_dict()
+        told = reader.open_at(ALL, at, how).set_index("port")["certainty"].to_dict()
         assert told == {
             1: "open before and after the gap",
             2: "may have closed already",
             3: "may have been open already",
         }
         for sure in (START, back):
-            assert watched(reader, sure, watching=True).gap is None
-        assert watched(reader, 1, watching=True).gap == Gap(None, SECOND)
+            assert reader.coverage_at(sure, watching=True).gap is None
+        assert reader.coverage_at(1, watching=True).gap == Gap(None, SECOND)
         # A watch that nobody continues ends where it was last seen.
-        assert watched(reader, back + MINUTE, watching=False).gap == Gap(back, None)
+        assert reader.coverage_at(back + MINUTE, watching=False).gap == Gap(back, None)
 
 
 def test_a_watch_that_did_not_look_for_a_while_has_a_gap(db: Path, writer: Writer) -> None:
@@ -84,9 +83,9 @@ def test_a_watch_that_did_not_look_for_a_while_has_a_gap(db: Path, writer: Write
     at = START + 10 * MINUTE
     tick = Tick(at, at, listeners=0, clients=0, scan_us=1, hidden=0, gap=5 * MINUTE)
     writer.record_tick(tick, [])
-    with open_connection(db) as reader:
-        assert watched(reader, at - MINUTE, watching=True).gap == Gap(at - 5 * MINUTE, at)
-        assert watched(reader, at - 6 * MINUTE, watching=True).gap is None
+    with open_reader(db) as reader:
+        assert reader.coverage_at(at - MINUTE, watching=True).gap == Gap(at - 5 * MINUTE, at)
+        assert reader.coverage_at(at - 6 * MINUTE, watching=True).gap is None
 
 
 def test_changes_have_names(db: Path, writer: Writer) -> None:
@@ -111,9 +110,9 @@ def test_changes_have_names(db: Path, writer: Writer) -> None:
         [Opening(each, later, Seen.KERNEL) for each in after],
         [Closing(each, later, Seen.KERNEL) for each in born[:4]],
     )
-    with open_connection(db) as reader:
-        how = watched(reader, START, watching=True)
-        found = changes(as_of(reader, ALL, START, how), as_of(reader, ALL, later, how))
+    with open_reader(db) as reader:
+        how = reader.coverage_at(START, watching=True)
+        found = differences(reader.open_at(ALL, START, how), reader.open_at(ALL, later, how))
     told = {(row["port"], row["change"]) for row in found.to_dict("records")}
     assert told == {
         (80, "restarted"),

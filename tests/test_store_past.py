@@ -9,9 +9,9 @@ import pytest
 
 from porteye_core.model import Filters, Keep, Protocol, Seen
 from porteye_core.store.connection import open_connection
-from porteye_core.store.frames import activity, past, ports
-from porteye_core.store.frames.buckets import buckets
-from porteye_core.store.frames.totals import event_count
+from porteye_core.store.reading import event_counts, timeline
+from porteye_core.store.reading.event_total import event_total
+from porteye_core.store.reading.timeline import buckets
 from porteye_core.store.sqlite import open_writer
 from porteye_core.store.writer import Opening, Writer
 from tests.conftest import PLAN
@@ -28,7 +28,7 @@ EDGES = buckets(BEGIN, NOW, ZoneInfo("UTC"), by_port=True).edges
 @pytest.fixture
 def written(db: Path) -> Iterator[Writer]:
     """Three days in which a port is opened every hour, and the writer that wrote them."""
-    past.forget()
+    event_counts.forget()
     with open_writer(db, HOST, BEGIN, Keep(events=2 * DAY)) as writer:
         writer.begin_watch(BEGIN, PLAN)
         for hour in range(77):
@@ -44,30 +44,30 @@ def open_port(writer: Writer, at: int, port: int = 80) -> None:
 
 def of_busy_ports(db: Path) -> int:
     with open_connection(db) as reader:
-        found = ports.busiest(reader, TCP, BEGIN, NOW)
+        found = timeline.busiest(reader, TCP, BEGIN, NOW)
     return int(found["opened"].sum() + found["closed"].sum())
 
 
 def of_a_port_by_time(db: Path) -> int:
     with open_connection(db) as reader:
-        cells = activity.by_port(reader, TCP, [(80, "tcp")], EDGES)
+        cells = event_counts.by_port(reader, TCP, [(80, "tcp")], EDGES)
     return int(cells["opened"].sum() + cells["closed"].sum())
 
 
 def by_time(db: Path) -> int:
     with open_connection(db) as reader:
-        found = activity.turnover(reader, TCP, EDGES)
+        found = event_counts.turnover(reader, TCP, EDGES)
     return int(found["opened"].sum() + found["closed"].sum())
 
 
 def of_a_protocol(db: Path) -> int:
     with open_connection(db) as reader:
-        return event_count(reader, TCP)
+        return event_total(reader, TCP)
 
 
 def of_a_word(db: Path) -> int:
     with open_connection(db) as reader:
-        return event_count(reader, Filters(process="server", since=BEGIN, until=NOW))
+        return event_total(reader, Filters(process="server", since=BEGIN, until=NOW))
 
 
 Count = Callable[[Path], int]
@@ -78,9 +78,9 @@ every_count = pytest.mark.parametrize(
 
 def answers_read(db: Path, count: Count) -> int:
     """How many answers about what is over come from the database."""
-    before = past._kept.cache_info().misses
+    before = event_counts._cached.cache_info().misses
     count(db)
-    return past._kept.cache_info().misses - before
+    return event_counts._cached.cache_info().misses - before
 
 
 @every_count
@@ -141,7 +141,7 @@ def test_another_database_in_its_place_is_asked_itself(db: Path, written: Writer
 
 def busy(db: Path) -> dict[int, int]:
     with open_connection(db) as reader:
-        found = ports.busiest(reader, TCP, BEGIN, NOW)
+        found = timeline.busiest(reader, TCP, BEGIN, NOW)
     return dict(zip(found["port"], found["opened"], strict=True))
 
 
@@ -152,4 +152,4 @@ def test_a_database_that_was_deleted_while_it_is_read_answers_still(
     with open_connection(db) as reader:
         reader.execute("SELECT count(*) FROM event").fetchone()
         db.unlink()
-        assert event_count(reader, TCP) == 2 * 77
+        assert event_total(reader, TCP) == 2 * 77

@@ -1,7 +1,6 @@
 """The process filter finds what Python finds in every name and command line, whatever the text."""
 
 import random
-import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,9 +11,7 @@ from hypothesis import strategies as st
 from porteye_core import filters
 from porteye_core.errors import FilterError
 from porteye_core.model import Filters, Seen
-from porteye_core.store import answers, search
-from porteye_core.store.connection import open_connection
-from porteye_core.store.frames import totals
+from porteye_core.store.reading import Reader, open_reader
 from porteye_core.store.sqlite import open_writer
 from porteye_core.store.writer import Opening
 from tests.kit.seeding import PLAN
@@ -42,7 +39,7 @@ needles = st.text(LETTERS, max_size=4) | st.sampled_from(STORED).flatmap(
 
 
 @pytest.fixture(scope="module")
-def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sqlite3.Connection]:
+def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
     db: Path = tmp_path_factory.mktemp("filter") / "x.db"
     with open_writer(db, HOST, 1) as writer:
         writer.begin_watch(1, PLAN)
@@ -53,7 +50,7 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sqlite3.Connect
                 for port, texts in enumerate(STORED, start=1)
             ],
         )
-        with open_connection(db) as opened:
+        with open_reader(db) as opened:
             yield opened
 
 
@@ -61,7 +58,7 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sqlite3.Connect
     max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(needles)
-def test_a_text_is_found_where_python_finds_it(reader: sqlite3.Connection, text: str) -> None:
+def test_a_text_is_found_where_python_finds_it(reader: Reader, text: str) -> None:
     wanted = Filters(process=filters.process(text), limit=1000)
     folded = text.strip().casefold()
     expected = {
@@ -69,10 +66,10 @@ def test_a_text_is_found_where_python_finds_it(reader: sqlite3.Connection, text:
         for port, texts in enumerate(STORED, start=1)
         if any(folded in each.casefold() for each in texts)
     }
-    assert {row["port"] for row in search.newest(reader, wanted)} == expected
-    assert totals.event_count(reader, wanted) == len(expected)
+    assert {row["port"] for row in reader.event_records(wanted)} == expected
+    assert reader.event_count(wanted) == len(expected)
     if wanted.process:
-        named = answers.of_name(reader, wanted.process, 1000)
+        named = reader.of_name(wanted.process, 1000)
         assert {life.port for life in named} == expected
 
 

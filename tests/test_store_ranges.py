@@ -13,9 +13,9 @@ import pytest
 from porteye_core.model import Filters, Listener, Protocol, Seen, Tick, WatchPlan
 from porteye_core.store.connection import open_connection
 from porteye_core.store.counts import ACTIVITY, TURNOVER
-from porteye_core.store.frames import activity, changes, lives, ports
-from porteye_core.store.frames.buckets import buckets
-from porteye_core.store.frames.pieces import fitting, pieces
+from porteye_core.store.reading import event_counts, timeline
+from porteye_core.store.reading.event_counts import fitting, pieces
+from porteye_core.store.reading.timeline import buckets
 from porteye_core.store.sqlite import open_writer
 from porteye_core.store.writer import Closing, Opening, Writer
 from tests.kit.values import HOST, SECOND, endpoint, owned, process
@@ -136,7 +136,7 @@ def test_counts_per_bucket_equal_those_made_one_by_one(
     asked = Filters(filters.ports, filters.process, filters.protocol, since=since, until=until)
     edges = buckets(since, until, ZoneInfo(zone), by_port=filters != Filters()).edges
     with open_connection(history.db) as reader:
-        found = activity.turnover(reader, asked, edges)
+        found = event_counts.turnover(reader, asked, edges)
     events = history.events(filters, since, until)
     for kind in ("opened", "closed"):
         times = [at for at, what, _ in events if what == kind]
@@ -158,17 +158,17 @@ def test_ports_cells_and_lives_equal_those_counted_one_by_one(
     rows_a_seek: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(activity, "_ROWS_A_SEEK", rows_a_seek)
+    monkeypatch.setattr(event_counts, "_ROWS_A_SEEK", rows_a_seek)
     asked = Filters(filters.ports, filters.process, filters.protocol, since=since, until=until)
     edges = buckets(since, until, ZoneInfo("Europe/Berlin"), by_port=True).edges
     with open_connection(history.db) as reader:
-        busiest = ports.busiest(reader, asked, since, until)
+        busiest = timeline.busiest(reader, asked, since, until)
         rows = [
             (int(port), protocol)
             for port, protocol in zip(busiest["port"], busiest["protocol"], strict=True)
         ]
-        cells = activity.by_port(reader, asked, rows, edges)
-        drawn = lives.lives(reader, asked, since, until, rows)
+        cells = event_counts.by_port(reader, asked, rows, edges)
+        drawn = timeline.lives(reader, asked, since, until, rows)
     overlapping = [
         life for life in history.lives if life.passes(filters) and life.overlaps(since, until)
     ]
@@ -201,7 +201,7 @@ def test_ports_cells_and_lives_equal_those_counted_one_by_one(
 def test_of_some_ports_no_other_is_read_where_they_are_counted(
     history: History, filters: Filters, only: list[int]
 ) -> None:
-    parts = changes.parts_by_port(filters, BEGIN, BEGIN + DAYS * DAY, [], only)
+    parts = event_counts.parts_by_port(filters, BEGIN, BEGIN + DAYS * DAY, [], only)
     with open_connection(history.db) as reader:
         plans = [
             reader.execute(f"EXPLAIN QUERY PLAN {part.question.sql}", part.question.parameters)
@@ -220,9 +220,9 @@ def test_stretches_cover_every_life_and_nothing_else(
     asked = Filters(since=since, until=until)
     edges = buckets(since, until, ZoneInfo("UTC"), by_port=True).edges
     with open_connection(history.db) as reader:
-        busiest = ports.named(reader, ports.busiest(reader, asked, since, until))
+        busiest = timeline.named(reader, timeline.busiest(reader, asked, since, until))
         rows = list(zip(busiest["port"], busiest["protocol"], strict=True))
-        found = ports.stretches(busiest, activity.by_port(reader, asked, rows, edges), edges)
+        found = timeline.stretches(busiest, event_counts.by_port(reader, asked, rows, edges), edges)
     for port, protocol in rows:
         own = found[(found["port"] == port) & (found["protocol"] == protocol)]
         starts, ends = own["start"].astype("int64"), own["end"].astype("int64")
@@ -252,7 +252,7 @@ def test_a_port_names_its_program_or_says_that_it_had_several(db: Path, writer: 
     ]
     writer.record_changes(5 * SECOND, openings)
     with open_connection(db) as reader:
-        found = ports.named(reader, ports.busiest(reader, Filters(), SECOND, 9 * SECOND))
+        found = timeline.named(reader, timeline.busiest(reader, Filters(), SECOND, 9 * SECOND))
     named = dict(zip(found["port"], found["process"].fillna("several"), strict=True))
     assert named == {80: "several", 81: "nginx", 82: ""}
 
@@ -276,7 +276,7 @@ def test_an_edge_knows_the_last_look_before_it(db: Path) -> None:
         )
     with open_connection(db) as reader:
         rows = [(80, "tcp"), (81, "tcp"), (82, "tcp"), (83, "tcp")]
-        found = lives.lives(reader, Filters(), 0, 500 * SECOND, rows).set_index("port")
+        found = timeline.lives(reader, Filters(), 0, 500 * SECOND, rows).set_index("port")
     assert pd.isna(found["opened_from"][80])  # nobody had ever looked before
     assert [at(found["opened_from"][port]) for port in (81, 82, 83)] == [148, 160, 340]
     assert at(found["closed_from"][80]) == 200

@@ -7,9 +7,9 @@ import pytest
 
 from porteye_core.errors import StoreError, StoreSlow
 from porteye_core.model import Filters
-from porteye_core.store import bounds, search
+from porteye_core.store import bounds
 from porteye_core.store.connection import open_connection
-from porteye_core.store.export import history_csv
+from porteye_core.store.reading import Reader, open_reader
 from tests.kit.seeding import ENDLESS, Instant, grow
 
 NOT_READING = [
@@ -89,18 +89,18 @@ def test_an_export_has_its_time_anew_for_every_piece(
     seeded: Instant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     grow(seeded.db, 2_000)
-    with open_connection(seeded.db) as reader:
-        pieces = history_csv(reader, Filters())
+    with open_connection(seeded.db) as connection:
+        pieces = Reader(connection, seeded.db).export_csv(Filters())
         next(pieces)
-        assert isinstance(reader, bounds.BoundedConnection)
-        reader._until = 0  # the client was slow to take the first piece
+        assert isinstance(connection, bounds.BoundedConnection)
+        connection._until = 0  # the client was slow to take the first piece
         assert sum(piece.count("\n") for piece in pieces) > 10_000
     monkeypatch.setattr(bounds, "LONGEST_QUERY", -1.0)
-    with pytest.raises(StoreSlow), open_connection(seeded.db) as reader:
-        list(history_csv(reader, Filters()))
+    with pytest.raises(StoreSlow), open_reader(seeded.db) as reader:
+        list(reader.export_csv(Filters()))
 
 
 def test_a_megabyte_of_text_or_a_nul_in_a_question_is_only_text(seeded: Instant) -> None:
     for text in ("x" * 40_000, "'; DROP TABLE event; --", '"', "%", "_", "\\", "é\u202e"):
-        with open_connection(seeded.db) as reader:
-            assert search.newest(reader, Filters(process=text)) == []
+        with open_reader(seeded.db) as reader:
+            assert reader.event_records(Filters(process=text)) == []

@@ -13,8 +13,8 @@ from porteye_core.model import Keep, Listener, Owned, Sample, Seen, Tick
 from porteye_core.store.connection import open_connection
 from porteye_core.store.migrations import PAGE_SIZE
 from porteye_core.store.pace import Pace
+from porteye_core.store.reading import open_reader
 from porteye_core.store.sqlite import open_writer
-from porteye_core.store.status import gaps, status
 from porteye_core.store.writer import Closing, Opening, Writer
 from tests.conftest import PLAN
 from tests.kit.stored import database_of
@@ -101,8 +101,8 @@ def ten_days(db: Path, keep: Keep, *, seed: int = 1, text: int = 0) -> Iterator[
 def test_samples_go_with_their_ticks_and_gaps_stay(db: Path) -> None:
     with ten_days(db, Keep(samples=2 * DAY)) as scene:
         before = scene.number("SELECT count(*) FROM tick WHERE at >= " + str(NOW - 2 * DAY))
-        with open_connection(db) as reader:
-            known = gaps(reader, BEGIN, NOW, watching=False)
+        with open_reader(db) as reader:
+            known = list(reader.coverage(BEGIN, NOW, watching=False).gaps)
         scene.drop()
         scene.assert_whole()
         left = NOW - 2 * DAY
@@ -110,8 +110,8 @@ def test_samples_go_with_their_ticks_and_gaps_stay(db: Path) -> None:
         assert scene.number(f"SELECT count(*) FROM tick WHERE at < {left} AND gap = 0") == 0
         kept = scene.column("SELECT min(at) FROM sample JOIN tick ON id = tick_id")
         assert kept == [left]
-        with open_connection(db) as reader:
-            assert gaps(reader, BEGIN, NOW, watching=False) == known
+        with open_reader(db) as reader:
+            assert list(reader.coverage(BEGIN, NOW, watching=False).gaps) == known
         assert scene.column("SELECT kind || ' ' || reason FROM dropped") == ["samples age"]
         assert scene.number("SELECT max(before) FROM dropped") <= left
         assert scene.number("SELECT min(bucket) FROM rollup") == BEGIN
@@ -238,8 +238,8 @@ def test_a_size_drops_the_oldest_samples_first_then_rollups_then_events(
         dropped = scene.column("SELECT kind FROM dropped WHERE reason = 'size' ORDER BY kind")
         assert dropped == ["events", "rollups", "samples"]
         assert scene.number("SELECT count(*) FROM event") > 2 * len(still_open)
-        with open_connection(db) as reader:
-            watch = status(reader, db, NOW).watch
+        with open_reader(db) as reader:
+            watch = reader.status(NOW).watch
         assert watch is not None
         said = [each.text for each in watch.plan.limits if each.name == "dropped"]
         assert [each.split()[0] for each in said] == ["Events", "Rollups", "Samples"]

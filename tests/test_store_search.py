@@ -12,10 +12,9 @@ from benchmarks.history.plain import plain_count, plain_history
 from benchmarks.seed import seed
 from benchmarks.seeding.scale import DAY, HOUR, Scale
 from porteye_core.model import Filters, Protocol
-from porteye_core.store import search
 from porteye_core.store.connection import open_connection
-from porteye_core.store.frames import totals
-from porteye_core.store.order import Order
+from porteye_core.store.event_ids import EventIds
+from porteye_core.store.reading import event_total, events
 from porteye_core.store.writer import Writer
 
 NOW = 1_700_000_000_000_000
@@ -89,7 +88,7 @@ def test_it_finds_what_reading_all_of_them_finds(
     reader: sqlite3.Connection, look: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for constant in ("_FIRST_LOOK", "_SECOND_LOOK", "_SECOND_LOOK_PROTOCOL", "_FEW_EVENTS"):
-        monkeypatch.setattr(search, constant, look)
+        monkeypatch.setattr(events, constant, look)
     draws = random.Random(look)
     ports = [port for (port,) in reader.execute("SELECT DISTINCT port FROM event")]
     some = 0
@@ -97,7 +96,7 @@ def test_it_finds_what_reading_all_of_them_finds(
         filters = random_filters(draws, ports)
         before = draws.choice([None, None, draws.randrange(1, 3200)])
         wanted = [tuple(row) for row in reader.execute(*plain_history(filters, before))]
-        found = [tuple(row) for row in search.newest(reader, filters, before)]
+        found = [tuple(row) for row in events.newest(reader, filters, before)]
         assert found == wanted, (filters, before)
         some += bool(wanted)
     assert some > 40
@@ -113,8 +112,8 @@ def test_it_finds_what_reading_all_of_them_finds(
 def test_what_is_rare_is_read_and_not_sought_hour_by_hour(
     rare: Filters, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(search, "_FIRST_LOOK", 2)
-    monkeypatch.setattr(search, "_SECOND_LOOK", 2)
+    monkeypatch.setattr(events, "_FIRST_LOOK", 2)
+    monkeypatch.setattr(events, "_SECOND_LOOK", 2)
     db = tmp_path / "seeded.db"
     seed(db, Scale(days=DAYS, listeners=30, events=3000, sample_days=0.05), NOW)
     with closing(sqlite3.connect(db)) as connection:
@@ -128,7 +127,7 @@ def test_what_is_rare_is_read_and_not_sought_hour_by_hour(
     with open_connection(db) as reader:
         wanted = [tuple(row) for row in reader.execute(*plain_history(rare))]
         reader.set_trace_callback(asked.append)
-        assert [tuple(row) for row in search.newest(reader, rare)] == wanted != []
+        assert [tuple(row) for row in events.newest(reader, rare)] == wanted != []
     assert not [statement for statement in asked if "FROM activity" in statement]
 
 
@@ -138,26 +137,26 @@ def test_events_are_counted_as_reading_all_of_them_counts(reader: sqlite3.Connec
     for _ in range(400):
         filters = random_filters(draws, ports)
         wanted = reader.execute(*plain_count(filters)).fetchone()[0]
-        assert totals.event_count(reader, filters) == wanted, filters
+        assert event_total.event_total(reader, filters) == wanted, filters
 
 
 def test_all_events_of_a_range_of_time_lie_between_its_ids(reader: sqlite3.Connection) -> None:
-    order, draws = Order(reader), random.Random(5)
+    event_ids, draws = EventIds(reader), random.Random(5)
     for _ in range(100):
         since, until = sorted(NOW - int(draws.random() * DAYS * DAY) for _ in range(2))
-        low, high = order.ids(since, until)
+        low, high = event_ids.between(since, until)
         within = "SELECT count(*) FROM event WHERE at BETWEEN ? AND ?"
         (wanted,) = reader.execute(within, (since, until)).fetchone()
         (found,) = reader.execute(f"{within} AND id BETWEEN ? AND ?", (since, until, low, high))
         assert found[0] == wanted
-        first, last = order.times(order.ids(since, until))
+        first, last = event_ids.times(event_ids.between(since, until))
         within = "SELECT count(*) FROM event WHERE id BETWEEN ? AND ? AND NOT at BETWEEN ? AND ?"
         assert reader.execute(within, (low, high, first, last)).fetchone()[0] == 0
 
 
 def test_ids_are_near_the_times_where_the_clock_was_steady(steady_clock: Path) -> None:
     with open_connection(steady_clock) as reader:
-        low, high = Order(reader).ids(NOW - 2 * DAY, NOW - DAY)
+        low, high = EventIds(reader).between(NOW - 2 * DAY, NOW - DAY)
         wanted = reader.execute(
             "SELECT count(*) FROM event WHERE at BETWEEN ? AND ?", (NOW - 2 * DAY, NOW - DAY)
         ).fetchone()[0]
@@ -167,5 +166,5 @@ def test_ids_are_near_the_times_where_the_clock_was_steady(steady_clock: Path) -
 def test_an_empty_history_has_no_events(db: Path, writer: Writer) -> None:
     with open_connection(db) as reader:
         for filters in (Filters(), Filters(ports=((1, 2),)), Filters(process="a", since=1)):
-            assert search.newest(reader, filters) == []
-            assert totals.event_count(reader, filters) == 0
+            assert events.newest(reader, filters) == []
+            assert event_total.event_total(reader, filters) == 0

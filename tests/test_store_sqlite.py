@@ -12,8 +12,8 @@ from porteye_core.errors import StoreError, StoreHeld, StoreMissing, StoreNewer,
 from porteye_core.model import Hidden, Kind, Limit, Sample, Seen, Tick
 from porteye_core.store import lock, migrations
 from porteye_core.store.connection import open_connection
+from porteye_core.store.reading import State, open_reader
 from porteye_core.store.sqlite import open_writer
-from porteye_core.store.status import State, status
 from porteye_core.store.writer import Closing, Opening, Writer, listener_of
 from tests.conftest import PLAN
 from tests.kit.rights import posix, root
@@ -255,8 +255,8 @@ def test_the_limits_of_a_watch_are_kept(db: Path) -> None:
     limit = Limit("unprivileged", "Owners are hidden.", "Run: sudo x")
     with open_writer(db, HOST, 1) as writer:
         writer.begin_watch(SECOND, replace(PLAN, limits=(limit,)))
-        with open_connection(db) as reader:
-            current = status(reader, db, SECOND)
+        with open_reader(db) as reader:
+            current = reader.status(SECOND)
         assert current.state is State.WATCHING
         assert current.watch is not None
         assert current.watch.plan.limits == (limit,)

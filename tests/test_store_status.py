@@ -3,17 +3,16 @@
 from pathlib import Path
 
 from porteye_core.model import Tick
-from porteye_core.store.connection import open_connection
+from porteye_core.store.reading import State, open_reader
 from porteye_core.store.sqlite import open_writer
-from porteye_core.store.status import State, gaps, status
 from porteye_core.store.writer import Writer
 from tests.conftest import PLAN
 from tests.kit.values import HOST, SECOND
 
 
 def state(db: Path, now: int) -> State:
-    with open_connection(db) as reader:
-        return status(reader, db, now).state
+    with open_reader(db) as reader:
+        return reader.status(now).state
 
 
 def test_a_database_without_a_watch_was_never_watched(db: Path) -> None:
@@ -37,14 +36,14 @@ def test_a_watch_whose_monitor_has_gone_is_stopped(db: Path) -> None:
 
 def test_when_it_was_last_watched_is_told_once_nobody_watches(db: Path) -> None:
     with open_writer(db, HOST, 1) as writer:
-        with open_connection(db) as reader:
-            assert status(reader, db, SECOND).last_watched is None
+        with open_reader(db) as reader:
+            assert reader.status(SECOND).last_watched is None
         writer.begin_watch(SECOND, PLAN)
-        with open_connection(db) as reader:
-            assert status(reader, db, 2 * SECOND).last_watched is None
+        with open_reader(db) as reader:
+            assert reader.status(2 * SECOND).last_watched is None
         writer.end_watch(3 * SECOND)
-    with open_connection(db) as reader:
-        found = status(reader, db, 9 * SECOND)
+    with open_reader(db) as reader:
+        found = reader.status(9 * SECOND)
     assert found.watch
     assert found.last_watched == found.watch.seen_at
 
@@ -62,15 +61,17 @@ def test_what_lies_between_watches_is_a_gap(db: Path) -> None:
         with open_writer(db, HOST, start) as writer:
             writer.begin_watch(start, PLAN)
             writer.end_watch(end)
-    with open_connection(db) as reader:
-        assert gaps(reader, 0, 100, watching=False) == [(0, 10), (20, 30), (40, 100)]
-        assert gaps(reader, 15, 35, watching=False) == [(20, 30)]
-        assert gaps(reader, 12, 18, watching=False) == []
-        assert gaps(reader, 0, 100, watching=True) == [(0, 10), (20, 30)]
+    with open_reader(db) as reader:
+        assert list(reader.coverage(0, 100, watching=False).gaps) == [(0, 10), (20, 30), (40, 100)]
+        assert list(reader.coverage(15, 35, watching=False).gaps) == [(20, 30)]
+        assert list(reader.coverage(12, 18, watching=False).gaps) == []
+        assert list(reader.coverage(0, 100, watching=True).gaps) == [(0, 10), (20, 30)]
 
 
 def test_a_gap_within_a_watch_is_one_too(db: Path, writer: Writer) -> None:
     late = Tick(60 * SECOND, 1, listeners=0, clients=0, scan_us=1, hidden=0, gap=20 * SECOND)
     writer.record_tick(late, [])
-    with open_connection(db) as reader:
-        assert gaps(reader, 2 * SECOND, 60 * SECOND, watching=True) == [(40 * SECOND, 60 * SECOND)]
+    with open_reader(db) as reader:
+        assert list(reader.coverage(2 * SECOND, 60 * SECOND, watching=True).gaps) == [
+            (40 * SECOND, 60 * SECOND)
+        ]

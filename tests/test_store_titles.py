@@ -2,21 +2,17 @@
 
 import csv
 import json
-import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from porteye_core.model import Filters, Process, ProcessKey, Program, Seen
 from porteye_core.programs import title
-from porteye_core.store import answers, queries, records, search, story
 from porteye_core.store.connection import open_connection
-from porteye_core.store.export import history_csv, history_json
-from porteye_core.store.frames import events, listeners, lives, ports
-from porteye_core.store.frames.as_of import as_of, changes
-from porteye_core.store.frames.totals import event_count
-from porteye_core.store.moments import Watched
+from porteye_core.store.reading import MomentCoverage, Reader, differences, open_reader
+from porteye_core.store.reading.listener_rows import process_condition
 from porteye_core.store.writer import Closing, Opening, Writer
 from tests.kit.values import SECOND, endpoint, owned
 
@@ -43,7 +39,7 @@ UNKNOWN = 99  # a port whose owner is not known
 
 
 @pytest.fixture
-def reader(db: Path, writer: Writer) -> Iterator[sqlite3.Connection]:
+def reader(db: Path, writer: Writer) -> Iterator[Reader]:
     """Each program listens on a port of its own, counted from 1."""
     opened = [
         owned(endpoint(port), Process(ProcessKey(port, 1), program))
@@ -51,38 +47,37 @@ def reader(db: Path, writer: Writer) -> Iterator[sqlite3.Connection]:
     ]
     seen = [*opened, owned(endpoint(UNKNOWN))]
     writer.record_changes(SECOND, [Opening(each, SECOND, Seen.KERNEL) for each in seen])
-    with open_connection(db) as found:
+    with open_reader(db) as found:
         yield found
 
 
-def test_everything_that_is_read_has_the_title(reader: sqlite3.Connection) -> None:
+def test_everything_that_is_read_has_the_title(reader: Reader) -> None:
     wanted = {**dict(enumerate(TITLES, 1)), UNKNOWN: ""}
     everything, until = Filters(), 3 * SECOND
-    live = queries.rows(reader, queries.listening(everything, until))
+    live = reader.open_now_records(everything, until)
     assert {row["port"]: row["title"] or "" for row in live} == wanted
-    past = [records.event(row) for row in search.newest(reader, everything)]
+    past = reader.event_records(everything)
     assert {each["port"]: each["title"] for each in past} == wanted
     assert {each["process"] for each in past} == {program.name for program in PROGRAMS} | {""}
-    rows = csv.DictReader("".join(history_csv(reader, everything)).splitlines())
+    rows = csv.DictReader("".join(reader.export_csv(everything)).splitlines())
     assert {int(row["port"]): row["title"] for row in rows} == wanted
-    stored = json.loads("".join(history_json(reader, everything)))
+    stored = json.loads("".join(reader.export_json(everything)))
     assert {each["port"]: each["title"] for each in stored} == wanted
-    told = {each.port: each.title for each in story.candidates(reader, 100)}
+    told = {each.port: each.title for each in reader.choices(100)}
     assert told == wanted
-    (held,) = story.holders(reader, next(iter(story.candidates(reader, 1))).id)
+    (held,) = reader.holders(next(iter(reader.choices(1))).id)
     assert held.process == TITLES[0]
 
 
-def test_every_frame_of_the_page_shows_the_title(reader: sqlite3.Connection) -> None:
+def test_every_frame_of_the_page_shows_the_title(reader: Reader) -> None:
     everything, until = Filters(), 3 * SECOND
-    busy = ports.named(reader, ports.busiest(reader, everything, 0, until))
-    rows = [(int(port), "tcp") for port in busy["port"]]
+    drawn = reader.timeline(everything, 0, until, ZoneInfo("UTC"))
+    assert drawn is not None
     frames = (
-        listeners.listening(reader, everything, until),
-        events.history(reader, everything),
-        as_of(reader, everything, until, Watched(None)),
-        lives.lives(reader, everything, 0, until, rows),
-        busy,
+        reader.open_now(everything, until),
+        reader.events(everything),
+        reader.open_at(everything, until, MomentCoverage(None)),
+        drawn.lives,
     )
     for frame in frames:
         shown = dict(zip(frame["port"], frame["process"], strict=True))
@@ -90,12 +85,12 @@ def test_every_frame_of_the_page_shows_the_title(reader: sqlite3.Connection) -> 
         assert shown == dict(enumerate(TITLES, 1))
 
 
-def test_every_part_of_a_title_finds_it_in_any_case(reader: sqlite3.Connection) -> None:
+def test_every_part_of_a_title_finds_it_in_any_case(reader: Reader) -> None:
     for shown in TITLES:
         parts = {shown[start:end] for start in range(len(shown)) for end in range(start + 1, 30)}
         for part in {each.strip() for each in parts} - {""}:
             for text in (part, part.swapcase()):
-                found = {row["port"] for row in search.newest(reader, Filters(process=text))}
+                found = {row["port"] for row in reader.event_records(Filters(process=text))}
                 matching = {
                     port
                     for port, program in enumerate(PROGRAMS, 1)
@@ -105,24 +100,23 @@ def test_every_part_of_a_title_finds_it_in_any_case(reader: sqlite3.Connection) 
                     )
                 }
                 assert found == matching, text
-                assert event_count(reader, Filters(process=text)) == len(matching)
-                named = answers.of_name(reader, text, 100)
+                assert reader.event_count(Filters(process=text)) == len(matching)
+                named = reader.of_name(text, 100)
                 assert {life.port for life in named} == matching
 
 
-def test_titles_of_what_cannot_match_are_not_made(
-    reader: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_titles_of_what_cannot_match_are_not_made(db: Path, reader: Reader) -> None:
     asked = []
 
     def noting(name: str, exe: str, cmdline: str) -> str:
         asked.append(name)
         return title(name, exe, cmdline)
 
-    reader.create_function("title", 3, noting, deterministic=True)
-    condition = queries.process_condition("server.js (node)")
-    found = reader.execute(f"SELECT id FROM program WHERE {condition.sql}", condition.parameters)
-    assert len(found.fetchall()) == 1
+    condition = process_condition("server.js (node)")
+    statement = f"SELECT id FROM program WHERE {condition.sql}"
+    with open_connection(db) as connection:
+        connection.create_function("title", 3, noting, deterministic=True)
+        assert len(connection.execute(statement, condition.parameters).fetchall()) == 1
     assert asked == ["node"]
 
 
@@ -153,9 +147,11 @@ def test_a_program_is_the_same_by_what_it_is_and_where(db: Path, writer: Writer)
         ],
         [Closing(each, 2 * SECOND, Seen.KERNEL) for each in born],
     )
-    with open_connection(db) as opened:
-        first, second = (as_of(opened, Filters(), at, Watched(None)) for at in (SECOND, 4 * SECOND))
-    found = changes(first, second)
+    with open_reader(db) as opened:
+        first, second = (
+            opened.open_at(Filters(), at, MomentCoverage(None)) for at in (SECOND, 4 * SECOND)
+        )
+    found = differences(first, second)
     assert dict(zip(found["port"], found["change"], strict=True)) == {
         1: "restarted",
         2: "changed owner",

@@ -7,11 +7,8 @@ import pandas as pd
 import pytest
 
 from porteye_core.model import Tick
-from porteye_core.store.connection import open_connection
-from porteye_core.store.frames import watches
-from porteye_core.store.frames.watches import Watched, losses, watched
+from porteye_core.store.reading import State, WatchTables, open_reader, watches
 from porteye_core.store.sqlite import open_writer
-from porteye_core.store.status import State
 from tests.conftest import PLAN
 from tests.kit.values import HOST, SECOND
 
@@ -30,9 +27,11 @@ def watch(db: Path, start: int, *ticks: Tick, end: int | None = None, booted_at:
             writer.end_watch(end * SECOND)
 
 
-def answer(db: Path, state: State, since: int = 0, until: int = 1000, limit: int = 100) -> Watched:
-    with open_connection(db) as reader:
-        return watched(reader, since * SECOND, until * SECOND, 1000 * SECOND, limit, state)
+def answer(
+    db: Path, state: State, since: int = 0, until: int = 1000, limit: int = 100
+) -> WatchTables:
+    with open_reader(db) as reader:
+        return reader.watches(since * SECOND, until * SECOND, 1000 * SECOND, limit, state)
 
 
 def seconds(frame: pd.DataFrame) -> list[tuple[float, float]]:
@@ -102,8 +101,8 @@ def test_a_range_has_what_it_overlaps_and_a_cut_is_counted(db: Path) -> None:
 
 
 def lost(db: Path, since: int = 0, until: int = 1000) -> list[tuple[float, int]]:
-    with open_connection(db) as reader:
-        frame, _ = losses(reader, since * SECOND, until * SECOND)
+    with open_reader(db) as reader:
+        frame, _ = reader.losses(since * SECOND, until * SECOND)
     return [(row["at"].timestamp(), row["lost"]) for row in frame.to_dict("records")]
 
 
@@ -121,8 +120,8 @@ def test_of_many_losses_the_newest_are_said_and_that_there_were_more(
     db: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     watch(db, 50, *(replace(TICK, at=60 + number, lost=number) for number in range(1, 6)))
-    monkeypatch.setattr(watches, "_MOST_RISES", 2)
-    with open_connection(db) as reader:
-        frame, more = losses(reader, 0, 1000 * SECOND)
+    monkeypatch.setattr(watches, "_MAX_RISES", 2)
+    with open_reader(db) as reader:
+        frame, more = reader.losses(0, 1000 * SECOND)
     assert more
     assert [at.timestamp() for at in frame["at"]] == [65, 64]

@@ -15,8 +15,8 @@ from porteye_core.errors import StoreHeld, StoreUnwritable
 from porteye_core.model import Listener, Sample, Seen, Tick
 from porteye_core.store import lock
 from porteye_core.store.connection import open_connection
+from porteye_core.store.reading import State, monitor_status
 from porteye_core.store.sqlite import open_writer
-from porteye_core.store.status import State, current
 from porteye_core.store.writer import Closing, Opening, Writer
 from tests.conftest import PLAN
 from tests.kit.rights import posix, root
@@ -69,7 +69,7 @@ class Scene:
         return [limit["name"] for limit in json.loads(str(stored))]
 
     def state(self) -> State:
-        return current(self.db, self.at).state
+        return monitor_status(self.db, self.at).state
 
     def check(self) -> None:
         with sqlite3.connect(self.db) as plain:
@@ -99,7 +99,7 @@ def test_what_a_full_disk_does_not_take_is_stored_when_it_has_room(tmp_path: Pat
         scene.see(200)
         scene.retry()
         assert scene.state() is State.HOLDING
-        assert "full" in current(scene.db, scene.at).trouble
+        assert "full" in monitor_status(scene.db, scene.at).trouble
         assert len(scene.beats) < 205  # and a reader reads meanwhile
         filler.unlink()
         scene.at += 2 * SECOND

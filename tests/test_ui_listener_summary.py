@@ -8,7 +8,7 @@ import pytest
 
 from porteye_core.exposure import Bound, Namespace
 from porteye_core.model import Ancestor, Hidden, InterfaceKind, Protocol, Seen
-from porteye_core.store.story import Life
+from porteye_core.store.reading import Life
 from porteye_core.ui.listener_summary import evidence, sentence
 
 BERLIN = ZoneInfo("Europe/Berlin")

@@ -18,8 +18,8 @@ from benchmarks.seed import add_scale, scale_of, seed
 from porteye_core.errors import StoreSlow
 from porteye_core.store.bounds import LONGEST_QUERY
 from porteye_core.store.connection import add_functions, open_connection
-from porteye_core.store.frames import past
-from porteye_core.store.queries import Question
+from porteye_core.store.reading import event_counts
+from porteye_core.store.reading.listener_rows import Question
 
 _BUDGET_MS = 50.0
 _LONGEST_EXPORT = 3600.0  # seconds
@@ -85,7 +85,7 @@ def _database(options: argparse.Namespace) -> Iterator[Path]:
 def timed(db: Path, question: Asked, rounds: int, *, plain: bool = True) -> Timed:
     """Ask it so often, each time on a new connection, or until it is given up; at first nothing is
     known of it."""
-    past.forget()
+    event_counts.forget()
     took, worked = list[float](), list[float]()
     answer: Any = None
     try:

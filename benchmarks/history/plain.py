@@ -3,7 +3,7 @@
 from typing import Any
 
 from porteye_core.model import Filters
-from porteye_core.store.queries import BOUND, Question, matching
+from porteye_core.store.reading.listener_rows import Question, matching, select_columns
 
 _FROM = """
 FROM event e
@@ -12,6 +12,14 @@ JOIN host h ON h.id = l.host_id
 LEFT JOIN process p ON p.id = l.process_id
 LEFT JOIN program g ON g.id = coalesce(e.program_id, l.program_id)
 """
+_COLUMNS = select_columns(
+    *("id", "protocol", "family", "address", "hidden"),
+    *("interface", "interface_kind", "v6only", "namespace"),
+    *("pid", "process", "title", "user", "cmdline"),
+    id="e.id",
+    port="e.port",
+    listener="l.id",
+)
 _TITLE = "title(g.name, g.exe, g.cmdline)"
 
 
@@ -22,10 +30,7 @@ def plain_history(filters: Filters, before: int | None = None) -> Question:
         where += " AND e.id < ?"
         parameters += (before,)
     return Question(
-        "SELECT e.id, e.at, e.kind, e.seen, e.port, l.protocol, l.family, l.address, l.hidden,"
-        " l.id AS listener, p.pid, g.name AS process,"
-        f" {_TITLE} AS title, coalesce(g.user, l.user) AS user, g.cmdline,"
-        f"{BOUND} {_FROM} WHERE {where} ORDER BY e.id DESC LIMIT ?",
+        f"SELECT e.at, e.kind, e.seen, {_COLUMNS} {_FROM} WHERE {where} ORDER BY e.id DESC LIMIT ?",
         (*parameters, filters.limit),
     )
 

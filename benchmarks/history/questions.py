@@ -11,14 +11,27 @@ import pandas as pd
 
 from benchmarks.history.plain import plain_count, plain_history
 from porteye_core.model import Filters, Protocol
-from porteye_core.store import answers, engine, queries, search, story
-from porteye_core.store.frames import activity, as_of, last_hour, listeners, ports, totals, usage
-from porteye_core.store.frames.buckets import buckets
-from porteye_core.store.frames.lives import lives
-from porteye_core.store.frames.timeline import MAX_ROWS, parted
-from porteye_core.store.moments import watched
-from porteye_core.store.queries import Question
-from porteye_core.store.status import gaps, status
+from porteye_core.store import engine
+from porteye_core.store.reading import (
+    event_counts,
+    event_total,
+    events,
+    last_hour,
+    listener,
+    lookup,
+    status,
+    timeline,
+    usage,
+)
+from porteye_core.store.reading.coverage import Watches
+from porteye_core.store.reading.listener_rows import Question
+from porteye_core.store.reading.open_listeners import (
+    differences,
+    open_at,
+    open_now,
+    open_now_question,
+)
+from porteye_core.store.reading.timeline import MAX_ROWS, buckets, parted
 
 HOUR, DAY = 3_600_000_000, 86_400_000_000
 _BUSY_PORT, _ABSENT = 8000, "no-such-program"
@@ -85,7 +98,7 @@ def _pages(now: int, newest: int, rare_port: int, rare_word: str) -> Iterator[As
 
 def _page(name: str, filters: Filters, before: int | None = None) -> Asked:
     def ask(connection: engine.Connection) -> list[tuple[Any, ...]]:
-        return [tuple(row) for row in search.newest(connection, filters, before)]
+        return [tuple(row) for row in events.newest(connection, filters, before)]
 
     return Asked(name, ask, plain_history(filters, before))
 
@@ -105,7 +118,7 @@ def _counts(month: Filters) -> Iterator[Asked]:
 
 
 def _counted(connection: engine.Connection, filters: Filters) -> list[tuple[int]]:
-    return [(totals.event_count(connection, filters),)]
+    return [(event_total.event_total(connection, filters),)]
 
 
 def _moments(db: Path, now: int) -> Iterator[Asked]:
@@ -113,20 +126,20 @@ def _moments(db: Path, now: int) -> Iterator[Asked]:
     everything = Filters()
 
     def api_ports(connection: engine.Connection) -> list[int]:
-        found = queries.rows(connection, queries.listening(everything, now))
+        found = connection.execute(*open_now_question(everything, now))
         return sorted(row["id"] for row in found)
 
     def at(connection: engine.Connection, moment: int) -> Any:
-        how = watched(connection, moment, watching=False)
-        return as_of.as_of(connection, everything, moment, how)
+        how = Watches(connection, watching=False).at(moment)
+        return open_at(connection, everything, moment, how)
 
     def now_view(connection: engine.Connection) -> Any:
-        table = listeners.listening(connection, everything, now, now - 10_000_000)
+        table = open_now(connection, everything, now, now - 10_000_000)
         last_hour.trends(connection, now)
         return last_hour.last_hour(connection, everything, table, now)
 
-    open_now = Question("SELECT id FROM listener WHERE closed_at IS NULL ORDER BY id", ())
-    yield Asked("ports, now (API)", lambda c: [(each,) for each in api_ports(c)], open_now)
+    plain_now = Question("SELECT id FROM listener WHERE closed_at IS NULL ORDER BY id", ())
+    yield Asked("ports, now (API)", lambda c: [(each,) for each in api_ports(c)], plain_now)
     yield Asked("ports, now (page, with the last hour)", now_view)
     for name, moment in {"a week": now - 7 * DAY, "29 days": now - 29 * DAY}.items():
         plain = Question(
@@ -141,10 +154,12 @@ def _moments(db: Path, now: int) -> Iterator[Asked]:
         )
     yield Asked(
         "difference of two moments",
-        lambda c: as_of.changes(at(c, now - 7 * DAY), at(c, now - DAY)),
+        lambda c: differences(at(c, now - 7 * DAY), at(c, now - DAY)),
     )
-    yield Asked("health", lambda c: status(c, db, now))
-    yield Asked("watches and gaps", lambda c: gaps(c, now - 30 * DAY, now, watching=False))
+    yield Asked("health", lambda c: status.status(c, db, now))
+    yield Asked(
+        "watches and gaps", lambda c: Watches(c, watching=False).coverage(now - 30 * DAY, now)
+    )
 
 
 def _numbers(table: Any) -> list[tuple[int]]:
@@ -158,18 +173,18 @@ def _stories(connection: engine.Connection, now: int, rare_word: str) -> Iterato
     ).fetchone()[0]
 
     def told(asking: engine.Connection) -> Any:
-        of = story.life(asking, number)
+        of = listener.life(asking, number)
         assert of is not None
-        around = story.holders(asking, number), story.earlier(asking, of, 10)
-        return of, around, story.siblings(asking, of)
+        around = listener.holders(asking, number), listener.earlier(asking, of, 10)
+        return of, around, listener.siblings(asking, of)
 
     yield Asked("a listener's story", told)
     yield Asked("a listener's use, 30 days", lambda c: usage.usage(c, 1, now - 30 * DAY, now))
     for what, who in {
-        "port 8000": lambda c: answers.on_port(c, _BUSY_PORT, 8),
-        "a pid": lambda c: answers.of_pid(c, 2000, 8),
-        "a common name": lambda c: answers.of_name(c, "python", 8),
-        "a rare name": lambda c: answers.of_name(c, rare_word, 8),
+        "port 8000": lambda c: lookup.on_port(c, _BUSY_PORT, 8),
+        "a pid": lambda c: lookup.of_pid(c, 2000, 8),
+        "a common name": lambda c: lookup.of_name(c, "python", 8),
+        "a rare name": lambda c: lookup.of_name(c, rare_word, 8),
     }.items():
         yield Asked(f"who holds {what}", who)
 
@@ -186,10 +201,10 @@ def _timelines(connection: engine.Connection, month: Filters, now: int) -> Itera
         by_port = buckets(since, now, zone, by_port=True).edges
 
         def shown(asking: engine.Connection, of: Filters = filters) -> pd.DataFrame:
-            return ports.busiest(asking, of, since, now).head(MAX_ROWS)
+            return timeline.busiest(asking, of, since, now).head(MAX_ROWS)
 
         asks: dict[str, Ask] = {
-            "counts per bucket": partial(activity.turnover, filters=filters, edges=edges),
+            "counts per bucket": partial(event_counts.turnover, filters=filters, edges=edges),
             "busiest ports": shown,
         }
         for what, ask in asks.items():
@@ -198,9 +213,11 @@ def _timelines(connection: engine.Connection, month: Filters, now: int) -> Itera
         alone, _ = parted(drawn)
         asks = {
             "heat map": partial(
-                activity.by_port, filters=filters, ports=_rows(drawn), edges=by_port
+                event_counts.by_port, filters=filters, ports=_rows(drawn), edges=by_port
             ),
-            "lives": partial(lives, filters=filters, since=since, until=now, ports=_rows(alone)),
+            "lives": partial(
+                timeline.lives, filters=filters, since=since, until=now, ports=_rows(alone)
+            ),
         }
         for what, ask in asks.items():
             yield Asked(f"timeline, 30 days, {name}: {what}", ask)

@@ -10,7 +10,7 @@ from collections.abc import Generator, Iterator
 from typing import Literal, NamedTuple
 
 from porteye_core.store import counts
-from porteye_core.store.order import set_back
+from porteye_core.store.event_ids import set_back
 from porteye_core.store.pace import Pace
 from porteye_core.store.rollups import COARSE, FINE
 from porteye_core.store.transaction import unchecked

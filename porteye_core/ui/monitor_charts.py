@@ -5,14 +5,14 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from porteye_core.charts import beats as charts
-from porteye_core.store.reading import Beats
+from porteye_core.store.reading import MonitorUsage
 from porteye_core.ui import chart_zoom
 from porteye_core.ui.context import viewers_zone
 
 _SHORTEST = 60 * 1_000_000  # a chart of less than a minute has no shape
 
 
-def draw(own: Beats, unwatched: pd.DataFrame, since: int, until: int) -> None:
+def draw(own: MonitorUsage, unwatched: pd.DataFrame, since: int, until: int) -> None:
     """Draw the charts of this range; `unwatched` are its gaps."""
     st.markdown("##### What watching costs")
     if own.figures["scan"].isna().all():

@@ -3,24 +3,22 @@
 A Reader's answers are values and DataFrames. `version` says whether an answer can have changed.
 """
 
-from porteye_core.store.export import file_name as export_name
-from porteye_core.store.frames.as_of import changes as differences
-from porteye_core.store.frames.beats import Beats
-from porteye_core.store.frames.last_hour import LastHour
-from porteye_core.store.frames.timeline import Timeline
-from porteye_core.store.frames.watches import Watched as WatchTables
-from porteye_core.store.moments import Gap, Watched
-from porteye_core.store.reading.coverage import Coverage
+from porteye_core.store.reading.coverage import Coverage, Gap, MomentCoverage
+from porteye_core.store.reading.export import file_name as export_name
+from porteye_core.store.reading.json_records import EVENT, PORT, Field
+from porteye_core.store.reading.last_hour import LastHour
+from porteye_core.store.reading.listener import Former, Held, Life
+from porteye_core.store.reading.monitor_usage import MonitorUsage
+from porteye_core.store.reading.open_listeners import differences
 from porteye_core.store.reading.reader import Reader, monitor_status, open_reader
+from porteye_core.store.reading.status import State, Status
+from porteye_core.store.reading.timeline import Timeline
 from porteye_core.store.reading.version import Version
-from porteye_core.store.records import EVENT, PORT, Field, timestamp
-from porteye_core.store.status import State, Status
-from porteye_core.store.story import Former, Held, Life
+from porteye_core.store.reading.watches import WatchTables
 
 __all__ = [
     "EVENT",
     "PORT",
-    "Beats",
     "Coverage",
     "Field",
     "Former",
@@ -28,16 +26,16 @@ __all__ = [
     "Held",
     "LastHour",
     "Life",
+    "MomentCoverage",
+    "MonitorUsage",
     "Reader",
     "State",
     "Status",
     "Timeline",
     "Version",
     "WatchTables",
-    "Watched",
     "differences",
     "export_name",
     "monitor_status",
     "open_reader",
-    "timestamp",
 ]

@@ -9,22 +9,25 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 
 from porteye_core.model import Filters
-from porteye_core.store import answers, engine, export, moments, queries, records, search, story
-from porteye_core.store import status as statuses
+from porteye_core.store import engine
 from porteye_core.store.connection import open_connection
-from porteye_core.store.frames import (
-    activity,
-    as_of,
-    beats,
+from porteye_core.store.reading import (
+    event_total,
     events,
+    export,
+    json_records,
     last_hour,
-    listeners,
+    listener,
+    lookup,
+    monitor_usage,
+    open_listeners,
     timeline,
-    totals,
     usage,
     watches,
 )
-from porteye_core.store.reading.coverage import Coverage
+from porteye_core.store.reading import status as statuses
+from porteye_core.store.reading.coverage import Coverage, MomentCoverage, Watches
+from porteye_core.store.reading.listener import Former, Held, Life
 from porteye_core.store.reading.version import Version, version
 
 
@@ -56,7 +59,7 @@ class Reader:
 
     def version(self) -> Version:
         """The version of the database: an answer stays the same while it does."""
-        return version(self._connection, self._db)
+        return version(self._connection)
 
     def status(self, now: int) -> statuses.Status:
         """The state of the monitor that writes to the database."""
@@ -66,15 +69,16 @@ class Reader:
 
     def open_now(self, filters: Filters, now: int, closed_since: int | None = None) -> pd.DataFrame:
         """The listeners that are open, by port, and those that closed from `closed_since` on; see
-        frames.listeners."""
-        return listeners.listening(self._connection, filters, now, closed_since)
+        open_listeners."""
+        return open_listeners.open_now(self._connection, filters, now, closed_since)
 
     def open_now_records(self, filters: Filters, now: int) -> list[dict[str, Any]]:
         """The listeners that are open and opened in the filters' times, with the fields PORT."""
         first, last = filters.since or 0, filters.until or now
+        question = open_listeners.open_now_question(filters, now)
         return [
-            records.port(row)
-            for row in queries.rows(self._connection, queries.listening(filters, now))
+            json_records.port(row)
+            for row in self._connection.execute(*question)
             if first <= row["opened_at"] <= last
         ]
 
@@ -84,12 +88,12 @@ class Reader:
 
     def trends(self, now: int) -> tuple[dict[int, list[float]], dict[int, list[float]]]:
         """By listener, its CPU and memory per five minutes of the last hour; see
-        frames.last_hour."""
+        last_hour.trends."""
         return last_hour.trends(self._connection, now)
 
-    def open_at(self, filters: Filters, at: int, watched: moments.Watched) -> pd.DataFrame:
-        """The listeners that were open at a moment; `watched`: watched_at of the same moment."""
-        return as_of.as_of(self._connection, filters, at, watched)
+    def open_at(self, filters: Filters, at: int, coverage: MomentCoverage) -> pd.DataFrame:
+        """The listeners that were open at a moment; `coverage`: coverage_at of the same moment."""
+        return open_listeners.open_at(self._connection, filters, at, coverage)
 
     # Events.
 
@@ -100,18 +104,18 @@ class Reader:
 
     def event_records(self, filters: Filters, before: int | None = None) -> list[dict[str, Any]]:
         """The same as records with the fields EVENT."""
-        return [records.event(row) for row in search.newest(self._connection, filters, before)]
+        return [json_records.event(row) for row in events.newest(self._connection, filters, before)]
 
     def event_count(self, filters: Filters) -> int:
         """The number of events that the filters let through, whatever `limit` says."""
-        return totals.event_count(self._connection, filters)
+        return event_total.event_total(self._connection, filters)
 
     def newest_event(self) -> int:
         """The id of the newest event, 0 if there is none."""
         return events.newest_id(self._connection)
 
     def export_csv(self, filters: Filters, before: int | None = None) -> Iterator[str]:
-        """All events that the filters let through, as pieces of a CSV file; see store.export."""
+        """All events that the filters let through, as pieces of a CSV file; see export."""
         return export.history_csv(self._connection, filters, before)
 
     def export_json(self, filters: Filters, before: int | None = None) -> Iterator[str]:
@@ -132,74 +136,74 @@ class Reader:
 
     def coverage(self, since: int, until: int, *, watching: bool) -> Coverage:
         """The gaps of a range, in which nobody watched."""
-        gaps = statuses.gaps(self._connection, since, until, watching=watching)
-        return Coverage(since, until, tuple(gaps))
+        return Watches(self._connection, watching=watching).coverage(since, until)
 
-    def watched_at(self, at: int, *, watching: bool) -> moments.Watched:
+    def coverage_at(self, at: int, *, watching: bool) -> MomentCoverage:
         """The gap that a moment lies in, if any, and the interval between scans."""
-        return moments.watched(self._connection, at, watching=watching)
+        return Watches(self._connection, watching=watching).at(at)
 
     # The monitor.
 
     def first_watch(self) -> int | None:
         """The time at which the first watch began, None if there never was any."""
-        return activity.begun_at(self._connection)
+        return timeline.first_watch(self._connection)
 
     def watches(
         self, since: int, until: int, now: int, limit: int, state: statuses.State
-    ) -> watches.Watched:
+    ) -> watches.WatchTables:
         """The watches and gaps that a range overlaps; `state` is that of the monitor now."""
-        return watches.watched(self._connection, since, until, now, limit, state)
+        found = Watches(self._connection, watching=state is statuses.State.WATCHING)
+        return watches.watches(self._connection, found, since, until, now, limit, state)
 
     def losses(self, since: int, until: int) -> tuple[pd.DataFrame, bool]:
-        """The times at which kernel records were found lost; see frames.watches."""
+        """The times at which kernel records were found lost; see watches.losses."""
         return watches.losses(self._connection, since, until)
 
-    def monitor_usage(self, since: int, until: int, interval: int) -> beats.Beats:
+    def monitor_usage(self, since: int, until: int, interval: int) -> monitor_usage.MonitorUsage:
         """What the monitor itself used; `interval` is that of sampling."""
-        return beats.beats(self._connection, since, until, interval)
+        return monitor_usage.monitor_usage(self._connection, since, until, interval)
 
     # One listener.
 
-    def listener(self, number: int) -> story.Life | None:
+    def listener(self, listener_id: int) -> Life | None:
         """The listener of this id, None if there is none."""
-        return story.life(self._connection, number)
+        return listener.life(self._connection, listener_id)
 
-    def choices(self, limit: int) -> list[story.Life]:
+    def choices(self, limit: int) -> list[Life]:
         """The listeners that are open, by port, to choose one from."""
-        return story.candidates(self._connection, limit)
+        return listener.candidates(self._connection, limit)
 
-    def usage(self, listener: int, since: int, until: int) -> pd.DataFrame:
-        """What a listener used over a range; see frames.usage."""
-        return usage.usage(self._connection, listener, since, until)
+    def usage(self, listener_id: int, since: int, until: int) -> pd.DataFrame:
+        """What a listener used over a range; see usage."""
+        return usage.usage(self._connection, listener_id, since, until)
 
-    def holders(self, listener: int) -> list[story.Held]:
+    def holders(self, listener_id: int) -> list[Held]:
         """The processes that hold a listener, or held it when it closed, the oldest first."""
-        return story.holders(self._connection, listener)
+        return listener.holders(self._connection, listener_id)
 
-    def former_owners(self, listener: int) -> list[story.Former]:
+    def former_owners(self, listener_id: int) -> list[Former]:
         """The owners that a listener had before, the earliest first."""
-        return story.former_owners(self._connection, listener)
+        return listener.former_owners(self._connection, listener_id)
 
-    def earlier(self, of: story.Life, limit: int) -> list[story.Life]:
+    def earlier(self, of: Life, limit: int) -> list[Life]:
         """The listeners of the same port that opened before this one, the latest first."""
-        return story.earlier(self._connection, of, limit)
+        return listener.earlier(self._connection, of, limit)
 
-    def siblings(self, of: story.Life) -> list[story.Life]:
+    def siblings(self, of: Life) -> list[Life]:
         """The other open listeners of the same program, by port."""
-        return story.siblings(self._connection, of)
+        return listener.siblings(self._connection, of)
 
     # Lookup.
 
-    def on_port(self, port: int, limit: int) -> list[story.Life]:
+    def on_port(self, port: int, limit: int) -> list[Life]:
         """The open listeners of a port, else its last one."""
-        return answers.on_port(self._connection, port, limit)
+        return lookup.on_port(self._connection, port, limit)
 
-    def of_pid(self, pid: int, limit: int) -> list[story.Life]:
+    def of_pid(self, pid: int, limit: int) -> list[Life]:
         """The open listeners of the processes with this pid, else their last one."""
-        return answers.of_pid(self._connection, pid, limit)
+        return lookup.of_pid(self._connection, pid, limit)
 
-    def of_name(self, name: str, limit: int) -> list[story.Life]:
+    def of_name(self, name: str, limit: int) -> list[Life]:
         """The open listeners of programs with this in name, title or command line, else their last
         ones."""
-        return answers.of_name(self._connection, name, limit)
+        return lookup.of_name(self._connection, name, limit)

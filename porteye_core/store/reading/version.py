@@ -1,10 +1,8 @@
 """The version of a database: caches of answers are keyed by it."""
 
-from pathlib import Path
 from typing import NamedTuple
 
 from porteye_core.store import engine
-from porteye_core.store.files import identity
 
 
 class Version(NamedTuple):
@@ -14,7 +12,7 @@ class Version(NamedTuple):
     Ids grow, and the oldest events are dropped first: the first and the last id tell of both.
     """
 
-    file: tuple[int, int] | None  # device and inode
+    database: str | None  # None if it was moved away while it was read
     first_event: int | None
     last_event: int | None
     last_process: int | None
@@ -26,10 +24,10 @@ class Version(NamedTuple):
         return self._replace(last_tick=None)
 
 
-def version(connection: engine.Connection, db: Path) -> Version:
+def version(connection: engine.Connection) -> Version:
     """Return the version of the moment that this connection reads."""
     ids = connection.execute(
-        "SELECT (SELECT min(id) FROM event), (SELECT max(id) FROM event),"
+        "SELECT database_identity(), (SELECT min(id) FROM event), (SELECT max(id) FROM event),"
         " (SELECT max(id) FROM process), (SELECT max(id) FROM tick)"
     ).fetchone()
-    return Version(identity(db), *ids)
+    return Version(*ids)

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from porteye_core.store.reading import Reader, Status, Watched, differences
+from porteye_core.store.reading import MomentCoverage, Reader, Status, differences
 from porteye_core.ui import row_selection, time_machine_url, time_range
 from porteye_core.ui.context import View, local, now, read, viewers_zone
 from porteye_core.ui.layout import in_order, show_table, table_height
@@ -113,7 +113,7 @@ def _at(reader: Reader, view: View, at: int, moment: int, current: Status) -> pd
     if at > moment:
         st.info(literal(f"{local(at)} has not come yet."))
         return None
-    how = reader.watched_at(at, watching=current.is_current)
+    how = reader.coverage_at(at, watching=current.is_current)
     if how.gap is not None and how.gap.start is None:
         first = "" if how.gap.end is None else f" The first watch began {local(how.gap.end)}."
         st.info(literal(f"Nobody watched yet at {local(at)}.{first}"))
@@ -122,7 +122,7 @@ def _at(reader: Reader, view: View, at: int, moment: int, current: Status) -> pd
     return reader.open_at(view.filters, at, how)
 
 
-def _warn(at: int, how: Watched) -> None:
+def _warn(at: int, how: MomentCoverage) -> None:
     if how.gap is None or how.gap.start is None:
         return
     until = "now" if how.gap.end is None else local(how.gap.end)

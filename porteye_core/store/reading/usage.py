@@ -3,8 +3,7 @@
 import pandas as pd
 
 from porteye_core.store import engine
-from porteye_core.store.frames.columns import frame_of, times
-from porteye_core.store.queries import FRESH_US, Question
+from porteye_core.store.reading.listener_rows import FRESH_US, Question, frame_of, times
 
 # Longer ranges are answered from rollups: a sample for each beat of a day is more than a chart has
 # pixels.

@@ -10,13 +10,23 @@ import pandas as pd
 from porteye_core.exposure import Exposure, exposure
 from porteye_core.model import Filters
 from porteye_core.store import engine
-from porteye_core.store.queries import BOUND, Question, bound_of, matching
+from porteye_core.store.reading.listener_rows import (
+    Question,
+    bound_of,
+    from_tables,
+    matching,
+    select_columns,
+)
 
 Numbers = npt.NDArray[np.int64]
 
 _HOUR = 3600 * 1_000_000
 _POINT = 5 * 60 * 1_000_000  # the resolution of the usage rollup
 _POINTS = _HOUR // _POINT
+_COLUMNS = select_columns(
+    *("id", "opened_at", "closed_at"),
+    *("address", "interface", "interface_kind", "v6only", "namespace"),
+)
 _REACHABLE = [each.value for each in Exposure if each.is_reachable]
 
 
@@ -75,14 +85,13 @@ def trends(
 
 
 def _closed(filters: Filters, since: int) -> Question:
-    where, parameters = matching(filters, "l.port", "l.program_id", "l.protocol")
+    where = matching(filters)
     return Question(
         f"""
-        SELECT l.id, l.address, l.opened_at, l.closed_at, {BOUND}
-        FROM listener l JOIN host h ON h.id = l.host_id
-        WHERE l.span IN (0, 1, 2) AND l.closed_at >= ? AND {where}
+        SELECT {_COLUMNS} FROM {from_tables()}
+        WHERE l.span IN (0, 1, 2) AND l.closed_at >= ? AND {where.sql}
         """,
-        (since, *parameters),
+        (since, *where.parameters),
     )
 
 

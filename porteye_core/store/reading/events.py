@@ -6,14 +6,37 @@ protocol, is sought in the hours in which activity has counted it.
 """
 
 import heapq
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Sequence
+
+import pandas as pd
 
 from porteye_core.model import Filters
-from porteye_core.store import engine, queries
-from porteye_core.store.order import Ids, Order
-from porteye_core.store.queries import Question
-from porteye_core.store.wanted import Indexed, Wanted
+from porteye_core.store import engine
+from porteye_core.store.event_ids import EventIds, Ids
+from porteye_core.store.reading.event_filter import EventFilter, IndexedIds
+from porteye_core.store.reading.listener_rows import (
+    ANY,
+    Question,
+    bounds,
+    command_lines,
+    frame_of,
+    from_tables,
+    owners,
+    select_columns,
+    services,
+    times,
+)
 
+_COLUMNS = select_columns(
+    *("id", "protocol", "family", "address", "hidden"),
+    *("interface", "interface_kind", "v6only", "namespace"),
+    *("pid", "process", "title", "user", "cmdline"),
+    id="e.id",
+    port="e.port",
+    listener="l.id",
+)
+_TABLES = from_tables("event e JOIN listener l ON l.id = e.listener_id", program="e.program_id")
 # Events read on the way back from the newest, in tens of nanoseconds each; a protocol is read from
 # the listener of each, in a microsecond.
 _FIRST_LOOK, _SECOND_LOOK, _SECOND_LOOK_PROTOCOL = 2_000, 200_000, 20_000
@@ -23,22 +46,50 @@ _FEW_KEYS = 300
 _FEW_EVENTS = 5_000
 _HOUR_US, _DAY_US = 3_600_000_000, 86_400_000_000
 _HOURS = _DAY_US // _HOUR_US
-_ANY = Question("TRUE", ())
+
+
+def history(
+    connection: engine.Connection, filters: Filters, before: int | None = None
+) -> pd.DataFrame:
+    """The newest events that the filters let through, at most `limit` of them; `before` is the id
+    of an event: only older ones."""
+    frame = frame_of(connection, _newest(connection, filters, before))
+    frame["at"] = times(frame["at"])
+    frame["pid"] = frame["pid"].astype("Int64")
+    frame["service"] = services(frame)
+    frame["address"] = [each.shown for each in bounds(frame)]
+    frame["cmdline"] = command_lines(frame)
+    frame["process"] = owners(frame)
+    return frame
+
+
+def newest_id(connection: engine.Connection) -> int:
+    """Return the id of the newest event, 0 if there is none."""
+    return int(connection.execute("SELECT coalesce(max(id), 0) FROM event").fetchone()[0])
 
 
 def newest(
     connection: engine.Connection, filters: Filters, before: int | None = None
 ) -> list[engine.Row]:
-    """The newest `limit` events that the filters let through, newest first; `before` is the id of
-    an event: only older ones."""
-    return connection.execute(*newest_question(connection, filters, before)).fetchall()
+    """The same as rows, newest first."""
+    return connection.execute(*_newest(connection, filters, before)).fetchall()
 
 
-def newest_question(
-    connection: engine.Connection, filters: Filters, before: int | None = None
-) -> Question:
-    """The same as a question that names its events."""
-    return queries.events(_Search(connection, filters, before).ids())
+def _newest(connection: engine.Connection, filters: Filters, before: int | None) -> Question:
+    return _events(_Search(connection, filters, before).ids())
+
+
+def _events(ids: Sequence[int]) -> Question:
+    """These events, newest first."""
+    return Question(
+        f"""
+        SELECT e.at, e.kind, e.seen, {_COLUMNS}
+        FROM {_TABLES}
+        WHERE e.id IN (SELECT value FROM json_each(?))
+        ORDER BY e.id DESC
+        """,
+        (json.dumps(ids),),
+    )
 
 
 class _Search:
@@ -46,30 +97,30 @@ class _Search:
 
     def __init__(self, connection: engine.Connection, filters: Filters, before: int | None) -> None:
         self._connection, self._filters = connection, filters
-        self._wanted = Wanted(connection, filters)
-        self._order = Order(connection)
-        self._ids = self._order.ids(filters.since, filters.until, before)
+        self._filter = EventFilter(connection, filters)
+        self._event_ids = EventIds(connection)
+        self._ids = self._event_ids.between(filters.since, filters.until, before)
         self._found: list[int] = []
 
     def ids(self) -> list[int]:
         """The ids of the newest events, newest first."""
-        if not self._wanted.is_nothing:
+        if not self._filter.is_nothing:
             self._search()
         return sorted(self._found, reverse=True)
 
     def _search(self) -> None:
-        wanted = self._wanted
-        if wanted.ports is None and wanted.programs is None:
+        event_filter = self._filter
+        if event_filter.ports is None and event_filter.programs is None:
             self._look(self._ids)
             return
         left = self._look_back(self._ids.high, _FIRST_LOOK)
-        for few in wanted.indexed:
+        for few in event_filter.indexed:
             if self._is_few(few):
                 self._look(Ids(self._lowest, left), few.ids)
                 return
-        keys = wanted.keys
+        keys = event_filter.keys
         if keys is None or len(keys.values) > _FEW_KEYS:
-            much = _SECOND_LOOK_PROTOCOL if wanted.protocol else _SECOND_LOOK
+            much = _SECOND_LOOK_PROTOCOL if event_filter.protocol else _SECOND_LOOK
             left = self._look_back(left, much)
         if keys is None:
             self._look_where_counted(left)
@@ -77,7 +128,7 @@ class _Search:
         for value in keys.values:
             self._look(Ids(self._lowest, left), Question(f"{keys.column} = ?", (value,)))
 
-    def _is_few(self, of: Indexed) -> bool:
+    def _is_few(self, of: IndexedIds) -> bool:
         """Whether looking at each of these events takes no longer than looking back."""
         found = self._connection.execute(
             f"SELECT count(*) FROM ({of.sql} LIMIT ?) AS few", (*of.parameters, _FEW_EVENTS + 1)
@@ -99,26 +150,26 @@ class _Search:
         """Look at the hours that have what is wanted, from the latest on."""
         for hour in self._hours(high):
             until = hour + _HOUR_US - 1
-            ids = self._order.ids(hour, until)
+            ids = self._event_ids.between(hour, until)
             within = Ids(max(ids.low, self._lowest), min(ids.high, high))
-            for port in self._wanted.counted_ports(_HOUR_US, hour):
+            for port in self._filter.counted_ports(_HOUR_US, hour):
                 # What is not of this hour is found in its own.
                 at = Question("e.port = ? AND e.at BETWEEN ? AND ?", (port, hour, until))
                 self._look(within, at)
 
     def _hours(self, high: int) -> Iterator[int]:
         """The hours to look at, until no event of an earlier one can be among the newest."""
-        first, last = self._order.times(Ids(self._ids.low, high))
+        first, last = self._event_ids.times(Ids(self._ids.low, high))
         for day in range(last // _DAY_US * _DAY_US, first - _DAY_US, -_DAY_US):
-            if self._order.ids(None, day + _DAY_US - 1).high < self._lowest:
+            if self._event_ids.between(None, day + _DAY_US - 1).high < self._lowest:
                 return
-            if self._wanted.is_counted(_DAY_US, day):
+            if self._filter.is_counted(_DAY_US, day):
                 yield from (day + hour * _HOUR_US for hour in reversed(range(_HOURS)))
 
-    def _look(self, ids: Ids, also: Question = _ANY) -> None:
+    def _look(self, ids: Ids, also: Question = ANY) -> None:
         if ids.low > ids.high:
             return
-        where, parameters = self._wanted.condition
+        where, parameters = self._filter.condition
         found = self._connection.execute(
             f"SELECT e.id FROM event e WHERE {also.sql} AND e.id BETWEEN ? AND ? AND {where}"
             " ORDER BY e.id DESC LIMIT ?",

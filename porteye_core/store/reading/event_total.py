@@ -10,31 +10,32 @@ import json
 from porteye_core.model import Filters
 from porteye_core.store import engine
 from porteye_core.store.counts import ACTIVITY
-from porteye_core.store.frames import changes, past
-from porteye_core.store.frames.pieces import Piece, cut
-from porteye_core.store.order import Ids, Order
-from porteye_core.store.wanted import Wanted
+from porteye_core.store.event_ids import EventIds, Ids
+from porteye_core.store.reading.event_counts import (
+    Piece,
+    cached,
+    cut,
+    is_narrowed,
+    total,
+)
+from porteye_core.store.reading.event_filter import EventFilter
 
 _SECOND = 1_000_000
 _DAYS = (86400,)
 
 
-def event_count(connection: engine.Connection, filters: Filters) -> int:
+def event_total(connection: engine.Connection, filters: Filters) -> int:
     """How many events the filters let through, whatever `limit` says."""
-    wanted = Wanted(connection, filters)
-    if wanted.is_nothing:
+    event_filter = EventFilter(connection, filters)
+    if event_filter.is_nothing:
         return 0
     since, until = _range(connection, filters)
     if since > until:
         return 0
-    if not changes.is_narrowed(filters):
-        sums = [
-            part.asking("coalesce(sum(opened) + sum(closed), 0)", "")
-            for part in changes.parts(filters, since, until, [])
-        ]
-        return int(past.rows(connection, sums, 1).sum())
-    count = _Count(connection, filters, wanted)
-    resolutions = _DAYS if wanted.is_by_program else ACTIVITY
+    if not is_narrowed(filters):
+        return total(connection, since, until)
+    count = _Count(connection, filters, event_filter)
+    resolutions = _DAYS if event_filter.is_by_program else ACTIVITY
     return sum(count.piece(*each) for each in cut(since, until + 1, resolutions))
 
 
@@ -53,9 +54,11 @@ def _range(connection: engine.Connection, filters: Filters) -> tuple[int, int]:
 class _Count:
     """One count of what is narrowed."""
 
-    def __init__(self, connection: engine.Connection, filters: Filters, wanted: Wanted) -> None:
-        self._connection, self._filters, self._wanted = connection, filters, wanted
-        self._order = Order(connection)
+    def __init__(
+        self, connection: engine.Connection, filters: Filters, event_filter: EventFilter
+    ) -> None:
+        self._connection, self._filters, self._filter = connection, filters, event_filter
+        self._event_ids = EventIds(connection)
 
     def piece(self, piece: Piece, is_over: bool) -> int:  # noqa: FBT001 - as `cut` has them
         """In one piece of the range."""
@@ -63,20 +66,23 @@ class _Count:
             return self._piece(piece)
         narrow = self._filters.ports, self._filters.process, self._filters.protocol
         key = ("events", *narrow, piece)
-        return past.kept(self._connection, piece, key, lambda: self._piece(piece))
+        return cached(self._connection, piece, key, lambda: self._piece(piece))
 
     def _piece(self, piece: Piece) -> int:
         since, until = piece.since, piece.until - 1
-        if self._wanted.is_by_program:
+        if self._filter.is_by_program:
             return self._by_index(since, until)
         if piece.resolution:
             return self._counted(piece)
-        return self._read(self._order.ids(since, until), since, until)
+        return self._read(self._event_ids.between(since, until), since, until)
 
     def _by_index(self, since: int, until: int) -> int:
         """By the entries of one index; only near the ends the times are read."""
-        around = self._order.ids(since, until)
-        before, after = self._order.ids(None, since - 1), self._order.ids(until + 1, None)
+        around = self._event_ids.between(since, until)
+        before, after = (
+            self._event_ids.between(None, since - 1),
+            self._event_ids.between(until + 1, None),
+        )
         sure = Ids(max(around.low, before.high + 1), min(around.high, after.low - 1))
         if sure.low > sure.high:
             return self._read(around, since, until)
@@ -89,11 +95,11 @@ class _Count:
             "SELECT count(*) FROM json_each(?) j CROSS JOIN event e"
             " WHERE e.program_id = j.value AND e.id BETWEEN ? AND ?"
         )
-        return self._number(statement, json.dumps(self._wanted.programs), *ids)
+        return self._number(statement, json.dumps(self._filter.programs), *ids)
 
     def _read(self, ids: Ids, since: int, until: int) -> int:
         """What the events themselves say."""
-        where, parameters = self._wanted.condition
+        where, parameters = self._filter.condition
         return self._number(
             f"SELECT count(*) FROM event e WHERE e.id BETWEEN ? AND ? AND +e.at BETWEEN ? AND ?"
             f" AND {where}",
@@ -104,7 +110,7 @@ class _Count:
         """What activity has. Bucket by bucket: so ports are sought in each."""
         length = piece.resolution * _SECOND
         buckets = json.dumps(list(range(piece.since, piece.until, length)))
-        where, parameters = self._wanted.counted
+        where, parameters = self._filter.counted
         return self._number(
             "SELECT coalesce(sum(opened) + sum(closed), 0)"
             " FROM json_each(?) b CROSS JOIN activity a"

@@ -7,10 +7,11 @@ from itertools import islice
 import pandas as pd
 
 from porteye_core.store import engine
-from porteye_core.store.frames.columns import times
-from porteye_core.store.status import State
+from porteye_core.store.reading.coverage import Gap, Watches
+from porteye_core.store.reading.listener_rows import times
+from porteye_core.store.reading.status import State
 
-_MOST_RISES = 100
+_MAX_RISES = 100
 _GOING_ON = {
     State.WATCHING: "goes on",
     State.HOLDING: "cannot write now",
@@ -18,14 +19,9 @@ _GOING_ON = {
 }
 _BEYOND = 1 << 62  # no watch has this number
 
-_WATCHES = (
-    "SELECT started_at, stopped_at, seen_at, source, why, pid, version,"
-    " lead(started_at) OVER (ORDER BY id) AS next FROM watch ORDER BY id DESC"
-)
-
 
 @dataclass(frozen=True, slots=True)
-class Watched:
+class WatchTables:
     """The watches and what interrupted them, each cut to a number of rows.
 
     watches: `from`, `until` (the moment of asking where it goes on), `source`, `why`, `ended`,
@@ -39,66 +35,59 @@ class Watched:
     total_gaps: int
 
 
-def watched(
+def watches(
     connection: engine.Connection,
+    found: Watches,
     since: int,
     until: int,
     now: int,
     limit: int,
     state: State,
-) -> Watched:
-    """The watches and gaps that a range overlaps; `state` is that of the monitor now."""
+) -> WatchTables:
+    """The watches and gaps that a range overlaps; `state` is that of the monitor now, and `found`
+    has its watches."""
     booted = connection.execute("SELECT max(booted_at) FROM host").fetchone()[0] or 0
-    watches: list[tuple[object, ...]] = []
-    gaps = list(_within(connection, since, until))
-    for number, row in enumerate(connection.execute(_WATCHES)):
-        begun, again = row["started_at"], row["next"] or now
-        lately = state if number == 0 else State.STOPPED
-        end = now if lately is State.WATCHING else row["stopped_at"] or row["seen_at"]
-        if again < since:
-            break
-        if begun <= until and end >= since:
-            watches.append((begun, end, *_how(row, lately)))
-        if end < again and end <= until:
-            gaps.append((end, again, _between(row, end, booted, lately)))
+    latest = max((watch.id for watch in found.all), default=None)
+    rows: list[tuple[object, ...]] = []
+    for watch in sorted(found.all, key=lambda watch: watch.id, reverse=True):
+        lately = state if watch.id == latest else State.STOPPED
+        end = now if lately is State.WATCHING else watch.end
+        if watch.started_at <= until and end >= since:
+            ended = _GOING_ON.get(lately) or ("stopped" if watch.stopped_at else "no stop recorded")
+            rows.append((watch.started_at, end, ended, watch.source, watch.why, watch.pid,
+                         watch.version))  # fmt: skip
+    gaps = list(_jumps(found, since, until))
+    for gap in found.gaps:
+        end = now if gap.end is None else gap.end
+        if gap.start is not None and gap.start < end and gap.start <= until and end >= since:
+            gaps.append((gap.start, end, _reason(gap, booted, state)))
     gaps.sort(reverse=True)
-    return Watched(
-        _frame(watches[:limit], ["ended", "source", "why", "pid", "version"]),
+    return WatchTables(
+        _frame(rows[:limit], ["ended", "source", "why", "pid", "version"]),
         _frame(gaps[:limit], ["reason"]),
-        len(watches),
+        len(rows),
         len(gaps),
     )
 
 
-def _how(row: engine.Row, lately: State) -> tuple[object, ...]:
-    ended = _GOING_ON.get(lately) or ("stopped" if row["stopped_at"] else "no stop recorded")
-    return ended, row["source"], row["why"], row["pid"], row["version"]
-
-
-def _between(row: engine.Row, end: int, booted: int, lately: State) -> str:
-    again = row["next"]
-    if lately is State.HOLDING:
+def _reason(gap: Gap, booted: int, state: State) -> str:
+    if gap.after is None:
+        return "the machine slept, or the monitor could not look"
+    if gap.end is None and state is State.HOLDING:
         return "what is seen waits in the monitor's memory, and is not stored yet"
-    if lately is State.STALLED:
+    if gap.end is None and state is State.STALLED:
         return "the monitor runs, but cannot look"
-    if end < booted and (again is None or booted <= again):
+    if gap.after.end < booted and (gap.end is None or booted <= gap.end):
         return "the machine was started anew"
-    if row["stopped_at"]:
+    if gap.after.stopped_at:
         return "the monitor was stopped"
     return "the monitor was killed: it recorded no stop"
 
 
-def _within(
-    connection: engine.Connection, since: int, until: int
-) -> Iterator[tuple[int, int, str]]:
-    """What a watch went on after: sleep, and clocks that were set."""
-    for at, gap, jump in connection.execute(
-        "SELECT at, gap, jump FROM tick WHERE (gap > 0 OR jump != 0) AND at > ? AND at <= ?",
-        (since, until),
-    ):
-        if gap:
-            yield at - gap, at, "the machine slept, or the monitor could not look"
-        if jump:
+def _jumps(found: Watches, since: int, until: int) -> Iterator[tuple[int, int, str]]:
+    """The moments at which a clock was set while a watch went on."""
+    for at, _, jump in found.interrupted:
+        if jump and since < at <= until:
             way = "forward" if jump > 0 else "back"
             yield at, at, f"the clock was set {way} by {abs(jump) / 1e6:,.1f} s"
 
@@ -116,10 +105,10 @@ def losses(connection: engine.Connection, since: int, until: int) -> tuple[pd.Da
 
     The second value says that there were more.
     """
-    rows = list(islice(_rises(connection, since, until), _MOST_RISES + 1))
-    frame = pd.DataFrame.from_records(rows[:_MOST_RISES], columns=["at", "lost"])
+    rows = list(islice(_rises(connection, since, until), _MAX_RISES + 1))
+    frame = pd.DataFrame.from_records(rows[:_MAX_RISES], columns=["at", "lost"])
     frame["at"] = times(frame["at"])
-    return frame, len(rows) > _MOST_RISES
+    return frame, len(rows) > _MAX_RISES
 
 
 def _rises(connection: engine.Connection, since: int, until: int) -> Iterator[tuple[int, int]]:

@@ -137,30 +137,3 @@ def _lost(kind: str, before: int, reason: str) -> str:
     if reason == "size":
         return f"{what}, so that the database stays within --max-size."
     return f"{what}, as --keep-events says; what is still open stays."
-
-
-def gaps(
-    connection: engine.Connection, since: int, until: int, *, watching: bool
-) -> list[tuple[int, int]]:
-    """The intervals between these times in which nobody looked, in order; the time before the
-    first watch is one. `watching` says that the latest watch goes on."""
-    watched = connection.execute(
-        "SELECT started_at, ended FROM (SELECT started_at,"
-        " CASE WHEN ?1 AND id = (SELECT max(id) FROM watch) THEN ?3"
-        " ELSE coalesce(stopped_at, seen_at) END AS ended FROM watch) AS ending"
-        " WHERE started_at <= ?3 AND ended >= ?2 ORDER BY started_at",
-        (watching, since, until),
-    ).fetchall()
-    found, covered = [], since
-    for started, ended in watched:
-        if started > covered:
-            found.append((covered, started))
-        covered = max(covered, ended)
-    if covered < until:
-        found.append((covered, until))
-    within = connection.execute(
-        "SELECT CASE WHEN at - gap > ?1 THEN at - gap ELSE ?1 END, at FROM tick"
-        " WHERE gap > 0 AND at > ?1 AND at - gap < ?2",
-        (since, until),
-    ).fetchall()
-    return sorted([*found, *((start, end) for start, end in within)])

@@ -5,14 +5,14 @@ The field names of the first PortEye are kept.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
+from porteye_core.clock import timestamp
 from porteye_core.exposure import Exposure, Namespace, exposure
 from porteye_core.reasons import reason
 from porteye_core.services import service
 from porteye_core.store import engine
-from porteye_core.store.queries import bound_of
+from porteye_core.store.reading.listener_rows import bound_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,17 +22,6 @@ class Field:
     type: Any
     value: Callable[[engine.Row], Any]
     description: str | None = None
-
-
-def timestamp(at: int) -> str:
-    """ISO 8601 in UTC with microseconds and offset.
-
-    >>> timestamp(1_000_000)
-    '1970-01-01T00:00:01.000000+00:00'
-    """
-    seconds, micros = divmod(at, 1_000_000)
-    moment = datetime.fromtimestamp(seconds, UTC).replace(microsecond=micros)
-    return moment.isoformat(timespec="microseconds")
 
 
 def record(fields: dict[str, Field], row: engine.Row) -> dict[str, Any]:

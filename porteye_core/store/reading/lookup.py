@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 
 from porteye_core.store import engine
-from porteye_core.store.order import Order
-from porteye_core.store.queries import process_condition
-from porteye_core.store.story import LIFE_COLUMNS, Life, life_of
+from porteye_core.store.event_ids import EventIds
+from porteye_core.store.reading.listener import LIVES, Life, life_of
+from porteye_core.store.reading.listener_rows import process_condition
 
 # More programs than that match a word that says nothing; the newest of them are asked.
-_MOST_PROGRAMS = 200
+_MAX_PROGRAMS = 200
 # With the host, so that the index of processes is used.
 _PROCESSES = "FROM process WHERE host_id IN (SELECT id FROM host) AND pid = ?"
 _LAST_OF_PROCESS = (
@@ -39,11 +39,11 @@ def _last_of_pid(connection: engine.Connection, pid: int) -> list[Life]:
     No index leads from a process to its listeners: they are sought in its program's events since
     it started. A pid comes again after hours or days, so that these are few of ten millions.
     """
-    order = Order(connection)
+    event_ids = EventIds(connection)
     for process, started, program in connection.execute(
         f"SELECT id, started_at, program_id {_PROCESSES} ORDER BY started_at DESC", (pid,)
     ).fetchall():
-        values = (program, *order.ids(started, None), process)
+        values = (program, *event_ids.between(started, None), process)
         if found := _last(connection, _LAST_OF_PROCESS, [values], 1):
             return found
     return []
@@ -58,7 +58,7 @@ def of_name(connection: engine.Connection, name: str, limit: int) -> list[Life]:
         return found
     programs = connection.execute(
         f"SELECT g.id FROM program g WHERE {matches.sql} ORDER BY g.id DESC LIMIT ?",
-        (*matches.parameters, _MOST_PROGRAMS),
+        (*matches.parameters, _MAX_PROGRAMS),
     ).fetchall()
     newest = "SELECT max(id) FROM event WHERE program_id = ?"
     return _last(connection, newest, [tuple(row) for row in programs], limit)
@@ -68,7 +68,7 @@ def _open(
     connection: engine.Connection, condition: str, values: tuple[object, ...], limit: int
 ) -> list[Life]:
     rows = connection.execute(
-        f"{LIFE_COLUMNS} WHERE l.closed_at IS NULL AND {condition} ORDER BY l.port, l.id LIMIT ?",
+        f"{LIVES} WHERE l.closed_at IS NULL AND {condition} ORDER BY l.port, l.id LIMIT ?",
         (*values, limit),
     )
     return [life_of(row) for row in rows]
@@ -83,7 +83,7 @@ def _last(
     return [
         life_of(
             connection.execute(
-                f"{LIFE_COLUMNS} WHERE l.id = (SELECT listener_id FROM event WHERE id = ?)",
+                f"{LIVES} WHERE l.id = (SELECT listener_id FROM event WHERE id = ?)",
                 (event,),
             ).fetchone()
         )

@@ -1,6 +1,6 @@
-"""Events by id are events by time, almost: which ids a range of time lies between.
+"""The ids of the events of a range of time: ids grow with time, apart from late records and clocks.
 
-A look writes what the kernel told a moment before, and a clock that is set back writes later events
+A scan writes what the kernel told a moment before, and a clock that is set back writes later events
 with earlier times. How far times ever went back is known from ticks and watches.
 """
 
@@ -39,8 +39,8 @@ class Ids(NamedTuple):
     high: int
 
 
-class Order:
-    """The order of the events of one moment of the database."""
+class EventIds:
+    """The ids of the events of one moment of the database, by their times."""
 
     def __init__(self, connection: engine.Connection) -> None:
         self._connection = connection
@@ -50,7 +50,7 @@ class Order:
         ).fetchone()
         self._all = Ids(lowest or 1, highest or 0)
 
-    def ids(self, since: int | None, until: int | None, before: int | None = None) -> Ids:
+    def between(self, since: int | None, until: int | None, before: int | None = None) -> Ids:
         """Ids between which all events of these times lie, and maybe a few of others; `before`
         bounds the ids themselves."""
         low, high = self._all

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 import pandas as pd
 
 from porteye_core.store import engine
-from porteye_core.store.frames.columns import times
+from porteye_core.store.reading.listener_rows import times
 
-_MOST_BUCKETS = 240  # a chart of half a window is not much wider in points
+_MAX_BUCKETS = 240  # a chart of half a window is not much wider in points
 # Every tick of two days is read within 10 ms. Of more, so many probes in each bucket take as long
 # however many there are: 260,000 of them would take 90 ms.
-_MOST_READ = 20_000
+_MAX_READ = 20_000
 _PROBES = 20
 
 _FIGURES = (
@@ -33,7 +33,7 @@ _SOME = (
 
 
 @dataclass(frozen=True, slots=True)
-class Beats:
+class MonitorUsage:
     """`figures`: a row a bucket of the range, empty ones included: `at` is its middle, cpu and
     cpu_most are in percent of one core, rss and size in bytes, scan and scan_most in milliseconds.
     They come from about one tick of `one_in`."""
@@ -42,14 +42,14 @@ class Beats:
     one_in: int
 
 
-def beats(connection: engine.Connection, since: int, until: int, beat: int) -> Beats:
+def monitor_usage(connection: engine.Connection, since: int, until: int, beat: int) -> MonitorUsage:
     """The mean and the most of each bucket of a range; `beat` is the interval of sampling."""
     # A bucket of one beat would now and then have none, and look like a gap.
-    length = max(2 * beat, -(-(until - since) // _MOST_BUCKETS))
+    length = max(2 * beat, -(-(until - since) // _MAX_BUCKETS))
     buckets = -(-(until - since) // length)
     ticks = _ticks(connection, since, until)
     probes = buckets * _PROBES
-    statement, one_in = (_ALL, 1) if ticks <= _MOST_READ else (_SOME, max(1, ticks // probes))
+    statement, one_in = (_ALL, 1) if ticks <= _MAX_READ else (_SOME, max(1, ticks // probes))
     rows = connection.execute(
         statement,
         {
@@ -66,7 +66,7 @@ def beats(connection: engine.Connection, since: int, until: int, beat: int) -> B
     figures = found.reindex(pd.RangeIndex(buckets)).astype("float64")
     middles = figures.index.to_series() * length + since + length // 2
     figures.insert(0, "at", times(middles))
-    return Beats(figures.reset_index(drop=True), one_in)
+    return MonitorUsage(figures.reset_index(drop=True), one_in)
 
 
 def _ticks(connection: engine.Connection, since: int, until: int) -> int:

@@ -6,23 +6,9 @@ from dataclasses import dataclass
 from porteye_core.exposure import Bound
 from porteye_core.model import Ancestor, Hidden, Protocol, Seen
 from porteye_core.store import engine
-from porteye_core.store.queries import BOUND, bound_of
+from porteye_core.store.reading.listener_rows import bound_of, from_tables, select_columns
 
-LIFE_COLUMNS = f"""
-SELECT l.id, l.protocol, l.address, l.port, {BOUND},
-    l.opened_at, l.closed_at, l.opened_seen, l.closed_seen, l.unseen_at, l.holders_gone, l.inode,
-    l.hidden,
-    p.pid, p.started_at,
-    coalesce(g.name, '') AS process, coalesce(title(g.name, g.exe, g.cmdline), '') AS title,
-    coalesce(g.user, l.user) AS user, l.user AS socket_user,
-    coalesce(g.cmdline, '') AS cmdline, coalesce(g.exe, '') AS exe,
-    coalesce(p.parents, '[]') AS parents, coalesce(p.unit, '') AS unit,
-    coalesce(p.container, '') AS container, coalesce(p.cwd, '') AS cwd, l.program_id
-FROM listener l
-JOIN host h ON h.id = l.host_id
-LEFT JOIN process p ON p.id = l.process_id
-LEFT JOIN program g ON g.id = l.program_id
-"""
+LIVES = f"SELECT {select_columns()} FROM {from_tables()}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +74,7 @@ class Former:
 
 def life(connection: engine.Connection, number: int) -> Life | None:
     """The listener of this number, None if there is none."""
-    row = connection.execute(f"{LIFE_COLUMNS} WHERE l.id = ?", (number,)).fetchone()
+    row = connection.execute(f"{LIVES} WHERE l.id = ?", (number,)).fetchone()
     return None if row is None else life_of(row)
 
 
@@ -120,7 +106,7 @@ def former_owners(connection: engine.Connection, number: int) -> list[Former]:
 def earlier(connection: engine.Connection, of: Life, limit: int) -> list[Life]:
     """The lives of the same port that began before this one, the latest first."""
     rows = connection.execute(
-        f"{LIFE_COLUMNS} WHERE l.protocol = ? AND l.id IN (SELECT listener_id FROM event"
+        f"{LIVES} WHERE l.protocol = ? AND l.id IN (SELECT listener_id FROM event"
         " WHERE port = ? AND kind = 'opened' AND listener_id < ? ORDER BY id DESC LIMIT ?)"
         " ORDER BY l.id DESC",
         # Of both protocols: the index knows the port alone.
@@ -134,7 +120,7 @@ def siblings(connection: engine.Connection, of: Life) -> list[Life]:
     if of.program is None:
         return []
     rows = connection.execute(
-        f"{LIFE_COLUMNS} WHERE l.closed_at IS NULL AND l.program_id = ? AND l.id != ?"
+        f"{LIVES} WHERE l.closed_at IS NULL AND l.program_id = ? AND l.id != ?"
         " ORDER BY l.port, l.address",
         (of.program, of.id),
     )
@@ -157,16 +143,16 @@ def life_of(row: engine.Row) -> Life:
         inode=row["inode"],
         hidden=Hidden(row["hidden"]) if row["hidden"] else None,
         pid=row["pid"],
-        process=row["process"],
-        title=row["title"],
-        user=row["user"],
+        process=row["process"] or "",
+        title=row["title"] or "",
+        user=row["user"] or "",
         socket_user=row["socket_user"],
-        cmdline=row["cmdline"],
-        exe=row["exe"],
-        parents=tuple(Ancestor(each["pid"], each["name"]) for each in json.loads(row["parents"])),
-        unit=row["unit"],
-        container=row["container"],
-        cwd=row["cwd"],
+        cmdline=row["cmdline"] or "",
+        exe=row["exe"] or "",
+        parents=tuple(Ancestor(up["pid"], up["name"]) for up in json.loads(row["parents"] or "[]")),
+        unit=row["unit"] or "",
+        container=row["container"] or "",
+        cwd=row["cwd"] or "",
         program=row["program_id"],
     )
 
@@ -174,7 +160,7 @@ def life_of(row: engine.Row) -> Life:
 def candidates(connection: engine.Connection, limit: int) -> list[Life]:
     """What is open, by port: the listeners to choose from."""
     rows = connection.execute(
-        f"{LIFE_COLUMNS} WHERE l.closed_at IS NULL ORDER BY l.port, l.address, l.id LIMIT ?",
+        f"{LIVES} WHERE l.closed_at IS NULL ORDER BY l.port, l.address, l.id LIMIT ?",
         (limit,),
     )
     return [life_of(row) for row in rows]

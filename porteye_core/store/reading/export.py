@@ -9,12 +9,13 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from porteye_core.clock import timestamp
 from porteye_core.exposure import exposure
 from porteye_core.filters import parameters
 from porteye_core.model import Filters
-from porteye_core.store import engine, records, search
-from porteye_core.store.queries import bound_of
-from porteye_core.store.records import timestamp
+from porteye_core.store import engine
+from porteye_core.store.reading import events, json_records
+from porteye_core.store.reading.listener_rows import bound_of
 
 COLUMNS = (
     "id",
@@ -62,7 +63,7 @@ def history_json(
     for rows in _chunks(connection, filters, before):
         piece = io.StringIO()
         for row in rows:
-            piece.write(before_line + json.dumps(records.event(row), ensure_ascii=False))
+            piece.write(before_line + json.dumps(json_records.event(row), ensure_ascii=False))
             before_line = ",\n"
         yield piece.getvalue()
     yield "[]\n" if before_line == "[\n" else "\n]\n"
@@ -105,12 +106,12 @@ def _chunks(
     slow client takes. Events are never changed, and new ones come before the first.
     """
     chunk = replace(filters, limit=_CHUNK)
-    rows = search.newest(connection, chunk, before)
+    rows = events.newest(connection, chunk, before)
     yield rows
     while len(rows) == _CHUNK:
         connection.execute("ROLLBACK")
         connection.execute("BEGIN")
-        rows = search.newest(connection, chunk, before=rows[-1]["id"])
+        rows = events.newest(connection, chunk, before=rows[-1]["id"])
         yield rows
 
 

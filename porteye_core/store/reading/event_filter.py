@@ -1,22 +1,29 @@
-"""What filters ask of single events, and where that is found."""
+"""Filters for single events: the condition, and the indexes that lead to few rows."""
 
 import json
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
 from porteye_core.model import Filters
 from porteye_core.store import engine
-from porteye_core.store.queries import Question, process_condition
+from porteye_core.store.reading.listener_rows import (
+    Question,
+    every,
+    in_ranges,
+    matching,
+    process_condition,
+)
 
 
-class Keys(NamedTuple):
+class IndexedColumn(NamedTuple):
     """An indexed column of event, and the values of it that have all that is wanted."""
 
     column: str
     values: list[int]
 
 
-class Indexed(NamedTuple):
+class IndexedIds(NamedTuple):
     """The ids of events as one index has them."""
 
     sql: str
@@ -28,8 +35,8 @@ class Indexed(NamedTuple):
         return Question(f"e.id IN ({self.sql})", self.parameters)
 
 
-class Wanted:
-    """The filters of one look: ports, the programs that match, protocol, times."""
+class EventFilter:
+    """The filters of one search: ports, the programs that match, protocol, times."""
 
     def __init__(self, connection: engine.Connection, filters: Filters) -> None:
         self._connection, self._filters = connection, filters
@@ -47,32 +54,33 @@ class Wanted:
         return self.programs == []
 
     @cached_property
-    def keys(self) -> Keys | None:
+    def keys(self) -> IndexedColumn | None:
         """What to seek, None where no one index leads to it."""
         if self.ports is None:
-            return None if self.programs is None else Keys("e.program_id", self.programs)
+            return None if self.programs is None else IndexedColumn("e.program_id", self.programs)
         ports = sorted({low for low, high in self.ports if low == high})
         if self.programs is not None or self.protocol:
             return None
         if all(low == high for low, high in self.ports):
-            return Keys("e.port", ports)
+            return IndexedColumn("e.port", ports)
         return None
 
     @cached_property
-    def indexed(self) -> list[Indexed]:
+    def indexed(self) -> list[IndexedIds]:
         """What has all that is wanted, and maybe more: the events of the ports, and those of the
         programs."""
         found = []
         if self.ports is not None:
-            either = " OR ".join(["port BETWEEN ? AND ?"] * len(self.ports))
-            bounds = tuple(bound for pair in self.ports for bound in pair)
-            found.append(Indexed(f"SELECT id FROM event WHERE {either}", bounds))
+            of_ports = in_ranges(self.ports, "port")
+            found.append(
+                IndexedIds(f"SELECT id FROM event WHERE {of_ports.sql}", of_ports.parameters)
+            )
         if self.programs is not None:
             numbers = json.dumps(self.programs)
             of_each = (
                 "SELECT e.id FROM json_each(?) j CROSS JOIN event e WHERE e.program_id = j.value"
             )
-            found.append(Indexed(of_each, (numbers,)))
+            found.append(IndexedIds(of_each, (numbers,)))
         return found
 
     @property
@@ -83,20 +91,16 @@ class Wanted:
     @cached_property
     def condition(self) -> Question:
         """On a row `e` of event; it leads SQLite to no index but that of the rowid."""
-        clauses, parameters = ["TRUE"], list[Any]()
-        if self._filters.since is not None:
-            clauses.append("+e.at >= ?")
-            parameters.append(self._filters.since)
-        if self._filters.until is not None:
-            clauses.append("+e.at <= ?")
-            parameters.append(self._filters.until)
-        narrow = self._narrow("+e.port", "+e.program_id")
-        clauses.append(narrow.sql)
-        parameters += narrow.parameters
+        since, until = self._filters.since, self._filters.until
+        conditions = [self._narrow("+e.port", "+e.program_id")]
+        if since is not None:
+            conditions.append(Question("+e.at >= ?", (since,)))
+        if until is not None:
+            conditions.append(Question("+e.at <= ?", (until,)))
         if self.protocol:
-            clauses.append("(SELECT protocol FROM listener WHERE id = e.listener_id) = ?")
-            parameters.append(self.protocol)
-        return Question(" AND ".join(clauses), tuple(parameters))
+            protocol = "(SELECT protocol FROM listener WHERE id = e.listener_id)"
+            conditions.append(Question(f"{protocol} = ?", (self.protocol,)))
+        return every(*conditions)
 
     def is_counted(self, resolution_us: int, bucket: int) -> bool:
         """Whether activity has any of it in this bucket."""
@@ -109,10 +113,9 @@ class Wanted:
     @cached_property
     def counted(self) -> Question:
         """On a row `a` of activity."""
-        narrow = self._narrow("a.port", "+a.program_id")
-        if self.protocol is None:
-            return narrow
-        return Question(f"{narrow.sql} AND a.protocol = ?", (*narrow.parameters, self.protocol))
+        return matching(
+            self._filters, "a.port", "+a.program_id", "a.protocol", programs=self.programs
+        )
 
     def _counted(self, what: str, resolution_us: int, bucket: int, end: str = "") -> list[int]:
         where, parameters = self.counted
@@ -124,12 +127,5 @@ class Wanted:
         return [number for (number,) in found]
 
     def _narrow(self, port: str, program: str) -> Question:
-        clauses, parameters = ["TRUE"], list[Any]()
-        if self.ports is not None:
-            either = " OR ".join([f"{port} BETWEEN ? AND ?"] * len(self.ports))
-            clauses.append(f"({either})")
-            parameters += [bound for pair in self.ports for bound in pair]
-        if self.programs is not None:
-            clauses.append(f"{program} IN (SELECT value FROM json_each(?))")
-            parameters.append(json.dumps(self.programs))
-        return Question(" AND ".join(clauses), tuple(parameters))
+        without_protocol = replace(self._filters, protocol=None)
+        return matching(without_protocol, port, program, programs=self.programs)

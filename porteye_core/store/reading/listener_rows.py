@@ -1,0 +1,303 @@
+"""Rows of listeners: their columns and conditions in SQL, and their words in frames.
+
+Statements call a listener `l`, its host `h`, its process `p` and its program `g`. Values are bound.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from porteye_core.exposure import Bound, Namespace, exposure
+from porteye_core.model import Filters, InterfaceKind
+from porteye_core.reasons import reason
+from porteye_core.services import service
+from porteye_core.store import engine
+from porteye_core.store.dead_band import KEEP_ALIVE_US
+
+# The writer stores no sample while nothing moves, and one at least this often: what is older than
+# this and an interval between samples says nothing about now.
+FRESH_US = KEEP_ALIVE_US
+
+_HOUR = 3600 * 1_000_000
+# A host without namespaces has no netns.
+_NAMESPACE = """CASE WHEN h.netns IS NULL OR l.netns = h.netns THEN 'own'
+    WHEN l.netns IS NULL THEN 'unknown' ELSE 'other' END"""
+_COLUMNS = {
+    **{
+        name: f"l.{name}"
+        for name in (
+            *("id", "protocol", "family", "address", "port", "netns", "inode"),
+            *("interface", "interface_kind", "v6only"),
+            *("opened_at", "opened_seen", "closed_at", "closed_seen", "unseen_at"),
+            *("hidden", "holders_gone"),
+        )
+    },
+    "namespace": _NAMESPACE,
+    "socket_user": "l.user",
+    "host": "h.name",
+    "memory": "h.memory",
+    **{name: f"p.{name}" for name in ("pid", "started_at", "parents", "unit", "container", "cwd")},
+    "program_id": "g.id",
+    "process": "g.name",
+    "title": "title(g.name, g.exe, g.cmdline)",
+    "exe": "g.exe",
+    "cmdline": "g.cmdline",
+    "user": "coalesce(g.user, l.user)",
+}
+
+# What stands in a title between words that stand in the program's name, executable or command line;
+# only those of `go run` stand in none of them, and the executable is in a folder of its own.
+_JOINTS = re.compile(r"[ ()'\"]")
+_GO_RUN = "go run"
+
+
+class Question(NamedTuple):
+    """A statement or a condition, and its parameters."""
+
+    sql: str
+    parameters: tuple[Any, ...] = ()
+
+
+ANY = Question("TRUE")
+
+
+def select_columns(*names: str, **sources: str) -> str:
+    """These columns of a listener's row, all of them if none is named; sources: the SQL of those
+    that come from elsewhere than usual."""
+    from_ = {name: _COLUMNS[name] for name in names or _COLUMNS} | sources
+    return ", ".join(f"{source} AS {name}" for name, source in from_.items())
+
+
+def from_tables(
+    listeners: str = "listener l", process: str = "l.process_id", program: str = "l.program_id"
+) -> str:
+    """The tables of a listener's row; process, program: the ids of its owner."""
+    return f"""{listeners}
+    JOIN host h ON h.id = l.host_id
+    LEFT JOIN process p ON p.id = {process}
+    LEFT JOIN program g ON g.id = {program}"""
+
+
+def open_between(
+    closed_after: int,
+    opened_by: int | None,
+    what: str = "l.id",
+    where: Question = ANY,
+) -> Question:
+    """What these columns of `l` are of the listeners that opened by a time, if one is given, and
+    did not close by another: with the same for both, those that were open at that moment.
+
+    A life of a class that was open then closed at most the class's length after it, so that each
+    branch reads few entries of the index (see the schema's second step).
+    """
+    branches = [Question("l.closed_at IS NULL")]
+    if opened_by is None:
+        branches.append(Question("l.span IN (0, 1, 2) AND l.closed_at > ?", (closed_after,)))
+    else:
+        branches += [
+            Question(
+                f"l.span = {span} AND l.closed_at > ? AND l.closed_at <= ?",
+                (closed_after, opened_by + length),
+            )
+            for span, length in ((0, _HOUR), (1, 24 * _HOUR))
+        ]
+        branches.append(Question("l.span = 2 AND l.closed_at > ?", (closed_after,)))
+        opened = Question("l.opened_at <= ?", (opened_by,))
+        branches = [every(branch, opened) for branch in branches]
+    parts = [every(branch, where) for branch in branches]
+    return Question(
+        "\nUNION ALL ".join(f"SELECT {what} FROM listener l WHERE {part.sql}" for part in parts),
+        tuple(value for part in parts for value in part.parameters),
+    )
+
+
+def every(*conditions: Question) -> Question:
+    """The condition that all of these hold."""
+    return Question(
+        " AND ".join(each.sql for each in conditions),
+        tuple(value for each in conditions for value in each.parameters),
+    )
+
+
+def matching(
+    filters: Filters,
+    port: str = "l.port",
+    program: str = "l.program_id",
+    protocol: str = "l.protocol",
+    programs: Sequence[int] | None = None,
+) -> Question:
+    """The condition of the filters, without times and limit, on these columns; programs: the ids
+    of the programs that match, if they are known already."""
+    conditions = [ANY]
+    if filters.ports:
+        conditions.append(in_ranges(filters.ports, port))
+    if programs is not None:
+        ids = json.dumps(programs)
+        conditions.append(Question(f"{program} IN (SELECT value FROM json_each(?))", (ids,)))
+    elif filters.process:
+        named = process_condition(filters.process)
+        within = f"{program} IN (SELECT id FROM program WHERE {named.sql})"
+        conditions.append(Question(within, named.parameters))
+    if filters.protocol:
+        conditions.append(Question(f"{protocol} = ?", (filters.protocol,)))
+    return every(*conditions)
+
+
+def in_ranges(ranges: Sequence[tuple[int, int]], port: str) -> Question:
+    """The condition that a column has a port of these ranges."""
+    either = " OR ".join([f"{port} BETWEEN ? AND ?"] * len(ranges))
+    return Question(f"({either})", tuple(end for pair in ranges for end in pair))
+
+
+def process_condition(text: str, table: str = "program") -> Question:
+    """Whose name, command line or title has this text in it, whatever its case: a condition on
+    program, or on this alias of it."""
+    name, cmdline = f"{table}.name", f"{table}.cmdline"
+    title = f"title({name}, {table}.exe, {cmdline})"
+    if not text.isascii():
+        # LIKE takes letters beyond ASCII as they are: of them only Python knows the case.
+        where = " OR ".join(_has(f"casefold({each})") for each in (name, cmdline, title))
+        return Question(f"({where})", (_like(text.casefold()),) * 3)
+    where = f"{_has(name)} OR {_has(cmdline)}"
+    parameters: tuple[str, ...] = (_like(text),) * 2
+    words = [word for word in _JOINTS.split(text) if word]
+    if words != [text] or _is_of_go(text):
+        # A title takes a tenth of a millisecond for ten programs: only of what has all its words.
+        where += (
+            f" OR ({' AND '.join([_somewhere(table, each) for each in words] + [_has(title)])})"
+        )
+        parameters += (*(_like(word) for word in words for _ in range(3)), _like(text))
+    return Question(f"({where})", parameters)
+
+
+def _somewhere(table: str, word: str) -> str:
+    """That a program has this word in what its title is made of."""
+    found = " OR ".join(_has(f"{table}.{column}") for column in ("name", "cmdline", "exe"))
+    return f"({found} OR {table}.exe LIKE '%/go-build%')" if _is_of_go(word) else f"({found})"
+
+
+def _is_of_go(word: str) -> bool:
+    return word.lower() in _GO_RUN
+
+
+def _has(column: str) -> str:
+    return rf"{column} LIKE ? ESCAPE '\'"
+
+
+def _like(text: str) -> str:
+    """The LIKE pattern that finds this text anywhere; a backslash escapes in it."""
+    for special in ("\\", "%", "_"):
+        text = text.replace(special, "\\" + special)
+    return f"%{text}%"
+
+
+def bound_of(row: engine.Row) -> Bound:
+    """The place that a row with the columns of Bound tells."""
+    return bound(*(row[name] for name in Bound._fields))
+
+
+@lru_cache(maxsize=4096)
+def bound(
+    address: str,
+    interface: str | None,
+    kind: str | None,
+    v6only: int | None,
+    namespace: str = Namespace.OWN,
+) -> Bound:
+    """The place that the address and these values of columns tell."""
+    return Bound(
+        address,
+        interface,
+        None if kind is None else InterfaceKind(kind),
+        None if v6only is None else bool(v6only),
+        Namespace(namespace),
+    )
+
+
+def frame_of(connection: engine.Connection, question: Question) -> pd.DataFrame:
+    """The answer to a question, a column for each of its columns."""
+    cursor = connection.execute(*question)
+    columns = [column[0] for column in cursor.description]
+    return pd.DataFrame.from_records(map(tuple, cursor), columns=columns)
+
+
+def times(micros: "pd.Series[Any]") -> "pd.Series[Any]":
+    """Microseconds since the epoch as times."""
+    # astype, not to_datetime: through a float a time would lose its last digits.
+    return micros.astype("Int64").astype("datetime64[us]").dt.tz_localize("UTC")
+
+
+def values(frame: pd.DataFrame, *columns: str) -> Iterator[tuple[Any, ...]]:
+    """What these columns have, row by row. As lists: to go through a column of texts takes sixteen
+    times as long."""
+    return zip(*(frame[column].tolist() for column in columns), strict=True)
+
+
+def chain(parents: object) -> str:
+    """A process's parents, the nearest first."""
+    if not isinstance(parents, str):  # the owner is not known
+        return ""
+    return " ← ".join(f"{up['name']} ({up['pid']})" for up in json.loads(parents))
+
+
+def services(frame: pd.DataFrame) -> list[str]:
+    """The well-known name of each row's port."""
+    return [service(port, protocol) for port, protocol in values(frame, "port", "protocol")]
+
+
+def bounds(frame: pd.DataFrame) -> list[Bound]:
+    """The place that each row's socket is bound to."""
+    columns = frame[list(Bound._fields)].astype(object)
+    return [bound(*row) for row in values(columns.where(columns.notna(), None), *Bound._fields)]
+
+
+def owners(frame: pd.DataFrame) -> list[str]:
+    """The owners, by title, or the reason why they are not known."""
+    return [
+        title if isinstance(title, str) and title else _reason(hidden)
+        for title, hidden in values(frame, "title", "hidden")
+    ]
+
+
+def command_lines(frame: pd.DataFrame) -> list[str | None]:
+    """Of an owner that ended at once only name and pid are known: the cell says why."""
+    return [
+        f"({_reason(hidden)})" if isinstance(name, str) and not line and hidden else line
+        for name, line, hidden in values(frame, "title", "cmdline", "hidden")
+    ]
+
+
+def homes(frame: pd.DataFrame) -> list[str | None]:
+    """The container or the systemd unit that each process belongs to; a service without its
+    ending, which most units have and a narrow column has no room for."""
+    units = [
+        unit.removesuffix(".service") if isinstance(unit, str) else None
+        for unit in frame["unit"].tolist()
+    ]
+    return [
+        container if isinstance(container, str) and container else unit
+        for container, unit in zip(frame["container"].tolist(), units, strict=True)
+    ]
+
+
+def describe(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame, with what a listener's row tells in words: `service`, `exposure`, `home`,
+    `cmdline`, `process` and `parents`; `address` with the interface, as ss writes it."""
+    found = bounds(frame)
+    frame["service"] = services(frame)
+    frame["address"] = [each.shown for each in found]
+    frame["exposure"] = [exposure(each).value for each in found]
+    frame["home"] = homes(frame)
+    frame["cmdline"] = command_lines(frame)
+    frame["process"] = owners(frame)
+    frame["parents"] = [chain(text) for text in frame["parents"]]
+    return frame
+
+
+def _reason(hidden: object) -> str:
+    why = reason(hidden if isinstance(hidden, str) else None, owner=None)
+    return why.short if why else ""

@@ -1,0 +1,229 @@
+"""The listeners that are open now, or were open at a moment, as frames; and what differs."""
+
+from typing import Any
+
+import pandas as pd
+
+from porteye_core.model import Filters
+from porteye_core.programs import Identity
+from porteye_core.store import engine
+from porteye_core.store.reading.coverage import MomentCoverage
+from porteye_core.store.reading.listener_rows import (
+    FRESH_US,
+    Question,
+    describe,
+    frame_of,
+    from_tables,
+    matching,
+    open_between,
+    select_columns,
+    times,
+    values,
+)
+
+_EXACT = ""
+_SHOWN = ["port", "protocol", "service", "address", "certainty", "id"]
+_SETTINGS = ("interface", "v6only")
+_COMPARED = [*_SHOWN, *_SETTINGS, "ip", "identity", "process", "pid", "exposure"]
+_IDENTIFYING = ("process", "exe", "cmdline", "unit", "container", "cwd")
+_MEASURED = ["cpu", "rss", "clients", "queue", "backlog"]
+_SAMPLE = ", ".join(f"s.{name}" for name in _MEASURED)
+# The owner of a moment is that of `former` which was next to be replaced, if there is one.
+_FORMER = {name: f"coalesce(f.{name}, p.{name})" for name in ("unit", "container", "cwd")}
+_CHOSEN = """chosen JOIN listener l ON l.id = chosen.id
+    LEFT JOIN former f ON f.listener_id = l.id AND f.until =
+        (SELECT min(until) FROM former WHERE listener_id = l.id AND until > ?)"""
+_PROCESS, _PROGRAM = (
+    f"CASE WHEN f.until IS NULL THEN l.{name} ELSE f.{name} END"
+    for name in ("process_id", "program_id")
+)
+
+
+def open_now(
+    connection: engine.Connection, filters: Filters, now: int, closed_since: int | None = None
+) -> pd.DataFrame:
+    """The listeners that are open, by port; and those that closed since a time, if one is given.
+
+    cpu is in percent of one core, memory in bytes, age in seconds; `process` names the reason
+    where the owner is not known, `exposure` in words who may come, `home` the unit or container;
+    `unseen`: it can no longer be looked for, so that it may have closed.
+    """
+    frame = _measured(frame_of(connection, open_now_question(filters, now, closed_since)))
+    frame["since"] = times(frame.pop("opened_at"))
+    frame["age"] = (pd.Timestamp(now, unit="us", tz="UTC") - frame["since"]).dt.total_seconds()
+    frame["closed_at"] = times(frame["closed_at"])
+    frame["closed"] = frame["closed_at"].notna()
+    frame["unseen"] = frame["unseen_at"].notna() & ~frame["closed"]
+    return describe(frame)
+
+
+def open_now_question(filters: Filters, now: int, closed_since: int | None = None) -> Question:
+    """The same as rows, with each listener's newest sample; `limit` and times do not count."""
+    chosen = Question("SELECT id FROM listener WHERE closed_at IS NULL")
+    if closed_since is not None:
+        chosen = open_between(closed_since - 1, None)
+    where = matching(filters)
+    return Question(
+        f"""
+        WITH fresh AS (
+            SELECT listener_id, max(tick_id) AS tick_id FROM sample
+            WHERE tick_id >= (SELECT min(id) FROM tick WHERE at >= ? -
+                (SELECT coalesce(max(sample_interval), 0) FROM watch))
+            GROUP BY listener_id
+        )
+        SELECT {select_columns()}, {_SAMPLE}
+        FROM {from_tables()}
+        LEFT JOIN fresh ON fresh.listener_id = l.id
+        LEFT JOIN sample s ON s.tick_id = fresh.tick_id AND s.listener_id = l.id
+        WHERE l.id IN ({chosen.sql}) AND {where.sql}
+        ORDER BY l.port, l.protocol, l.family, l.address, l.id
+        """,
+        (now - FRESH_US, *chosen.parameters, *where.parameters),
+    )
+
+
+def open_at(
+    connection: engine.Connection, filters: Filters, at: int, coverage: MomentCoverage
+) -> pd.DataFrame:
+    """The listeners that were open at a moment, by port, with their owners of then; `certainty`
+    says in words what could not be known.
+
+    If nobody watched then, those that were found open afterwards may have been, too.
+    """
+    frame = _measured(frame_of(connection, _open_at_question(filters, at, coverage)))
+    frame["certainty"] = [
+        _certainty(row, at, coverage)
+        for row in frame[["opened_at", "closed_at", "closed_seen", "unseen_at"]].to_dict("records")
+    ]
+    if coverage.gap is not None:  # what it used then is not known either
+        frame[_MEASURED] = pd.NA
+    frame["since"] = times(frame["opened_at"])
+    frame["ip"] = frame["address"]
+    identities = [_identity(row) for row in values(frame, *_IDENTIFYING)]
+    frame["identity"] = pd.Series(identities, index=frame.index, dtype="object")
+    return describe(frame)
+
+
+def _open_at_question(filters: Filters, at: int, coverage: MomentCoverage) -> Question:
+    where = matching(filters, program=_PROGRAM)
+    gap = coverage.gap
+    opened_by = at if gap is None or gap.end is None else gap.end
+    chosen = open_between(at, opened_by)
+    return Question(
+        f"""
+        WITH chosen AS ({chosen.sql}), fresh AS (
+            SELECT listener_id, max(tick_id) AS tick_id FROM sample
+            WHERE tick_id BETWEEN (SELECT min(id) FROM tick WHERE at >= ?)
+                AND (SELECT id FROM tick WHERE at <= ? ORDER BY at DESC LIMIT 1)
+            GROUP BY listener_id
+        )
+        SELECT {select_columns(**_FORMER)}, {_SAMPLE}
+        FROM {from_tables(_CHOSEN, _PROCESS, _PROGRAM)}
+        LEFT JOIN fresh ON fresh.listener_id = l.id
+        LEFT JOIN sample s ON s.tick_id = fresh.tick_id AND s.listener_id = l.id
+        WHERE (l.opened_at <= ? OR l.opened_seen = 'gap') AND {where.sql}
+        ORDER BY l.port, l.protocol, l.address, l.id
+        """,
+        (*chosen.parameters, at - FRESH_US, at, at, at, *where.parameters),
+    )
+
+
+def _measured(frame: pd.DataFrame) -> pd.DataFrame:
+    frame["cpu"] = frame["cpu"].astype("Float64") / 100
+    for column in ("pid", *_MEASURED[1:]):
+        frame[column] = frame[column].astype("Int64")
+    return frame
+
+
+def differences(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
+    """What differs between what listened at two moments: one row a change, by port.
+
+    `change` is opened, closed, restarted, changed owner, changed exposure or changed address; `was`
+    and `is` say between what. What was restarted is the same program (see programs.Identity).
+    """
+    gone = before.loc[~before["id"].isin(after["id"]), _COMPARED].to_dict("records")
+    come = after.loc[~after["id"].isin(before["id"]), _COMPARED].to_dict("records")
+    found = []
+    for key, told in ((_endpoint, _same_place), (_port, _same_port)):
+        waiting: dict[Any, list[dict[Any, Any]]] = {}
+        for each in gone:
+            waiting.setdefault(key(each), []).append(each)
+        left = []
+        for each in come:
+            matches = waiting.get(key(each))
+            if matches:
+                was = matches.pop(0)
+                gone.remove(was)
+                found.append(told(was, each))
+            else:
+                left.append(each)
+        come = left
+    found += [_change("closed", each, _who(each), "") for each in gone]
+    found += [_change("opened", each, "", _who(each)) for each in come]
+    columns = ["change", "port", "protocol", "service", "address", "was", "is", "certainty"]
+    frame = pd.DataFrame(found, columns=[*columns, "id"])
+    return frame.sort_values(["port", "protocol"], kind="stable", ignore_index=True)
+
+
+def _identity(row: tuple[Any, ...]) -> Identity | None:
+    """Return what makes the program the same after a restart, None where it is not known."""
+    return Identity.of(*row) if all(isinstance(each, str) for each in row) else None
+
+
+def _certainty(row: dict[Any, Any], at: int, coverage: MomentCoverage) -> str:
+    gap = coverage.gap
+    if not pd.isna(row["unseen_at"]) and row["unseen_at"] <= at:
+        return "could not be looked for any more"
+    if row["opened_at"] > at:
+        return "may have been open already"
+    closed = row["closed_at"]
+    ended = None if closed is None or pd.isna(closed) else int(closed)
+    if gap is None:
+        polled = row["closed_seen"] == "poll" and ended is not None
+        late = polled and ended is not None and ended - coverage.interval <= at
+        return "may have closed just before" if late else _EXACT
+    if row["closed_seen"] == "gap" and ended is not None and (gap.end is None or ended <= gap.end):
+        return "may have closed already"
+    return "open when last watched" if gap.end is None else "open before and after the gap"
+
+
+def _endpoint(row: dict[Any, Any]) -> tuple[object, ...]:
+    return row["protocol"], row["ip"], row["port"]
+
+
+def _port(row: dict[Any, Any]) -> tuple[object, ...]:
+    return row["protocol"], row["port"], row["identity"]
+
+
+def _same_place(was: dict[Any, Any], row: dict[Any, Any]) -> dict[str, object]:
+    one, other = was["identity"], row["identity"]
+    same = one is not None and other is not None and one.is_same(other)
+    if same and _is_bound_anew(was, row):
+        return _same_port(was, row)
+    return _change("restarted" if same else "changed owner", row, _who(was), _who(row))
+
+
+def _is_bound_anew(was: dict[Any, Any], row: dict[Any, Any]) -> bool:
+    """True if the interface or IPV6_V6ONLY differs where both are known."""
+    return any(
+        was[name] != row[name] and not pd.isna(was[name]) and not pd.isna(row[name])
+        for name in _SETTINGS
+    )
+
+
+def _same_port(was: dict[Any, Any], row: dict[Any, Any]) -> dict[str, object]:
+    kind = "changed exposure" if was["exposure"] != row["exposure"] else "changed address"
+    return _change(kind, row, _reach(was), _reach(row))
+
+
+def _change(kind: str, row: dict[Any, Any], was: str, now: str) -> dict[str, object]:
+    return {"change": kind, "was": was, "is": now, **{name: row[name] for name in _SHOWN}}
+
+
+def _who(row: dict[Any, Any]) -> str:
+    pid = "" if pd.isna(row["pid"]) else f", pid {row['pid']}"
+    return f"{row['process']}{pid}"
+
+
+def _reach(row: dict[Any, Any]) -> str:
+    return f"{row['exposure']} ({row['address']})"
