@@ -119,11 +119,9 @@ def plain(answer: Any) -> Any:
         return {"columns": columns, "rows": plain(answer.astype(object).to_numpy().tolist())}
     if is_dataclass(answer):
         return {each.name: plain(getattr(answer, each.name)) for each in fields(answer)}
-    if isinstance(answer, pd.Series):
-        return plain(answer.tolist())
     if isinstance(answer, dict):
         return {key: plain(value) for key, value in answer.items()}
-    if isinstance(answer, list | tuple):
+    if isinstance(answer, list | tuple | pd.Series):
         return [plain(each) for each in answer]
     if isinstance(answer, float):
         return f"{answer:.12g}"
