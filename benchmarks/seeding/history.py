@@ -139,13 +139,13 @@ def write_events(connection: sqlite3.Connection, found: Lives, owners: Owners) -
     """Store the events of all lives, in the order of their times."""
     connection.executemany(
         "INSERT INTO event (host_id, at, kind, seen, listener_id, port, program_id)"
-        " SELECT 1, ?, ?, iif(?2 = 'opened', opened_seen, closed_seen), ?, port, ?"
-        " FROM listener WHERE id = ?3",
+        " SELECT 1, ?, ?, iif(? = 'opened', opened_seen, closed_seen), id, port, ?"
+        " FROM listener WHERE id = ?",
         _events(found, owners),
     )
 
 
-def _events(found: Lives, owners: Owners) -> Iterator[tuple[int, str, int, int | None]]:
+def _events(found: Lives, owners: Owners) -> Iterator[tuple[int, str, str, int | None, int]]:
     closed = np.flatnonzero(found.closed)
     life = np.concatenate([np.arange(len(found.opened), dtype=np.int64), closed])
     at = np.concatenate([found.opened, found.closed[closed]])
@@ -158,4 +158,4 @@ def _events(found: Lives, owners: Owners) -> Iterator[tuple[int, str, int, int |
     )
     for moment, opening, index, owner in rows:
         kind = Kind.OPENED if opening else Kind.CLOSED
-        yield moment, kind.value, index + 1, owner or None
+        yield moment, kind.value, kind.value, owner or None, index + 1

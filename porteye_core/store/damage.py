@@ -153,7 +153,7 @@ def _times(connection: sqlite3.Connection) -> str:
     for table, columns in _TIMES.items():
         for column in columns:
             if connection.execute(
-                f"SELECT 1 FROM {table} WHERE {column} NOT BETWEEN ?1 AND ?2 LIMIT 1",
+                f"SELECT 1 FROM {table} WHERE {column} NOT BETWEEN ? AND ? LIMIT 1",
                 (-_LATEST, _LATEST),
             ).fetchone():
                 return f"a row of {table} has a time that cannot be, in {column}"

@@ -144,7 +144,7 @@ class Dropping:
 
     def _note(self, kind: Kind, before: int, reason: Reason) -> None:
         self._connection.execute(
-            "INSERT INTO dropped VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET"
+            "INSERT INTO dropped VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET"
             " reason = excluded.reason, before = max(before, excluded.before)",
             (kind, before, reason),
         )

@@ -7,7 +7,7 @@ both answer.
 
 An adapter for another engine provides, beside this protocol:
 
-- parameters as `?`, by number as `?1`, and by name as `:name`;
+- parameters as `?` and by name as `:name` (Python 3.12.1 warns about `?1`);
 - LIKE that ignores the case of ASCII letters alone, and order by code point;
 - the functions `casefold(text)`, `title(name, exe, cmdline)` (see programs.title),
   `json_each(text)` with the column `value`, for an array of integers, and `database_identity()`: a

@@ -18,12 +18,12 @@ SELECT coalesce((SELECT sum(-jump) FROM tick WHERE (gap > 0 OR jump != 0) AND ju
         WHERE before > started_at), 0)
 """
 _LOWEST = """
-SELECT min(id) FROM event WHERE at >= ?1
-    AND at <= (SELECT min(at) FROM event WHERE at >= ?1) + ?2
+SELECT min(id) FROM event WHERE at >= :at
+    AND at <= (SELECT min(at) FROM event WHERE at >= :at) + :slack
 """
 _HIGHEST = """
-SELECT max(id) FROM event WHERE at <= ?1
-    AND at >= (SELECT max(at) FROM event WHERE at <= ?1) - ?2
+SELECT max(id) FROM event WHERE at <= :at
+    AND at >= (SELECT max(at) FROM event WHERE at <= :at) - :slack
 """
 
 
@@ -76,5 +76,6 @@ class EventIds:
         return None if row is None else int(row[0])
 
     def _seek(self, statement: str, at: int, otherwise: int) -> int:
-        found = self._connection.execute(statement, (at, self._slack)).fetchone()[0]
+        bounds = {"at": at, "slack": self._slack}
+        found = self._connection.execute(statement, bounds).fetchone()[0]
         return otherwise if found is None else int(found)

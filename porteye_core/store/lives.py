@@ -148,9 +148,9 @@ class Lives:
         at = max(closing.at, listener.opened_at)
         program = self._connection.execute(
             # Guessed numbers may belong to a listener that is still open.
-            "UPDATE listener SET closed_at = ?1, closed_seen = ?2, inode = iif(?3, NULL, inode),"
-            " cookie = iif(?3, NULL, cookie) WHERE id = ?4 RETURNING program_id",
-            (at, closing.seen, listener.guessed, listener.id),
+            "UPDATE listener SET closed_at = ?, closed_seen = ?, inode = iif(?, NULL, inode),"
+            " cookie = iif(?, NULL, cookie) WHERE id = ? RETURNING program_id",
+            (at, closing.seen, listener.guessed, listener.guessed, listener.id),
         ).fetchone()[0]
         endpoint = listener.endpoint
         return Event(
@@ -202,7 +202,8 @@ class Lives:
     def place(self, placed: Iterable[tuple[int, int]]) -> None:
         """Store the namespaces of listeners, by id, whose namespace was not known."""
         self._connection.executemany(
-            "UPDATE listener SET netns = ?2 WHERE id = ?1 AND netns IS NULL", placed
+            "UPDATE listener SET netns = ? WHERE id = ? AND netns IS NULL",
+            [(netns, number) for number, netns in placed],
         )
 
     def take_released(self) -> int:
@@ -226,29 +227,31 @@ class Lives:
             if was != (process, program, *home):
                 self._retire(max(at, listener.opened_at), number, was)
         self._connection.execute(
-            "UPDATE listener SET process_id = coalesce(?1, process_id),"
-            " program_id = coalesce(?2, program_id), hidden = iif(?1 IS NULL, hidden, NULL),"
-            " fd = coalesce(?3, fd), inode = coalesce(?4, inode), netns = coalesce(?5, netns),"
-            " uid = coalesce(?6, uid), user = iif(?7 = '', user, ?7), address = ?8,"
-            " cookie = coalesce(?9, cookie), unseen_at = NULL,"
-            " interface = coalesce(?11, interface),"
-            " interface_kind = iif(?11 IS NULL, interface_kind, ?12),"
-            " v6only = coalesce(?13, v6only) WHERE id = ?10",
-            (
-                process,
-                program,
-                socket.fd,
-                socket.inode,
-                socket.endpoint.netns,
-                socket.uid,
-                owned.user,
-                listener.endpoint.address,
-                _signed(socket.cookie),
-                number,
-                interface,
-                kind,
-                socket.v6only,
-            ),
+            "UPDATE listener SET process_id = coalesce(:process, process_id),"
+            " program_id = coalesce(:program, program_id),"
+            " hidden = iif(:process IS NULL, hidden, NULL),"
+            " fd = coalesce(:fd, fd), inode = coalesce(:inode, inode),"
+            " netns = coalesce(:netns, netns), uid = coalesce(:uid, uid),"
+            " user = iif(:user = '', user, :user), address = :address,"
+            " cookie = coalesce(:cookie, cookie), unseen_at = NULL,"
+            " interface = coalesce(:interface, interface),"
+            " interface_kind = iif(:interface IS NULL, interface_kind, :kind),"
+            " v6only = coalesce(:v6only, v6only) WHERE id = :id",
+            {
+                "process": process,
+                "program": program,
+                "fd": socket.fd,
+                "inode": socket.inode,
+                "netns": socket.endpoint.netns,
+                "uid": socket.uid,
+                "user": owned.user,
+                "address": listener.endpoint.address,
+                "cookie": _signed(socket.cookie),
+                "id": number,
+                "interface": interface,
+                "kind": kind,
+                "v6only": socket.v6only,
+            },
         )
         self._hold(number, owned)
 

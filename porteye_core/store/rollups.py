@@ -29,13 +29,14 @@ INSERT INTO rollup VALUES (?, ?, ?, 1, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE S
 """
 _FOLD = """
 INSERT OR REPLACE INTO rollup
-SELECT ?1, ?2, listener_id, beats, cpu_sum, cpu_max, rss_max, clients_max, queue_max, backlog
+SELECT :coarse, :hour,
+    listener_id, beats, cpu_sum, cpu_max, rss_max, clients_max, queue_max, backlog
 FROM (
     SELECT listener_id, sum(beats) AS beats,
         sum(cpu_sum) * sum(beats) / sum(iif(cpu_sum IS NULL, 0, beats)) AS cpu_sum,
         max(cpu_max) AS cpu_max, max(rss_max) AS rss_max, max(clients_max) AS clients_max,
         max(queue_max) AS queue_max, max(backlog) AS backlog
-    FROM rollup WHERE resolution = ?3 AND bucket >= ?2 AND bucket < ?2 + ?1 * 1000000
+    FROM rollup WHERE resolution = :fine AND bucket >= :hour AND bucket < :hour + :coarse * 1000000
     GROUP BY listener_id
 )
 """
@@ -81,4 +82,4 @@ class Rollups:
         self._know()
         if self._bucket is not None:
             hour = bucket_of(self._bucket, COARSE)
-            self._connection.execute(_FOLD, (COARSE, hour, FINE))
+            self._connection.execute(_FOLD, {"coarse": COARSE, "hour": hour, "fine": FINE})
