@@ -2,7 +2,7 @@
 
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,10 +11,21 @@ from porteye_core.model import Tick, WatchPlan
 from porteye_core.store.sqlite import open_writer
 from porteye_core.store.writer import Writer
 from tests.kit.app import App, dashboard
+from tests.kit.interruption import interrupt_at_sigterm, kept_handlers
 from tests.kit.seeding import MINUTE, Instant, seed
 from tests.kit.values import HOST, SECOND
 
 PLAN = WatchPlan("portable", 2 * SECOND, 10 * SECOND)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    interrupt_at_sigterm(workers=bool(config.getoption("numprocesses", None)))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol() -> Generator[None, object, object]:
+    with kept_handlers():
+        return (yield)
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from porteye_core.nodelay import send_at_once
 from porteye_core.store import lock
 from tests.kit.app import App, dashboard
 from tests.kit.opener import Opener
+from tests.kit.processes import bound, end
 from tests.kit.seeding import Instant
 from tests.kit.service import PROJECT, environment, monitor
 from tests.kit.waiting import until
@@ -188,10 +189,10 @@ def test_uvicorn_by_itself_is_guarded_and_logs_no_token(abandoned: Instant, tmp_
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         process = subprocess.Popen(
-            [
+            bound(
                 *(sys.executable, "-m", "uvicorn", "streamlit_app:app"),
                 *("--fd", str(taken.fileno())),
-            ],
+            ),
             cwd=PROJECT,
             pass_fds=[taken.fileno()],
             env=environment(
@@ -208,8 +209,7 @@ def test_uvicorn_by_itself_is_guarded_and_logs_no_token(abandoned: Instant, tmp_
             assert app.get("/api/history", Authorization=f"Bearer {TOKEN}")[0] == 200
             assert app.get(f"/?token={TOKEN}")[0] == 401  # this client keeps no cookies
         finally:
-            process.terminate()
-            process.wait(30)
+            end(process)
     said = log.read_text()
     assert "GET /api/health" in said
     assert TOKEN not in said

@@ -15,6 +15,7 @@ import pytest
 from porteye_core.heartbeat import Heartbeat
 from porteye_core.model import WatchPlan
 from porteye_core.service_manager import ServiceManager
+from tests.kit.processes import bound
 from tests.kit.service import PROJECT, SERVICE, environment, rows
 from tests.kit.values import SECOND
 from tests.kit.waiting import until
@@ -77,7 +78,7 @@ def start(
 ) -> subprocess.Popen[str]:
     with manager.log.open("w") as log:
         process = subprocess.Popen(
-            [sys.executable, *words, "--interval", "0.2"],
+            bound(sys.executable, *words, "--interval", "0.2"),
             cwd=PROJECT,
             env=environment(**manager.variables),
             stderr=log,

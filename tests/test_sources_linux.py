@@ -17,6 +17,7 @@ import pytest
 from porteye_core.errors import ConfigError, SourceError
 from porteye_core.sources import pick
 from tests.kit.opener import Opener
+from tests.kit.processes import bound, end
 from tests.kit.service import SERVICE, environment, monitor, rows
 from tests.kit.waiting import until
 
@@ -216,7 +217,7 @@ def test_without_root_every_endpoint_has_its_user_and_its_closing_as_it_happens(
 ) -> None:
     db = open_folder / "x.db"
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.kit.as_nobody", "--db", str(db)],
+        bound(sys.executable, "-m", "tests.kit.as_nobody", "--db", str(db)),
         cwd=SERVICE.parent,
         env=environment(),
         stderr=subprocess.PIPE,
@@ -241,8 +242,7 @@ def test_without_root_every_endpoint_has_its_user_and_its_closing_as_it_happens(
         ((why,),) = rows(db, "SELECT why FROM watch")
         assert "tracepoint:" in str(why)
     finally:
-        process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=20)
+        end(process)
 
 
 def test_the_choice_of_a_source_says_why() -> None:

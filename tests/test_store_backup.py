@@ -6,7 +6,6 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -188,16 +187,7 @@ def test_a_full_disk_is_said_and_leaves_nothing(seeded: Instant, tmp_path: Path)
         assert names(small) == []
 
 
-@pytest.fixture
-def kept_handlers() -> Iterator[None]:
-    kept = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-    yield
-    for number, handler in kept.items():
-        signal.signal(number, handler)
-
-
 @posix
-@pytest.mark.usefixtures("kept_handlers")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_it_and_leaves_nothing(
     seeded: Instant, copy: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals

@@ -15,6 +15,7 @@ from porteye_core.store.writer import Closing, Opening
 from tests.conftest import PLAN
 from tests.kit.churn import lost
 from tests.kit.forked import readers, rest, start_writer
+from tests.kit.processes import bound
 from tests.kit.rights import posix
 from tests.kit.service import SERVICE, environment
 from tests.kit.values import HOST, SECOND, endpoint, owned
@@ -26,7 +27,7 @@ _HELD = 3
 
 def start(db: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, str(SERVICE), "--db", str(db), "--source", "portable"],
+        bound(sys.executable, str(SERVICE), "--db", str(db), "--source", "portable"),
         env=environment(),
         stderr=subprocess.PIPE,
         text=True,

@@ -21,6 +21,7 @@ from benchmarks.zoo.runner import HISTORY, Log, miscounted, misnumbered, unended
 from benchmarks.zoo.sockets import Endpoint, Holder, Open, differences
 from benchmarks.zoo.steps import Place, Program, Step, StepError, run
 from benchmarks.zoo.stored import Life
+from tests.kit.processes import bound
 from tests.kit.rights import root
 from tests.kit.service import PROJECT, environment
 from tests.kit.unit import missing
@@ -39,7 +40,7 @@ LISTENER = Open(WEB, 100, 0, MASTER, frozenset({MASTER, WORKER}))
 
 def zoo(*flags: str, folder: Path) -> "subprocess.Popen[str]":
     return subprocess.Popen(
-        [sys.executable, "-m", "benchmarks", "zoo", "--sample-interval=1", *flags],
+        bound(sys.executable, "-m", "benchmarks", "zoo", "--sample-interval=1", *flags),
         cwd=PROJECT,
         env=environment(TMPDIR=str(folder)),
         stdout=subprocess.PIPE,

@@ -2,7 +2,6 @@
 
 import json
 import re
-import signal
 import subprocess
 import sys
 import urllib.error
@@ -12,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tests.kit.processes import bound, end
 from tests.kit.service import PROJECT, environment
 from tests.kit.waiting import until
 
@@ -44,10 +44,10 @@ def dashboard(db: Path, folder: Path, **variables: str) -> Iterator[App]:
     log = folder / "dashboard.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [
+            bound(
                 *(sys.executable, "-m", "streamlit", "run", str(PROJECT / "streamlit_app.py")),
                 *("--server.headless", "true", "--server.port", "0"),
-            ],
+            ),
             cwd=folder,
             env=environment(PORTEYE_DB=str(db), **variables),
             stdout=output,
@@ -59,9 +59,7 @@ def dashboard(db: Path, folder: Path, **variables: str) -> Iterator[App]:
         print(log.read_text())
         raise
     finally:
-        if process.poll() is None:
-            process.send_signal(signal.SIGTERM)
-        process.wait(30)
+        end(process)
 
 
 def _url(process: "subprocess.Popen[bytes]", log: Path) -> str:

@@ -7,12 +7,13 @@ Python installation or the checkout that a test of root's runs from.
 import ctypes
 import os
 import platform
+import signal
 import sys
 
 from porteye_core import cli
 from porteye_core.store import backup
 
-_PR_SET_DUMPABLE = 4
+_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE = 1, 4  # linux/prctl.h
 NOBODY = 65534
 
 
@@ -23,6 +24,8 @@ def become_nobody() -> None:
     os.setuid(NOBODY)
     # A process that changed its user may not read its own /proc files until it is dumpable again.
     ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0)
+    # The kernel clears the parent-death signal when a process changes its user.
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
 
 
 if __name__ == "__main__":

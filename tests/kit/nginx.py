@@ -2,7 +2,6 @@
 
 import re
 import shutil
-import signal
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.kit.processes import bound, end
 from tests.kit.service import PROJECT
 from tests.kit.waiting import until
 
@@ -58,14 +58,13 @@ def nginx(folder: Path, *blocks: str) -> Iterator[int]:
         filled = "\n".join(blocks).replace("{{port}}", f"127.0.0.1:{port} reuseport")
         file.write_text(_AROUND.format(folder=folder, blocks=filled))
         process = subprocess.Popen(
-            [NGINX, "-c", str(file), "-p", str(folder), "-e", str(folder / "error.log")]
+            bound(NGINX, "-c", str(file), "-p", str(folder), "-e", str(folder / "error.log"))
         )
         try:
             until(lambda: _listens(process, port, folder), "nginx listens")
             yield port
         finally:
-            process.send_signal(signal.SIGTERM)
-            process.wait(20)
+            end(process)
 
 
 def _listens(process: "subprocess.Popen[bytes]", port: int, folder: Path) -> bool:

@@ -1,7 +1,6 @@
 """The real monitor service and the real dashboard, as processes."""
 
 import os
-import signal
 import sqlite3
 import subprocess
 import sys
@@ -10,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from porteye_core.store import lock
+from tests.kit.processes import bound, end
 from tests.kit.waiting import until
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
@@ -27,7 +27,7 @@ def run_service(
 ) -> subprocess.CompletedProcess[str]:
     """Run the service to its end."""
     return subprocess.run(
-        [sys.executable, str(SERVICE), *flags],
+        bound(sys.executable, str(SERVICE), *flags),
         env=environment(**(variables or {})),
         capture_output=True,
         text=True,
@@ -45,7 +45,7 @@ def monitor(
     `within` puts its command line into another, which becomes it.
     """
     process = subprocess.Popen(
-        within(sys.executable, str(SERVICE), "--db", str(db), "--interval", "0.2", *flags),
+        bound(*within(sys.executable, str(SERVICE), "--db", str(db), "--interval", "0.2", *flags)),
         env=environment(),
         stderr=subprocess.PIPE,
         text=True,
@@ -54,9 +54,7 @@ def monitor(
         until(lambda: _has_begun(db, process), "the monitor watches")
         yield process
     finally:
-        if process.poll() is None:
-            process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=20)
+        end(process)
 
 
 def _has_begun(db: Path, process: subprocess.Popen[str]) -> bool:
