@@ -8,6 +8,7 @@ from typing import Protocol
 
 from benchmarks import capture, growth, idle, machine, page, report, retention, seed, snapshot, soak
 from benchmarks.history import benchmark as history
+from benchmarks.hostile import benchmark as hostile
 from benchmarks.zoo import benchmark as zoo
 
 
@@ -32,6 +33,7 @@ REGISTRY: dict[str, Benchmark] = {
     "retention": retention,
     "growth": growth,
     "soak": soak,
+    "hostile": hostile,
     "zoo": zoo,
 }
 

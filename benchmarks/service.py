@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from porteye_core.errors import StoreError
 from porteye_core.store.connection import open_connection
 
 _FLAGS = ("--interval", "1", "--sample-interval", "10", "--source", "auto")
+_GRACE, _GLANCE = 30.0, 0.01  # seconds after SIGTERM, and between two checks for the end
 
 
 class Service:
@@ -23,6 +24,7 @@ class Service:
 
     def __init__(self, process: "subprocess.Popen[bytes]", db: Path) -> None:
         self.pid, self.db = process.pid, db
+        self._process = process
 
     def rows(self, statement: str, *parameters: object) -> list[tuple[Any, ...]]:
         """The answer of its database."""
@@ -35,6 +37,20 @@ class Service:
         assert isinstance(value, int)
         return value
 
+    def end(self, meanwhile: Callable[[], object] = lambda: None) -> float:
+        """End it by SIGTERM, by force after half a minute; returns the seconds until its end.
+
+        `meanwhile` is called again and again while it ends.
+        """
+        began = time.monotonic()
+        self._process.send_signal(signal.SIGTERM)
+        while self._process.poll() is None:
+            meanwhile()
+            if time.monotonic() - began > _GRACE:
+                self._process.kill()
+            time.sleep(_GLANCE)
+        return time.monotonic() - began
+
     @property
     def source(self) -> str:
         """The name of the source that it watches by."""
@@ -43,8 +59,11 @@ class Service:
 
 
 @contextmanager
-def watching(*flags: str) -> Iterator[Service]:
-    """A service with these flags, or those of every benchmark, whose first look is stored."""
+def watching(*flags: str, environ: Mapping[str, str] | None = None) -> Iterator[Service]:
+    """A service with these flags, or those of every benchmark, whose first look is stored.
+
+    `environ`: variables beside those of this process.
+    """
     with tempfile.TemporaryDirectory(prefix="porteye-benchmark-") as folder:
         db, log = Path(folder) / "x.db", Path(folder) / "log"
         with log.open("wb") as output:
@@ -58,20 +77,20 @@ def watching(*flags: str) -> Iterator[Service]:
                     *(flags or _FLAGS),
                 ],
                 cwd=PROJECT,
-                env={k: v for k, v in os.environ.items() if not k.startswith("PORTEYE_")},
+                env={**_bare_environment(), **(environ or {})},
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
             )
+        running = Service(process, db)
         try:
-            running = Service(process, db)
             if not until(lambda: process.poll() is not None or _has_looked(running), 60):
                 raise RuntimeError("PortEye did not begin to watch within a minute")
             if process.poll() is not None:
                 raise RuntimeError(f"PortEye ended: {log.read_text()}")
             yield running
         finally:
-            _end(process)
+            running.end()
 
 
 def _has_looked(service: Service) -> bool:
@@ -81,13 +100,8 @@ def _has_looked(service: Service) -> bool:
         return False
 
 
-def _end(process: "subprocess.Popen[bytes]") -> None:
-    process.send_signal(signal.SIGTERM)
-    try:
-        process.wait(30)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait(10)
+def _bare_environment() -> dict[str, str]:
+    return {k: v for k, v in os.environ.items() if not k.startswith("PORTEYE_")}
 
 
 def until(condition: Callable[[], object], timeout: float, every: float = 0.1) -> bool:

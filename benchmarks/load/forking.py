@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Callable, Iterable
 from functools import partial
 
-_PR_SET_PDEATHSIG, _PR_SET_NAME = 1, 15
+_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NAME = 1, 4, 15
 _LIBC = ctypes.CDLL(None)
 
 
@@ -24,6 +24,15 @@ def raise_descriptor_limit(wanted: int) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, max(hard, wanted)))
+
+
+def become(user: int) -> None:
+    """Give up the rights of root for those of a user, and of a group of the same number."""
+    os.setgroups([])
+    os.setgid(user)
+    os.setuid(user)
+    # Without it /proc/self, where a user namespace gets its map, still belongs to root.
+    _LIBC.prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0)
 
 
 def fork(work: Callable[[], None]) -> int:
@@ -77,6 +86,11 @@ def end(pids: Iterable[int]) -> None:
 def say(answer: object) -> None:
     """One line of JSON for the benchmark."""
     print(json.dumps(answer), flush=True)
+
+
+def wait_for_a_line() -> None:
+    """Return when the benchmark sends a line, or has died."""
+    sys.stdin.buffer.readline()
 
 
 def wait_for_the_end() -> None:

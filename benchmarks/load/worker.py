@@ -50,6 +50,12 @@ class Worker:
         line, self._unread = self._unread.split(b"\n", 1)
         return json.loads(line)
 
+    def tell(self, line: str) -> None:
+        """Send a line to its standard input."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{line}\n".encode())
+        self._process.stdin.flush()
+
     def tell_to_end(self) -> None:
         """Close its standard input; its last answer can still be read."""
         assert self._process.stdin is not None
