@@ -221,7 +221,8 @@ class Reading:
     """One scan and the notices after it: `sockets` is None unless it read them all.
 
     The notices reach beyond the moment at which it read them. `lost` counts the kernel's records
-    that were lost since the reading before. began: the wall time at which the scan began.
+    that were lost since the reading before. began: the wall time at which the scan began. more:
+    what was announced is only a piece, and the next reading has the rest.
     """
 
     sockets: tuple[Socket, ...] | None
@@ -229,6 +230,7 @@ class Reading:
     lost: int = 0
     scope: Scope = Scope()
     began: int = 0
+    more: bool = False
 
 
 @dataclass(frozen=True, slots=True)

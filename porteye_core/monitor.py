@@ -76,6 +76,7 @@ class Monitor:
         self._clients = 0
         self._lost = 0
         self._left_out = 0
+        self._is_behind = False  # the source has more than it told
         self._alive: Callable[[], None] = lambda: None
         self._stopping: Callable[[], bool] = lambda: False
         self._until: float | None = None  # elapsed; the end of the time after a stop
@@ -113,9 +114,10 @@ class Monitor:
             if self._left() >= _STEP:
                 self._writer.drop_some(self._clock.now(), self._clock.elapsed())
             filenos = () if self._failing else self._source.filenos()
-            if orphaned() or (filenos and wait(min(_REST, self._left()), ())):
+            left = 0.0 if self._is_behind else self._left()
+            if orphaned() or (filenos and wait(min(_REST, left), ())):
                 return
-            if wait(self._left(), filenos):
+            if wait(min(left, self._left()), filenos):
                 return
 
     def _hear_the_last(self) -> None:
@@ -167,6 +169,7 @@ class Monitor:
             if turn.depth is Depth.CLIENTS:
                 self._finder.refresh()
             reading = self._source.read(turn.depth)
+            self._is_behind = reading.more
             if self._writer.is_full:
                 self._fail("So much waits to be stored that nothing more is recorded until it is.")
             else:
@@ -178,6 +181,7 @@ class Monitor:
         if not self._failing:
             log.warning("%s", sentence)
         self._failing = True
+        self._is_behind = False
 
     def _take(self, reading: Reading, turn: Turn, at: int, began: int) -> None:
         if not self.has_looked:

@@ -161,7 +161,7 @@ class ScriptedTrace:
 
     def __init__(self) -> None:
         self.more = True
-        self.skips = 0
+        self.thinned = self.skips = 0
 
     def is_watching(self) -> bool:
         return True
@@ -169,12 +169,15 @@ class ScriptedTrace:
     def drain(self) -> Drained:
         return Drained((), 0, 0, more=self.more)
 
+    def thin(self) -> None:
+        self.thinned += 1
+
     def skip(self) -> None:
         self.skips += 1
         self.more = False
 
 
-def test_a_storm_that_lasts_is_skipped_once_it_has_kept_scans_away_for_long(
+def test_a_storm_that_lasts_is_thinned_and_then_skipped_once_it_has_kept_scans_away_for_long(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     trace, now = ScriptedTrace(), [100.0]
@@ -183,11 +186,15 @@ def test_a_storm_that_lasts_is_skipped_once_it_has_kept_scans_away_for_long(
     clock = SimpleNamespace(monotonic=lambda: now[0], time_ns=time.time_ns)
     monkeypatch.setattr(linux, "time", clock)
     source = linux.Linux(diag, feed, None, trace)  # type: ignore[arg-type]
-    for _ in range(5):
+    for second in range(11):
         # Without the records before them, sockets of a scan would seem to open twice.
-        assert source.read(Depth.SOCKETS).sockets is None
+        reading = source.read(Depth.SOCKETS)
+        assert reading.sockets is None
+        assert reading.more
+        assert bool(trace.thinned) == (second > 5)
         now[0] += 1
     assert trace.skips == 0
-    now[0] += 1
-    assert source.read(Depth.SOCKETS).sockets == ()
+    reading = source.read(Depth.SOCKETS)
+    assert reading.sockets == ()
+    assert not reading.more
     assert trace.skips == 1

@@ -30,8 +30,8 @@ from porteye_core.sources.trace.transitions import Transition
 _IPPROTO_TCP = 6
 # Interval of the check that no other tracing tool has switched ours off.
 _CHECK_US = 30_000_000
-# Seconds for which scans wait while more is recorded than read; then the rest is skipped, and
-# counted as lost.
+# Seconds for which scans wait while more is recorded than read. Then lives that are over already are
+# left out and counted as lost; after as many seconds again, all the rest.
 _PATIENCE = 5.0
 
 
@@ -57,11 +57,14 @@ class Linux:
         began = _now()
         if depth is Depth.NOTICES:
             notices, lost = self._announced()
-            return Reading(None, notices, lost, began=began)
+            return Reading(None, notices, lost, began=began, more=self._is_behind)
+        sockets: tuple[Socket, ...] | None
         sockets, scope = self._sockets(depth)
         notices, lost = self._announced()
         # A scan without all events before it would open sockets twice.
-        return Reading(None if self._is_behind else sockets, notices, lost, scope, began)
+        if self._is_behind:
+            sockets = None
+        return Reading(sockets, notices, lost, scope, began, more=self._is_behind)
 
     def limits(self) -> tuple[Limit, ...]:
         """See Source.limits."""
@@ -119,8 +122,10 @@ class Linux:
         now = time.monotonic()
         if not self._is_behind:
             self._behind_since = now
-        elif now - self._behind_since > _PATIENCE:
+        elif now - self._behind_since > 2 * _PATIENCE:
             trace.skip()
+        elif now - self._behind_since > _PATIENCE:
+            trace.thin()
         drained = trace.drain()
         self._is_behind = drained.more
         return drained

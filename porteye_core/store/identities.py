@@ -5,7 +5,6 @@ import sqlite3
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import astuple
 
 try:  # hashlib loads OpenSSL too: 4 of the 32 MiB that a monitor may take
     from _blake2 import blake2b
@@ -89,5 +88,5 @@ class Identities:
 
 
 def _digest(program: Program) -> bytes:
-    text = "\0".join(astuple(program))
+    text = f"{program.name}\0{program.exe}\0{program.user}\0{program.cmdline}"
     return blake2b(text.encode(), digest_size=16).digest()

@@ -103,7 +103,8 @@ class Lives:
         owned = opening.owned
         process, program = self._owner(owned)
         self._insert(number, opening, process, program)
-        self._hold(number, owned)
+        holders = {self._identities.process(each)[0] for each in owned.holders}
+        self._add_holders(number, holders)
         return list(_events(opening, number, program))
 
     def _insert(
@@ -296,9 +297,7 @@ class Lives:
             "SELECT process_id FROM holder WHERE listener_id = ?", (number,)
         )
         before = {process for (process,) in stored}
-        self._connection.executemany(
-            "INSERT INTO holder VALUES (?, ?)", [(number, each) for each in now - before]
-        )
+        self._add_holders(number, now - before)
         gone = before - now
         if gone:
             self._connection.executemany(
@@ -310,6 +309,11 @@ class Lives:
                 (len(gone), number),
             )
             self._released += len(gone)
+
+    def _add_holders(self, number: int, processes: Iterable[int]) -> None:
+        self._connection.executemany(
+            "INSERT INTO holder VALUES (?, ?)", [(number, each) for each in processes]
+        )
 
 
 def _signed(cookie: int | None) -> int | None:

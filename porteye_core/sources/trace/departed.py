@@ -80,6 +80,7 @@ class Departed:
                 kind, name, tid = self._exit.unpack_from(payload)
                 if kind == self._exit_id:
                     self._exits.setdefault(tid, []).append((at, intern(text_of(name))))
+                    continue
             if len(payload) >= self._birth.size:
                 kind, parent, tid = self._birth.unpack_from(payload)
                 if kind == self._birth_id:
@@ -96,7 +97,8 @@ class Departed:
 
     def _gone(self, tid: int, at: int) -> Who:
         leader = self._leader(tid, at)
-        return Who(leader, self._name(leader, at) or self._name(tid, at))
+        of_leader = self._name(leader, at) if leader != tid else ""
+        return Who(leader, of_leader or self._last_name(tid, at))
 
     def _leader(self, tid: int, at: int) -> int:
         for _ in range(_CHAIN):
@@ -110,13 +112,14 @@ class Departed:
         return tid
 
     def _name(self, tid: int, at: int) -> str:
+        alive = living(tid, at)
+        return alive.name if alive else self._last_name(tid, at)
+
+    def _last_name(self, tid: int, at: int) -> str:
         """Name at the first exit after a time, or else at the last exit before it.
 
         A dying process closes its sockets shortly after its exit is recorded.
         """
-        alive = living(tid, at)
-        if alive:
-            return alive.name
         exits = self._exits.get(tid, [(0, "")])
         return next((name for exited, name in exits if exited >= at), exits[-1][1])
 
@@ -124,8 +127,10 @@ class Departed:
 def living(tid: int, at: int) -> Who | None:
     """Resolve a living thread; None if it has ended, even if a newer thread has its id."""
     pid = process_of(tid)
+    if pid is None:
+        return None
     own = stat(tid)  # read after the process id: if this thread is old enough, so was that one
-    if pid is None or own is None or own.started * _TICK_NS > at:
+    if own is None or own.started * _TICK_NS > at:
         return None
     # A thread may have its own name; the program's name is that of the first thread.
     first = own if pid == tid else stat(pid)

@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections import deque
 from contextlib import ExitStack
 from types import TracebackType
 from typing import NamedTuple, Self
@@ -16,7 +17,16 @@ from porteye_core.sources.trace.setup import (
     new_instance,
 )
 from porteye_core.sources.trace.tracefs import remove_stale, tracefs
-from porteye_core.sources.trace.transitions import CONDITION, EVENT, FIELDS, Transition, transitions
+from porteye_core.sources.trace.transitions import (
+    CONDITION,
+    EVENT,
+    FIELDS,
+    Piece,
+    Row,
+    Transition,
+    transitions,
+    without_ended,
+)
 
 # A record takes 76 bytes and a page holds 53. So 1 MiB holds 13,500 records, and a burst of 10,000
 # on one CPU fits. Machines with many CPUs spread a burst, so their total is limited to 64 MiB.
@@ -25,12 +35,17 @@ _TOTAL_KIB = 64 * 1024
 _LEAST_KIB = 256
 
 _PASSES = 8
+# Records that wait in this process, of 300 bytes each: the kernel's buffer overwrites those of all,
+# and here the ones that matter less can be left out. One user makes 10,000 a second, or more.
+_MOST_WAITING = 40_000
+# Records of one drain whose threads are looked up, which takes longer than all else before it.
+_MOST_FETCHED = 20_000
 
 
 class Drained(NamedTuple):
     """Transitions since the last drain, in the order of time.
 
-    lost: transitions for which the kernel had no room, or that were skipped.
+    lost: transitions for which the kernel had no room, or that were left out.
     malformed: pages and records that could not be decoded.
     more: later transitions wait for the next drain.
     """
@@ -52,9 +67,10 @@ class Tracepoint:
         self._buffer_kib = buffer_kib or max(_LEAST_KIB, min(_BUFFER_KIB, share))
         self._stack = ExitStack()
         self._foreign = 0
-        self._skipped = 0
+        self._left_out = 0
         self._counted = (0, 0)
         self._ahead: list[Record] = []  # later records of CPUs that were read further than others
+        self._waiting: deque[Piece] = deque()
 
     def open(self) -> None:
         """Start recording. Raises SourceError, after undoing what was set up."""
@@ -105,26 +121,72 @@ class Tracepoint:
 
         Raises SourceError.
         """
-        records, more = self._read()
-        offset = _epoch_offset()
-        unpack, size, wanted = self._record.unpack_from, self._record.size, self._event_id
-        rows = [(at, *unpack(payload)) for at, payload in records if len(payload) >= size]
-        rows = [row for row in rows if row[1] == wanted]
-        self._foreign += len(records) - len(rows)
-        # Each thread is resolved once: reversed, so that its first transition stays in the dict.
-        who = self._departed.resolve({row[2]: row[0] for row in reversed(rows)})
-        return Drained(transitions(rows, who, offset), *self._news(), more)
+        self._fetch()
+        piece = self._waiting.popleft() if self._waiting else Piece([], {})
+        return Drained(
+            transitions(piece.rows, piece.who, _epoch_offset()), *self._news(), self._has_more
+        )
+
+    def thin(self) -> None:
+        """Leave out the lives that begin and end in what waits; the next drain counts them as lost.
+
+        What still listens, and what closes that is known, waits on. Raises SourceError.
+        """
+        self._fetch()
+        self._thin()
 
     def skip(self) -> None:
-        """Skip records that wait; the next drain counts them as lost. Raises SourceError."""
-        self._skipped += len(self._ahead) + self._buffers.skip()
+        """Leave out what was not drained; the next drain counts it as lost. Raises SourceError."""
+        self._left_out += self._count_waiting() + len(self._ahead) + self._buffers.skip()
+        self._waiting.clear()
         self._ahead = []
+
+    @property
+    def _has_more(self) -> bool:
+        return bool(self._waiting or self._ahead)
+
+    def _count_waiting(self) -> int:
+        return sum(len(each.rows) for each in self._waiting)
 
     def _news(self) -> tuple[int, int]:
         """Numbers of lost and of malformed records since the last drain."""
         lost, malformed = self._counted
-        self._counted = self._buffers.lost + self._skipped, self._buffers.malformed + self._foreign
+        self._counted = self._buffers.lost + self._left_out, self._buffers.malformed + self._foreign
         return self._counted[0] - lost, self._counted[1] - malformed
+
+    def _fetch(self) -> None:
+        """Let what the kernel holds wait here, without short lives where it is too much."""
+        fetched: list[list[Row]] = []
+        more = True
+        while more and len(fetched) < _PASSES:
+            records, more = self._read()
+            fetched.append(self._rows(records))
+        if sum(map(len, fetched)) > _MOST_FETCHED:
+            fetched = self._thinned(fetched)
+        for rows in filter(None, fetched):
+            # One look for each thread: reversed, so that its first record stays in the dict.
+            threads = {row[2]: row[0] for row in reversed(rows)}
+            self._waiting.append(Piece(rows, self._departed.resolve(threads)))
+        if self._count_waiting() > _MOST_WAITING:
+            self._thin()
+
+    def _rows(self, records: list[Record]) -> list[Row]:
+        """The records that are understood."""
+        unpack, size, wanted = self._record.unpack_from, self._record.size, self._event_id
+        rows = [(at, *unpack(payload)) for at, payload in records if len(payload) >= size]
+        rows = [row for row in rows if row[1] == wanted]
+        self._foreign += len(records) - len(rows)
+        return rows
+
+    def _thin(self) -> None:
+        kept = self._thinned([each.rows for each in self._waiting])
+        pieces = zip(kept, self._waiting, strict=True)
+        self._waiting = deque(Piece(rows, piece.who) for rows, piece in pieces if rows)
+
+    def _thinned(self, pieces: list[list[Row]]) -> list[list[Row]]:
+        kept = without_ended(pieces)
+        self._left_out += sum(map(len, pieces)) - sum(map(len, kept))
+        return kept
 
     def _read(self) -> tuple[list[Record], bool]:
         """Read records in the order of time; also tell that more wait.

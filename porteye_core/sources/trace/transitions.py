@@ -19,6 +19,13 @@ _LISTEN = 10
 Row = tuple[int, int, int, int, int, int, int, bytes, bytes]
 
 
+class Piece(NamedTuple):
+    """Records in the order of time, and who the threads were that they name."""
+
+    rows: list[Row]
+    who: Mapping[int, Who]
+
+
 class Transition(NamedTuple):
     """Opening or closing of a listener.
 
@@ -54,6 +61,23 @@ def transitions(rows: Sequence[Row], who: Mapping[int, Who], offset: int) -> tup
             transition = transition._replace(port=closing_ports.get(transition.skaddr, 0))
         found.append(transition)
     return tuple(reversed(found))
+
+
+def without_ended(pieces: Sequence[Sequence[Row]]) -> list[list[Row]]:
+    """The rows of pieces that follow one another, without the lives that both begin and end in
+    them."""
+    begun: dict[int, tuple[int, int]] = {}
+    ended: set[tuple[int, int]] = set()
+    for number, rows in enumerate(pieces):
+        for position, (_, _, _, skaddr, newstate, *_) in enumerate(rows):
+            if newstate == _LISTEN:
+                begun[skaddr] = number, position
+            elif (beginning := begun.pop(skaddr, None)) is not None:
+                ended |= {beginning, (number, position)}
+    return [
+        [row for position, row in enumerate(rows) if (number, position) not in ended]
+        for number, rows in enumerate(pieces)
+    ]
 
 
 def _transition(row: Row, who: Who, offset: int) -> Transition:
