@@ -41,7 +41,7 @@ _STEP = 0.05
 # Changes that one transaction stores, in half a second: between two of them a stop is heard.
 _PIECE = 2000
 # Seconds for which what was announced before a stop is still stored, a turn's changes included.
-_FAREWELL = 1.0
+_FAREWELL = 0.5
 
 
 class Wait(Protocol):

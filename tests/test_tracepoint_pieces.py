@@ -27,6 +27,7 @@ from porteye_core.sources.trace import tracepoint
 from porteye_core.sources.trace.cpu_buffers import Batch
 from porteye_core.sources.trace.ring_buffer import Record
 from porteye_core.sources.trace.tracepoint import Drained, Tracepoint
+from porteye_core.sources.trace.transitions import Row, Transition, without_ended
 
 # Listens and closes so many times on one CPU, once it is told to.
 STORM = """
@@ -198,3 +199,65 @@ def test_a_storm_that_lasts_is_thinned_and_then_skipped_once_it_has_kept_scans_a
     assert reading.sockets == ()
     assert not reading.more
     assert trace.skips == 1
+
+
+def row(at: int, skaddr: int, *, opened: bool, tid: int = 1) -> Row:
+    return at, 0, tid, skaddr, 10 if opened else 7, 80, socket.AF_INET, bytes(4), bytes(16)
+
+
+def test_only_lives_that_begin_and_end_in_what_waits_are_left_out() -> None:
+    stays, passes, closes = 1, 2, 3
+    opening, first, second, closing = (
+        row(1, stays, opened=True),
+        row(2, passes, opened=True),
+        row(3, passes, opened=False),
+        row(4, closes, opened=False),
+    )
+    assert without_ended([[opening, first], [second, closing]]) == [[opening], [closing]]
+
+
+def test_an_address_that_the_kernel_uses_again_is_another_life_each_time() -> None:
+    rows = [row(at, 1, opened=bool(at % 2)) for at in range(1, 6)]
+    assert without_ended([rows]) == [[rows[-1]]]
+    # The closing of the first is lost: it is not that of the second.
+    again = [row(1, 1, opened=True), row(2, 1, opened=True), row(3, 1, opened=False)]
+    assert without_ended([again]) == [again[:1]]
+
+
+@needs_tracing
+def test_a_thinned_storm_leaves_out_what_is_over_and_keeps_what_listens(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(tracepoint, "_MOST_WAITING", LISTENERS)
+    with Tracepoint() as traced, ExitStack() as stack:
+        known = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        at = known.getsockname()[1]
+        found: list[Transition] = []
+        lost = 0
+
+        def drain() -> None:
+            nonlocal lost
+            drained = traced.drain()
+            lost += drained.lost
+            found.extend(each for each in drained.transitions if each.pid == os.getpid())
+
+        def is_heard() -> bool:
+            drain()
+            return [each.port for each in found] == [at]
+
+        until(is_heard, "the listener before the storm is heard")
+        new = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        for _ in range(LISTENERS):
+            with socket.create_server(("127.0.0.1", 0)):
+                pass
+        known.close()
+        found.clear()
+
+        def is_closed() -> bool:
+            drain()
+            return (at, False) in [(each.port, each.opened) for each in found]
+
+        until(is_closed, "the closing after the storm is heard")
+        assert (new.getsockname()[1], True) in [(each.port, each.opened) for each in found]
+        assert lost + len(found) >= 2 * LISTENERS
+        assert lost > 0

@@ -23,11 +23,13 @@ class Identities:
         self._connection = connection
         self._host = host
         self._processes: OrderedDict[ProcessKey, tuple[int, tuple[int, int]]] = OrderedDict()
+        self._programs: dict[bytes, int] = {}  # by digest
         self._used: set[tuple[int, int]] | None = None
 
     def forget(self) -> None:
         """Drop what is remembered: rows of a transaction that failed are not there."""
         self._processes.clear()
+        self._programs.clear()
 
     def process(self, process: Process) -> tuple[int, int]:
         """The ids of this process's row and of its program's."""
@@ -79,12 +81,17 @@ class Identities:
 
     def _program_row(self, program: Program) -> int:
         digest = _digest(program)
+        if digest in self._programs:
+            return self._programs[digest]
         found = self._connection.execute(
             "INSERT INTO program (digest, name, exe, user, cmdline) VALUES (?, ?, ?, ?, ?)"
             " ON CONFLICT DO UPDATE SET digest = digest RETURNING id",
             (digest, program.name, program.exe, program.user, program.cmdline),
         ).fetchone()
-        return int(found[0])
+        if len(self._programs) >= _MOST_REMEMBERED:
+            self._programs.clear()
+        self._programs[digest] = int(found[0])
+        return self._programs[digest]
 
 
 def _digest(program: Program) -> bytes:

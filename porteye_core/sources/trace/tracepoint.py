@@ -37,7 +37,7 @@ _LEAST_KIB = 256
 _PASSES = 8
 # Records that wait in this process, of 300 bytes each: the kernel's buffer overwrites those of all,
 # and here the ones that matter less can be left out. One user makes 10,000 a second, or more.
-_MOST_WAITING = 40_000
+_MOST_WAITING = 20_000
 # Records of one drain whose threads are looked up, which takes longer than all else before it.
 _MOST_FETCHED = 20_000
 

@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 from porteye_core.model import Family
@@ -66,18 +67,16 @@ def transitions(rows: Sequence[Row], who: Mapping[int, Who], offset: int) -> tup
 def without_ended(pieces: Sequence[Sequence[Row]]) -> list[list[Row]]:
     """The rows of pieces that follow one another, without the lives that both begin and end in
     them."""
-    begun: dict[int, tuple[int, int]] = {}
-    ended: set[tuple[int, int]] = set()
-    for number, rows in enumerate(pieces):
-        for position, (_, _, _, skaddr, newstate, *_) in enumerate(rows):
-            if newstate == _LISTEN:
-                begun[skaddr] = number, position
-            elif (beginning := begun.pop(skaddr, None)) is not None:
-                ended |= {beginning, (number, position)}
-    return [
-        [row for position, row in enumerate(rows) if (number, position) not in ended]
-        for number, rows in enumerate(pieces)
-    ]
+    begun: dict[int, int] = {}
+    is_over = bytearray(sum(map(len, pieces)))
+    for number, row in enumerate(chain.from_iterable(pieces)):
+        skaddr, newstate = row[3], row[4]
+        if newstate == _LISTEN:
+            begun[skaddr] = number
+        elif (beginning := begun.pop(skaddr, None)) is not None:
+            is_over[beginning] = is_over[number] = True
+    flags = iter(is_over)
+    return [[row for row in rows if not next(flags)] for rows in pieces]
 
 
 def _transition(row: Row, who: Who, offset: int) -> Transition:
