@@ -316,6 +316,34 @@ def test_a_source_that_announces_is_listened_to_and_rests_between(rig: Rig) -> N
     assert waits == [(0.05, 0), (0.95, 1), (0.05, 0), (0.95, 1)]
 
 
+def test_a_source_that_has_more_is_read_again_without_a_rest(rig: Rig) -> None:
+    rig.source.announces = rig.source.is_behind = True
+    waits: list[tuple[float, int]] = []
+
+    def wait(seconds: float, filenos: Sequence[int]) -> bool:
+        waits.append((round(seconds, 2), len(filenos)))
+        rig.clock.pass_(round(seconds * SECOND))
+        rig.source.is_behind = len(waits) < 4
+        return len(waits) == 6
+
+    rig.monitor.run(wait)
+    assert waits == [(0.0, 0), (0.0, 1)] * 2 + [(0.05, 0), (0.95, 1)]
+
+
+def test_a_source_that_fails_behind_is_not_read_without_a_rest(rig: Rig) -> None:
+    rig.source.announces = rig.source.is_behind = True
+    rig.look()
+    waits: list[float] = []
+
+    def wait(seconds: float, filenos: Sequence[int]) -> bool:
+        waits.append(seconds)
+        return True
+
+    rig.source.failing = True
+    rig.monitor.run(wait)
+    assert waits[0] > 0
+
+
 OWN, OTHER = 1, 2
 
 

@@ -61,6 +61,7 @@ class Outcome:
     delay: float
     stop: float
     rate: float | None
+    note: str
     marks: str
     faults: tuple[str, ...]
 
@@ -102,6 +103,7 @@ def run(options: argparse.Namespace) -> Report:
         (_table(outcomes),),
         tuple(check for each in outcomes for check in _checks(each)),
         skipped,
+        tuple(f"{each.load.name}: {each.note}" for each in outcomes if each.note),
         faults=tuple(f"FAULT: {each.load.name}: {x}" for each in outcomes for x in each.faults),
     )
 
@@ -153,17 +155,19 @@ def _attack(load: Load, options: argparse.Namespace) -> Outcome:
         stop = service.end(meanwhile=peak.read)
         look, late = _looks(service, options.sample_interval)
         attacker.tell_to_end()
+        rate, note = _passed(attacker, service) if load.name == _PASSING else (None, "")
         return Outcome(
-            load,
-            peak.mib,
-            heard.longest,
-            look,
-            late,
-            delay,
-            stop,
-            _rate(attacker, load),
-            beside.marks(service),
-            tuple(beside.faults(service)),
+            load=load,
+            peak=peak.mib,
+            silence=heard.longest,
+            look=look,
+            late=late,
+            delay=delay,
+            stop=stop,
+            rate=rate,
+            note=note,
+            marks=beside.marks(service),
+            faults=tuple(beside.faults(service)),
         )
 
 
@@ -199,12 +203,16 @@ def _looks(service: Service, interval: float) -> tuple[float, float]:
     return longest / 1e6, max(0.0, max(between, default=0) / 1e6 - interval)
 
 
-def _rate(attacker: Worker, load: Load) -> float | None:
-    """The processes a second that a load of those came to."""
-    if load.name != _PASSING:
-        return None
+def _passed(attacker: Worker, service: Service) -> tuple[float, str]:
+    """The processes a second that a load of those came to, and what was stored of them."""
     done = attacker.answer()
-    return float(done["came"] / done["seconds"])
+    stored = service.number("SELECT count(*) FROM listener WHERE address = '127.0.0.1'")
+    lost = service.number("SELECT max(lost) FROM tick")
+    note = (
+        f"of {done['came']:,} processes' listeners PortEye stored {stored:,},"
+        f" and counted {lost:,} of the kernel's records as lost"
+    )
+    return done["came"] / done["seconds"], note
 
 
 def _table(outcomes: Sequence[Outcome]) -> Table:

@@ -55,7 +55,8 @@ class ScriptedSource:
         lost, self.lost = self.lost, 0
         scans = depth > Depth.NOTICES and not self.is_behind
         sockets = tuple(self.sockets) if scans else None
-        return Reading(sockets, notices, lost, self._scope(depth), self.clock.now())
+        scope = self._scope(depth)
+        return Reading(sockets, notices, lost, scope, self.clock.now(), more=self.is_behind)
 
     def _scope(self, depth: Depth) -> Scope:
         """Everything, or with a namespace of its own that one alone between beats."""
