@@ -139,4 +139,4 @@ def test_what_closed_is_forgotten(writer: Writer, idle: Listener) -> None:
     (other,) = writer.record_changes(2, [Opening(owned(endpoint(81)), 2, Seen.POLL)])
     beat(writer, 3, *(replace(IDLE, listener_id=each.id) for each in (idle, other)))
     writer.record_changes(4, closed=[Closing(idle, 4, Seen.POLL)])
-    assert list(database_of(writer)._dead_band._stored) == [other.id]
+    assert list(database_of(writer).dead_band._stored) == [other.id]

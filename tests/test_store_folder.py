@@ -5,7 +5,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from porteye_core.store.sqlite import open_writer
 from porteye_core.store.writer import Opening, Writer
 from tests.kit.rights import posix, root
 from tests.kit.service import PROJECT, monitor, run_service
-from tests.kit.values import HOST, SECOND, endpoint, owned
+from tests.kit.values import HOST, endpoint, owned
 
 pytestmark = [posix, root]
 STRANGER, OTHER = 12345, 12346
@@ -343,32 +343,3 @@ def test_a_token_file_that_is_a_fifo_is_refused_at_once(tmp_path: Path) -> None:
     )
     assert done.returncode == 2
     assert "cannot be read: Not a plain file" in done.stderr
-
-
-def delete(log: Path) -> None:
-    log.unlink()
-
-
-def replace(log: Path) -> None:
-    log.unlink()
-    log.touch()
-
-
-@pytest.mark.parametrize("do", [delete, replace])
-def test_a_log_that_is_deleted_in_use_loses_nothing_and_is_told(
-    db: Path, do: Callable[[Path], None]
-) -> None:
-    with open_writer(db, HOST, 1) as writer:
-        for port in range(1, 50):
-            record(writer, port)
-        do(db.with_name(f"{db.name}-wal"))
-        record(writer, 60)
-        writer.retry(SECOND)
-        assert writer.is_renewed
-        assert len(writer.open_listeners()) == 49
-        record(writer, 61)
-        with closing(sqlite3.connect(db)) as reader:
-            ports = {port for (port,) in reader.execute("SELECT port FROM event")}
-            assert ports == {*range(1, 50), 61}
-            assert reader.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-        assert [each.name for each in writer._limits] == ["log_deleted"]

@@ -3,8 +3,8 @@
 import json
 import os
 import sqlite3
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from porteye_core.store.aside import clear_log
 from porteye_core.store.batch import Beat, Begun, Changed, Ended, Noted, Record
 from porteye_core.store.damage import explained
 from porteye_core.store.dead_band import DeadBand
-from porteye_core.store.files import identity
+from porteye_core.store.files import beside, identity
 from porteye_core.store.identities import Identities
 from porteye_core.store.lives import Event, Lives
 from porteye_core.store.retention import Retention
@@ -41,15 +41,16 @@ class Database:
         ).fetchone()[0]
         self._connection = connection
         self._path, self._file = db, identity(db)
-        self._log = db.with_name(db.name + "-wal")
-        self._log_file = identity(self._log)  # SQLite keeps it until it closes
+        self._log, self._index = beside(db)
+        # SQLite keeps both until it closes.
+        self._beside = {path: identity(path) for path in (self._log, self._index)}
         self._host = host
         self._identities = Identities(connection, host)
         self._lives = Lives(connection, host, self._identities)
         self._rollups = Rollups(connection)
         self._retention = Retention(connection, keep, self._identities)
-        self._dead_band = DeadBand(beat_us=0)
-        self._watch = 0
+        self.dead_band = DeadBand(beat_us=0)
+        self.watch = 0
 
     def open_listeners(self) -> dict[int, Listener]:
         """The listeners that were open when a monitor last looked. Raises StoreDamaged."""
@@ -67,7 +68,7 @@ class Database:
 
         Raises StoreReplaced, StoreUnwritable, StoreDamaged or, for a mistake, StoreError.
         """
-        self._check_file()
+        self._check_files()
         with (
             explained(self._connection, "The database did not take a write"),
             transaction(self._connection, self._undone),
@@ -75,11 +76,37 @@ class Database:
             for record in records:
                 self._store(record)
 
-    def _check_file(self) -> None:
+    @property
+    def has_its_names(self) -> bool:
+        """Tell that the database, its log and the log's index have not been deleted or replaced."""
+        return identity(self._path) == self._file and self._lost() is None
+
+    def _lost(self) -> Path | None:
+        """Return the path of the log or index that was deleted or replaced, None if neither was."""
+        return next((path for path, file in self._beside.items() if identity(path) != file), None)
+
+    def _check_files(self) -> None:
         if identity(self._path) != self._file:
             raise StoreReplaced(f"The database {self._path} was deleted or replaced while in use.")
-        if identity(self._log) != self._log_file:
-            raise StoreLogDeleted(f"The log {self._log} was deleted or replaced while in use.")
+        if lost := self._lost():
+            self._write_log_back(lost)
+            raise StoreLogDeleted(f"{lost} was deleted or replaced while in use.")
+
+    def _write_log_back(self, lost: Path) -> None:
+        """Write all of the log into the database. Raises StoreUnwritable if a reader is in the
+        way."""
+        with explained(self._connection, "The log could not be written back"):
+            (is_busy, _, _) = self._connection.execute("PRAGMA wal_checkpoint(FULL)").fetchone()
+        if is_busy:
+            raise StoreUnwritable(
+                f"{lost} was deleted or replaced while in use, and a reader of the database keeps"
+                " the log from being written back.",
+                "End that reader.",
+            )
+
+    def go_on_from(self, before: "Database") -> None:
+        """Go on with the watch of `before`, which had the same file open."""
+        self.watch, self.dead_band = before.watch, before.dead_band
 
     def _store(self, record: Record) -> None:
         match record:
@@ -108,23 +135,43 @@ class Database:
         self._connection.close()
 
     def close_nameless(self) -> None:
-        """Close a file that was deleted, or whose log was, or whose name another one has, with all
-        that was written in it. Raises StoreUnwritable if its log stays in the way of the next."""
+        """Close a file that was deleted, or whose name another one has, with all that was written
+        in it. Raises StoreUnwritable if its log stays in the way of the next."""
         with suppress(sqlite3.Error):
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self._connection.close()
-        try:
-            if identity(self._log) == self._log_file:
+        with self._cleared(self._log):
+            if identity(self._log) == self._beside[self._log]:
                 clear_log(self._log)
+
+    def close_without_log(self) -> None:
+        """Close a file whose log or index was deleted or replaced, once the log is written back.
+
+        What has their names now is not of this file: SQLite would read an old copy of the log into
+        it, and take the index of a reader for that of the next log. A log that is not empty is
+        kept under another name. Raises StoreUnwritable.
+        """
+        with self._cleared(self._log):  # at first, for the last connection deletes it
+            if identity(self._log) != self._beside[self._log]:
+                clear_log(self._log)
+        self._connection.close()
+        for path in self._beside:
+            with self._cleared(path):
+                path.unlink()
+
+    @contextmanager
+    def _cleared(self, path: Path) -> Iterator[None]:
+        try:
+            yield
         except FileNotFoundError:
             pass
         except OSError as err:
             raise StoreUnwritable(
-                f"{self._log} is in the way of a new database: {err.strerror}.", "Delete it."
+                f"{path} is in the way of the database: {err.strerror}.", "Delete it."
             ) from err
 
     def _begin(self, at: int, plan: WatchPlan) -> None:
-        self._watch = (
+        self.watch = (
             self._connection.execute(
                 "INSERT INTO watch (host_id, started_at, seen_at, source, limits, interval,"
                 " sample_interval, pid, version, why) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -143,19 +190,19 @@ class Database:
             ).lastrowid
             or 0
         )
-        self._dead_band = DeadBand(plan.sample_interval_us)
+        self.dead_band = DeadBand(plan.sample_interval_us)
 
     def _end(self, at: int) -> None:
         self._connection.execute(
             "UPDATE watch SET seen_at = max(seen_at, ?), stopped_at = ? WHERE id = ?",
-            (at, at, self._watch),
+            (at, at, self.watch),
         )
         self._rollups.fold()
 
     def _note(self, limit: Limit) -> None:
         self._connection.execute(
             "UPDATE watch SET limits = json_insert(limits, '$[#]', json(?)) WHERE id = ?",
-            (json.dumps(asdict(limit)), self._watch),
+            (json.dumps(asdict(limit)), self.watch),
         )
 
     def _change(self, change: Changed) -> None:
@@ -169,7 +216,7 @@ class Database:
             events += self._lives.begin(number, opening)
         self._record_events(events)
         self._seen(change.at)
-        self._dead_band.forget(closing.listener.id for closing in change.closed)
+        self.dead_band.forget(closing.listener.id for closing in change.closed)
 
     def _record_events(self, events: list[Event]) -> None:
         events.sort(key=lambda event: event.at)
@@ -184,14 +231,14 @@ class Database:
         """Of the samples those that moved; all of them go into the rollups."""
         tick = beat.tick
         number = self._tick(tick)
-        moved = self._dead_band.moved(tick.at, beat.samples)
+        moved = self.dead_band.moved(tick.at, beat.samples)
         self._connection.executemany(
             "INSERT INTO sample VALUES (?, ?, ?, ?, ?, ?, ?)",
             [(number, s.listener_id, s.cpu, s.rss, s.clients, s.queue, s.backlog) for s in moved],
         )
         self._rollups.add(tick.at, beat.samples)
         self._seen(tick.at)
-        self._dead_band.remember(tick.at, moved)
+        self.dead_band.remember(tick.at, moved)
         if tick.jump:
             self._retention.distrust(tick.monotonic)
 
@@ -199,7 +246,7 @@ class Database:
         values: Sequence[int | None] = (
             tick.at,
             tick.monotonic,
-            self._watch,
+            self.watch,
             tick.listeners,
             tick.clients,
             tick.scan_us,
@@ -219,11 +266,11 @@ class Database:
 
     def _seen(self, at: int) -> None:
         self._connection.execute(
-            "UPDATE watch SET seen_at = max(seen_at, ?) WHERE id = ?", (at, self._watch)
+            "UPDATE watch SET seen_at = max(seen_at, ?) WHERE id = ?", (at, self.watch)
         )
 
     def _undone(self) -> None:
         """What is remembered of rows goes with a transaction that failed."""
         self._identities.forget()
         self._rollups.forget()
-        self._dead_band.forget_all()
+        self.dead_band.forget_all()

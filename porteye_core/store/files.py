@@ -59,12 +59,17 @@ def create_private(db: Path) -> bool:
     return not header
 
 
+def beside(db: Path) -> tuple[Path, Path]:
+    """Return the paths of the log of a database and of the log's index."""
+    log, index = (db.with_name(db.name + suffix) for suffix in _BESIDE)
+    return log, index
+
+
 def create_logs(db: Path) -> None:
     """Make sure that the log and its index exist and only their owner may read them, before SQLite
     opens them by their names; as root it gives them to the owner of the database. Raises
     StoreError."""
-    for suffix in _BESIDE:
-        path = db.with_name(db.name + suffix)
+    for path in beside(db):
         fd, _ = open_private(path)
         try:
             close_to_others(fd, path)

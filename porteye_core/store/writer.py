@@ -43,8 +43,8 @@ _REPLACED = Limit(
 )
 _LOG_DELETED = Limit(
     "log_deleted",
-    "The log of the database (-wal) was deleted while it was in use. What was in it is kept; what"
-    " was seen while it was missing may be stored with later times.",
+    "The log of the database (-wal) or its index (-shm) was deleted or replaced while it was in"
+    " use. What was in it is kept.",
 )
 
 
@@ -53,7 +53,8 @@ class Writer:
 
     While the database takes no write, what is recorded waits. A damaged one is set aside, and one
     that was deleted or replaced is left; the writer then opens the file that has the name, or makes
-    it, and `is_renewed` until open_listeners() is asked what that one has.
+    it, and `is_renewed` until open_listeners() is asked what that one has. If only its log was
+    deleted or replaced, the watch goes on.
     """
 
     booted_at: int
@@ -131,11 +132,17 @@ class Writer:
         self._record(tick.at, Beat(tick, tuple(samples)))
 
     def retry(self, elapsed: int) -> None:
-        """Each second, try to store what waits; `elapsed`: of the clock that never steps,
-        microseconds."""
-        if self._trouble and (self._tried is None or elapsed - self._tried >= _RETRY_US):
-            self._tried = elapsed
+        """Each second, try to store what waits, and notice files that were deleted or replaced;
+        `elapsed`: of the clock that never steps, microseconds."""
+        if self._tried is not None and elapsed - self._tried < _RETRY_US:
+            return
+        self._tried = elapsed
+        if self._trouble or len(self._pending) or not self._has_its_names:
             self._write()
+
+    @property
+    def _has_its_names(self) -> bool:
+        return self._database is None or self._database.has_its_names
 
     def drop_some(self, now: int, elapsed: int) -> None:
         """One small step, of a few hundredths of a second, towards keeping no more than is wanted;
@@ -168,6 +175,8 @@ class Writer:
             else:
                 self._open()
                 self._begin_anew()
+        except StoreLogDeleted as err:
+            self._go_on(err)
         except (StoreDamaged, StoreReplaced) as err:
             self._leave(err)
         except StoreHeld:
@@ -187,6 +196,27 @@ class Writer:
             self._database = database = self._opened()
         self.booted_at, self.rebooted = database.booted_at, database.rebooted
         self._numbers = itertools.count(database.next_number())
+
+    def _go_on(self, err: StoreLogDeleted) -> None:
+        """Open the same file again, whose log was deleted or replaced; what waits goes into it."""
+        before, self._database = self._database, None
+        if before is None:
+            return
+        with self._lock.folder.rights():
+            before.close_without_log()
+            try:
+                opened = self._opened()
+            except StoreDamaged as damage:
+                self._leave(damage)
+                return
+            except StoreUnwritable:
+                self._leave(err)
+                return
+        log.warning("%s What was in it is kept, and the watch goes on.", err)
+        opened.go_on_from(before)
+        self._database = opened
+        self._pending.add(Noted(_LOG_DELETED))
+        self._tried = None
 
     def _leave(self, err: StoreDamaged | StoreReplaced) -> None:
         """Leave the file that is open; the next try opens another."""
