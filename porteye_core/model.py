@@ -194,12 +194,14 @@ class Scope:
     living: every one that it could read, now or next time; None: it did not search for others.
     complete: `living` has each namespace of the system that a process lives in.
     own: the monitor's own namespace, None where there is no such thing.
+    unscanned: seconds for which one of those that were left out has not been scanned, at most.
     """
 
     scanned: frozenset[int] | None = None
     living: frozenset[int] | None = None
     complete: bool = False
     own: int | None = None
+    unscanned: float = 0.0
 
     @property
     def left_out(self) -> frozenset[int]:
@@ -316,8 +318,9 @@ class Tick:
     """One sampling beat: proof that somebody watched at `at`.
 
     monotonic: microseconds of a clock that never steps; gap: microseconds before `at` in which the
-    system was not read; jump: microseconds by which the wall clock was set since the look before;
-    left_out: network namespaces that were too many to look into. cpu, rss and size are the
+    system was not read; jump: microseconds by which the wall clock was set since the scan before;
+    left_out: network namespaces that were not scanned for lack of time; left_out_us: the longest
+    time for which one of them has not been scanned. cpu, rss and size are the
     monitor's own, see footprint.Footprint; None between two beats, and where they cannot be read.
     """
 
@@ -331,6 +334,7 @@ class Tick:
     gap: int = 0
     jump: int = 0
     left_out: int = 0
+    left_out_us: int = 0
     cpu: int | None = None
     rss: int | None = None
     size: int | None = None

@@ -75,7 +75,7 @@ class Monitor:
         self._plan = plan
         self._clients = 0
         self._lost = 0
-        self._left_out = 0
+        self._left_out = self._left_out_us = 0
         self._is_behind = False  # the source has more than it told
         self._alive: Callable[[], None] = lambda: None
         self._stopping: Callable[[], bool] = lambda: False
@@ -248,6 +248,7 @@ class Monitor:
         sampling = turn.depth is Depth.CLIENTS
         if sampling:
             self._left_out = len(reading.scope.left_out)
+            self._left_out_us = round(reading.scope.unscanned * 1e6) if self._left_out else 0
         scan = Scan(
             at,
             Seen.GAP if turn.gap or not self.has_looked else Seen.POLL,
@@ -382,6 +383,7 @@ class Monitor:
             gap=gap,
             jump=jump,
             left_out=self._left_out,
+            left_out_us=self._left_out_us,
             **own._asdict(),
         )
         self._writer.record_tick(tick, samples_of(owned, self._meter))

@@ -12,6 +12,7 @@ import io
 import re
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +24,11 @@ from starlette.testclient import TestClient
 from porteye_core.api import create_api, shapes
 from porteye_core.clock import timestamp
 from porteye_core.config import Config, monitor_command
-from porteye_core.model import Filters
+from porteye_core.model import Filters, Tick
 from porteye_core.restarts import Restart, Restarts
 from porteye_core.store import bounds
 from porteye_core.store.reading import Reader
+from porteye_core.store.writer import Writer
 from tests.kit.seeding import Instant, grow
 
 
@@ -155,6 +157,16 @@ def test_health_says_who_watches_and_with_which_limits(client: TestClient) -> No
     assert health["source"] == "portable"
     assert health["limits"][0]["name"] == "polled"
     assert health["hidden"] == 1
+
+
+def test_health_says_how_long_namespaces_were_left_out(
+    db: Path, writer: Writer, tick: Tick
+) -> None:
+    writer.record_tick(replace(tick, left_out=3, left_out_us=21_500_000), [])
+    health = get(client_of(Config(db=db)), "/api/health")
+    (limit,) = (each for each in health["limits"] if each["name"] == "left_out")
+    assert limit["text"].endswith("The longest wait is 22 s.")
+    assert health["left_out"] == 3
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -10,9 +11,12 @@ from pathlib import Path
 import pytest
 
 from porteye_core.errors import SourceError
-from porteye_core.sources.diag.namespaces import BUDGET, Namespaces
+from porteye_core.sources.diag import namespaces as rounds
+from porteye_core.sources.diag.namespaces import OWN_TIME, Namespaces, Others
 from porteye_core.sources.diag.sock_diag import SockDiag
+from tests.kit import user_namespace
 from tests.kit.rights import root
+from tests.kit.stranger import Made, stranger
 
 pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="network namespaces are Linux's"),
@@ -54,13 +58,13 @@ def test_one_round_has_every_namespace_and_its_sockets(containers: set[int]) -> 
 
 
 class SlowClock:
-    """A clock by which each scan takes as long as a whole round may."""
+    """A clock by which each scan takes as long as those of one user namespace may."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
 
     def __call__(self) -> float:
-        self.seconds += BUDGET
+        self.seconds += OWN_TIME
         return self.seconds
 
 
@@ -74,8 +78,81 @@ def test_what_one_round_has_no_time_for_has_its_turn_in_the_next_ones(
         assert len(rounds) <= 4 * len(rounds[0].living), "some are never scanned"
     assert all(containers <= each.living for each in rounds)
     assert len(rounds[0].scanned) < len(rounds[0].living)
+    assert rounds[0].unscanned > 0
     for each in rounds:  # what was not scanned shows no sockets of before
         assert {socket.endpoint.netns for socket in each.sockets} <= each.scanned
+
+
+@pytest.fixture
+def strangers(monkeypatch: pytest.MonkeyPatch) -> Iterator[Made]:
+    """Seven namespaces of nobody's, two of them with listeners; root's have all the time."""
+    user_namespace.skip_if_refused()
+    monkeypatch.setattr(rounds, "OWN_TIME", float("inf"))
+    with stranger(7, listening=2) as made:
+        yield made
+
+
+def turns(namespaces: Namespaces, count: int) -> list[Others]:
+    return [namespaces.read() for _ in range(count)]
+
+
+def test_namespaces_of_an_unprivileged_user_take_no_turn_from_those_of_root(
+    containers: set[int], strangers: Made
+) -> None:
+    theirs = strangers.listening | strangers.silent
+    for each in turns(Namespaces(clock=SlowClock()), 4):
+        assert containers <= each.scanned
+        assert theirs <= each.living
+        assert len(theirs & each.scanned) <= 1
+
+
+def test_namespaces_of_an_unprivileged_user_have_their_turns_beside_those_of_root(
+    containers: set[int], strangers: Made
+) -> None:
+    theirs = strangers.listening | strangers.silent
+    namespaces = Namespaces(clock=SlowClock())
+    seen: set[int] = set()
+    count = 0
+    while not theirs <= seen:
+        (found,) = turns(namespaces, 1)
+        assert containers <= found.scanned
+        seen |= found.scanned
+        count += 1
+        assert count <= 4 * len(found.living), "some are never scanned"
+
+
+def test_where_something_listens_the_turns_are_more_frequent(strangers: Made) -> None:
+    namespaces = Namespaces(clock=SlowClock())
+    counts: Counter[int] = Counter()
+    while min(counts[number] for number in strangers.silent) < 4:
+        (found,) = turns(namespaces, 1)
+        counts.update(found.scanned)
+        assert max(counts[number] for number in strangers.listening) < 100, "some have no turn"
+    fewest = min(counts[number] for number in strangers.listening)
+    assert fewest > max(counts[number] for number in strangers.silent)
+
+
+def test_the_longest_wait_is_that_of_the_namespace_that_was_scanned_longest_ago(
+    strangers: Made,
+) -> None:
+    clock = SlowClock()
+    namespaces = Namespaces(clock=clock)
+    scanned_at = dict.fromkeys(strangers.listening | strangers.silent, clock.seconds)
+    for _ in range(20):
+        before = clock.seconds
+        (found,) = turns(namespaces, 1)
+        scanned_at |= dict.fromkeys(found.scanned & scanned_at.keys(), before)
+        took = clock.seconds - before
+        left_out = [at for number, at in scanned_at.items() if number not in found.scanned]
+        # Others of this machine may have waited for longer.
+        assert clock.seconds - min(left_out) - took <= found.unscanned <= clock.seconds
+
+
+def test_a_round_that_has_time_for_all_leaves_none_waiting(containers: set[int]) -> None:
+    still = Namespaces(clock=lambda: 0.0)
+    (found,) = turns(still, 1)
+    assert containers <= found.scanned
+    assert found.unscanned == 0.0
 
 
 def test_a_namespace_that_ends_while_it_is_scanned_counts_as_not_scanned(
@@ -86,8 +163,9 @@ def test_a_namespace_that_ends_while_it_is_scanned_counts_as_not_scanned(
     (tmp_path / "1000" / "ns").mkdir()
     (tmp_path / "1000" / "ns" / "net").touch()  # a file that is no namespace: entering it fails
     found = Namespaces(tmp_path).read()
-    assert (tmp_path / "1000" / "ns" / "net").stat().st_ino in found.living
-    assert found.scanned == set()
+    number = (tmp_path / "1000" / "ns" / "net").stat().st_ino
+    assert number in found.living
+    assert number not in found.scanned  # others of this machine may be mounted
 
 
 def test_namespaces_that_cannot_be_read_take_no_more_time_than_a_round_has(

@@ -10,9 +10,8 @@ import pytest
 
 from porteye_core.model import Seen
 from porteye_core.store import lock
-from porteye_core.store.reader import open_reader
+from porteye_core.store.reading import open_reader
 from porteye_core.store.sqlite import open_writer
-from porteye_core.store.status import status
 from porteye_core.store.writer import Opening, Writer
 from tests.conftest import PLAN
 from tests.kit.opener import Opener
@@ -79,7 +78,7 @@ def test_a_log_that_is_deleted_in_use_loses_nothing_and_is_told(
         record(writer, 51)
         assert stored(db) == (list(range(1, 52)), 1, "ok")
         with open_reader(db) as reader:
-            watch = status(reader, db, 1).watch
+            watch = reader.status(1).watch
     assert watch is not None
     assert [each.name for each in watch.plan.limits] == ["log_deleted"]
     assert stored(db) == (list(range(1, 52)), 1, "ok")

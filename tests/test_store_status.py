@@ -1,6 +1,11 @@
 """Whether somebody watches, and when nobody did."""
 
+import sqlite3
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
+
+import pytest
 
 from porteye_core.model import Tick
 from porteye_core.store.reading import State, open_reader
@@ -75,3 +80,41 @@ def test_a_gap_within_a_watch_is_one_too(db: Path, writer: Writer) -> None:
         assert list(reader.coverage(2 * SECOND, 60 * SECOND, watching=True).gaps) == [
             (40 * SECOND, 60 * SECOND)
         ]
+
+
+@pytest.mark.parametrize(
+    ("left_out", "longest", "text"),
+    [
+        (1, 400_000, "1 network namespace was not scanned at the latest sample"),
+        (1, 400_000, "The longest wait is 1 s."),
+        (1200, 3_661_000_000, "1,200 network namespaces were not scanned at the latest sample"),
+        (1200, 3_661_000_000, "The longest wait is 3,661 s."),
+    ],
+)
+def test_namespaces_that_were_left_out_are_a_limit_that_says_for_how_long(
+    db: Path, writer: Writer, tick: Tick, left_out: int, longest: int, text: str
+) -> None:
+    def limits() -> dict[str, str]:
+        with open_reader(db) as reader:
+            watch = reader.status(3 * SECOND).watch
+        assert watch
+        return {each.name: each.text for each in watch.plan.limits}
+
+    writer.record_tick(replace(tick, left_out=left_out, left_out_us=longest), [])
+    assert text in limits()["left_out"]
+    writer.record_tick(tick, [])
+    assert "left_out" not in limits()
+
+
+def test_a_beat_of_an_earlier_version_says_how_many_were_left_out_alone(
+    db: Path, writer: Writer, tick: Tick
+) -> None:
+    writer.record_tick(replace(tick, left_out=3), [])
+    with closing(sqlite3.connect(db, isolation_level=None)) as connection:
+        connection.execute("UPDATE tick SET left_out_us = NULL")
+    with open_reader(db) as reader:
+        watch = reader.status(3 * SECOND).watch
+    assert watch
+    (limit,) = (each for each in watch.plan.limits if each.name == "left_out")
+    assert limit.text.startswith("3 network namespaces were")
+    assert "wait" not in limit.text

@@ -204,6 +204,20 @@ def test_a_monitor_without_limits_or_losses_says_so(
     assert said.count("Not recorded in this time range.") == 3
 
 
+@pytest.mark.parametrize("view", ["now", "monitor"])
+def test_namespaces_that_were_left_out_are_said_with_how_long(
+    db: Path, monkeypatch: pytest.MonkeyPatch, view: str
+) -> None:
+    with open_writer(db, HOST, ago(2 * MINUTE)) as writer:
+        writer.begin_watch(ago(MINUTE), replace(PLAN, limits=()))
+        late = Tick(ago(0), 1, 0, 0, 900, 0, left_out=3, left_out_us=21_500_000)
+        writer.record_tick(late, [])
+        said = texts(switch(open_page(db, monkeypatch), view))
+    assert "3 network namespaces were not scanned at the latest sample" in said
+    assert "The longest wait is 22 s." in said
+    assert "It knows of nothing that it cannot see." not in said
+
+
 def test_hints_of_limits_are_quoted_literally(db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     limit = Limit("x", "*Owners* <b>hidden</b>", "sudo `x`")
     with open_writer(db, HOST, ago(2 * MINUTE)) as writer:

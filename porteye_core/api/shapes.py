@@ -46,7 +46,9 @@ class Health(BaseModel):
     scan_ms: float | None = Field(description="duration of the latest full look")
     hidden: int | None = Field(description="listeners whose owner is not known")
     lost: int | None = Field(description="kernel records lost during the watch")
-    left_out: int | None = Field(description="network namespaces too many to look into")
+    left_out: int | None = Field(
+        description="network namespaces that the latest sample had no time for"
+    )
     restarts: int = Field(description="monitors that this dashboard started in place of another")
     next_start: str | None = Field(description="when it starts another; null if it starts none")
     last_end: str | None = Field(description="why it does, as a sentence")

@@ -30,8 +30,8 @@ from porteye_core.sources.trace.transitions import Transition
 _IPPROTO_TCP = 6
 # Interval of the check that no other tracing tool has switched ours off.
 _CHECK_US = 30_000_000
-# Seconds for which scans wait while more is recorded than read. Then lives that are over already are
-# left out and counted as lost; after as many seconds again, all the rest.
+# Seconds for which scans wait while more is recorded than read. Then lives that are over already
+# are left out and counted as lost; after as many seconds again, all the rest.
 _PATIENCE = 5.0
 
 
@@ -103,7 +103,9 @@ class Linux:
         others = self._others.read()
         # Without others the same tuple object, which the next scan is compared with.
         sockets = (*own, *others.sockets) if others.sockets else own
-        return sockets, Scope(mine | others.scanned, mine | others.living, complete=True, own=netns)
+        scanned, living = mine | others.scanned, mine | others.living
+        unscanned = others.unscanned
+        return sockets, Scope(scanned, living, complete=True, own=netns, unscanned=unscanned)
 
     def _announced(self) -> tuple[tuple[Notice, ...], int]:
         destroyed = self._feed.drain()

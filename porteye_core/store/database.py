@@ -255,12 +255,13 @@ class Database:
             tick.gap,
             tick.jump,
             tick.left_out,
+            tick.left_out_us,
             *(tick.cpu, tick.rss, tick.size),
         )
         return self._connection.execute(
             "INSERT INTO tick (at, monotonic, watch_id, listeners, clients, scan_us, hidden,"
-            " lost, gap, jump, left_out, cpu, rss, size)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " lost, gap, jump, left_out, left_out_us, cpu, rss, size)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             values,
         ).lastrowid
 

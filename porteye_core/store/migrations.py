@@ -239,7 +239,12 @@ ALTER TABLE listener ADD COLUMN unseen_at INTEGER;
 ALTER TABLE listener ADD COLUMN holders_gone INTEGER NOT NULL DEFAULT 0;
 """
 
-STEPS = (_FIRST, _SECOND, _TICK_OWN, _DROPPED, _LEARNT, _INTERFACE, _IDENTITY)
+# The longest time without a scan of the namespaces that a beat left out; NULL before this step.
+_LEFT_OUT = """
+ALTER TABLE tick ADD COLUMN left_out_us INTEGER;
+"""
+
+STEPS = (_FIRST, _SECOND, _TICK_OWN, _DROPPED, _LEARNT, _INTERFACE, _IDENTITY, _LEFT_OUT)
 
 
 def version(connection: sqlite3.Connection) -> int:

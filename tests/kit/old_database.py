@@ -56,6 +56,7 @@ GROUP BY bucket, e.port, l.protocol, program;
     4: f"INSERT INTO dropped VALUES ('samples', {BEGUN}, 'age');",
     6: "UPDATE listener SET interface = 'lo', interface_kind = 'machine', v6only = 1;",
     7: f"INSERT INTO former VALUES (1, {BEGUN + 8 * SECOND}, 1, 1, 'nginx.service', '', '/', 0);",
+    8: "UPDATE tick SET left_out = 3, left_out_us = 5000000 WHERE id = 1;",
 }
 
 

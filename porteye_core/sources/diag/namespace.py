@@ -1,9 +1,10 @@
 """Work inside of another network namespace.
 
-Numbers: include/uapi/linux/sched.h in the Linux sources.
+Numbers: include/uapi/linux/sched.h and nsfs.h in the Linux sources.
 """
 
 import errno
+import fcntl
 import os
 import sys
 import threading
@@ -16,6 +17,7 @@ from porteye_core.errors import SourceError
 _T = TypeVar("_T")
 
 _CLONE_NEWNET = 0x40000000
+_NS_GET_USERNS = 0xB701
 _DENIED = (errno.EPERM, errno.EACCES)
 
 
@@ -26,18 +28,30 @@ def inside(namespace: Path | None, make: Callable[[], _T]) -> _T:
     """
     if namespace is None:
         return make()
+
+    def enter_and_make() -> _T:
+        enter(namespace)
+        return make()
+
+    return away(enter_and_make)
+
+
+def away(make: Callable[[], _T]) -> _T:
+    """The result of `make` in a thread of its own, which may enter namespaces.
+
+    A namespace belongs to a thread: this one ends in it, so that there is no way back to fail.
+    Raises what `make` raises.
+    """
     made: list[_T] = []
     failed: list[BaseException] = []
 
-    def enter() -> None:
+    def run() -> None:
         try:
-            _enter(namespace)
             made.append(make())
         except BaseException as err:  # noqa: BLE001 - raised again by the thread that asked
             failed.append(err)
 
-    # A namespace belongs to a thread: this one ends in it, so that there is no way back to fail.
-    thread = threading.Thread(target=enter, name="netns")
+    thread = threading.Thread(target=run, name="netns")
     thread.start()
     thread.join()
     if failed:
@@ -45,7 +59,25 @@ def inside(namespace: Path | None, make: Callable[[], _T]) -> _T:
     return made[0]
 
 
-def _enter(namespace: Path) -> None:
+def owner(namespace: Path, number: int) -> int | None:
+    """The inode of the user namespace that owns the namespace of this number, which the path led
+    to a moment ago; None if it leads to another now, or the kernel cannot tell (before Linux 4.9).
+    """
+    try:
+        with namespace.open() as file:
+            if os.fstat(file.fileno()).st_ino != number:
+                return None
+            descriptor = fcntl.ioctl(file, _NS_GET_USERNS)
+        try:
+            return os.fstat(descriptor).st_ino
+        finally:
+            os.close(descriptor)
+    except OSError:
+        return None
+
+
+def enter(namespace: Path) -> None:
+    """Move this thread into a network namespace, for good. Raises SourceError."""
     try:
         with namespace.open() as file:
             _setns(file.fileno())

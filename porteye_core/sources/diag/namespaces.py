@@ -3,28 +3,56 @@
 import os
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 from porteye_core.errors import SourceError
 from porteye_core.model import Socket
+from porteye_core.sources.diag.namespace import away, enter, owner
 from porteye_core.sources.diag.sock_diag import SockDiag
 
-# Seconds for one round of scans. One takes half a millisecond, so that 500 namespaces fit; of more
-# the next round goes on where this one ended, and what is left out is told.
-BUDGET = 0.25
+# Seconds of one round for the namespaces of the monitor's own user namespace, which is root's, and
+# for those that any user makes for himself. A scan takes a third of a millisecond, and a hundred
+# times that while others keep the processors busy. Of namespaces without a turn the next round
+# scans first those that have waited longest, and it is told how long that is.
+OWN_TIME, FOREIGN_TIME = 1.0, 0.25
 # Files that hold a namespace without a process: `ip netns` and container runtimes mount them.
 _MOUNTED = b" nsfs "
 
 
 class Others(NamedTuple):
-    """One round: the sockets of the namespaces that were scanned, and those that live."""
+    """One round: the sockets of the namespaces that were scanned, and those that live.
+
+    unscanned: seconds since the latest scan of the living namespace that was scanned longest ago,
+    or since it was found if it never was; 0 if this round scanned all.
+    """
 
     sockets: tuple[Socket, ...]
     scanned: frozenset[int]
     living: frozenset[int]
+    unscanned: float = 0.0
+
+
+@dataclass(slots=True)
+class _Known:
+    """A living namespace: a path to it, the user namespace that owns it, and its latest scan.
+
+    scanned_at, tried_at: by the steady clock; of one without a scan the time at which it was found;
+    may_listen: it had sockets then, or was never scanned.
+    """
+
+    path: Path
+    owner: int | None
+    scanned_at: float
+    tried_at: float
+    may_listen: bool = True
+
+    def urgency(self, now: float) -> float:
+        """The seconds since its turn, twice as many where something may listen."""
+        return (now - self.tried_at) * (2 if self.may_listen else 1)
 
 
 class Namespaces:
@@ -36,8 +64,8 @@ class Namespaces:
         self._proc = proc
         self._clock = clock
         self._own = (proc / "self/ns/net").stat().st_ino
-        self._sources: dict[int, SockDiag] = {}
-        self._next = 0  # the namespace at which the next round begins
+        self._users = Path("/proc/self/ns/user").stat().st_ino
+        self._known: dict[int, _Known] = {}
 
     def read(self) -> Others:
         """Every listening socket of the other namespaces, as far as the time for it goes.
@@ -45,37 +73,52 @@ class Namespaces:
         A namespace that cannot be read, because its last process has just ended or moved, counts as
         not scanned. Raises SourceError.
         """
+        self._find()
+        found = away(self._scan_all)
+        now = self._clock()
+        unscanned = (now - each.scanned_at for at, each in self._known.items() if at not in found)
+        return Others(
+            tuple(socket for sockets in found.values() for socket in sockets),
+            frozenset(found),
+            frozenset(self._known),
+            max(unscanned, default=0.0),
+        )
+
+    def _find(self) -> None:
+        """Find the namespaces that live now."""
         living = self._living()
-        self._sources = {
-            number: self._sources.get(number) or SockDiag(path) for number, path in living.items()
-        }
-        until = self._clock() + BUDGET
-        sockets: list[Socket] = []
-        scanned: set[int] = set()
-        for turn, number in enumerate(self._turns(living)):
-            if turn and self._clock() > until:
-                self._next = number
+        known, now = self._known, self._clock()
+        self._known = {}
+        for number, path in living.items():
+            at = known.get(number) or _Known(path, None, now, now)
+            at.path = path  # the process whose path was used before may have ended
+            if at.owner is None:
+                at.owner = owner(path, number)
+            self._known[number] = at
+
+    def _scan_all(self) -> dict[int, tuple[Socket, ...]]:
+        """The sockets by namespace; those of root have the first turns."""
+        now = self._clock()
+        order = sorted(self._known.items(), key=lambda item: -item[1].urgency(now))
+        own = [item for item in order if item[1].owner == self._users]
+        foreign = [item for item in order if item[1].owner != self._users]
+        return {**self._scan(own, OWN_TIME), **self._scan(foreign, FOREIGN_TIME)}
+
+    def _scan(
+        self, these: Iterable[tuple[int, _Known]], seconds: float
+    ) -> dict[int, tuple[Socket, ...]]:
+        """The sockets of these namespaces, one of them at least, until the time is over."""
+        found: dict[int, tuple[Socket, ...]] = {}
+        until = self._clock() + seconds
+        for number, each in these:
+            sockets = _scan(number, each.path)
+            each.tried_at = self._clock()
+            if sockets is not None:
+                found[number] = sockets
+                each.scanned_at, each.may_listen = each.tried_at, bool(sockets)
+            if each.tried_at > until:
                 break
-            found = self._scan(number, living[number])
-            if found is not None:
-                sockets += found
-                scanned.add(number)
-        return Others(tuple(sockets), frozenset(scanned), frozenset(living))
-
-    def _turns(self, living: dict[int, Path]) -> list[int]:
-        order = sorted(living)
-        first = next((at for at, number in enumerate(order) if number >= self._next), 0)
-        return order[first:] + order[:first]
-
-    def _scan(self, number: int, path: Path) -> tuple[Socket, ...] | None:
-        source = self._sources[number]
-        source.enter_through(path)
-        sockets = None
-        with suppress(SourceError):
-            sockets = source.read(count_clients=True)
-        source.close()  # an open netlink socket would keep the namespace alive
-        # The process whose path this is may have moved to another namespace meanwhile.
-        return sockets if source.netns == number else None
+        return found
 
     def _living(self) -> dict[int, Path]:
         living: dict[int, Path] = {}
@@ -97,6 +140,20 @@ class Namespaces:
             fields = line.split(b" ")  # proc(5): the root of the mount, then where it is mounted
             if _MOUNTED in line and fields[3].startswith(b"net:"):
                 yield os.fsdecode(re.sub(rb"\\([0-7]{3})", _unescaped, fields[4]))
+
+
+def _scan(number: int, path: Path) -> tuple[Socket, ...] | None:
+    """The sockets of the namespace at a path, None unless it is the one of this number."""
+    source = SockDiag()
+    try:
+        enter(path)
+        sockets = source.read(count_clients=True)
+    except SourceError:
+        return None
+    finally:
+        source.close()  # an open netlink socket would keep the namespace alive
+    # The process whose path this is may have moved to another namespace meanwhile.
+    return sockets if source.netns == number else None
 
 
 def _unescaped(octal: re.Match[bytes]) -> bytes:

@@ -73,10 +73,6 @@ class SockDiag:
             raise
         return self._sockets
 
-    def enter_through(self, namespace: Path) -> None:
-        """Reach the same namespace by another path: a process whose path was used may end."""
-        self._namespace = namespace
-
     def close(self) -> None:
         """Close the netlink sockets; the next look opens others."""
         for opened in (self._dumper, self._links):

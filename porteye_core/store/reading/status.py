@@ -1,6 +1,7 @@
 """Who watches, since when, and with which limits."""
 
 import json
+import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -76,14 +77,14 @@ def status(connection: engine.Connection, db: Path, now: int) -> Status:
     row = connection.execute("SELECT * FROM watch ORDER BY id DESC LIMIT 1").fetchone()
     if row is None:
         return Status(_without_watch(holder), pid, None, trouble=_trouble(holder))
-    watch = _watch(row, _dropped(connection))
     tick = connection.execute(
         # The newest of all: to seek one of this watch reads every tick until it has any.
-        "SELECT scan_us, hidden, lost, left_out FROM"
+        "SELECT scan_us, hidden, lost, left_out, left_out_us FROM"
         " (SELECT * FROM tick ORDER BY id DESC LIMIT 1) AS newest WHERE watch_id = ?",
-        (watch.id,),
+        (row["id"],),
     ).fetchone()
-    scan_us, hidden, lost, left_out = tick or (None,) * 4
+    scan_us, hidden, lost, left_out, left_out_us = tick or (None,) * 5
+    watch = _watch(row, (*_left_out(left_out, left_out_us), *_dropped(connection)))
     state, trouble = _state(watch, holder, now), _trouble(holder)
     return Status(state, pid, watch, scan_us, hidden, lost, left_out, trouble)
 
@@ -109,8 +110,8 @@ def _state(watch: Watch, holder: lock.Holder | None, now: int) -> State:
     return State.STALLED if late else State.WATCHING
 
 
-def _watch(row: engine.Row, dropped: tuple[Limit, ...]) -> Watch:
-    limits = (*_limits(row["limits"]), *dropped)
+def _watch(row: engine.Row, further: tuple[Limit, ...]) -> Watch:
+    limits = (*_limits(row["limits"]), *further)
     plan = WatchPlan(row["source"], row["interval"], row["sample_interval"], limits, row["why"])
     return Watch(row["id"], row["started_at"], row["seen_at"], row["stopped_at"], plan)
 
@@ -121,6 +122,16 @@ def _limits(text: str) -> tuple[Limit, ...]:
         return tuple(Limit(**limit) for limit in json.loads(text))
     except (TypeError, ValueError):
         return (Limit("unreadable", "The limits of this watch cannot be read: it is damaged."),)
+
+
+def _left_out(count: int | None, longest_us: int | None) -> tuple[Limit, ...]:
+    """Limitation for the namespaces that the latest tick had no time for."""
+    if not count:
+        return ()
+    what = "1 network namespace was" if count == 1 else f"{count:,} network namespaces were"
+    wait = "" if longest_us is None else f" The longest wait is {math.ceil(longest_us / 1e6):,} s."
+    text = f"{what} not scanned at the latest sample, for lack of time, and will be at later ones."
+    return (Limit("left_out", text + wait),)
 
 
 def _dropped(connection: engine.Connection) -> tuple[Limit, ...]:
