@@ -10,6 +10,7 @@ import pytest
 
 from porteye_core.model import Seen
 from porteye_core.store import lock
+from porteye_core.store.connection import open_connection
 from porteye_core.store.reading import open_reader
 from porteye_core.store.sqlite import open_writer
 from porteye_core.store.writer import Opening, Writer
@@ -94,7 +95,7 @@ def test_a_log_that_is_deleted_under_a_reader_waits_for_it_and_loses_nothing(
         for port in range(1, 30):
             record(writer, port)
         shutil.copy(log_of(db), old)
-        with open_reader(db) as reader:
+        with open_connection(db) as reader:
             assert len(reader.execute("SELECT * FROM event").fetchall()) == 29
             for port in range(30, 50):
                 record(writer, port)

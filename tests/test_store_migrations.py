@@ -1,5 +1,6 @@
 """Databases of every earlier schema: brought up to date step by step, by the writer alone."""
 
+import hashlib
 import random
 import shutil
 import sqlite3
@@ -24,6 +25,17 @@ from tests.kit.values import HOST, SECOND
 
 NEWEST = len(migrations.STEPS)
 LEARNT = 5  # the version since which an event has its program as soon as that is learnt
+# Of the statements in sqlite_master, by version.
+RELEASED = (
+    "89145e71a934f7b8",
+    "c2c97ebab26959cf",
+    "a060d955ed5cac6f",
+    "008b3c64f0400fc1",
+    "7dd55a2ce3c2425b",
+    "008b3c64f0400fc1",  # the fifth step changes rows alone
+    "9cac2098d96648a8",
+    "1f1ec558b7335df8",
+)
 KILLS = 50
 every_version = pytest.mark.parametrize("version", range(1, NEWEST + 1))
 earlier_version = pytest.mark.parametrize("version", range(1, NEWEST))
@@ -63,6 +75,23 @@ def assert_counts_agree(db: Path) -> None:
     for counted in ("turnover", "activity"):
         sums = f"SELECT sum(opened), sum(closed) FROM {counted} WHERE resolution = 3600"
         assert ask(db, sums) == events
+
+
+def test_the_files_of_the_schema_are_numbered_without_a_gap() -> None:
+    folder = Path(migrations.__file__).with_name("schema")
+    numbers = sorted(int(file.name.partition("_")[0]) for file in folder.iterdir())
+    assert numbers == [*range(1, NEWEST + 1)]
+
+
+@every_version
+def test_the_schema_of_a_released_version_never_changes(version: int) -> None:
+    """SQLite stores each statement as it was written, so even a blank would be another schema."""
+    with closing(sqlite3.connect(":memory:")) as fresh:
+        for step in migrations.STEPS[:version]:
+            fresh.executescript(step)
+        rows = fresh.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY name")
+        written = "\n".join(sql for (sql,) in rows)
+    assert hashlib.sha256(written.encode()).hexdigest()[:16] == RELEASED[version - 1]
 
 
 @every_version
