@@ -76,7 +76,6 @@ class Monitor:
         self._clients = 0
         self._lost = 0
         self._left_out = self._left_out_us = 0
-        self._is_behind = False  # the source has more than it told
         self._alive: Callable[[], None] = lambda: None
         self._stopping: Callable[[], bool] = lambda: False
         self._until: float | None = None  # elapsed; the end of the time after a stop
@@ -89,7 +88,7 @@ class Monitor:
         self._unsampled: set[int] = set()
         self._schedule = Schedule(self._plan)
         self._begun = False
-        self._failing = False
+        self._failing = self._is_behind = False
 
     def run(
         self,
@@ -114,10 +113,10 @@ class Monitor:
             if self._left() >= _STEP:
                 self._writer.drop_some(self._clock.now(), self._clock.elapsed())
             filenos = () if self._failing else self._source.filenos()
-            left = 0.0 if self._is_behind else self._left()
-            if orphaned() or (filenos and wait(min(_REST, left), ())):
+            most = 0.0 if self._is_behind else self._left()
+            if orphaned() or (filenos and wait(min(_REST, most), ())):
                 return
-            if wait(min(left, self._left()), filenos):
+            if wait(min(most, self._left()), filenos):
                 return
 
     def _hear_the_last(self) -> None:
@@ -180,8 +179,7 @@ class Monitor:
     def _fail(self, sentence: str) -> None:
         if not self._failing:
             log.warning("%s", sentence)
-        self._failing = True
-        self._is_behind = False
+        self._failing, self._is_behind = True, False
 
     def _take(self, reading: Reading, turn: Turn, at: int, began: int) -> None:
         if not self.has_looked:
