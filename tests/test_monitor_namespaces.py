@@ -2,15 +2,17 @@
 
 import os
 import shutil
+import sqlite3
 import subprocess
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
 from tests.kit.opener import Opener
+from tests.kit.tracing import needs_tracing
 from tests.kit.watched import KERNEL_SOURCES, Watched, watching
 
 HOME = Path(f"/proc/{os.getpid()}/ns/net")
@@ -213,3 +215,29 @@ def test_a_daemon_in_a_namespace_of_its_own_is_one_life_of_who_is_left(
     watched.once(container, port, lambda life: (life.pid, life.netns) == (left, there))
     watched.pass_two_beats()
     assert watched.kinds(container, port) == ["opened"]
+
+
+_AS_ITS_RECORD_LEFT_IT = """UPDATE listener SET netns = ?, inode = NULL, cookie = NULL
+    WHERE address = ? AND port = ?"""
+
+
+@needs_tracing
+def test_a_namespace_that_was_guessed_before_a_restart_is_not_certain_after_it(
+    tmp_path: Path, opener: Opener, container: Opener
+) -> None:
+    there = number(container.netns)
+    opener.enter(container.netns)
+    port = opener.open()
+    with Opener() as other:
+        guess = other.unshare()
+        opener.enter(other.netns)
+        with watching(tmp_path, "tracepoint") as watched:
+            watched.once(opener, port, lambda life: (life.pid, life.netns) == (opener.pid, there))
+        with closing(sqlite3.connect(watched.db)) as connection, connection:
+            connection.execute(_AS_ITS_RECORD_LEFT_IT, (guess, opener.address, port))
+        with watching(tmp_path, "tracepoint") as watched:
+            watched.once(opener, port, lambda life: (life.pid, life.netns) == (opener.pid, there))
+            watched.pass_two_beats()
+            assert watched.kinds(opener, port) == ["opened"]
+            opener.close(port)
+            closes(watched, opener, port)

@@ -64,9 +64,14 @@ class Lives:
         self._released = 0
 
     def open_ones(self) -> dict[int, Listener]:
-        """The listeners without an end, by their numbers."""
+        """The listeners without an end, by their numbers.
+
+        The namespace of one without inode and cookie was guessed from its record, which is not
+        kept: it counts as not known until a scan shows the listener.
+        """
         rows = self._connection.execute(
-            "SELECT l.id, protocol, family, address, port, netns, inode, fd, opened_at,"
+            "SELECT l.id, protocol, family, address, port,"
+            " iif(coalesce(inode, cookie) IS NULL, NULL, netns), inode, fd, opened_at,"
             " p.pid, p.started_at, l.cookie, l.unseen_at FROM listener l"
             " LEFT JOIN process p ON p.id = l.process_id"
             " WHERE closed_at IS NULL AND l.host_id = ?",
