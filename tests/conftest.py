@@ -5,12 +5,15 @@ import time
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
+from playwright.sync_api import Browser, BrowserContext, Page
 
 from porteye_core.model import Tick, WatchPlan
 from porteye_core.store.sqlite import open_writer
 from porteye_core.store.writer import Writer
 from tests.kit.app import App, dashboard
+from tests.kit.browser import PATIENCE, chromium
 from tests.kit.interruption import interrupt_at_sigterm, kept_handlers
 from tests.kit.seeding import MINUTE, Instant, seed
 from tests.kit.values import HOST, SECOND
@@ -19,6 +22,9 @@ PLAN = WatchPlan("portable", 2 * SECOND, 10 * SECOND)
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # The time of an example says more about the machine than about the code.
+    hypothesis.settings.register_profile("no deadline", deadline=None)
+    hypothesis.settings.load_profile("no deadline")
     interrupt_at_sigterm(workers=bool(config.getoption("numprocesses", None)))
 
 
@@ -47,6 +53,29 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
     folder = tmp_path_factory.mktemp("app")
     with dashboard(folder / "porteye.db", folder) as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A Chromium for all tests of a module."""
+    with chromium() as launched:
+        yield launched
+
+
+@pytest.fixture(scope="module")
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    """One visitor for all tests of a module, who loads the scripts of the page once."""
+    with browser.new_context(
+        viewport={"width": 1280, "height": 900}, timezone_id="Europe/Berlin"
+    ) as opened:
+        opened.set_default_timeout(PATIENCE)
+        yield opened
+
+
+@pytest.fixture
+def page(context: BrowserContext) -> Iterator[Page]:
+    with context.new_page() as opened:
+        yield opened
 
 
 @pytest.fixture

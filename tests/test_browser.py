@@ -3,16 +3,12 @@
 import base64
 import csv
 import io
-from collections.abc import Iterator
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-import pytest
 from playwright.sync_api import Page, expect
 
 from tests.kit.app import App
 from tests.kit.browser import (
-    PATIENCE,
-    chromium,
     needs_chromium,
     pick_row,
     row_of,
@@ -25,16 +21,6 @@ from tests.kit.browser import (
 from tests.kit.opener import Opener
 
 pytestmark = needs_chromium
-
-
-@pytest.fixture
-def page() -> Iterator[Page]:
-    with chromium() as browser:
-        opened = browser.new_page(
-            viewport={"width": 1280, "height": 900}, timezone_id="Europe/Berlin"
-        )
-        opened.set_default_timeout(PATIENCE)
-        yield opened
 
 
 def test_a_listener_is_seen_opening_and_closing_and_is_exported(app: App, page: Page) -> None:

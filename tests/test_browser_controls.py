@@ -8,13 +8,12 @@ from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
-from playwright.sync_api import BrowserContext, Locator, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
 from porteye_core.store.sqlite import open_writer
 from tests.kit.app import App, dashboard
 from tests.kit.browser import (
     PATIENCE,
-    chromium,
     expect_settled,
     needs_chromium,
     table_box,
@@ -41,24 +40,16 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
 
 
 @pytest.fixture(scope="module")
-def context() -> Iterator[BrowserContext]:
+def context(browser: Browser) -> Iterator[BrowserContext]:
     """One visitor for all tests, who loads the page's scripts once."""
-    with chromium() as browser:
-        opened = browser.new_context(
-            viewport={"width": 1280, "height": 1400},
-            permissions=["clipboard-read", "clipboard-write"],
-            timezone_id="UTC",
-            reduced_motion="reduce",
-        )
+    with browser.new_context(
+        viewport={"width": 1280, "height": 1400},
+        permissions=["clipboard-read", "clipboard-write"],
+        timezone_id="UTC",
+        reduced_motion="reduce",
+    ) as opened:
         opened.set_default_timeout(PATIENCE)
         yield opened
-
-
-@pytest.fixture
-def page(context: BrowserContext) -> Iterator[Page]:
-    opened = context.new_page()
-    yield opened
-    opened.close()
 
 
 def show(page: Page, address: str) -> None:

@@ -10,11 +10,10 @@ from playwright.sync_api import Page, expect
 
 from benchmarks.seed import seed
 from benchmarks.seeding.scale import Scale
-from tests import test_browser
 from tests.kit.app import App, dashboard
+from tests.kit.browser import needs_chromium
 
-page = test_browser.page
-pytestmark = test_browser.pytestmark
+pytestmark = needs_chromium
 
 DRAWN = "[data-testid=stDataFrame] canvas td"
 

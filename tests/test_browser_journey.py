@@ -1,16 +1,13 @@
 """What a new user does: open a port, find it, read its story, close it, and find it again in the
 time machine, by an address that shows the same in somebody else's browser."""
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.kit.app import App
 from tests.kit.browser import (
     PATIENCE,
-    chromium,
     expect_watching,
     needs_chromium,
     pick_row,
@@ -21,12 +18,6 @@ from tests.kit.opener import Opener
 from tests.kit.waiting import until
 
 pytestmark = needs_chromium
-
-
-@pytest.fixture
-def browser() -> Iterator[Browser]:
-    with chromium() as launched:
-        yield launched
 
 
 def visitor(browser: Browser, zone: str) -> Page:

@@ -9,14 +9,12 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests import test_browser
 from tests.kit.app import App, dashboard
-from tests.kit.browser import expect_settled, expect_watching
+from tests.kit.browser import expect_settled, expect_watching, needs_chromium
 from tests.kit.service import monitor
 from tests.kit.themes import SCHEMES, THEMES, Scheme, rgb
 
-page = test_browser.page
-pytestmark = test_browser.pytestmark
+pytestmark = needs_chromium
 
 VIEWS = ("", "history", "timeline", "monitor")
 

@@ -6,12 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.kit.app import App, dashboard
 from tests.kit.browser import (
     PATIENCE,
-    chromium,
     expect_watching,
     needs_chromium,
     save,
@@ -28,9 +27,9 @@ pytestmark = needs_chromium
 
 
 @pytest.fixture
-def context() -> Iterator[BrowserContext]:
-    with chromium() as browser:
-        opened = browser.new_context(viewport={"width": 1280, "height": 900})
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    """Somebody who has not been here before."""
+    with browser.new_context(viewport={"width": 1280, "height": 900}) as opened:
         opened.set_default_timeout(PATIENCE)
         yield opened
 

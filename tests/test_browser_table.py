@@ -8,7 +8,6 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from tests.kit.app import App
 from tests.kit.browser import (
     PATIENCE,
-    chromium,
     expect_settled,
     needs_chromium,
     pick_row,
@@ -29,12 +28,6 @@ new PerformanceObserver(list => {
             window.shifts.push([shift.value, ...shift.sources.map(each => each.node?.className)]);
 }).observe({type: "layout-shift", buffered: true});
 """
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as launched:
-        yield launched
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.kit.app import App, dashboard
-from tests.kit.browser import PATIENCE, chromium, expect_settled, needs_chromium, save
+from tests.kit.browser import PATIENCE, expect_settled, needs_chromium, save
 from tests.kit.seeding import MINUTE
 from tests.kit.stopped import BEGUN, STOPPED, stopped_for_a_minute
 
@@ -31,14 +31,9 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
 
 
 @pytest.fixture
-def browser() -> Iterator[Browser]:
-    with chromium() as launched:
-        yield launched
-
-
-@pytest.fixture
-def page(browser: Browser) -> Page:
-    return opened(browser)
+def page(browser: Browser) -> Iterator[Page]:
+    with opened(browser) as page:
+        yield page
 
 
 def opened(browser: Browser, width: int = 1280, **said: Any) -> Page:
@@ -139,9 +134,9 @@ def test_a_picked_range_is_shared_by_its_address(app: App, page: Page, browser: 
     show(page, app)
     drag(page, "turnover", 0.4, 0.8)
     expect(page.get_by_role("button", name="Back to the whole range")).to_be_visible()
-    other = opened(browser)
-    other.goto(page.url)
-    wait_for_axes(other, *ends(page))
+    with opened(browser) as other:
+        other.goto(page.url)
+        wait_for_axes(other, *ends(page))
 
 
 def test_a_gap_is_hatched_over_the_lives_that_go_on_beyond_it(app: App, page: Page) -> None:
@@ -174,29 +169,31 @@ def test_nothing_of_a_chart_lies_over_its_legend(
     app: App, browser: Browser, width: int, scheme: str
 ) -> None:
     said: dict[str, Any] = {"color_scheme": scheme}
-    page = opened(browser, width, **said, **({"user_agent": ANDROID} if width < 400 else {}))
-    show(page, app)
-    wait_for_axes(page, 0, 10)
-    save(page, f"timeline-gap-{width}-{scheme}")
-    for key in CHARTS:
-        box = chart(page, key).bounding_box()
-        legend = chart(page, key).locator(".legend .bg").bounding_box()
-        area = chart(page, key).locator(".nsewdrag").first.bounding_box()
-        assert box
-        assert legend
-        assert area
-        assert legend["y"] + legend["height"] <= area["y"] + 1
-        assert legend["x"] + legend["width"] <= box["x"] + box["width"] + 1
-        assert chart(page, key).locator(".modebar-container .modebar-btn").count() == 0
+    if width < 400:
+        said["user_agent"] = ANDROID
+    with opened(browser, width, **said) as page:
+        show(page, app)
+        wait_for_axes(page, 0, 10)
+        save(page, f"timeline-gap-{width}-{scheme}")
+        for key in CHARTS:
+            box = chart(page, key).bounding_box()
+            legend = chart(page, key).locator(".legend .bg").bounding_box()
+            area = chart(page, key).locator(".nsewdrag").first.bounding_box()
+            assert box
+            assert legend
+            assert area
+            assert legend["y"] + legend["height"] <= area["y"] + 1
+            assert legend["x"] + legend["width"] <= box["x"] + box["width"] + 1
+            assert chart(page, key).locator(".modebar-container .modebar-btn").count() == 0
 
 
 def test_a_finger_on_a_chart_scrolls_a_phone_s_page(app: App, browser: Browser) -> None:
-    page = opened(browser, 390, user_agent=ANDROID)
-    show(page, app)
-    wait_for_axes(page, 0, 10)
-    before = page.url
-    assert "Drag across a chart" not in page.get_by_test_id("stMain").inner_text()
-    mode = "document.querySelector('.st-key-open .js-plotly-plot').layout.dragmode"
-    assert page.evaluate(mode) is False
-    drag(page, "open", 0.4, 0.8)
-    assert page.url == before
+    with opened(browser, 390, user_agent=ANDROID) as page:
+        show(page, app)
+        wait_for_axes(page, 0, 10)
+        before = page.url
+        assert "Drag across a chart" not in page.get_by_test_id("stMain").inner_text()
+        mode = "document.querySelector('.st-key-open .js-plotly-plot').layout.dragmode"
+        assert page.evaluate(mode) is False
+        drag(page, "open", 0.4, 0.8)
+        assert page.url == before

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from benchmarks.seed import seed
 from benchmarks.seeding.scale import Scale
 from tests.kit.app import App, dashboard
-from tests.kit.browser import PATIENCE, chromium, expect_settled, needs_chromium, save
+from tests.kit.browser import PATIENCE, expect_settled, needs_chromium, save
 from tests.kit.themes import SCHEMES, THEMES, Scheme, rgb
 
 pytestmark = needs_chromium
@@ -43,12 +43,6 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
     folder = tmp_path_factory.mktemp("empty")
     with dashboard(folder / "porteye.db", folder, PORTEYE_MONITOR="off") as running:
         yield running
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as opened:
-        yield opened
 
 
 def moment(before: int) -> str:

@@ -12,7 +12,9 @@ from playwright.sync_api import Browser, Download, FloatRect, Page, expect, sync
 from tests.kit.service import PROJECT
 from tests.kit.waiting import until
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("chrome")
+# The headless shell first: it draws no window, whose own pages cost as much as those of a test.
+_NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "chrome")
+CHROMIUM = next(filter(None, map(shutil.which, _NAMES)), None)
 # Chromium asks its maker for updates and names at every start unless it is told not to.
 QUIET = [
     "--disable-gpu",
