@@ -11,7 +11,8 @@ import csv
 import io
 import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -208,7 +209,8 @@ def test_without_a_database_there_is_a_hint(tmp_path: Path) -> None:
 
 
 def test_a_database_that_is_older_or_none_is_503(tmp_path: Path) -> None:
-    sqlite3.connect(tmp_path / "old.db").execute("CREATE TABLE something (x)").close()
+    with closing(sqlite3.connect(tmp_path / "old.db")) as made:
+        made.execute("CREATE TABLE something (x)")
     (tmp_path / "diary.db").write_text("dear diary\n" * 1000)
     for name, code in (("old.db", "older_schema"), ("diary.db", "database_unreadable")):
         with client_of(Config(db=tmp_path / name)) as client:
@@ -224,6 +226,11 @@ def test_a_question_that_takes_too_long_is_503(
     found = error(client, "/api/history.csv?process=python&protocol=udp", 503)
     assert found["code"] == "question_too_slow"
     assert "Narrow it" in found["hint"]
+
+
+def without_time(headers: Mapping[str, str]) -> dict[str, str]:
+    """The headers, without the second of the request in the name of the file."""
+    return {name: re.sub(r"_to-\d{8}T\d{6}Z", "", value) for name, value in headers.items()}
 
 
 @pytest.mark.parametrize("path", ["history.csv", "history.json"])
@@ -246,7 +253,7 @@ def test_head_on_an_export_has_its_headers_and_makes_none_of_it(
         of_head = len(made)
         whole = counting.get(f"/api/{path}")
     assert (head.status_code, head.content) == (200, b"")
-    assert head.headers == whole.headers
+    assert without_time(head.headers) == without_time(whole.headers)
     assert of_head <= 2, "the first piece, and one that was under way"
     assert len(made) - of_head > 10
 

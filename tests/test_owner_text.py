@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from contextlib import closing
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,7 +15,8 @@ RAW = st.binary(max_size=200).map(lambda raw: raw.decode("utf-8", "surrogateesca
 @given(RAW)
 def test_clean_text_can_be_stored_and_sent(text: str) -> None:
     cleaned = clean(text)
-    stored = sqlite3.connect(":memory:").execute("SELECT ?", (cleaned,)).fetchone()[0]
+    with closing(sqlite3.connect(":memory:")) as database:
+        stored = database.execute("SELECT ?", (cleaned,)).fetchone()[0]
     assert json.loads(json.dumps(stored)) == cleaned
     cleaned.encode()
 

@@ -81,7 +81,7 @@ def test_the_time_is_that_of_one_statement_and_begins_with_it(
         monkeypatch.setattr(bounds, "LONGEST_QUERY", -1.0)
         with pytest.raises(sqlite3.OperationalError, match="interrupted"):
             reader.execute(f"{ENDLESS} LIMIT 1000000").fetchall()
-        monkeypatch.undo()
+        monkeypatch.setattr(bounds, "LONGEST_QUERY", 600.0)
         assert len(reader.execute(f"{ENDLESS} LIMIT 1000000").fetchall()) == 1_000_000
 
 

@@ -3,6 +3,7 @@
 import os
 import sqlite3
 import stat
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -193,7 +194,7 @@ def test_a_step_that_fails_changes_nothing(
 ) -> None:
     bad = "CREATE TABLE more (x); INSERT INTO absent VALUES (1);"
     monkeypatch.setattr(migrations, "STEPS", (*migrations.STEPS, bad))
-    with sqlite3.connect(db, isolation_level=None) as connection:
+    with closing(sqlite3.connect(db, isolation_level=None)) as connection:
         with pytest.raises(StoreError, match=f"Step {len(migrations.STEPS)}"):
             migrations.migrate(connection)
         assert migrations.version(connection) == len(migrations.STEPS) - 1
