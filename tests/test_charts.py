@@ -9,7 +9,7 @@ import pytest
 from porteye_core.charts import activity, heat
 from porteye_core.charts import lives as life_bars
 from porteye_core.charts.figure import FRAME_HEIGHT, NOT_WATCHED, OTHERS, PALETTE, Span, moments
-from porteye_core.charts.stories import several, stories
+from porteye_core.charts.lives import several, stories
 
 ZONE = "Europe/Berlin"
 START = pd.Timestamp("2026-01-01T01:00:00", tz=ZONE)

@@ -56,13 +56,13 @@ def drawn(reader: Reader, view: View, moment: int, since: int, until: int) -> Dr
     def draw() -> Drawn:
         found = reader.timeline(view.filters, since, until, zone)
         coverage = reader.coverage(since, until, watching=watching)
-        return Drawn() if found is None else _drawn(_Charted(found, coverage, zone))
+        return Drawn() if found is None else _drawn(Charted(found, coverage, zone))
 
     of = reader.version().of_events, view.filters, zone.key, watching, stepped
     return cached(KEPT, of, draw)
 
 
-class _Charted:
+class Charted:
     """A timeline with its range and gaps on the viewer's clock."""
 
     def __init__(self, found: Timeline, coverage: Coverage, zone: ZoneInfo) -> None:
@@ -79,12 +79,13 @@ class _Charted:
         self.span: Span = (first, last)
 
 
-def _drawn(of: _Charted) -> Drawn:
-    charts = _open(of), _turnover(of), _lives(of)
-    return Drawn((*charts, _heat(of)) if of.found.heat_rows else charts, of.unwatched)
+def _drawn(of: Charted) -> Drawn:
+    charts = open_over_time(of), opened_and_closed(of), lives_by_port(of)
+    return Drawn((*charts, events_by_port(of)) if of.found.heat_rows else charts, of.unwatched)
 
 
-def _open(of: _Charted) -> Chart:
+def open_over_time(of: Charted) -> Chart:
+    """Draw how many listeners were open."""
     found = of.found
     counts = found.turnover
     return Chart(
@@ -96,7 +97,8 @@ def _open(of: _Charted) -> Chart:
     )
 
 
-def _turnover(of: _Charted) -> Chart:
+def opened_and_closed(of: Charted) -> Chart:
+    """Draw what opened and closed in each bucket."""
     found = of.found
     counts = found.turnover
     return Chart(
@@ -108,7 +110,8 @@ def _turnover(of: _Charted) -> Chart:
     )
 
 
-def _lives(of: _Charted) -> Chart:
+def lives_by_port(of: Charted) -> Chart:
+    """Draw a bar for each life on the busiest ports."""
     found = of.found
     merged = found.merged.fillna({"process": lives.SEVERAL})
     return Chart(
@@ -122,7 +125,8 @@ def _lives(of: _Charted) -> Chart:
     )
 
 
-def _heat(of: _Charted) -> Chart:
+def events_by_port(of: Charted) -> Chart:
+    """Draw the map of events by port and bucket."""
     found = of.found
     return Chart(
         "heat",
