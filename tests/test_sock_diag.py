@@ -380,7 +380,7 @@ def test_a_dump_under_which_the_table_changed_is_asked_for_again() -> None:
 
 
 def test_a_table_that_never_rests_is_an_error() -> None:
-    with answered(*[INTERRUPTED] * 5) as dumper, pytest.raises(SourceError, match="changed under"):
+    with answered(*[INTERRUPTED] * 5) as dumper, pytest.raises(SourceError, match="changed during"):
         dumper.dump(AF_INET, 6, LISTEN, tuple)
 
 

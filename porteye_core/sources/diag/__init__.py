@@ -1,1 +1,1 @@
-"""Linux netlink sock_diag: dumps of sockets, and announcements of their end."""
+"""Linux netlink: dumps of sockets, announcements of their end, interfaces and namespaces."""

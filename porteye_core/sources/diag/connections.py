@@ -1,7 +1,7 @@
-"""How many connections there are on each local address: one pass at C speed over a dump.
+"""Count of connections per local address: one pass at C speed over a dump.
 
-A dump's messages have equal lengths, so that one format, applied again and again by `struct`, finds
-the address in each, and a Counter takes them as they come. Measured on Linux 6.18, 2 cores:
+The messages of a dump have equal lengths: one format of `struct`, applied repeatedly, finds the
+address in each, and a Counter counts them. Measured on Linux 6.18, 2 cores:
 
 | sockets       | the kernel lists all | half of the ports | counted here | one by one |
 | 20,000 (2.5 MB) | 17 ms | 10 ms | 4 ms | 11 ms |
@@ -21,11 +21,11 @@ _LOCAL = ">16xB3xH2x16s"
 _LOCAL_SIZE = struct.calcsize(_LOCAL)
 
 Local = tuple[int, int, bytes]
-"""Linux's number of the family, port, 16 bytes of address (IPv4: four, then zeros)."""
+"""Linux's constant of the family, port, 16 bytes of address (IPv4: four, then zeros)."""
 
 
 def count_by_local(buffers: Iterable[bytes]) -> Counter[Local]:
-    """How many of the dumped sockets each local address has; malformed messages count nowhere."""
+    """Count the dumped sockets of each local address; malformed messages are ignored."""
     counts: Counter[Local] = Counter()
     for buffer in buffers:
         run = uniform(buffer, SOCK_DIAG_BY_FAMILY, SMALLEST)

@@ -1,9 +1,10 @@
-"""The kernel's announcements of destroyed sockets: the exact end of a listener, for any user.
+"""Feed of destroyed sockets, announced by the kernel: exact ends of listeners, for any user.
 
-A socket filter in the kernel passes what was bound and never connected, so that a busy host's
-connections wake nobody: one that was reset, or that nobody accepted, has lost its remote port by
-then, but not the address. A socket that was bound and closed without listening passes too, under
-a cookie that no look has seen; one that listened after an earlier connection does not.
+A socket filter in the kernel passes sockets that were bound and never connected, so that the
+connections of a busy host wake no process. It tests the remote address: a connection that was
+reset or never accepted has lost its remote port by then, but not the address. A socket that was
+bound and closed without listening passes as well, with a cookie that no scan has shown; a socket
+that listened after an earlier connection does not pass.
 """
 
 import errno
@@ -24,9 +25,9 @@ _GROUPS = (1, 2, 3, 4)  # SKNLGRP_INET_TCP_DESTROY, _UDP_, INET6_TCP_, INET6_UDP
 _SO_ATTACH_FILTER, _SO_RCVBUFFORCE, _SO_MEMINFO = 26, 33, 55
 _MEMINFO = struct.Struct("=9I")
 _DROPS = 8  # SK_MEMINFO_DROPS
-_RECEIVE = 1 << 13  # one announcement is 400 bytes
-_ROOM = 4 << 20  # bytes of kernel memory while nobody reads
-_MOST = 10_000  # announcements in one go; the descriptor stays readable
+_RECEIVE = 1 << 13  # one announcement has 400 bytes
+_ROOM = 4 << 20  # bytes of kernel memory for unread announcements
+_MAX_DRAINED = 10_000  # announcements per call; the descriptor stays readable
 
 _LOAD_HALF, _JUMP_IF_EQUAL, _RETURN = 0x28, 0x15, 0x06  # classic BPF
 _LOAD_WORD = 0x20
@@ -35,14 +36,14 @@ _PASS, _DROP = 0xFFFFFFFF, 0
 
 
 class Drained(NamedTuple):
-    """Destroyed sockets in the order of their end, and how many more were lost before this."""
+    """Destroyed sockets in the order of their end; lost: number of further ones that were lost."""
 
     sockets: tuple[DiagSocket, ...]
     lost: int
 
 
 class DestroyFeed:
-    """The announcements since it was made; select on `fileno()`, then `drain()`."""
+    """Announcements since the feed was opened; select on `fileno()`, then call `drain()`."""
 
     def __init__(self, opened: socket.socket) -> None:
         self._socket = opened
@@ -60,7 +61,7 @@ class DestroyFeed:
         self.close()
 
     def fileno(self) -> int:
-        """The descriptor that is readable when there is something to drain."""
+        """Descriptor that is readable while announcements wait."""
         return self._socket.fileno()
 
     def close(self) -> None:
@@ -68,34 +69,34 @@ class DestroyFeed:
         self._socket.close()
 
     def drain(self) -> Drained:
-        """What has come since the last time, without waiting. Raises SourceError.
+        """Read the announcements since the last call, without waiting. Raises SourceError.
 
-        An announcement that cannot be read counts as lost.
+        A malformed announcement counts as lost.
         """
-        found: list[DiagSocket] = []
+        sockets: list[DiagSocket] = []
         lost = 0
-        for _ in range(_MOST):
+        for _ in range(_MAX_DRAINED):
             try:
                 decoded = decode(self._socket.recv(_RECEIVE))
             except BlockingIOError:
                 break
             except OSError as err:
-                if err.errno != errno.ENOBUFS:  # which says that some were dropped, not how many
+                if err.errno != errno.ENOBUFS:  # an overflow; the drops are read below
                     raise SourceError(f"Closing sockets cannot be followed: {err}.") from err
                 continue
-            found += decoded.sockets
+            sockets += decoded.sockets
             lost += decoded.malformed
         drops = _drops(self._socket)
         lost += (drops - self._drops) & 0xFFFFFFFF
         self._drops = drops
-        return Drained(tuple(found), lost)
+        return Drained(tuple(sockets), lost)
 
 
 def open_destroy_feed(namespace: Path | None = None, *, room: int = _ROOM) -> DestroyFeed:
-    """The feed of this network namespace, or of one at a path like /proc/PID/ns/net.
+    """Open the feed of this network namespace, or of one at a path like /proc/PID/ns/net.
 
-    room: bytes of kernel memory for what was not drained yet; without administrative rights the
-    system's net.core.rmem_max is the most. Raises SourceError.
+    room: bytes of kernel memory for unread announcements, limited to net.core.rmem_max without
+    CAP_NET_ADMIN. Raises SourceError.
     """
     return inside(namespace, lambda: _opened(room))
 
@@ -106,7 +107,7 @@ def _opened(room: int) -> DestroyFeed:
         opened.settimeout(0)
         _make_room(opened, room)
         _attach(opened, _unconnected_only())
-        # An unbound socket has the kernel's own number, 0, and nobody hears what he says himself.
+        # An unbound netlink socket has port id 0, the kernel's own, and receives no announcement.
         opened.bind((0, 0))
         for group in _GROUPS:
             opened.setsockopt(_SOL_NETLINK, _ADD_MEMBERSHIP, group)
@@ -124,10 +125,10 @@ def _make_room(opened: socket.socket, room: int) -> None:
 
 
 def _unconnected_only() -> bytes:
-    """A filter that passes sockets with a local port and no remote address, and other types."""
-    kind = socket.htons(SOCK_DIAG_BY_FAMILY)  # a load is big-endian, a type in the machine's order
+    """Filter that passes sockets with a local port and no remote address, and other messages."""
+    kind = socket.htons(SOCK_DIAG_BY_FAMILY)  # loads are big-endian, a type is in host order
     verdicts = ((_RETURN, 0, 0, _PASS), (_RETURN, 0, 0, _DROP))
-    address = [  # each word but the last one goes on to the next, the last one to the verdicts
+    address = [  # a zero leads to the next word, the last one to PASS; others to DROP
         step
         for left, word in zip(range(len(_REMOTE) - 1, -1, -1), _REMOTE, strict=True)
         for step in ((_LOAD_WORD, 0, 0, word), (_JUMP_IF_EQUAL, 0, 2 * left + 1, 0))

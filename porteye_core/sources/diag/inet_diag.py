@@ -1,6 +1,6 @@
-"""The messages of Linux's NETLINK_SOCK_DIAG for TCP and UDP, as bytes; nothing here does I/O.
+"""Encoding and decoding of NETLINK_SOCK_DIAG messages for TCP and UDP; without I/O.
 
-Layouts and numbers: include/uapi/linux/inet_diag.h and sock_diag.h in the Linux sources.
+Layouts and constants: include/uapi/linux/inet_diag.h and sock_diag.h in the Linux sources.
 Headers are in the machine's byte order, ports and addresses in the network's.
 """
 
@@ -19,28 +19,29 @@ from porteye_core.sources.diag.nlmsg import (
     status,
 )
 
-AF_INET, AF_INET6 = 2, 10  # Linux's numbers, on whatever system the bytes are read
-LISTEN, ESTABLISHED, CLOSE = 1 << 10, 1 << 1, 1 << 7  # CLOSE is what an unconnected UDP socket has
+AF_INET, AF_INET6 = 2, 10  # Linux's constants, for decoding on any system
+LISTEN, ESTABLISHED, CLOSE = 1 << 10, 1 << 1, 1 << 7  # CLOSE: also an unconnected UDP socket
 
 SOCK_DIAG_BY_FAMILY = 20
-_REQ_BYTECODE, _PROTOCOL, _SKV6ONLY = 1, 10, 11  # attributes of a request, of an answer, of both
+_REQ_BYTECODE, _PROTOCOL, _SKV6ONLY = 1, 10, 11  # attributes of a request, of a response, of both
 _BC_S_GE, _BC_S_LE = 2, 3
 
 _REQUEST = struct.Struct("=BBBxI48x")
 _MESSAGE = struct.Struct("=BBxx2s2s16s16sIQ4xIIII")
 _ATTRIBUTE = struct.Struct("=HH")
-SMALLEST = HEADER.size + _MESSAGE.size  # bytes of a socket's message without attributes
+SMALLEST = HEADER.size + _MESSAGE.size  # bytes of a message without attributes
 _OP = struct.Struct("=BBH")
 _PORT = struct.Struct(">H")
 _FAMILIES = {AF_INET: socket.AF_INET, AF_INET6: socket.AF_INET6}
 
 
 class DiagSocket(NamedTuple):
-    """One socket as the kernel describes it; `family` and `state` are Linux's numbers.
+    """Kernel's description of a socket; family, state: Linux's constants.
 
-    queue, backlog: connections waiting and their most for a listener, else bytes; interface: what
-    it is bound to, 0 for none; v6only: None where the kernel does not say. A message about a
-    destroyed socket has no uid and no inode left: both are 0. protocol is 0 if neither told.
+    queue, backlog: waiting connections and their maximum for a listener, otherwise bytes;
+    interface: index of the interface it is bound to, 0 for none; v6only: None if the kernel gives
+    none. A message about a destroyed socket has no uid and no inode: both are 0. protocol is 0 if
+    neither message nor caller gives it.
     """
 
     family: int
@@ -60,7 +61,7 @@ class DiagSocket(NamedTuple):
 
 
 class Decoded(NamedTuple):
-    """What one buffer held; `error` is an errno, 0 for none."""
+    """Content of one buffer; error: an errno, 0 for none."""
 
     sockets: tuple[DiagSocket, ...]
     done: bool
@@ -72,10 +73,10 @@ class Decoded(NamedTuple):
 def request(
     family: int, protocol: int, states: int, sequence: int, ports: tuple[int, int] | None = None
 ) -> bytes:
-    """A request to list the sockets in these states, a bit mask.
+    """Encode a request to list the sockets in these states, a bit mask.
 
-    ports: have the kernel leave out what is bound outside of this inclusive range. No extension
-    bit is set: the kernel says v6only of every listening IPv6 socket anyway.
+    ports: inclusive range; the kernel omits sockets outside of it. No extension bit is set: the
+    kernel gives v6only for every listening IPv6 socket anyway.
     """
     body = _REQUEST.pack(family, protocol, 0, states)
     if ports is not None:
@@ -86,8 +87,8 @@ def request(
 
 
 def _port_range(low: int, high: int) -> bytes:
-    # An operation says how far to jump if it holds and if not; a port is an operation of its own,
-    # in the place of the second jump. Four bytes past the end rejects the socket.
+    # An operation has two jumps, for true and false. A port is an operation of its own, in the
+    # field of the second jump. A jump to four bytes past the end rejects the socket.
     pair = 2 * _OP.size
     at_least = _OP.pack(_BC_S_GE, pair, 2 * pair + 4) + _OP.pack(0, 0, low)
     at_most = _OP.pack(_BC_S_LE, pair, pair + 4) + _OP.pack(0, 0, high)
@@ -95,7 +96,7 @@ def _port_range(low: int, high: int) -> bytes:
 
 
 def decode(buffer: bytes, protocol: int = 0) -> Decoded:
-    """The sockets in one buffer; `protocol` is what was asked for, as a dump does not repeat it."""
+    """Decode one buffer; protocol: that of the request, which a dump does not repeat."""
     sockets = []
     done, interrupted, error, malformed = False, False, 0, 0
     for message in messages(buffer):
@@ -104,9 +105,9 @@ def decode(buffer: bytes, protocol: int = 0) -> Decoded:
             done |= message.type == NLMSG_DONE
             error = error or status(buffer, message)
         elif message.type == SOCK_DIAG_BY_FAMILY:
-            found = _socket(buffer, message, protocol)
-            if found:
-                sockets.append(found)
+            decoded = _socket(buffer, message, protocol)
+            if decoded:
+                sockets.append(decoded)
             else:
                 malformed += 1
         else:
@@ -120,13 +121,13 @@ def _socket(buffer: bytes, message: Message, protocol: int) -> DiagSocket | None
     family, state, sport, dport, source, remote, interface, cookie, queue, backlog, uid, inode = (
         _MESSAGE.unpack_from(buffer, message.start)
     )
-    noted = _attributes(buffer, message.start + _MESSAGE.size, message.end)
-    if family not in _FAMILIES or noted is None:
+    values = _attributes(buffer, message.start + _MESSAGE.size, message.end)
+    if family not in _FAMILIES or values is None:
         return None
-    v6only = noted.get(_SKV6ONLY)
+    v6only = values.get(_SKV6ONLY)
     return DiagSocket(
         family,
-        noted.get(_PROTOCOL, protocol),
+        values.get(_PROTOCOL, protocol),
         state,
         address_text(family, source),
         _PORT.unpack(sport)[0],
@@ -143,8 +144,8 @@ def _socket(buffer: bytes, message: Message, protocol: int) -> DiagSocket | None
 
 
 def _attributes(buffer: bytes, start: int, end: int) -> dict[int, int] | None:
-    """The first byte of each attribute that has one, by type; None if one does not fit."""
-    found = {}
+    """First byte of each attribute with a value, by type; None for a malformed attribute."""
+    values = {}
     while start < end:
         if start + _ATTRIBUTE.size > end:
             return None
@@ -152,12 +153,12 @@ def _attributes(buffer: bytes, start: int, end: int) -> dict[int, int] | None:
         if length < _ATTRIBUTE.size or start + length > end:
             return None
         if length > _ATTRIBUTE.size:
-            found[kind] = buffer[start + _ATTRIBUTE.size]
+            values[kind] = buffer[start + _ATTRIBUTE.size]
         start += (length + 3) & ~3
-    return found
+    return values
 
 
 @lru_cache(maxsize=1024)
 def address_text(family: int, address: bytes) -> str:
-    """The text of 16 bytes of address, of which IPv4 uses four; no zone, as in /proc/net."""
+    """Text of 16 bytes of address, of which IPv4 uses four; without a zone, as in /proc/net."""
     return socket.inet_ntop(_FAMILIES[family], address[:4] if family == AF_INET else address)

@@ -1,6 +1,6 @@
-"""Netlink sockets for sock_diag: opened here or in another network namespace, and read to the end.
+"""Netlink sockets, and complete dumps of sockets through them.
 
-Needs no privilege in one's own namespace. Numbers: include/uapi/linux/netlink.h.
+No privilege is needed in the process's own namespace. Constants: include/uapi/linux/netlink.h.
 """
 
 import contextlib
@@ -20,7 +20,7 @@ _T = TypeVar("_T")
 
 NETLINK_ROUTE, NETLINK_SOCK_DIAG = 0, 4
 _RECEIVE = 1 << 16  # the kernel fills at most 32 KiB at a time
-_PATIENCE = struct.pack("@ll", 5, 0)  # seconds, microseconds; an answer takes milliseconds
+_PATIENCE = struct.pack("@ll", 5, 0)  # seconds, microseconds; a response takes milliseconds
 _ATTEMPTS = 5
 _HINTS = {
     errno.ENOENT: "Its modules tcp_diag and udp_diag are missing: use --source portable.",
@@ -30,7 +30,7 @@ _HINTS = {
 class Dumper:
     """Lists the kernel's sockets, one dump at a time.
 
-    After a SourceError it must be closed: what it still holds belongs to the dump that failed.
+    Close it after a SourceError: its socket may hold the rest of the failed dump.
     """
 
     def __init__(self, opened: socket.socket) -> None:
@@ -62,20 +62,20 @@ class Dumper:
         *,
         ports: tuple[int, int] | None = None,
     ) -> _T:
-        """What `fold` makes of a complete dump's buffers, which it must read to their end.
+        """Request a dump and return the result of `fold`, which must read all of its buffers.
 
-        The same request gets the same bytes while nothing changes. A dump under which the table
-        changed is asked for again, and `fold` starts anew. Raises SourceError.
+        The bytes of a dump stay the same while no socket changes. If the table changed during the
+        dump, the request is repeated and `fold` called again. Raises SourceError.
         """
         for _ in range(_ATTEMPTS):
             self._interrupted = False
             with explained("list its sockets"):
-                # The sequence is constant: one dump at a time, so that answers cannot be mixed up.
+                # The sequence number is constant: there is only one dump at a time.
                 self._socket.send(request(family, protocol, states, 1, ports))
                 folded = fold(self._buffers())
             if not self._interrupted:
                 return folded
-        raise SourceError(f"The kernel's sockets changed under each of {_ATTEMPTS} looks.")
+        raise SourceError(f"The kernel's sockets changed during each of {_ATTEMPTS} dumps.")
 
     def _buffers(self) -> Iterator[bytes]:
         done = False
@@ -99,12 +99,12 @@ class Dumper:
 
 
 def open_dumper() -> Dumper:
-    """A dumper of the network namespace that this thread is in. Raises SourceError."""
+    """Open a dumper in the network namespace of this thread. Raises SourceError."""
     return Dumper(open_socket())
 
 
 def open_socket(protocol: int = NETLINK_SOCK_DIAG) -> socket.socket:
-    """A netlink socket that gives up after seconds without an answer. Raises SourceError."""
+    """Open a netlink socket whose reads time out after 5 s. Raises SourceError."""
     with explained("open a netlink socket"):
         opened = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, protocol)
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _PATIENCE)
@@ -113,7 +113,7 @@ def open_socket(protocol: int = NETLINK_SOCK_DIAG) -> socket.socket:
 
 @contextlib.contextmanager
 def explained(what: str) -> Iterator[None]:
-    """Raise SourceError instead of OSError: the kernel did not let PortEye do this."""
+    """Raise SourceError instead of an OSError of the block; what: the refused action."""
     try:
         yield
     except OSError as err:

@@ -1,6 +1,6 @@
-"""Netlink messages in a buffer, whatever they carry: one after the other, each with its length.
+"""Netlink messages and their attributes in a buffer.
 
-Layouts and numbers: include/uapi/linux/netlink.h in the Linux sources. Headers are in the
+Layouts and constants: include/uapi/linux/netlink.h in the Linux sources. Headers are in the
 machine's byte order.
 """
 
@@ -15,13 +15,13 @@ NLM_F_REQUEST, NLM_F_MULTI, NLM_F_DUMP_INTR, NLM_F_REQUEST_DUMP = 0x1, 0x2, 0x10
 HEADER = struct.Struct("=IHHII")
 _HEAD = struct.Struct("=IHH")
 _ATTRIBUTE = struct.Struct("=HH")
-_TYPE = 0x3FFF  # NLA_TYPE_MASK: the other bits say "nested" and "byte order of the network"
+_TYPE = 0x3FFF  # NLA_TYPE_MASK: the other bits mean "nested" and "network byte order"
 _STATUS = struct.Struct("=i")
-_LARGEST = 4096  # of a message worth a format of its own
+_LARGEST = 4096  # bytes; longer messages get no format of their own
 
 
 class Message(NamedTuple):
-    """One netlink message: its body lies between `start` and `end`; type -1 if it is cut off."""
+    """Netlink message with its body between `start` and `end`; type -1 if it is truncated."""
 
     type: int
     flags: int
@@ -30,19 +30,19 @@ class Message(NamedTuple):
 
     @property
     def interrupted(self) -> bool:
-        """Whether the kernel says that the table changed under the dump."""
+        """True if the table changed during the dump."""
         return bool(self.flags & NLM_F_DUMP_INTR)
 
 
 class Run(NamedTuple):
-    """Messages of equal length at the start of a buffer, all of them up to `end`."""
+    """Messages of equal length, `stride`, from the start of a buffer to `end`."""
 
     stride: int
     end: int
 
 
 def messages(buffer: bytes, start: int = 0) -> Iterator[Message]:
-    """The messages from `start` on; one that does not fit ends them, with type -1."""
+    """Messages from `start` on; a truncated one is the last, with type -1."""
     size = len(buffer)
     while start < size:
         if start + HEADER.size > size:
@@ -58,7 +58,7 @@ def messages(buffer: bytes, start: int = 0) -> Iterator[Message]:
 
 
 class Attribute(NamedTuple):
-    """One attribute of a message: its value lies between `start` and `end`."""
+    """Attribute of a message with its value between `start` and `end`."""
 
     type: int
     start: int
@@ -66,7 +66,7 @@ class Attribute(NamedTuple):
 
 
 def attributes(buffer: bytes, start: int, end: int) -> Iterator[Attribute]:
-    """The attributes between two places; one that does not fit ends them."""
+    """Attributes between two positions, up to the first malformed one."""
     while start + _ATTRIBUTE.size <= end:
         length, kind = _ATTRIBUTE.unpack_from(buffer, start)
         if length < _ATTRIBUTE.size or start + length > end:
@@ -76,7 +76,7 @@ def attributes(buffer: bytes, start: int, end: int) -> Iterator[Attribute]:
 
 
 def status(buffer: bytes, message: Message) -> int:
-    """The errno of an end or an error, 0 for none; EPROTO where an error does not hold one."""
+    """Errno of NLMSG_DONE or NLMSG_ERROR, 0 for none; EPROTO for an error without one."""
     if message.end - message.start < _STATUS.size:
         return errno.EPROTO if message.type == NLMSG_ERROR else 0
     number: int = _STATUS.unpack_from(buffer, message.start)[0]
@@ -84,9 +84,9 @@ def status(buffer: bytes, message: Message) -> int:
 
 
 def uniform(buffer: bytes, kind: int, smallest: int) -> Run:
-    """The run of equal messages of this type, if all but one shorter last message belong to it.
+    """Run of messages of this type and one length, if only the last message may be shorter.
 
-    smallest: bytes of a message, header included, for a run to be one; Run(0, 0) if there is none.
+    smallest: minimum of bytes per message, with the header; Run(0, 0) if there is no run.
     """
     if len(buffer) < smallest:
         return Run(0, 0)
@@ -96,6 +96,6 @@ def uniform(buffer: bytes, kind: int, smallest: int) -> Run:
     count = len(buffer) // stride
     end = count * stride
     head = _HEAD.pack(stride, kind, NLM_F_MULTI)
-    # A column of bytes at a time: 0.02 us a message, where a tuple for each takes 0.1 us.
+    # Compare a column of bytes at a time: 0.02 us per message; a tuple per message takes 0.1 us.
     same = all(buffer[i:end:stride].count(byte) == count for i, byte in enumerate(head))
     return Run(stride, end) if same else Run(0, 0)
