@@ -55,7 +55,7 @@ def test_what_no_memory_is_left_for_is_a_gap(rig: Rig, caplog: pytest.LogCapture
     rig.look(A)
     other = sqlite3.connect(rig.db, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
-    many = [Socket(endpoint(2000 + number)) for number in range(pending.MOST_CHANGES)]
+    many = [Socket(endpoint(2000 + number)) for number in range(pending.MAX_CHANGES)]
     rig.look(A, *many)
     rig.look(B)  # nothing more is taken: neither this, nor that all the others closed
     rig.look(B)

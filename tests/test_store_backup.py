@@ -55,7 +55,7 @@ def test_a_copy_is_one_moment_whatever_is_written_between_its_steps(
         left.append(remaining)
         opened(writer, 1000 + len(left))  # waits for nobody, or raises after 5 s
 
-    monkeypatch.setattr(backup, "_hear", write)
+    monkeypatch.setattr(backup, "_let_signals_in", write)
     monkeypatch.setattr(backup, "_PAGES", 4)
     made = back_up(db, copy)
     assert len(left) > 5
@@ -102,7 +102,7 @@ def test_a_file_that_gets_the_name_meanwhile_stays(
 
     if not links:
         monkeypatch.setattr(os, "link", refuse)
-    monkeypatch.setattr(backup, "_hear", lambda *_: copy.write_text("quicker"))
+    monkeypatch.setattr(backup, "_let_signals_in", lambda *_: copy.write_text("quicker"))
     with pytest.raises(StoreError, match="exists already"):
         back_up(seeded.db, copy)
     assert copy.read_text() == "quicker"
@@ -143,7 +143,7 @@ def test_an_older_schema_is_copied_and_a_newer_one_refused(abandoned: Instant, c
 
 def test_another_programs_database_is_refused(tmp_path: Path, copy: Path) -> None:
     _change(tmp_path / "other.db", "CREATE TABLE event (id)")
-    with pytest.raises(StoreError, match="no PortEye database"):
+    with pytest.raises(StoreError, match="not a PortEye database"):
         back_up(tmp_path / "other.db", copy)
     assert names(copy.parent) == []
 
@@ -162,7 +162,7 @@ def test_damage_that_the_check_finds_leaves_no_copy(abandoned: Instant, copy: Pa
 
 def test_a_row_that_refers_to_none_leaves_no_copy(abandoned: Instant, copy: Path) -> None:
     _change(abandoned.db, "DELETE FROM program")
-    with pytest.raises(StoreError, match="refers to none of program"):
+    with pytest.raises(StoreError, match="refers to a missing row of program"):
         back_up(abandoned.db, copy)
     assert names(copy.parent) == []
 
@@ -192,7 +192,7 @@ def test_a_full_disk_is_said_and_leaves_nothing(seeded: Instant, tmp_path: Path)
 def test_a_signal_ends_it_and_leaves_nothing(
     seeded: Instant, copy: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
 ) -> None:
-    monkeypatch.setattr(backup, "_hear", lambda *_: os.kill(os.getpid(), number))
+    monkeypatch.setattr(backup, "_let_signals_in", lambda *_: os.kill(os.getpid(), number))
     assert cli.main(["x", "--db", str(seeded.db), "--backup", str(copy)]) == 1
     assert names(copy.parent) == []
 

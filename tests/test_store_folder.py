@@ -133,7 +133,7 @@ def test_a_folder_that_everybody_may_exchange_is_refused(open_folder: Path) -> N
     (open_folder / "roots").mkdir(mode=0o755)
     for folder in (open_folder, open_folder / "roots"):
         with (
-            pytest.raises(StoreError, match="Other users may exchange what is in"),
+            pytest.raises(StoreError, match="Other users may exchange files in"),
             open_writer(folder / "porteye.db", HOST, 1),
         ):
             pass

@@ -9,7 +9,7 @@ from porteye_core.model import Closing, Filters, Listener, Opening, Owned, Proce
 from porteye_core.store.connection import open_connection
 from porteye_core.store.dropping import Dropping
 from porteye_core.store.identities import Identities
-from porteye_core.store.lives import _MOST_FORMER
+from porteye_core.store.lives import _MAX_FORMER
 from porteye_core.store.orphans import drop_orphans
 from porteye_core.store.reading import open_reader
 from porteye_core.store.writer import Writer
@@ -82,13 +82,13 @@ def test_a_folder_that_changes_is_a_change_for_each_listener_of_the_process(
 
 def test_of_too_many_former_owners_the_oldest_are_counted(db: Path, writer: Writer) -> None:
     listener = opened(writer)
-    for turn in range(1, _MOST_FORMER + 6):
+    for turn in range(1, _MAX_FORMER + 6):
         become(writer, listener, START + turn * SECOND, process(10, name=f"turn {turn}"))
     with open_reader(db) as reader:
         former = reader.former_owners(listener.id)
-    assert len(former) == _MOST_FORMER
+    assert len(former) == _MAX_FORMER
     assert [each.folded for each in former[:2]] == [5, 0]
-    assert former[-1].process == f"turn {_MOST_FORMER + 4}"
+    assert former[-1].process == f"turn {_MAX_FORMER + 4}"
 
 
 def test_holders_that_have_gone_are_counted_and_not_kept(db: Path, writer: Writer) -> None:

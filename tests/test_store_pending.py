@@ -6,7 +6,7 @@ from porteye_core.store.batch import Beat, Changed
 from porteye_core.store.pending import Pending
 from tests.kit.values import SECOND, endpoint, owned
 
-A_TENTH = pending.MOST_SAMPLES // 10
+A_TENTH = pending.MAX_SAMPLES // 10
 
 
 def beat(number: int, samples: int) -> Beat:
@@ -27,11 +27,11 @@ def test_of_too_many_samples_the_oldest_go_and_every_beat_stays() -> None:
 def test_it_is_full_of_changes_or_of_beats_and_empty_once_they_are_stored() -> None:
     opening = Opening(owned(endpoint(1)), 1, Seen.POLL)
     waiting = Pending()
-    for number in range(pending.MOST_CHANGES):
+    for number in range(pending.MAX_CHANGES):
         assert not waiting.is_full
         waiting.add(Changed(number, ((number, opening),)))
     assert waiting.is_full
-    assert waiting.changes == pending.MOST_CHANGES
+    assert waiting.changes == pending.MAX_CHANGES
     waiting.clear()
     assert (waiting.is_full, waiting.changes, waiting.records) == (False, 0, [])
     for number in range(pending.MAX_RECORDS):

@@ -1,1 +1,1 @@
-"""What was seen, kept in SQLite: one writer, and readers that cannot write."""
+"""Storage in SQLite: one writer, and readers that cannot write."""

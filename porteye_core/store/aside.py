@@ -1,5 +1,7 @@
-"""What is left of a database that is used no more: kept for whoever wants to look into it, and out
-of the way of the next one."""
+"""Quarantine: rename a damaged or orphaned database instead of deleting it.
+
+The next database gets the name, and SQLite's .recover can still read the old one.
+"""
 
 import logging
 from datetime import UTC, datetime
@@ -10,48 +12,50 @@ from porteye_core.model import Limit
 
 log = logging.getLogger("porteye")
 
-_BESIDE = ("", "-wal", "-shm")
+_SUFFIXES = ("", "-wal", "-shm")
 
 
 def set_aside(db: Path, reason: str) -> Limit:
-    """Rename the database and the files beside it; returns what a watch says of it.
+    """Rename the database, its WAL and its index; return the limitation of the next watch.
 
-    Nothing is deleted or overwritten. Raises StoreUnwritable if the folder does not allow it.
+    Deletes and overwrites nothing. Raises StoreUnwritable if the folder does not allow a rename.
     """
     try:
-        kept = _free_name(db, "corrupt")
-        for suffix in _BESIDE:
-            part = db.with_name(db.name + suffix)
-            if part.exists():
-                part.rename(kept.with_name(kept.name + suffix))
+        new = _free_name(db, "corrupt")
+        for suffix in _SUFFIXES:
+            file = db.with_name(db.name + suffix)
+            if file.exists():
+                file.rename(new.with_name(new.name + suffix))
     except OSError as err:
         raise StoreUnwritable(
-            f"The database {db} is damaged and cannot be set aside: {err.strerror}. {reason}",
+            f"The database {db} is damaged and cannot be renamed: {err.strerror}. {reason}",
             "Move it away, or let the monitor write to its folder.",
         ) from err
     limit = Limit(
         "set_aside",
-        f"The database was damaged, and a new one begun: the history until then is in {kept.name}.",
-        "Restore a backup, or read what is left of it with SQLite's .recover.",
+        f"The database was damaged. A new one was started; the earlier history is in {new.name}.",
+        "Restore a backup, or recover rows with SQLite's .recover.",
     )
-    log.error("%s is damaged and was set aside as %s; a new one begins. %s", db, kept, reason)
+    log.error("%s is damaged and was set aside as %s; a new one begins. %s", db, new, reason)
     return limit
 
 
-def clear_log(log_file: Path) -> None:
-    """Take the log of a file that lost its name out of the way, for SQLite would read it as that of
-    the next file: its pages in another database. What is in it still is kept under another name."""
-    if log_file.stat().st_size:
-        log_file.rename(_free_name(log_file, "left"))
+def clear_log(wal: Path) -> None:
+    """Rename the WAL of a file that lost its name; delete it if it is empty.
+
+    SQLite would read it as the WAL of the next file, and put its pages into another database.
+    """
+    if wal.stat().st_size:
+        wal.rename(_free_name(wal, "left"))
     else:
-        log_file.unlink()
+        wal.unlink()
 
 
-def _free_name(path: Path, why: str) -> Path:
-    moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-    kept = path.with_name(f"{path.name}.{why}-{moment}")
-    number = 1
-    while kept.exists():  # a second time within one second
-        number += 1
-        kept = path.with_name(f"{path.name}.{why}-{moment}-{number}")
-    return kept
+def _free_name(path: Path, label: str) -> Path:
+    time = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    new = path.with_name(f"{path.name}.{label}-{time}")
+    attempt = 1
+    while new.exists():  # a second one within a second
+        attempt += 1
+        new = path.with_name(f"{path.name}.{label}-{time}-{attempt}")
+    return new

@@ -1,7 +1,7 @@
-"""A copy of the database while a monitor writes to it, checked before it gets its name.
+"""Backup of the database while a monitor writes to it; the copy is checked before it gets its name.
 
-SQLite opens the copy by its path, which may lead elsewhere in a folder where others can exchange
-names. There the copy is made in a private folder first, and then written through a descriptor.
+SQLite opens a file by its path. In a folder where other users can exchange names a path may lead
+elsewhere: the copy is then made in a private folder, and written to its place by descriptor.
 """
 
 import os
@@ -19,15 +19,14 @@ from porteye_core.store.connection import open_unchecked
 from porteye_core.store.files import give_to_caller
 from porteye_core.store.folder import Folder
 
-# 1 MiB with pages of 4 KiB: between two steps a signal is heard.
+# 1 MiB with pages of 4 KiB; signals are handled between two steps.
 _PAGES = 256
-# Bytes that are written at once.
-_PIECE = 1 << 20
-# SQLite's steps between two looks for a signal, some tenths of a second.
+_CHUNK = 1 << 20  # bytes of one write
+# Steps of SQLite between two checks for a signal, some tenths of a second.
 _STEPS = 10_000_000
-# The copy is synced as a whole, and thrown away if anything fails: it needs no journal.
-_COPY = "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;"
-_HELD = """
+# The copy is synced as a whole, and deleted on any failure: it needs no journal.
+_COPY_PRAGMAS = "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;"
+_CONTENTS = """
 SELECT (SELECT count(*) FROM event), (SELECT count(*) FROM listener),
     (SELECT max(seen_at) FROM watch)
 """
@@ -35,8 +34,8 @@ SELECT (SELECT count(*) FROM event), (SELECT count(*) FROM listener),
 
 @dataclass(frozen=True, slots=True)
 class Backup:
-    """What a copy holds; `size` in bytes, `newest`: until when somebody watched, in microseconds,
-    None if nobody has yet."""
+    """Contents of a copy; size: bytes; newest: end of the last watch in microseconds, None if the
+    database has no watch."""
 
     events: int
     listeners: int
@@ -45,9 +44,9 @@ class Backup:
 
 
 def back_up(db: Path, target: Path) -> Backup:
-    """Copy one moment of the database to a new file; what it holds.
+    """Copy one moment of the database to a new file, and return the contents of the copy.
 
-    Raises StoreMissing, StoreNewer or StoreError, and then nothing is left behind.
+    Raises StoreMissing, StoreNewer or StoreError; the unfinished copy is then deleted.
     """
     if os.path.lexists(target):
         raise _exists(target)
@@ -61,31 +60,33 @@ def back_up(db: Path, target: Path) -> Backup:
             if os.name != "nt":  # Windows opens no folders
                 _sync(target.parent)
         else:
-            with folder.opened() as place, _private_copy(target) as copy:
+            with folder.opened() as folder_fd, _private_copy(target) as copy:
                 backup = _copied(db, copy, target)
-                _hand_over(copy, place, target)
-    except FileExistsError as err:  # made by somebody else meanwhile
+                _install(copy, folder_fd, target)
+    except FileExistsError as err:  # another process made it meanwhile
         raise _exists(target) from err
     except OSError as err:
         raise StoreError(
             f"The backup {target} cannot be written: {err.strerror}.",
-            "Choose a folder that is there, may be written to and has room.",
+            "Choose an existing folder with free space and write permission.",
         ) from err
     return backup
 
 
 def _exists(target: Path) -> StoreError:
-    return StoreError(f"{target} exists already.", "A backup overwrites nothing: give a new name.")
+    return StoreError(
+        f"{target} exists already.", "A backup overwrites no file: choose a new name."
+    )
 
 
 @contextmanager
 def _private_copy(target: Path) -> Iterator[Path]:
-    """A new file in a temporary folder that is this user's alone, deleted at the end."""
+    """Make a new file in a temporary folder of this user alone; delete it at the end."""
     with tempfile.TemporaryDirectory(prefix="porteye-") as name:
         private = Path(name)
         if not Folder.of(private).is_own:
             raise StoreError(
-                f"Other users may exchange what is in {private.parent}.",
+                f"Other users may exchange files in {private.parent}.",
                 "Set TMPDIR to a folder of your own, or back up to one.",
             )
         copy = private / target.name
@@ -93,37 +94,37 @@ def _private_copy(target: Path) -> Iterator[Path]:
         yield copy
 
 
-def _hand_over(copy: Path, place: int, target: Path) -> None:
-    """Write the copy into the folder of the descriptor `place`, under the name of the target.
+def _install(copy: Path, folder: int, target: Path) -> None:
+    """Write the copy into the folder of a descriptor, under the name of the target.
 
-    Raises FileExistsError, OSError, or StoreError if somebody exchanged the file meanwhile.
+    Raises FileExistsError, OSError, or StoreError if another process exchanged the file meanwhile.
     """
     part = f".{target.name}.{os.urandom(8).hex()}.part"
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    fd = os.open(part, flags, 0o600, dir_fd=place)
+    fd = os.open(part, flags, 0o600, dir_fd=folder)
     try:
         with copy.open("rb") as source, open(fd, "wb", closefd=False) as sink:
-            while piece := source.read(_PIECE):
-                sink.write(piece)
+            while chunk := source.read(_CHUNK):
+                sink.write(chunk)
         os.fsync(fd)
         give_to_caller(fd)
-        _name(part, target.name, place)
-        named = os.stat(target.name, dir_fd=place, follow_symlinks=False)
-        if not os.path.samestat(named, os.fstat(fd)):
+        _rename_within(folder, part, target.name)
+        installed = os.stat(target.name, dir_fd=folder, follow_symlinks=False)
+        if not os.path.samestat(installed, os.fstat(fd)):
             raise StoreError(
-                f"Somebody exchanged {target} while it was made: it is not the backup.",
-                "Back up to a folder that nobody else may write to.",
+                f"Another process exchanged {target} during the backup: it is not the backup.",
+                "Back up to a folder that no other user may write to.",
             )
-        os.fsync(place)
+        os.fsync(folder)
     finally:
         os.close(fd)
         with suppress(OSError):
-            os.unlink(part, dir_fd=place)
+            os.unlink(part, dir_fd=folder)
 
 
 @contextmanager
 def _unfinished(target: Path) -> Iterator[Path]:
-    """A new file beside the target, for its owner alone; what has not been renamed is deleted."""
+    """Make a new file beside the target, private to its owner; delete it unless it was renamed."""
     fd, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
     try:
         give_to_caller(fd)
@@ -137,54 +138,54 @@ def _unfinished(target: Path) -> Iterator[Path]:
 
 
 def _copied(db: Path, copy: Path, target: Path) -> Backup:
-    """Copy the database to this file, and check it. Raises StoreError."""
-    marks = _copy(db, copy, target)
-    return _checked(db, copy, marks)
+    """Copy the database to this file, check the copy and return its contents. Raises StoreError."""
+    header = _copy(db, copy, target)
+    return _checked(db, copy, header)
 
 
 def _copy(db: Path, copy: Path, target: Path) -> tuple[int, int]:
-    """Copy page by page; returns the application id and schema of what was copied.
+    """Copy page by page; return the application id and the schema version.
 
-    The open transaction keeps the pages as they were at its beginning: a write of the monitor
-    neither waits nor makes the copy begin anew.
+    The open transaction keeps the pages of its start: the monitor's writes do not wait, and do not
+    restart the copy.
     """
     with ExitStack() as stack:
-        with Folder.of(db.parent).rights():  # the first answer has opened all of its files
+        with Folder.of(db.parent).rights():  # the first statement opens all files of the database
             source = stack.enter_context(open_unchecked(db))
-            marks = _marks(source)
+            header = _header(source)
         sink = stack.enter_context(closing(sqlite3.connect(copy)))
-        if marks[0] != migrations.APPLICATION_ID:
-            raise StoreError(f"{db} is no PortEye database.", "Give the right one with --db.")
-        migrations.check_not_newer(marks[1])
+        if header[0] != migrations.APPLICATION_ID:
+            raise StoreError(f"{db} is not a PortEye database.", "Name another one with --db.")
+        migrations.check_not_newer(header[1])
         try:
-            sink.executescript(_COPY)
-            source.backup(sink, pages=_PAGES, progress=_hear)
+            sink.executescript(_COPY_PRAGMAS)
+            source.backup(sink, pages=_PAGES, progress=_let_signals_in)
         except sqlite3.Error as err:
             raise StoreError(
                 f"The backup {target} could not be made in {copy.parent}: {err}.",
-                "Nothing is kept of it.",
+                "The unfinished copy was deleted.",
             ) from err
-    return marks
+    return header
 
 
-def _hear(*_: int) -> None:
-    """Between two steps Python delivers signals."""
+def _let_signals_in(*_: int) -> None:
+    """Do nothing: Python handles signals whenever SQLite calls it."""
 
 
-def _checked(db: Path, copy: Path, marks: tuple[int, int]) -> Backup:
-    """What the copy holds; raises StoreError if it is not whole."""
-    # Immutable: no file beside it is made, and its own header says that it has none.
+def _checked(db: Path, copy: Path, header: tuple[int, int]) -> Backup:
+    """Check the copy and return its contents. Raises StoreError for a damaged copy."""
+    # Immutable: SQLite makes no file beside the copy, whose header names no WAL.
     uri = f"{copy.absolute().as_uri()}?mode=ro&immutable=1"
     with closing(sqlite3.connect(uri, uri=True)) as connection:
         connection.set_progress_handler(lambda: None, _STEPS)
         try:
-            flaw = _flaw(connection) or (_marks(connection) != marks and "its header differs")
+            flaw = _flaw(connection) or (_header(connection) != header and "its header differs")
             if flaw:
                 raise _damaged(db, flaw)
-            events, listeners, newest = connection.execute(_HELD).fetchone()
+            events, listeners, newest = connection.execute(_CONTENTS).fetchone()
             return Backup(events, listeners, copy.stat().st_size, newest)
         except sqlite3.Error as err:
-            if is_late(err):  # a signal came: KeyboardInterrupt does not pass through SQLite
+            if is_late(err):  # a signal: KeyboardInterrupt does not pass through SQLite
                 raise KeyboardInterrupt from err
             raise _damaged(db, str(err)) from err
 
@@ -194,17 +195,17 @@ def _flaw(connection: sqlite3.Connection) -> str | None:
     if found != "ok":
         return str(found).replace("\n", " ")
     row = connection.execute("PRAGMA foreign_key_check").fetchone()
-    return f"a row of {row[0]} refers to none of {row[2]}" if row else None
+    return f"a row of {row[0]} refers to a missing row of {row[2]}" if row else None
 
 
 def _damaged(db: Path, flaw: str) -> StoreError:
     return StoreError(
         f"The copy of {db} did not pass its check: {flaw}.",
-        "Nothing is kept of it; keep the backups that you have.",
+        "The copy was deleted. Keep the backups that you have.",
     )
 
 
-def _marks(connection: sqlite3.Connection) -> tuple[int, int]:
+def _header(connection: sqlite3.Connection) -> tuple[int, int]:
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     return int(application), migrations.version(connection)
 
@@ -220,20 +221,20 @@ def _sync(path: Path) -> None:
 def _rename(copy: Path, target: Path) -> None:
     """Rename without overwriting. Raises FileExistsError."""
     if os.name == "nt":
-        copy.rename(target)  # refuses where there is one
+        copy.rename(target)  # Windows refuses to overwrite
         return
-    place = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        _name(copy.name, target.name, place)
+        _rename_within(folder, copy.name, target.name)
     finally:
-        os.close(place)
+        os.close(folder)
 
 
-def _name(part: str, name: str, place: int) -> None:
-    """Give a file of this folder another name without overwriting. Raises FileExistsError."""
+def _rename_within(folder: int, old: str, new: str) -> None:
+    """Rename a file in the folder of a descriptor without overwriting. Raises FileExistsError."""
     with suppress(PermissionError, NotImplementedError):
-        os.link(part, name, src_dir_fd=place, dst_dir_fd=place, follow_symlinks=False)
+        os.link(old, new, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
         return
-    # A file system without links (FAT): an empty file of ours keeps the name for an instant.
-    os.close(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=place))
-    os.replace(part, name, src_dir_fd=place, dst_dir_fd=place)
+    # A file system without links (FAT): an empty file of ours reserves the name for an instant.
+    os.close(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=folder))
+    os.replace(old, new, src_dir_fd=folder, dst_dir_fd=folder)

@@ -1,6 +1,7 @@
-"""How many events each bucket of time has, in all and by endpoint and program.
+"""Numbers of events per bucket of time: in all (turnover), and by port and program (activity).
 
-A bucket is `at - at % (resolution * 1e6)`, its first microsecond. No transaction of its own.
+A bucket's id is its first microsecond, `at - at % (resolution * 1e6)`. The caller opens the
+transaction.
 """
 
 import sqlite3
@@ -12,7 +13,7 @@ from porteye_core.store.lives import Event, Learnt
 
 TURNOVER = (60, 3600, 86400)  # resolutions in seconds, see docs/database.md
 ACTIVITY = (3600, 86400)
-_UNKNOWN = 0  # the program_id of what nobody is known to have done
+_UNKNOWN = 0  # program_id of events whose owner is not known
 
 _ADD_TURNOVER = """
 INSERT INTO turnover VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET
@@ -31,17 +32,17 @@ DELETE FROM activity WHERE resolution = ? AND bucket = ? AND port = ? AND protoc
 """
 
 _Sums = defaultdict[tuple[int | str, ...], Counter[str]]
-# Time, kind, port, protocol and program of an event.
 Counted = tuple[int, str, int, str, int | None]
+"""Time, kind, port, protocol and program of an event."""
 
 
 def bucket_of(at: int, resolution: int) -> int:
-    """The first microsecond of the bucket that a time is in; resolution in seconds."""
+    """First microsecond of the bucket of a time; resolution: seconds."""
     return at - at % (resolution * 1_000_000)
 
 
 def add(connection: sqlite3.Connection, events: Iterable[Event]) -> None:
-    """Count events: of one transaction together, for a storm has many in one bucket."""
+    """Count the events of one transaction together: in a storm many are in one bucket."""
     counted = ((e.at, e.kind, e.port, e.protocol, e.program) for e in events)
     turnover, activity = _sums(counted)
     connection.executemany(_ADD_TURNOVER, _rows(turnover, 1))
@@ -49,7 +50,7 @@ def add(connection: sqlite3.Connection, events: Iterable[Event]) -> None:
 
 
 def take_back(connection: sqlite3.Connection, events: Iterable[Counted]) -> None:
-    """Count these events, which are deleted, no longer."""
+    """Subtract events that are deleted."""
     turnover, activity = _sums(events)
     connection.executemany(_ADD_TURNOVER, _rows(turnover, -1))
     connection.executemany(_ADD_ACTIVITY, _rows(activity, -1))
@@ -76,10 +77,10 @@ def _rows(sums: _Sums, sign: int) -> list[tuple[int | str, ...]]:
 
 
 def move(connection: sqlite3.Connection, learnt: Learnt) -> None:
-    """Count an opening for the program that is known now, and no longer for nobody."""
+    """Move the count of an opening from the unknown program to the one that is known now."""
     for resolution in ACTIVITY:
-        place = resolution, bucket_of(learnt.opened_at, resolution), learnt.port, learnt.protocol
-        before = (*place, _UNKNOWN)
-        connection.execute(_ADD_ACTIVITY, (*before, -1, 0))
-        connection.execute(_ADD_ACTIVITY, (*place, learnt.program, 1, 0))
-        connection.execute(_EMPTY_ACTIVITY, before)
+        key = resolution, bucket_of(learnt.opened_at, resolution), learnt.port, learnt.protocol
+        unknown = (*key, _UNKNOWN)
+        connection.execute(_ADD_ACTIVITY, (*unknown, -1, 0))
+        connection.execute(_ADD_ACTIVITY, (*key, learnt.program, 1, 0))
+        connection.execute(_EMPTY_ACTIVITY, unknown)

@@ -1,7 +1,7 @@
-"""Damage of a database: what can be found of it, and errors that it explains.
+"""Detection of damage in a database, and the errors that it causes.
 
-SQLite keeps no checksums of its pages. Its checks find pages, indexes and types that contradict
-each other; a value that PortEye cannot have written is found by looking at the values.
+SQLite has no checksums of its pages. Its checks find pages, indexes and types that contradict each
+other; values that PortEye cannot have written are found by reading all values.
 """
 
 import json
@@ -18,9 +18,9 @@ from porteye_core.store import migrations
 from porteye_core.store.bounds import is_late
 from porteye_core.store.trouble import translated
 
-# Up to so many bytes a check takes about a second.
+# Maximum size in bytes at which a check takes about a second.
 _CHECKS = ((128_000_000, "integrity_check"), (256_000_000, "quick_check"))
-# What Python raises over a value that cannot be: a text where a number must be, a missing row.
+# Errors that Python raises for an impossible value, such as a text for a number or a missing row.
 UNEXPECTED = (
     ArithmeticError,
     AssertionError,
@@ -30,10 +30,10 @@ UNEXPECTED = (
     ValueError,
 )
 
-# A writer searches for so long after an error: the loop of a monitor waits meanwhile.
-_LONGEST_SEARCH, _STEPS = 5.0, 10_000  # seconds, and SQLite's steps between two looks at the clock
-# pandas keeps no later time than this: nanoseconds since the epoch, in 64 bits.
-_LATEST = 2**63 // 1000
+# Maximum of a writer's search after an error, during which the monitor's loop waits.
+_MAX_SEARCH, _STEPS = 5.0, 10_000  # seconds; SQLite's steps between two checks of the clock
+# Maximum time of pandas in microseconds: it stores 64 bits of nanoseconds.
+_MAX_TIME = 2**63 // 1000
 _TIMES = {
     "host": ("booted_at",),
     "process": ("started_at",),
@@ -46,21 +46,23 @@ _TIMES = {
     "activity": ("bucket",),
     "dropped": ("before",),
 }
-# The largest number that a row can have, and others still follow. Of processes and programs one bit
-# for each number is kept while those without a listener are sought.
-_NUMBERED = {"process": 2**32, "program": 2**32, "watch": 2**53, "listener": 2**53, "event": 2**53}
+# Maximum id of a table, with room for later rows. The search for orphans takes one bit per id of
+# processes and programs.
+_MAX_IDS = {"process": 2**32, "program": 2**32, "watch": 2**53, "listener": 2**53, "event": 2**53}
 
 
 def check_of(size: int) -> str:
-    """The most thorough check of SQLite's that a file of this many bytes passes in about a second,
-    empty if none does."""
-    return next((check for most, check in _CHECKS if size <= most), "")
+    """SQLite's most thorough check that takes about a second for this size; empty if none.
+
+    size: bytes.
+    """
+    return next((check for max_size, check in _CHECKS if size <= max_size), "")
 
 
 def flaw(connection: sqlite3.Connection, check: str = "integrity_check") -> str:
-    """The first contradiction that a check of SQLite's finds, in one line; empty if none.
+    """First contradiction that SQLite's check finds, in one line; empty if none.
 
-    Raises sqlite3.Error of the code SQLITE_INTERRUPT if the connection's time is over.
+    Raises sqlite3.Error with the code SQLITE_INTERRUPT after the connection's time limit.
     """
     try:
         found = connection.execute(f"PRAGMA {check}(1)").fetchone()[0]
@@ -69,12 +71,12 @@ def flaw(connection: sqlite3.Connection, check: str = "integrity_check") -> str:
             raise
         return str(err)
     except UnicodeDecodeError:
-        return "its schema is no text"
+        return "its schema is not text"
     return "" if found == "ok" else " ".join(str(found).split())
 
 
 def impossible(connection: sqlite3.Connection) -> str:
-    """The first thing that PortEye cannot have written, though every page is sound; empty if none.
+    """First value that PortEye cannot have written, though SQLite's check passes; empty if none.
 
     Raises sqlite3.Error.
     """
@@ -82,21 +84,22 @@ def impossible(connection: sqlite3.Connection) -> str:
 
 
 def check_numbers(connection: sqlite3.Connection) -> None:
-    """Raise StoreDamaged if the next row of a table would get a number that no table can reach."""
-    for table, most in _NUMBERED.items():
+    """Raise StoreDamaged if the next row of a table would get an id that no table can reach."""
+    for table, max_id in _MAX_IDS.items():
         last = connection.execute(f"SELECT max(id) FROM {table}").fetchone()[0]
-        if last is not None and not 0 < last < most:
-            raise StoreDamaged(f"A row of {table} has the number {last}.")
+        if last is not None and not 0 < last < max_id:
+            raise StoreDamaged(f"A row of {table} has the id {last}.")
     for table, last in connection.execute("SELECT name, seq FROM sqlite_sequence"):
         if not (isinstance(last, int) and 0 <= last < 2**53):
-            raise StoreDamaged(f"The table sqlite_sequence has the number {last} for {table}.")
+            raise StoreDamaged(f"The table sqlite_sequence has the id {last} for {table}.")
 
 
 @contextmanager
 def explained(connection: sqlite3.Connection, what: str) -> Iterator[None]:
-    """Raise StoreDamaged for an error of the block that damage of the writer's database explains,
-    and StoreUnwritable or StoreError for any other of SQLite's; `what` opens their sentence. A
-    mistake of the program stays itself.
+    """Raise StoreDamaged for an error of the block that damage of the database explains.
+
+    Other errors of SQLite become StoreUnwritable or StoreError, whose sentence starts with `what`.
+    Other errors of Python, mistakes of the program, pass.
     """
     try:
         yield
@@ -114,10 +117,13 @@ def explained(connection: sqlite3.Connection, what: str) -> Iterator[None]:
 
 
 def _damage_behind(connection: sqlite3.Connection, err: Exception) -> StoreDamaged | None:
-    """The damage behind an error that a mistake in a statement or in the program may have, too."""
+    """Search for damage that explains an error.
+
+    A mistake in a statement or in the program causes the same errors.
+    """
     if isinstance(err, StoreError) and type(err) is not StoreError:
-        return None  # known for what it is already
-    until = time.monotonic() + _LONGEST_SEARCH
+        return None  # its cause is known
+    until = time.monotonic() + _MAX_SEARCH
     connection.set_progress_handler(lambda: time.monotonic() > until, _STEPS)
     try:
         found = flaw(connection) or impossible(connection)
@@ -130,7 +136,7 @@ def _damage_behind(connection: sqlite3.Connection, err: Exception) -> StoreDamag
 
 def _references(connection: sqlite3.Connection) -> str:
     row = connection.execute("PRAGMA foreign_key_check").fetchone()
-    return f"a row of {row[0]} refers to none of {row[2]}" if row else ""
+    return f"a row of {row[0]} refers to a missing row of {row[2]}" if row else ""
 
 
 def _schema(connection: sqlite3.Connection) -> str:
@@ -143,10 +149,10 @@ def _schema(connection: sqlite3.Connection) -> str:
 
 @cache
 def _expected(version: int) -> dict[str, str]:
-    """What the steps up to a version make, by name."""
-    with closing(sqlite3.connect(":memory:")) as made:
-        made.executescript("".join(migrations.STEPS[:version]))
-        return dict(made.execute("SELECT name, sql FROM sqlite_master"))
+    """Statements of the schema of a version, by the name of the table or index."""
+    with closing(sqlite3.connect(":memory:")) as empty:
+        empty.executescript("".join(migrations.STEPS[:version]))
+        return dict(empty.execute("SELECT name, sql FROM sqlite_master"))
 
 
 def _times(connection: sqlite3.Connection) -> str:
@@ -154,9 +160,9 @@ def _times(connection: sqlite3.Connection) -> str:
         for column in columns:
             if connection.execute(
                 f"SELECT 1 FROM {table} WHERE {column} NOT BETWEEN ? AND ? LIMIT 1",
-                (-_LATEST, _LATEST),
+                (-_MAX_TIME, _MAX_TIME),
             ).fetchone():
-                return f"a row of {table} has a time that cannot be, in {column}"
+                return f"a row of {table} has an impossible time in {column}"
     return ""
 
 
@@ -170,7 +176,7 @@ def _texts(connection: sqlite3.Connection) -> str:
             try:
                 read(text)
             except UNEXPECTED:
-                return f"a row of {table} has a text that cannot be read, in {column}"
+                return f"a row of {table} has an unreadable text in {column}"
     return ""
 
 

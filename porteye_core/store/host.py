@@ -1,4 +1,4 @@
-"""Which machine a row is about."""
+"""Row of the machine that a database describes."""
 
 import os
 import platform
@@ -13,10 +13,10 @@ from typing import Self
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """A machine: `machine_id` tells it from others of its name; `memory` is in bytes.
+    """A machine; machine_id: unique where names are not; memory: bytes.
 
-    netns: the inode of its own network namespace, None where there is no such thing; boot_id: which
-    boot this is, empty if the system does not say; booted_at: when that was.
+    netns: inode of its own network namespace, None on systems without namespaces; boot_id: id of
+    the current boot, empty if the system has none; booted_at: time of that boot.
     """
 
     name: str
@@ -29,7 +29,7 @@ class Host:
 
     @classmethod
     def this(cls, memory: int) -> Self:
-        """The machine that this runs on."""
+        """Describe the machine of this process."""
         return cls(
             socket.gethostname(),
             _text("/etc/machine-id") or f"{uuid.getnode():012x}",
@@ -41,17 +41,17 @@ class Host:
         )
 
     def has_rebooted(self, connection: sqlite3.Connection) -> bool:
-        """Whether the database knows this machine from another boot."""
+        """True if the database knows this machine from another boot."""
         stored = connection.execute(
             "SELECT boot_id FROM host WHERE machine_id = ?", (self.machine_id,)
         ).fetchone()
         return bool(stored and stored[0] and self.boot_id and stored[0] != self.boot_id)
 
     def row(self, connection: sqlite3.Connection) -> int:
-        """The id of this machine's row, which is written or brought up to date.
+        """Insert or update the row of this machine, and return its id.
 
-        The moment of the boot is measured against a clock that may be set; what was stored first
-        stays for as long as the boot is the same, and so do the start times counted from it.
+        The clock may be set after the boot, which changes the computed time of the boot. The time
+        stored first stays during a boot, and with it the start times of processes based on it.
         """
         return int(
             connection.execute(
@@ -89,6 +89,6 @@ def _own_netns() -> int | None:
 
 
 def _booted_at() -> int:
-    """Microseconds since the epoch; 0 where the system has no clock that began at the boot."""
+    """Time of the boot; 0 on systems without a clock that starts at the boot."""
     clock = getattr(time, "CLOCK_BOOTTIME", None)
     return 0 if clock is None else (time.time_ns() - time.clock_gettime_ns(clock)) // 1000

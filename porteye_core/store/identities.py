@@ -1,4 +1,4 @@
-"""Rows of processes and programs: each stored once, found again by what identifies it."""
+"""Rows of processes and programs; each is stored once and found by its identifying fields."""
 
 import json
 import sqlite3
@@ -6,18 +6,18 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-try:  # hashlib loads OpenSSL too: 4 of the 32 MiB that a monitor may take
+try:  # hashlib also loads OpenSSL: 4 of the monitor's limit of 32 MiB
     from _blake2 import blake2b
-except ImportError:  # another Python than CPython
+except ImportError:  # a Python other than CPython
     from hashlib import blake2b
 
 from porteye_core.model import Process, ProcessKey, Program
 
-_MOST_REMEMBERED = 1024
+_MAX_CACHED = 1024
 
 
 class Identities:
-    """Finds or writes rows, and remembers the latest; forget() after a rollback."""
+    """Finds or inserts rows, with a cache of the latest; call forget() after a rollback."""
 
     def __init__(self, connection: sqlite3.Connection, host: int) -> None:
         self._connection = connection
@@ -27,28 +27,28 @@ class Identities:
         self._used: set[tuple[int, int]] | None = None
 
     def forget(self) -> None:
-        """Drop what is remembered: rows of a transaction that failed are not there."""
+        """Empty the cache: it may have rows of a transaction that failed."""
         self._processes.clear()
         self._programs.clear()
 
     def process(self, process: Process) -> tuple[int, int]:
-        """The ids of this process's row and of its program's."""
-        known = self._processes.get(process.key)
-        # The same process may have become another program, and moved. Its hash tells, for 1,024
-        # descriptions would take 2 MiB.
-        described = hash(process)
-        if known is None or known[0] != described:
-            known = described, self._process_row(process)
-            self._processes[process.key] = known
-            if len(self._processes) > _MOST_REMEMBERED:
+        """Ids of the rows of this process and its program; inserts or updates them if needed."""
+        cached = self._processes.get(process.key)
+        # A process can become another program, or change its folder. The cache compares hashes:
+        # 1,024 descriptions would take 2 MiB.
+        description = hash(process)
+        if cached is None or cached[0] != description:
+            cached = description, self._process_row(process)
+            self._processes[process.key] = cached
+            if len(self._processes) > _MAX_CACHED:
                 self._processes.popitem(last=False)
         if self._used is not None:
-            self._used.add(known[1])
-        return known[1]
+            self._used.add(cached[1])
+        return cached[1]
 
     @contextmanager
     def noting_use(self) -> Iterator[set[tuple[int, int]]]:
-        """The ids, of process and program, that are given out during the block."""
+        """Collect the pairs of ids that process() returns during the block."""
         used: set[tuple[int, int]] = set()
         self._used = used
         try:
@@ -58,11 +58,11 @@ class Identities:
 
     def _process_row(self, process: Process) -> tuple[int, int]:
         program = self._program_row(process.program)
-        found = self._connection.execute(
+        row = self._connection.execute(
             "INSERT INTO process (host_id, pid, started_at, program_id, ppid, parents, unit,"
             " container, cwd) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
-            # A process that calls execve becomes another program under the same identity, and an
-            # orphan has another parent: the row keeps those that started it.
+            # After execve a process is another program with the same key. The parents stay as they
+            # were at the first insert, although an orphan gets another parent.
             " ON CONFLICT DO UPDATE SET program_id = excluded.program_id, unit = excluded.unit,"
             " container = excluded.container, cwd = excluded.cwd RETURNING id",
             (
@@ -77,20 +77,20 @@ class Identities:
                 process.cwd,
             ),
         ).fetchone()
-        return int(found[0]), program
+        return int(row[0]), program
 
     def _program_row(self, program: Program) -> int:
         digest = _digest(program)
         if digest in self._programs:
             return self._programs[digest]
-        found = self._connection.execute(
+        row = self._connection.execute(
             "INSERT INTO program (digest, name, exe, user, cmdline) VALUES (?, ?, ?, ?, ?)"
             " ON CONFLICT DO UPDATE SET digest = digest RETURNING id",
             (digest, program.name, program.exe, program.user, program.cmdline),
         ).fetchone()
-        if len(self._programs) >= _MOST_REMEMBERED:
+        if len(self._programs) >= _MAX_CACHED:
             self._programs.clear()
-        self._programs[digest] = int(found[0])
+        self._programs[digest] = int(row[0])
         return self._programs[digest]
 
 

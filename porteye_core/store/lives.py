@@ -1,4 +1,8 @@
-"""Rows of listeners: a life begins, ends, or becomes better known; no transaction of its own."""
+"""Rows of listeners, their holders and their former owners.
+
+A row is one life of a listener. It is inserted at the opening, completed by later scans and ended
+by the closing. The caller opens the transaction.
+"""
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
@@ -19,12 +23,12 @@ from porteye_core.model import (
 )
 from porteye_core.store.identities import Identities
 
-# Former owners that are kept of one listener.
-_MOST_FORMER = 32
+# Maximum of former owners of one listener.
+_MAX_FORMER = 32
 
 
 class Event(NamedTuple):
-    """What happened to a listener; `program` is the number of its row."""
+    """Opening or closing of a listener; listener, program: ids of rows."""
 
     at: int
     kind: Kind
@@ -36,7 +40,7 @@ class Event(NamedTuple):
 
 
 class Learnt(NamedTuple):
-    """The program of an opening that was stored without one."""
+    """Program of an opening that was stored without one; program: id of its row."""
 
     opened_at: int
     port: int
@@ -45,7 +49,7 @@ class Learnt(NamedTuple):
 
 
 class _Before(NamedTuple):
-    """The owner of an open life as it is stored."""
+    """Stored owner of an open listener; process, program: ids of rows."""
 
     process: int | None
     program: int | None
@@ -55,7 +59,7 @@ class _Before(NamedTuple):
 
 
 class Lives:
-    """Writes the rows of one host's listeners and of who holds them."""
+    """Writer of the rows of one host's listeners, their holders and former owners."""
 
     def __init__(self, connection: sqlite3.Connection, host: int, identities: Identities) -> None:
         self._connection = connection
@@ -103,17 +107,17 @@ class Lives:
             held.setdefault(listener, []).append(ProcessKey(pid, started))
         return held
 
-    def begin(self, number: int, opening: Opening) -> list[Event]:
-        """Store a life under this number; returns its events."""
+    def begin(self, listener_id: int, opening: Opening) -> list[Event]:
+        """Insert a listener with this id; return its events."""
         owned = opening.owned
         process, program = self._owner(owned)
-        self._insert(number, opening, process, program)
-        holders = {self._identities.process(each)[0] for each in owned.holders}
-        self._add_holders(number, holders)
-        return list(_events(opening, number, program))
+        self._insert(listener_id, opening, process, program)
+        holders = {self._identities.process(holder)[0] for holder in owned.holders}
+        self._add_holders(listener_id, holders)
+        return list(_events(opening, listener_id, program))
 
     def _insert(
-        self, number: int, opening: Opening, process: int | None, program: int | None
+        self, listener_id: int, opening: Opening, process: int | None, program: int | None
     ) -> None:
         owned, endpoint = opening.owned, opening.owned.socket.endpoint
         interface, kind = _interface(owned)
@@ -123,7 +127,7 @@ class Lives:
             " closed_seen, interface, interface_kind, v6only, cookie)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
-                number,
+                listener_id,
                 self._host,
                 endpoint.protocol,
                 endpoint.family,
@@ -148,12 +152,12 @@ class Lives:
         )
 
     def end(self, closing: Closing) -> Event:
-        """Store the end of a life; returns the event."""
+        """Store the closing of a listener; return its event."""
         listener = closing.listener
-        # A clock that was set back must not make a life end before it began.
+        # After a clock was set back, a listener must not close before it opened.
         at = max(closing.at, listener.opened_at)
         program = self._connection.execute(
-            # Guessed numbers may belong to a listener that is still open.
+            # A guessed inode and cookie may belong to a listener that is still open.
             "UPDATE listener SET closed_at = ?, closed_seen = ?, inode = iif(?, NULL, inode),"
             " cookie = iif(?, NULL, cookie) WHERE id = ? RETURNING program_id",
             (at, closing.seen, listener.guessed, listener.guessed, listener.id),
@@ -164,20 +168,22 @@ class Lives:
         )
 
     def learn(self, at: int, reowned: Sequence[tuple[Listener, Owned]]) -> Iterator[Learnt]:
-        """Store what a scan newly shows of open lives; yields the program of each opening that is
-        counted for another from now on."""
-        # All before any: listeners share processes, whose rows change with the first of them.
+        """Store new facts about open listeners; yield the openings whose program is known now.
+
+        Their counts belong to that program from now on.
+        """
+        # Read all owners before the first write: listeners share processes, whose rows it changes.
         before = [self._before(listener.id) for listener, _ in reowned]
         ownerless = {
             listener.opened_at
             for (listener, _), was in zip(reowned, before, strict=True)
             if was.program is None
         }
-        nameless = {number: event for at in ownerless for number, event in self._nameless(at)}
+        nameless = {listener: event for at in ownerless for listener, event in self._nameless(at)}
         for (listener, owned), was in zip(reowned, before, strict=True):
             process, program = self._owner(owned)
             if program is not None and (event := nameless.pop(listener.id, None)):
-                # So that one index has all events of a program.
+                # One index then has all events of a program.
                 self._connection.execute(
                     "UPDATE event SET program_id = ? WHERE id = ?", (program, event)
                 )
@@ -186,7 +192,7 @@ class Lives:
             self._learn(at, listener, owned, was, process, program)
 
     def _nameless(self, at: int) -> Iterator[tuple[int, int]]:
-        """The listeners whose opening at this time was stored without a program, and the events.
+        """Listeners whose opening at this time has no program, each with the id of its event.
 
         One scan can find 20,000: the index of times is read once for all of them.
         """
@@ -199,21 +205,21 @@ class Lives:
         )
 
     def lose_sight(self, unseen: Iterable[Listener]) -> None:
-        """Store from when on listeners could not be looked for, and what is no longer known."""
+        """Store the time since which listeners could not be scanned, and their namespace then."""
         self._connection.executemany(
             "UPDATE listener SET unseen_at = ?, netns = ? WHERE id = ?",
-            [(each.unseen_at, each.endpoint.netns, each.id) for each in unseen],
+            [(lost.unseen_at, lost.endpoint.netns, lost.id) for lost in unseen],
         )
 
     def place(self, placed: Iterable[tuple[int, int]]) -> None:
-        """Store the namespaces of listeners, by id, whose namespace was not known."""
+        """Store namespaces, by listener id, of listeners whose namespace was not known."""
         self._connection.executemany(
             "UPDATE listener SET netns = ? WHERE id = ? AND netns IS NULL",
-            [(netns, number) for number, netns in placed],
+            [(netns, listener_id) for listener_id, netns in placed],
         )
 
     def take_released(self) -> int:
-        """The number of holders forgotten since the last call, whose rows nothing may need now."""
+        """Number of holders dropped since the last call; their processes may be orphans now."""
         released, self._released = self._released, 0
         return released
 
@@ -226,12 +232,12 @@ class Lives:
         process: int | None,
         program: int | None,
     ) -> None:
-        number, socket = listener.id, owned.socket
+        socket = owned.socket
         interface, kind = _interface(owned)
         if owned.owner is not None and was.process is not None:
-            home = owned.owner.unit, owned.owner.container, owned.owner.cwd
-            if was != (process, program, *home):
-                self._retire(max(at, listener.opened_at), number, was)
+            now = process, program, owned.owner.unit, owned.owner.container, owned.owner.cwd
+            if was != now:
+                self._retire(max(at, listener.opened_at), listener.id, was)
         self._connection.execute(
             "UPDATE listener SET process_id = coalesce(:process, process_id),"
             " program_id = coalesce(:program, program_id),"
@@ -253,76 +259,76 @@ class Lives:
                 "user": owned.user,
                 "address": listener.endpoint.address,
                 "cookie": _signed(socket.cookie),
-                "id": number,
+                "id": listener.id,
                 "interface": interface,
                 "kind": kind,
                 "v6only": socket.v6only,
             },
         )
-        self._hold(number, owned)
+        self._hold(listener.id, owned)
 
-    def _before(self, number: int) -> _Before:
+    def _before(self, listener_id: int) -> _Before:
         row = self._connection.execute(
             "SELECT l.process_id, l.program_id, p.unit, p.container, p.cwd FROM listener l"
             " LEFT JOIN process p ON p.id = l.process_id WHERE l.id = ?",
-            (number,),
+            (listener_id,),
         ).fetchone()
         return _Before(*row)
 
-    def _retire(self, at: int, number: int, was: _Before) -> None:
-        """Store whose a listener was until now; of too many the oldest two become one."""
+    def _retire(self, at: int, listener_id: int, was: _Before) -> None:
+        """Store a former owner; above the maximum merge the oldest two."""
         self._connection.execute(
-            "INSERT OR IGNORE INTO former VALUES (?, ?, ?, ?, ?, ?, ?, 0)", (number, at, *was)
+            "INSERT OR IGNORE INTO former VALUES (?, ?, ?, ?, ?, ?, ?, 0)", (listener_id, at, *was)
         )
         oldest = self._connection.execute(
-            "SELECT until, folded FROM former WHERE listener_id = ? ORDER BY until", (number,)
+            "SELECT until, folded FROM former WHERE listener_id = ? ORDER BY until", (listener_id,)
         ).fetchall()
-        if len(oldest) > _MOST_FORMER:
+        if len(oldest) > _MAX_FORMER:
             (first, folded), (second, _) = oldest[:2]
             self._connection.execute(
-                "DELETE FROM former WHERE listener_id = ? AND until = ?", (number, first)
+                "DELETE FROM former WHERE listener_id = ? AND until = ?", (listener_id, first)
             )
             self._connection.execute(
                 "UPDATE former SET folded = folded + ? WHERE listener_id = ? AND until = ?",
-                (folded + 1, number, second),
+                (folded + 1, listener_id, second),
             )
 
     def _owner(self, owned: Owned) -> tuple[int | None, int | None]:
         return self._identities.process(owned.owner) if owned.owner else (None, None)
 
-    def _hold(self, number: int, owned: Owned) -> None:
-        """Store the holders that there are; those that have gone are counted and forgotten.
+    def _hold(self, listener_id: int, owned: Owned) -> None:
+        """Store the present holders; count and delete those that are gone.
 
-        A pre-fork server has as many workers as it likes in a year.
+        A pre-fork server can have any number of workers in a year.
         """
         if not owned.holders:
             return
-        now = {self._identities.process(each)[0] for each in owned.holders}
+        now = {self._identities.process(holder)[0] for holder in owned.holders}
         stored = self._connection.execute(
-            "SELECT process_id FROM holder WHERE listener_id = ?", (number,)
+            "SELECT process_id FROM holder WHERE listener_id = ?", (listener_id,)
         )
         before = {process for (process,) in stored}
-        self._add_holders(number, now - before)
+        self._add_holders(listener_id, now - before)
         gone = before - now
         if gone:
             self._connection.executemany(
                 "DELETE FROM holder WHERE listener_id = ? AND process_id = ?",
-                [(number, each) for each in gone],
+                [(listener_id, process) for process in gone],
             )
             self._connection.execute(
                 "UPDATE listener SET holders_gone = holders_gone + ? WHERE id = ?",
-                (len(gone), number),
+                (len(gone), listener_id),
             )
             self._released += len(gone)
 
-    def _add_holders(self, number: int, processes: Iterable[int]) -> None:
+    def _add_holders(self, listener_id: int, processes: Iterable[int]) -> None:
         self._connection.executemany(
-            "INSERT INTO holder VALUES (?, ?)", [(number, each) for each in processes]
+            "INSERT INTO holder VALUES (?, ?)", [(listener_id, process) for process in processes]
         )
 
 
 def _signed(cookie: int | None) -> int | None:
-    """A cookie as SQLite stores integers: it has 64 bits, and SQLite's a sign."""
+    """Cookie as a signed integer: a cookie has 64 bits without a sign, SQLite's 64 with one."""
     return cookie if cookie is None or cookie < 1 << 63 else cookie - (1 << 64)
 
 
@@ -331,23 +337,23 @@ def _unsigned(cookie: int | None) -> int | None:
 
 
 def _interface(owned: Owned) -> tuple[str | None, InterfaceKind | None]:
-    found = owned.socket.interface
-    return (None, None) if found is None else (found.name, found.kind)
+    interface = owned.socket.interface
+    return (None, None) if interface is None else (interface.name, interface.kind)
 
 
-def _events(opening: Opening, number: int, program: int | None) -> Iterator[Event]:
+def _events(opening: Opening, listener_id: int, program: int | None) -> Iterator[Event]:
     endpoint = opening.owned.socket.endpoint
-    of = number, endpoint.port, endpoint.protocol, program
-    yield Event(opening.at, Kind.OPENED, opening.seen, *of)
+    listener = listener_id, endpoint.port, endpoint.protocol, program
+    yield Event(opening.at, Kind.OPENED, opening.seen, *listener)
     if opening.closed:
         at, seen = opening.closed
-        yield Event(at, Kind.CLOSED, seen, *of)
+        yield Event(at, Kind.CLOSED, seen, *listener)
 
 
-def listener_of(number: int, owned: Owned, opened_at: int) -> Listener:
-    """The listener under this number that this socket is."""
+def listener_of(listener_id: int, owned: Owned, opened_at: int) -> Listener:
+    """Make the listener with this id of a socket."""
     return Listener(
-        number,
+        listener_id,
         owned.socket.endpoint,
         opened_at,
         inode=owned.socket.inode,

@@ -1,35 +1,35 @@
-"""How much one step of a long work takes on, so that it never holds its writer for long."""
+"""Size of one step of a long job, so that a step delays the writer only briefly."""
 
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-# A look may have to wait for a step, 50 ms at most. A fifth of that, for the next step's rows are
-# not those that were measured: of 2,000 steps the longest took four times as long as most.
-_WANTED = 0.010
+# Time of a step in seconds. A scan may wait at most 50 ms for a step. The goal is a fifth of that,
+# because other rows take other times: of 2,000 steps the longest took four times the usual time.
+_GOAL = 0.010
 
 
 def spend(pieces: Iterable[object]) -> None:
-    """Do a work that is done piece by piece until all is done or a step's time is over."""
-    end = time.perf_counter() + _WANTED
+    """Do pieces of a job until all are done or the time of a step is over."""
+    end = time.perf_counter() + _GOAL
     for _ in pieces:
         if time.perf_counter() >= end:
             return
 
 
 class Pace:
-    """Adapts the number of rows to the time that the latest ones took."""
+    """Number of rows of the next step, adapted to the time of the latest step."""
 
     def __init__(self, first: int, least: int, most: int) -> None:
-        """`least`: a disk that takes long to sync takes no longer for so many."""
+        """`least`: a slow disk syncs so many rows in the time of one."""
         self.size = first
         self._least, self._most = least, most
 
     @contextmanager
     def measured(self) -> Iterator[None]:
-        """The block is a step of `size` rows."""
+        """Measure the block, which is one step of `size` rows."""
         began = time.perf_counter()
         yield
         took = max(time.perf_counter() - began, 1e-6)
-        factor = min(2.0, _WANTED / took)
+        factor = min(2.0, _GOAL / took)
         self.size = max(self._least, min(self._most, int(self.size * factor)))

@@ -1,8 +1,9 @@
-"""What listeners used in buckets of time, from every beat; no transaction of its own.
+"""Rollups: use of each listener per bucket of five minutes and of an hour.
 
-Each beat adds to the rows of its five minutes, so that a kill loses nothing and readers are never
-behind. Those of an hour are made anew of these whenever five minutes end: adding to them at each
-beat, too, would write 140 MB more to the disk in a day of 200 listeners.
+Each sampling tick adds to the rows of its five minutes, so that a kill loses nothing and readers
+see every tick. The rows of an hour are computed from these at the end of each five minutes: adding
+to them at each tick as well would write 140 MB more per day with 200 listeners. The caller opens
+the transaction.
 """
 
 import sqlite3
@@ -13,8 +14,8 @@ from porteye_core.store.counts import bucket_of
 
 FINE, COARSE = 300, 3600  # resolutions, seconds
 
-# CPU that could not be read at a beat counts as the mean before it, else as the first after it:
-# as nothing it would pull cpu_sum / beats down.
+# A tick without a CPU value counts as the mean of the ticks before it, or as the first value after
+# it: as zero it would lower the mean, cpu_sum / beats.
 _ADD = """
 INSERT INTO rollup VALUES (?, ?, ?, 1, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
     beats = beats + 1,
@@ -43,28 +44,30 @@ FROM (
 
 
 class Rollups:
-    """Keeps the rows of the bucket that is being filled."""
+    """Writer of the rows of the current bucket."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self._bucket: int | None = None
-        self._is_known = False
+        self._is_loaded = False
 
     def forget(self) -> None:
-        """Begin with what is stored: after a transaction that failed, as after a kill, the hour may
-        not have been made of its last minutes yet."""
-        self._is_known = False
+        """Read the current bucket from the database again.
 
-    def _know(self) -> None:
-        if not self._is_known:
+        After a failed transaction, as after a kill, the hour may lack its last minutes.
+        """
+        self._is_loaded = False
+
+    def _load(self) -> None:
+        if not self._is_loaded:
             self._bucket = self._connection.execute(
                 "SELECT max(bucket) FROM rollup WHERE resolution = ?", (FINE,)
             ).fetchone()[0]
-            self._is_known = True
+            self._is_loaded = True
 
     def add(self, at: int, samples: Iterable[Sample]) -> None:
-        """Count one beat of these listeners."""
-        self._know()
+        """Add the samples of one sampling tick."""
+        self._load()
         bucket = bucket_of(at, FINE)
         if bucket != self._bucket:
             self.fold()
@@ -78,8 +81,8 @@ class Rollups:
         )
 
     def fold(self) -> None:
-        """Make the hour of the latest five minutes of what they have."""
-        self._know()
+        """Compute the hour of the current bucket from its rows of five minutes."""
+        self._load()
         if self._bucket is not None:
             hour = bucket_of(self._bucket, COARSE)
             self._connection.execute(_FOLD, {"coarse": COARSE, "hour": hour, "fine": FINE})

@@ -1,4 +1,4 @@
-"""All or nothing."""
+"""Transactions of the writer."""
 
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -11,9 +11,9 @@ from porteye_core.store.trouble import translated
 def transaction(
     connection: sqlite3.Connection, undone: Callable[[], None] = lambda: None
 ) -> Iterator[None]:
-    """What the block writes is stored when it ends, or nothing of it; then `undone` is called.
+    """Commit the block's writes at its end; on an error roll back, then call `undone`.
 
-    Raises StoreUnwritable, StoreDamaged or StoreError when the database does not take it.
+    Raises StoreUnwritable, StoreDamaged or StoreError if the database refuses a write.
     """
     try:
         connection.execute("BEGIN IMMEDIATE")
@@ -21,7 +21,7 @@ def transaction(
         connection.execute("COMMIT")
     except BaseException as err:
         if connection.in_transaction:
-            # Of a disk that fails this may fail, too; the next BEGIN says so.
+            # On a failing disk this may fail as well; then the next BEGIN raises.
             with suppress(sqlite3.Error):
                 connection.execute("ROLLBACK")
         undone()
@@ -32,8 +32,8 @@ def transaction(
 
 @contextmanager
 def unchecked(connection: sqlite3.Connection) -> Iterator[None]:
-    """A transaction that may delete a row before those that refer to it are sought."""
-    connection.execute("PRAGMA foreign_keys = OFF")  # does nothing once a transaction has begun
+    """Transaction without checks of foreign keys, so that rows can be deleted in any order."""
+    connection.execute("PRAGMA foreign_keys = OFF")  # has no effect within a transaction
     try:
         with transaction(connection):
             yield

@@ -1,12 +1,12 @@
-"""What SQLite's errors mean for a writer: a damaged file, or one that takes no write now."""
+"""Translation of SQLite's errors: a damaged file, or a file that cannot be written now."""
 
 import sqlite3
 
 from porteye_core.errors import StoreDamaged, StoreError, StoreUnwritable
 
 _DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
-# What other processes and a full, read-only or failing disk cause: it may pass.
-_PASSING = frozenset(
+# Caused by other processes or a full, read-only or failing disk: these errors may pass.
+_TEMPORARY = frozenset(
     {
         sqlite3.SQLITE_BUSY,
         sqlite3.SQLITE_CANTOPEN,
@@ -19,18 +19,20 @@ _PASSING = frozenset(
         sqlite3.SQLITE_READONLY,
     }
 )
-_PRIMARY = 0xFF  # the rest of an extended code says more than is needed here
-# Python's own error, without a code, for bytes that are no text: PortEye writes none.
-_NO_TEXT = "Could not decode to UTF-8"
+_PRIMARY = 0xFF  # mask of the primary code in an extended one
+# Error of Python, without a code, for bytes that are not text: PortEye writes no such bytes.
+_NOT_TEXT = "Could not decode to UTF-8"
 
 
 def translated(
     err: sqlite3.Error, what: str = "The database did not take a write", hint: str = ""
 ) -> StoreError:
-    """The error of this house for one of SQLite's: StoreDamaged, StoreUnwritable or, for what only
-    a mistake in a statement causes, StoreError."""
+    """Translate an error of SQLite; `what` starts its sentence.
+
+    StoreDamaged, StoreUnwritable, or StoreError for a mistake in a statement.
+    """
     code = (getattr(err, "sqlite_errorcode", None) or 0) & _PRIMARY
-    if code in _DAMAGED or str(err).startswith(_NO_TEXT):
+    if code in _DAMAGED or str(err).startswith(_NOT_TEXT):
         return StoreDamaged(f"{what}: {err}.", hint)
-    kind = StoreUnwritable if code in _PASSING else StoreError
+    kind = StoreUnwritable if code in _TEMPORARY else StoreError
     return kind(f"{what}: {err}.", hint)
