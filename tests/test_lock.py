@@ -3,11 +3,13 @@
 import re
 from importlib import metadata
 
+import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from tests.kit.service import PROJECT
 
+PYTHONS = ("3.11", "3.12", "3.13")
 LOCK = (PROJECT / "requirements.lock").read_text()
 _ENTRY = re.compile(
     r"^([\w.-]+)==(\S+)(?: ; \S.*)? \\\n((?:    --hash=\S+(?: \\)?\n)+)", re.MULTILINE
@@ -35,7 +37,9 @@ def test_the_requirements_are_satisfied() -> None:
         assert requirement.specifier.contains(version), requirement
 
 
-def test_so_is_whatever_they_require() -> None:
+@pytest.mark.parametrize("python", PYTHONS)
+def test_so_is_whatever_they_require(python: str) -> None:
+    environment = {"extra": "", "python_version": python, "python_full_version": f"{python}.0"}
     for name, version in locked().items():
         try:
             if metadata.version(name) != version:
@@ -43,6 +47,6 @@ def test_so_is_whatever_they_require() -> None:
         except metadata.PackageNotFoundError:
             continue
         for each in map(Requirement, metadata.requires(name) or ()):
-            if each.marker is None or each.marker.evaluate({"extra": ""}):
+            if each.marker is None or each.marker.evaluate(environment):
                 found = locked()[canonicalize_name(each.name)]
                 assert each.specifier.contains(found), f"{name} asks for {each}"
