@@ -18,13 +18,13 @@ monitor: ## watch as root, without the dashboard
 	sudo $(PYTHON) monitor_service.py
 
 test: ## run every test, with lint, types and import contracts
-	$(PYTHON) -m pytest
+	$(PYTHON) -m pytest -n 6
 
 quick: ## run the tests that need neither a browser nor half a minute
-	$(PYTHON) -m pytest -q -m "not long and not browser"
+	$(PYTHON) -m pytest -q -n 6 -m "not long and not browser"
 
 browser: ## run the tests of the page in a Chromium
-	$(PYTHON) -m pytest -q -m browser
+	$(PYTHON) -m pytest -q -n 2 -m browser
 
 lint: ## check format, code and import contracts
 	.venv/bin/ruff format --check . && .venv/bin/ruff check . && .venv/bin/lint-imports

@@ -28,6 +28,17 @@ def pytest_configure(config: pytest.Config) -> None:
     interrupt_at_sigterm(workers=bool(config.getoption("numprocesses", None)))
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of a module on one worker, for they share fixtures; a long test is a group of
+    its own. The longest begin first, so that no worker is alone with one at the end."""
+    for item in items:
+        module, _, _ = item.nodeid.partition("::")
+        group = item.nodeid if item.get_closest_marker("long") else module
+        item.add_marker(pytest.mark.xdist_group(group))
+    items.sort(key=lambda item: [not item.get_closest_marker(name) for name in ("long", "browser")])
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol() -> Generator[None, object, object]:
     with kept_handlers():

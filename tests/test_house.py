@@ -28,6 +28,7 @@ def test_the_code_is_formatted_and_lint_free() -> None:
     run("ruff", "check", "-q", ".")
 
 
+@pytest.mark.long
 def test_the_types_hold() -> None:
     run("mypy")
 
