@@ -1,7 +1,7 @@
 """A user without rights who makes network namespaces.
 
-As a program: the numbers of namespaces to make, and of those among them with listeners; prints
-their inodes as JSON and keeps them until its input ends.
+As a program: the user, and the numbers of namespaces to make and of those among them with
+listeners; prints their inodes as JSON and keeps them until its input ends.
 """
 
 import ctypes
@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.kit.as_nobody import become_nobody
+from tests.kit.as_nobody import NOBODY
 from tests.kit.service import PROJECT, environment
 
 _CLONE_NEWUSER, _CLONE_NEWNET = 0x10000000, 0x40000000
@@ -32,10 +32,10 @@ class Made(NamedTuple):
 
 
 @contextmanager
-def stranger(namespaces: int, listening: int = 0) -> Iterator[Made]:
-    """Namespaces of nobody's, which last as long as the block."""
+def stranger(namespaces: int, listening: int = 0, user: int = NOBODY) -> Iterator[Made]:
+    """Namespaces of a user, which last as long as the block."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.kit.stranger", str(namespaces), str(listening)],
+        [sys.executable, "-m", "tests.kit.stranger", *map(str, (user, namespaces, listening))],
         cwd=PROJECT,
         env=environment(),
         stdin=subprocess.PIPE,
@@ -82,7 +82,9 @@ def _bound() -> socket.socket:
 
 
 if __name__ == "__main__":
-    become_nobody()
-    count, with_listeners = map(int, sys.argv[1:])
+    uid, count, with_listeners = map(int, sys.argv[1:])
+    os.setgroups([])
+    os.setgid(uid)
+    os.setuid(uid)
     print(json.dumps([_make(each < with_listeners) for each in range(count)]), flush=True)
     sys.stdin.read()

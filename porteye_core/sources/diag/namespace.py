@@ -6,6 +6,7 @@ Numbers: include/uapi/linux/sched.h and nsfs.h in the Linux sources.
 import errno
 import fcntl
 import os
+import struct
 import sys
 import threading
 from collections.abc import Callable
@@ -17,7 +18,8 @@ from porteye_core.errors import SourceError
 _T = TypeVar("_T")
 
 _CLONE_NEWNET = 0x40000000
-_NS_GET_USERNS = 0xB701
+_NS_GET_USERNS, _NS_GET_OWNER_UID = 0xB701, 0xB704
+_UID = struct.Struct("=I")
 _DENIED = (errno.EPERM, errno.EACCES)
 
 
@@ -60,8 +62,10 @@ def away(make: Callable[[], _T]) -> _T:
 
 
 def owner(namespace: Path, number: int) -> int | None:
-    """The inode of the user namespace that owns the namespace of this number, which the path led
-    to a moment ago; None if it leads to another now, or the kernel cannot tell (before Linux 4.9).
+    """The user who owns the namespace of this number, to which the path led a moment ago.
+
+    That is root for what root made, with users of its own or without. None if the path leads to
+    another now, or the kernel cannot tell (before Linux 4.11).
     """
     try:
         with namespace.open() as file:
@@ -69,7 +73,8 @@ def owner(namespace: Path, number: int) -> int | None:
                 return None
             descriptor = fcntl.ioctl(file, _NS_GET_USERNS)
         try:
-            return os.fstat(descriptor).st_ino
+            uid = fcntl.ioctl(descriptor, _NS_GET_OWNER_UID, bytes(_UID.size))
+            return int(_UID.unpack(uid)[0])
         finally:
             os.close(descriptor)
     except OSError:

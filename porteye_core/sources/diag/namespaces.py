@@ -1,5 +1,6 @@
 """The listening sockets of every other network namespace that a process lives in."""
 
+import itertools
 import os
 import re
 import time
@@ -14,11 +15,11 @@ from porteye_core.model import Socket
 from porteye_core.sources.diag.namespace import away, enter, owner
 from porteye_core.sources.diag.sock_diag import SockDiag
 
-# Seconds of one round for the namespaces of the monitor's own user namespace, which is root's, and
-# for those that any user makes for himself. A scan takes a third of a millisecond, and a hundred
-# times that while others keep the processors busy. Of namespaces without a turn the next round
-# scans first those that have waited longest, and it is told how long that is.
-OWN_TIME, FOREIGN_TIME = 1.0, 0.25
+# Seconds of one round for the namespaces of root, and for those that other users make. A scan takes
+# a third of a millisecond, and up to a hundred times that while others keep the processors busy.
+# The next round goes on where this one ended, and the longest wait is stored with each beat.
+ROOTS_TIME, OTHERS_TIME = 1.0, 0.25
+_ROOT = 0
 # Files that hold a namespace without a process: `ip netns` and container runtimes mount them.
 _MOUNTED = b" nsfs "
 
@@ -38,7 +39,7 @@ class Others(NamedTuple):
 
 @dataclass(slots=True)
 class _Known:
-    """A living namespace: a path to it, the user namespace that owns it, and its latest scan.
+    """A living namespace: a path to it, the user who owns it, and its latest scan.
 
     scanned_at, tried_at: by the steady clock; of one without a scan the time at which it was found;
     may_listen: it had sockets then, or was never scanned.
@@ -55,6 +56,9 @@ class _Known:
         return (now - self.tried_at) * (2 if self.may_listen else 1)
 
 
+_Numbered = tuple[int, _Known]
+
+
 class Namespaces:
     """Dumps of the other namespaces; each is known by its inode and entered through a path."""
 
@@ -64,7 +68,6 @@ class Namespaces:
         self._proc = proc
         self._clock = clock
         self._own = (proc / "self/ns/net").stat().st_ino
-        self._users = Path("/proc/self/ns/user").stat().st_ino
         self._known: dict[int, _Known] = {}
 
     def read(self) -> Others:
@@ -97,16 +100,18 @@ class Namespaces:
             self._known[number] = at
 
     def _scan_all(self) -> dict[int, tuple[Socket, ...]]:
-        """The sockets by namespace; those of root have the first turns."""
+        """The sockets by namespace; root has the first turns, and the others one after another."""
         now = self._clock()
-        order = sorted(self._known.items(), key=lambda item: -item[1].urgency(now))
-        own = [item for item in order if item[1].owner == self._users]
-        foreign = [item for item in order if item[1].owner != self._users]
-        return {**self._scan(own, OWN_TIME), **self._scan(foreign, FOREIGN_TIME)}
+        owned: dict[int | None, list[_Numbered]] = {}
+        for item in sorted(self._known.items(), key=lambda item: -item[1].urgency(now)):
+            owned.setdefault(item[1].owner, []).append(item)
+        roots = owned.pop(_ROOT, [])
+        return {
+            **self._scan(roots, ROOTS_TIME),
+            **self._scan(_in_turns(owned.values()), OTHERS_TIME),
+        }
 
-    def _scan(
-        self, these: Iterable[tuple[int, _Known]], seconds: float
-    ) -> dict[int, tuple[Socket, ...]]:
+    def _scan(self, these: Iterable[_Numbered], seconds: float) -> dict[int, tuple[Socket, ...]]:
         """The sockets of these namespaces, one of them at least, until the time is over."""
         found: dict[int, tuple[Socket, ...]] = {}
         until = self._clock() + seconds
@@ -140,6 +145,13 @@ class Namespaces:
             fields = line.split(b" ")  # proc(5): the root of the mount, then where it is mounted
             if _MOUNTED in line and fields[3].startswith(b"net:"):
                 yield os.fsdecode(re.sub(rb"\\([0-7]{3})", _unescaped, fields[4]))
+
+
+def _in_turns(owned: Iterable[list[_Numbered]]) -> Iterator[_Numbered]:
+    """One namespace of each owner, then the next of each; who had a turn latest is last."""
+    owners = sorted(owned, key=lambda theirs: max(each.tried_at for _, each in theirs))
+    for turn in itertools.zip_longest(*owners):
+        yield from filter(None, turn)
 
 
 def _scan(number: int, path: Path) -> tuple[Socket, ...] | None:
