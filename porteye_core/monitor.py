@@ -110,7 +110,8 @@ class Monitor:
             self.look()
             self._alive()
             self._writer.retry(self._clock.elapsed())
-            if self._left() >= _STEP:
+            self._writer.measure(self._clock.now(), self._clock.elapsed())
+            if self._left() >= _STEP or self._writer.is_behind:
                 self._writer.drop_some(self._clock.now(), self._clock.elapsed())
             filenos = () if self._failing else self._source.filenos()
             most = 0.0 if self._is_behind else self._left()

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -10,10 +11,11 @@ import pytest
 
 from porteye_core.clock import timestamp
 from porteye_core.model import Filters, Protocol, Seen
-from porteye_core.store.reading import export_name, open_reader
+from porteye_core.store.reading import Reader, export_name, open_reader
 from porteye_core.store.reading.export import COLUMNS, harmless
 from porteye_core.store.writer import Opening, Writer
 from tests.kit.seeding import Instant
+from tests.kit.stored import database_of
 from tests.kit.values import SECOND, endpoint, owned, process
 
 MOST = Filters(limit=10_000)
@@ -69,6 +71,19 @@ def test_a_slow_client_does_not_hold_the_writers_log(db: Path, writer: Writer) -
         next(pieces)
         assert reader.event_records(Filters(limit=1))[0]["port"] == 9999
         assert "9999" not in "".join(pieces)
+
+
+@pytest.mark.parametrize("export", [Reader.export_csv, Reader.export_json])
+def test_while_a_client_takes_a_piece_no_transaction_is_open(
+    db: Path, writer: Writer, export: Callable[[Reader, Filters], Iterator[str]]
+) -> None:
+    born = [Opening(owned(endpoint(port)), port, Seen.POLL) for port in range(1, 2002)]
+    writer.record_changes(1, born)
+    with open_reader(db) as reader:
+        for number, _ in enumerate(export(reader, Filters())):
+            writer.record_changes(2 + number, [Opening(owned(endpoint(9999)), 2, Seen.POLL)])
+            emptied = database_of(writer)._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            assert emptied.fetchone() == (0, 0, 0)
 
 
 @pytest.mark.parametrize("cell", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"])

@@ -2,18 +2,24 @@
 
 import shutil
 import sqlite3
-from collections.abc import Callable
-from contextlib import closing
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
+from starlette.testclient import TestClient
 
-from porteye_core.model import Seen
+from porteye_core.api import create_api
+from porteye_core.config import Config
+from porteye_core.model import Keep, Limit, Seen
 from porteye_core.store import lock
 from porteye_core.store.connection import open_connection
+from porteye_core.store.held_log import _readers
 from porteye_core.store.reading import open_reader
 from porteye_core.store.sqlite import open_writer
-from porteye_core.store.writer import Opening, Writer
+from porteye_core.store.writer import Closing, Opening, Writer
 from tests.conftest import PLAN
 from tests.kit.opener import Opener
 from tests.kit.rights import posix
@@ -22,6 +28,7 @@ from tests.kit.values import HOST, SECOND, endpoint, owned
 from tests.kit.waiting import until
 
 pytestmark = posix
+DAY = 86_400 * SECOND
 
 
 def record(writer: Writer, port: int) -> None:
@@ -127,14 +134,14 @@ def test_a_real_monitor_notices_within_seconds_and_its_watch_goes_on(
     # The next beat is an hour away.
     with Opener() as opener, monitor(db, "--sample-interval", "3600") as process:
         before = [opener.listen() for _ in range(10)]
-        until(lambda: set(before) <= ports(db), "they are seen")
+        until(lambda: set(before) <= ports(db), "they are seen", 90)
         shutil.copy(log_of(db), old)
         during = [opener.listen() for _ in range(10)]
-        until(lambda: set(during) <= ports(db), "the others, too")
+        until(lambda: set(during) <= ports(db), "the others, too", 90)
         do(db, old)
         after = [opener.listen() for _ in range(10)]
-        until(lambda: seen(db, told), "it is noticed")
-        until(lambda: {*before, *during, *after} <= ports(db), "all are stored")
+        until(lambda: seen(db, told), "it is noticed", 90)
+        until(lambda: {*before, *during, *after} <= ports(db), "all are stored", 90)
         process.terminate()
         _, log = process.communicate(timeout=20)
     mine = {*before, *during, *after}
@@ -155,3 +162,119 @@ def seen(db: Path, statement: str) -> list[tuple[object, ...]]:
         return rows(db, statement)
     except sqlite3.DatabaseError:
         return []
+
+
+@contextmanager
+def outsiders(db: Path) -> Iterator[subprocess.Popen[str]]:
+    """Run another program that begins to read the database and does not end."""
+    code = (
+        "import sqlite3, sys; c = sqlite3.connect(sys.argv[1], uri=True, isolation_level=None);"
+        "c.execute('BEGIN'); c.execute('SELECT count(*) FROM event').fetchone();"
+        "print('reads', flush=True); sys.stdin.read()"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, f"{db.as_uri()}?mode=ro"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "reads\n"
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def grow(writer: Writer, db: Path, most: int) -> None:
+    """Write until the WAL is larger than this."""
+    while log_of(db).stat().st_size <= most:
+        lives = [Opening(owned(endpoint(port)), 5, Seen.POLL) for port in range(1, 2001)]
+        born = writer.record_changes(5, lives)
+        writer.record_changes(6, closed=[Closing(each, 6, Seen.POLL) for each in born])
+
+
+def reported(db: Path) -> list[Limit]:
+    """The limitations of the status that tell of a held WAL."""
+    with open_reader(db) as reader:
+        watch = reader.status(1).watch
+    assert watch is not None
+    return [each for each in watch.plan.limits if each.name == "log_held"]
+
+
+def test_a_reader_that_stays_is_reported_with_its_process_until_it_ends(
+    db: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    most = 10_000_000 // 4
+    with open_writer(db, HOST, 1, Keep(size=10_000_000)) as writer:
+        writer.begin_watch(1, PLAN)
+        with outsiders(db) as outsider:
+            grow(writer, db, most)
+            for second in range(12):
+                writer.measure(second * SECOND, second * SECOND)
+            (limit,) = reported(db)
+            assert limit.text.startswith("Since 1970-01-01 00:00:00 UTC or earlier")
+            size = int(limit.text.split(" MB")[0].split()[-1])
+            assert size == log_of(db).stat().st_size // 1_000_000
+            if sys.platform == "linux":
+                assert limit.hint == f"End the readers: pid {outsider.pid}."
+            assert caplog.text.count("from being emptied") == 1
+            # Nothing is dropped meanwhile: that would make the WAL larger.
+            before = log_of(db).stat().st_size
+            writer.drop_some(DAY, DAY)
+            assert log_of(db).stat().st_size == before
+        for port in (7, 8):  # the first finds the WAL written back, the second begins it anew
+            record(writer, port)
+        writer.measure(20 * SECOND, 20 * SECOND)
+        assert log_of(db).stat().st_size <= most
+        (limit,) = reported(db)
+        assert limit.text.startswith("From 1970-01-01 00:00:00 UTC to 1970-01-01 00:00:20 UTC")
+
+
+def test_readers_that_come_and_go_are_not_reported(db: Path) -> None:
+    with open_writer(db, HOST, 1, Keep(size=10_000_000)) as writer:
+        writer.begin_watch(1, PLAN)
+        for second in range(30):
+            with open_connection(db) as reader:
+                reader.execute("SELECT count(*) FROM event").fetchone()
+                record(writer, second)
+                writer.measure(second * SECOND, second * SECOND)
+        assert reported(db) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "pids"),
+    [
+        ("1: POSIX  ADVISORY  READ 4711 fe:00:77 124 124", [4711]),
+        ("1: POSIX  ADVISORY  READ 4711 fe:00:78 124 124", []),
+        ("1: POSIX  ADVISORY  WRITE 4711 fe:00:77 120 120", []),
+        ("1: POSIX  ADVISORY  READ 4711 fe:00:77 128 128", []),
+        ("1: POSIX  ADVISORY  READ 4711 fe:00:77 0 EOF", []),
+        ("1: FLOCK  ADVISORY  READ 4711 fe:00:77 124 124", []),
+        ("1: OFDLCK ADVISORY  READ -1 fe:00:77 124 124", []),
+        ("1: -> POSIX  ADVISORY  READ 4711 fe:00:77 124 124", []),
+    ],
+)
+def test_a_reader_is_a_process_that_locks_a_byte_of_readers(line: str, pids: list[int]) -> None:
+    assert _readers(line, "fe:00:77") == pids
+
+
+def test_a_real_monitor_reports_a_held_wal_in_its_log_and_to_the_api(db: Path) -> None:
+    flags = ("--max-size", "10MB", "--sample-interval", "0.4")  # 2.5 MB of it are for the WAL
+    api = TestClient(create_api(Config(db)), base_url="http://127.0.0.1")
+    with monitor(db, *flags) as process, outsiders(db) as outsider, Opener() as opener:
+
+        def held() -> list[str]:
+            for _ in range(20):
+                opener.close(opener.listen())
+            limits = api.get("/health").json()["limits"]
+            return [each["hint"] for each in limits if each["name"] == "log_held"]
+
+        (hint,) = until(held, "the held WAL is reported", 120)
+        if sys.platform == "linux":
+            assert f"pid {outsider.pid}" in hint
+        process.terminate()
+        _, log = process.communicate(timeout=20)
+    assert log.count("from being emptied") == 1
+    assert "Traceback" not in log

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from porteye_core.model import Keep, Listener, Owned, Sample, Seen, Tick
+from porteye_core.store import lock
 from porteye_core.store.connection import open_connection
 from porteye_core.store.migrations import PAGE_SIZE
 from porteye_core.store.pace import Pace
@@ -23,6 +24,7 @@ from tests.test_store_rollups import assert_counts_agree
 
 HOUR = 3600 * SECOND
 DAY = 24 * HOUR
+MINUTE, S = 60 * SECOND, Seen.POLL
 BEGIN = 20_000 * DAY
 NOW = BEGIN + 10 * DAY
 
@@ -245,11 +247,80 @@ def test_a_size_drops_the_oldest_samples_first_then_rollups_then_events(
         assert [each.split()[0] for each in said] == ["Events", "Rollups", "Samples"]
         assert all("--max-size" in each for each in said)
         scene.drop()
-    assert [record.getMessage().split()[-3] for record in caplog.records] == [
+    reached = [each.getMessage() for each in caplog.records if "reached" in each.getMessage()]
+    assert [each.split()[-3] for each in reached] == [
         "samples",
         "rollups",
         "events",
     ]
+
+
+def test_a_flood_within_the_hour_is_dropped_down_to_the_size(db: Path) -> None:
+    size = 10_000_000
+    with open_writer(db, HOST, 1, Keep(size=size)) as writer:
+        scene = Scene(db, writer)
+        stays = flood(writer, minutes=5)
+        assert scene.number("PRAGMA page_count") * PAGE_SIZE > size
+        scene.drop(BEGIN + 5 * MINUTE)
+        scene.assert_whole()
+        assert scene.number("PRAGMA page_count") * PAGE_SIZE <= size * 3 // 4
+        assert [each.id for each in writer.open_listeners().values()] == [stays]
+        assert scene.number("SELECT count(*) FROM sample WHERE listener_id != 1") > 0
+        before = scene.number("SELECT before FROM dropped WHERE kind = 'events'")
+        assert scene.number("SELECT min(closed_at) FROM listener") >= before
+        newest = scene.number("SELECT max(closed_at) FROM listener")
+        assert newest == BEGIN + 5 * MINUTE
+        assert writer._database is not None
+        assert writer._database.limits == ()
+
+
+def test_a_size_that_cannot_be_reached_is_reported_while_it_is_exceeded(
+    db: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with open_writer(db, HOST, 1, Keep(size=10_000_000)) as writer:
+        scene = Scene(db, writer)
+        flood(writer, minutes=5)
+        now = BEGIN + 4 * MINUTE  # the flood is of the last minute and later
+        with database_of(writer)._connection as connection:
+            connection.execute("UPDATE listener SET closed_at = ? WHERE closed_at < ?", (now, now))
+        for _ in range(3):
+            scene.drop(now)
+            writer.measure(now, scene.elapsed)
+        holder = lock.holder(db)
+        assert holder is not None
+        assert [each.name for each in holder.limits] == ["oversized"]
+        with open_reader(db) as reader:
+            watch = reader.status(now).watch
+        assert watch is not None
+        assert "oversized" in [each.name for each in watch.plan.limits]
+        assert caplog.text.count("is larger than --max-size") == 1
+
+
+def flood(writer: Writer, *, minutes: int) -> int:
+    """Write lives of a second, each of a process with a long command line, and one listener that
+    stays and is sampled; return its id."""
+    writer.begin_watch(BEGIN, PLAN)
+    (stays,) = writer.record_changes(BEGIN, [Opening(owned(endpoint(1)), BEGIN, Seen.POLL)])
+    for second in range(60 * minutes):
+        at = BEGIN + second * SECOND
+        born = writer.record_changes(
+            at,
+            [
+                Opening(
+                    owned(endpoint(port), process(port, at, cmdline=f"{at} {port} {'x' * 4000}")),
+                    at,
+                    S,
+                )
+                for port in range(2, 12)
+            ],
+        )
+        writer.record_tick(
+            Tick(at, second, 1, 0, 0, 0), [Sample(each.id, cpu=second) for each in (stays, *born)]
+        )
+        writer.record_changes(
+            at + SECOND - 1, closed=[Closing(each, at + SECOND, Seen.POLL) for each in born]
+        )
+    return stays.id
 
 
 def test_a_size_that_samples_alone_bring_about_costs_no_events(db: Path) -> None:
@@ -315,7 +386,7 @@ def test_during_a_round_the_log_is_written_back_in_small_parts(
         assert connection.execute("PRAGMA wal_autocheckpoint").fetchone()[0] == usual
 
 
-def as_at_first(first: int, least: int, most: int) -> Pace:
+def as_at_first(first: int, least: int, most: int, goal: float = 0) -> Pace:
     return Pace(first, least=first, most=first)
 
 

@@ -17,9 +17,10 @@ from porteye_core.store.batch import Beat, Begun, Changed, Ended, Noted, Record
 from porteye_core.store.damage import explained
 from porteye_core.store.dead_band import DeadBand
 from porteye_core.store.files import beside, identity
+from porteye_core.store.held_log import HeldLog
 from porteye_core.store.identities import Identities
 from porteye_core.store.lives import Event, Lives
-from porteye_core.store.retention import Retention
+from porteye_core.store.retention import Retention, largest_log
 from porteye_core.store.rollups import Rollups
 from porteye_core.store.transaction import transaction
 
@@ -49,6 +50,7 @@ class Database:
         self._lives = Lives(connection, host, self._identities)
         self._rollups = Rollups(connection)
         self._retention = Retention(connection, keep, self._identities)
+        self._held_log = HeldLog(connection, db, largest_log(keep))
         self.dead_band = DeadBand(beat_us=0)
         self.watch = 0
 
@@ -126,9 +128,34 @@ class Database:
         self._connection.execute(f"PRAGMA busy_timeout = {_PATIENCE_MS if patiently else 0}")
 
     def drop_some(self, now: int, elapsed: int) -> None:
-        """One small step of retention, see there. Raises StoreDamaged."""
-        with explained(self._connection, "Old records could not be dropped"):
-            self._retention.step(now, elapsed)
+        """Do one small step of retention. Raises StoreDamaged.
+
+        While a reader keeps the WAL from being emptied, a step does nothing: it would free no
+        space, and make the WAL larger.
+        """
+        if not self._held_log.is_held:
+            with explained(self._connection, "Old records could not be dropped"):
+                self._retention.step(now, elapsed)
+
+    @property
+    def is_behind(self) -> bool:
+        """True if the next step of retention should come at once."""
+        return self._retention.is_behind and not self._held_log.is_held
+
+    @property
+    def limits(self) -> tuple[Limit, ...]:
+        """Present limitations, which may end."""
+        return tuple(filter(None, (self._held_log.limit, self._retention.limit)))
+
+    def measure(self, now: int, elapsed: int) -> Limit | None:
+        """Compare the sizes of the database and its WAL with their maxima.
+
+        Returns the limitation to store when readers no longer keep the WAL from being emptied.
+        Raises StoreError.
+        """
+        with explained(self._connection, "The WAL could not be written back"):
+            self._retention.note_size(elapsed)
+            return self._held_log.check(now, elapsed)
 
     def close(self) -> None:
         """Close it; nothing of it may be used afterwards."""

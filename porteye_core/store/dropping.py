@@ -10,7 +10,7 @@ from collections.abc import Generator, Iterator
 from typing import Literal, NamedTuple
 
 from porteye_core.store import counts
-from porteye_core.store.event_ids import set_back
+from porteye_core.store.event_ids import LATE_US, set_back
 from porteye_core.store.pace import Pace
 from porteye_core.store.rollups import COARSE, FINE
 from porteye_core.store.transaction import unchecked
@@ -39,6 +39,11 @@ class Dropping:
         self._ticks = Pace(first=100, least=10, most=5000)
         self._buckets = Pace(first=4, least=1, most=2000)
         self._lives = Pace(first=50, least=20, most=2000)
+
+    def set_goal(self, seconds: float) -> None:
+        """Set the time that each later step may take."""
+        for pace in (self._ticks, self._buckets, self._lives):
+            pace.goal = seconds
 
     def samples(self, before: int, reason: Reason) -> Steps:
         """Samples and their ticks; ticks that tell of a gap or of a clock that was set stay."""
@@ -105,6 +110,61 @@ class Dropping:
             )
         yield
         return gone
+
+    def recent(self, before: int) -> Generator[None, None, int]:
+        """Delete lives that closed before a time, each with its own samples and rollups.
+
+        Samples and rollups of other listeners stay, unlike in events(). Returns the number of
+        lives.
+        """
+        gone = 0
+        for span in _SPANS:
+            while lives := self._closed(span, before):
+                with self._lives.measured(), unchecked(self._connection):
+                    self._drop_samples(lives)
+                    self._drop_rollups(lives)
+                    self._drop_lives(lives)
+                    self._note("events", lives[-1].closed_at + 1, "size")
+                gone += len(lives)
+                yield
+        return gone
+
+    def _drop_samples(self, lives: list[_Life]) -> None:
+        """Delete the samples of these lives.
+
+        The search takes every tick since the first opening: a tick may be later than the end of
+        the life, because a closing can be stored late.
+        """
+        begin = min(life.opened_at for life in lives) - LATE_US - self.disorder()
+        ids = {life.id for life in lives}
+        found = self._connection.execute(
+            "SELECT tick_id, listener_id FROM tick CROSS JOIN sample ON tick_id = tick.id"
+            " WHERE tick.at >= ? AND listener_id BETWEEN ? AND ?",
+            (begin, min(ids), max(ids)),
+        )
+        self._connection.executemany(
+            "DELETE FROM sample WHERE tick_id = ? AND listener_id = ?",
+            [(tick, listener) for tick, listener in found.fetchall() if listener in ids],
+        )
+
+    def _drop_rollups(self, lives: list[_Life]) -> None:
+        """Delete the rollups of these lives."""
+        begin = min(life.opened_at for life in lives) - LATE_US - self.disorder()
+        for resolution in (FINE, COARSE):
+            buckets = self._connection.execute(
+                "WITH RECURSIVE found (bucket) AS ("
+                " SELECT min(bucket) FROM rollup"
+                " WHERE resolution = :resolution AND bucket >= :begin"
+                " UNION ALL SELECT (SELECT min(r.bucket) FROM rollup r"
+                " WHERE r.resolution = :resolution AND r.bucket > found.bucket)"
+                " FROM found WHERE found.bucket IS NOT NULL)"
+                " SELECT bucket FROM found WHERE bucket IS NOT NULL",
+                {"resolution": resolution, "begin": counts.bucket_of(begin, resolution)},
+            ).fetchall()
+            self._connection.executemany(
+                "DELETE FROM rollup WHERE resolution = ? AND bucket = ? AND listener_id = ?",
+                [(resolution, bucket, life.id) for (bucket,) in buckets for life in lives],
+            )
 
     def disorder(self) -> int:
         """By how much samples and rollups may bear later times than the end of their life."""

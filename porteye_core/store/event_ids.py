@@ -9,7 +9,7 @@ from typing import NamedTuple
 from porteye_core.store import engine
 
 # Of events that were written before an earlier one: notices that came late, a write tried again.
-_LATE_US = 5 * 60 * 1_000_000
+LATE_US = 5 * 60 * 1_000_000
 
 _SET_BACK = """
 SELECT coalesce((SELECT sum(-jump) FROM tick WHERE (gap > 0 OR jump != 0) AND jump < 0), 0)
@@ -44,7 +44,7 @@ class EventIds:
 
     def __init__(self, connection: engine.Connection) -> None:
         self._connection = connection
-        self._slack = _LATE_US + set_back(connection)
+        self._slack = LATE_US + set_back(connection)
         lowest, highest = connection.execute(
             "SELECT (SELECT min(id) FROM event), (SELECT max(id) FROM event)"
         ).fetchone()

@@ -4,13 +4,15 @@ import json
 import os
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from porteye_core.errors import StoreError, StoreHeld
+from porteye_core.model import Limit
 from porteye_core.store.files import give_to_caller, identity, open_private, open_to_read
 from porteye_core.store.folder import Folder
 
@@ -18,8 +20,8 @@ from porteye_core.store.folder import Folder
 # instant tries again.
 _PATIENCE = 0.5
 _PAUSE = 0.02
-# Bytes of the file, and letters of the trouble: six bytes each at most in JSON, and some more.
-_LENGTH, _MOST_SAID = 4096, 500
+# Bytes of the file, and characters of the trouble: six bytes each at most in JSON, and some more.
+_LENGTH, _MOST_SAID = 8192, 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +29,13 @@ class Holder:
     """The process that writes to a database, and since when in microseconds; 0: it has not said.
 
     trouble: why it cannot write now, and keeps in memory what it sees; empty if it can.
+    limits: its present limitations, beside those of its watch.
     """
 
     pid: int
     since: int
     trouble: str = ""
+    limits: tuple[Limit, ...] = ()
 
 
 def path_of(db: Path) -> Path:
@@ -71,9 +75,18 @@ class WriterLock:
             raise
         self.say("")
 
-    def say(self, trouble: str) -> None:
-        """Let readers know why nothing is stored now; nothing: that it is again."""
-        said = {"pid": os.getpid(), "since": self._now, "trouble": trouble[:_MOST_SAID]}
+    def say(self, trouble: str, limits: Sequence[Limit] = ()) -> None:
+        """Tell readers why nothing is stored now, and the present limitations.
+
+        An empty `trouble` means that records are stored again. A limitation has a few hundred
+        ASCII characters at most.
+        """
+        said = {
+            "pid": os.getpid(),
+            "since": self._now,
+            "trouble": trouble[:_MOST_SAID],
+            "limits": [asdict(each) for each in limits],
+        }
         # Of one length, so that a full disk takes it. Else missing beats have to say it.
         with suppress(OSError):
             os.lseek(self._fd, 0, os.SEEK_SET)
@@ -148,8 +161,11 @@ def _held(path: Path) -> StoreHeld:
 def _read(fd: int) -> Holder | None:
     """What the lock says; None if that is not what a monitor writes."""
     try:
-        said = json.loads(os.pread(fd, 4096, 0) if hasattr(os, "pread") else os.read(fd, 4096))
-        return Holder(int(said["pid"]), int(said["since"]), str(said.get("trouble", "")))
+        said = json.loads(
+            os.pread(fd, _LENGTH, 0) if hasattr(os, "pread") else os.read(fd, _LENGTH)
+        )
+        limits = tuple(Limit(**each) for each in said.get("limits", ()))
+        return Holder(int(said["pid"]), int(said["since"]), str(said.get("trouble", "")), limits)
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

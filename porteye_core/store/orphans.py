@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from porteye_core.store.identities import Identities
-from porteye_core.store.pace import Pace
+from porteye_core.store.pace import USUAL, Pace
 from porteye_core.store.transaction import unchecked
 
 
@@ -39,13 +39,15 @@ class _IdSet:
         return bool(self._bits[row_id >> 3] & 1 << (row_id & 7))
 
 
-def drop_orphans(connection: sqlite3.Connection, identities: Identities) -> Iterator[None]:
-    """Delete orphans; each `next()` is one short step.
+def drop_orphans(
+    connection: sqlite3.Connection, identities: Identities, seconds: float = USUAL
+) -> Iterator[None]:
+    """Delete orphans; each `next()` is one step of so many seconds.
 
     Writers may run between steps: the rows that they refer to pass through `identities` and stay.
     """
     with identities.noting_use() as used:
-        search = _Search(connection)
+        search = _Search(connection, seconds)
         for referring in _REFERRING:
             yield from search.mark(referring)
         yield from search.drop_processes(identities, used)
@@ -53,10 +55,11 @@ def drop_orphans(connection: sqlite3.Connection, identities: Identities) -> Iter
 
 
 class _Search:
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, seconds: float) -> None:
         self._connection = connection
-        self._marks = Pace(first=1000, least=100, most=50_000)
-        self._drops = Pace(first=100, least=50, most=20_000)  # a deletion costs more than a mark
+        self._marks = Pace(first=1000, least=100, most=50_000, goal=seconds)
+        # A deletion costs more than a mark.
+        self._drops = Pace(first=100, least=50, most=20_000, goal=seconds)
         self._max_process, self._max_program = map(self._max_id, ("process", "program"))
         self._processes = _IdSet(self._max_process)
         self._programs = _IdSet(self._max_program)

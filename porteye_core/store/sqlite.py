@@ -28,8 +28,6 @@ _EVERY_TIME = """
 PRAGMA synchronous = FULL;
 PRAGMA foreign_keys = ON;
 PRAGMA busy_timeout = 1000;
-PRAGMA wal_autocheckpoint = 8000;
-PRAGMA journal_size_limit = 67108864;
 PRAGMA cache_size = -1000;
 PRAGMA trusted_schema = OFF;
 """

@@ -70,6 +70,7 @@ class Writer:
         self._limits: tuple[Limit, ...] = ()  # for the next watch
         self._damage: StoreDamaged | None = None
         self._trouble = ""  # why records wait
+        self._present: tuple[Limit, ...] = ()  # limitations in the lock file
         self._since = self._latest = 0  # times of the first record that waits, and of the last
         self._tried: int | None = None  # elapsed
         self.is_renewed = False
@@ -152,6 +153,36 @@ class Writer:
                 self._database.drop_some(now, elapsed)
             except StoreDamaged as err:
                 self._leave(err)
+
+    @property
+    def is_behind(self) -> bool:
+        """True if drop_some() should be called at once: the database grows beyond its size."""
+        return self._database is not None and not self._trouble and self._database.is_behind
+
+    def measure(self, now: int, elapsed: int) -> None:
+        """Compare the sizes of the database and its WAL with their maxima; report an excess.
+
+        `elapsed`: of the clock that never steps, microseconds.
+        """
+        if self._database is None or self._trouble:
+            return
+        try:
+            over = self._database.measure(now, elapsed)
+        except StoreDamaged as err:
+            self._leave(err)
+            return
+        except StoreError:  # the next write meets it, too, and reports it
+            return
+        if over:
+            log.warning("%s", over.text)
+            self._record(now, Noted(over))
+        self._say_limits()
+
+    def _say_limits(self) -> None:
+        limits = self._database.limits if self._database else ()
+        if limits != self._present:
+            self._present = limits
+            self._lock.say(self._trouble, limits)
 
     def close(self) -> None:
         """Close the file."""
@@ -246,7 +277,7 @@ class Writer:
     def _say(self, trouble: str) -> None:
         if trouble != self._trouble:
             self._trouble = trouble
-            self._lock.say(trouble)
+            self._lock.say(trouble, self._present)
 
     def _recover(self) -> None:
         """All that waited is stored; the watch says that it had to."""

@@ -1,4 +1,4 @@
-"""Runs the real writer in two sessions, with a small log so that it is copied back often.
+"""Runs the real writer in two sessions, with a small WAL so that it is copied back often.
 
 Arguments: the database, a file that takes the acknowledgements, and how SQLite is to synchronize.
 """
@@ -9,6 +9,7 @@ import sqlite3
 import sys
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from porteye_core.store.sqlite import open_writer
 from tests.kit.churn import churn
@@ -21,9 +22,12 @@ _STEPS, _PAGES = 40, 40
 class _Tuned(sqlite3.Connection):
     """The writer's own connection, but for two of its pragmas."""
 
+    def execute(self, statement: str, *parameters: Any) -> sqlite3.Cursor:
+        small = re.sub(r"(wal_autocheckpoint =) \d+", rf"\1 {_PAGES}", statement)
+        return super().execute(small, *parameters)
+
     def executescript(self, script: str, /) -> sqlite3.Cursor:
-        small = re.sub(r"(wal_autocheckpoint =) \d+", rf"\1 {_PAGES}", script)
-        return super().executescript(re.sub(r"(synchronous =) FULL", rf"\1 {sys.argv[3]}", small))
+        return super().executescript(re.sub(r"(synchronous =) FULL", rf"\1 {sys.argv[3]}", script))
 
 
 def _acknowledge(line: str) -> None:

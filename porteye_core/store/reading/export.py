@@ -102,17 +102,18 @@ def _chunks(
 ) -> Iterator[list[engine.Row]]:
     """The events in lists, of which the first may be empty; each is a moment of its own.
 
-    A reader that stays in one moment keeps the writer's log from being emptied, for as long as a
-    slow client takes. Events are never changed, and new ones come before the first.
+    No transaction is open while a client takes a piece, which may last an hour: it would keep the
+    writer's WAL from being emptied. Events are never changed, and new ones come before the first.
     """
     chunk = replace(filters, limit=_CHUNK)
-    rows = events.newest(connection, chunk, before)
-    yield rows
-    while len(rows) == _CHUNK:
+    while True:
+        rows = events.newest(connection, chunk, before)
         connection.execute("ROLLBACK")
-        connection.execute("BEGIN")
-        rows = events.newest(connection, chunk, before=rows[-1]["id"])
         yield rows
+        connection.execute("BEGIN")
+        if len(rows) < _CHUNK:
+            return
+        before = rows[-1]["id"]
 
 
 def _cells(row: engine.Row) -> Iterable[Any]:

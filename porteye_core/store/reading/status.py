@@ -84,7 +84,8 @@ def status(connection: engine.Connection, db: Path, now: int) -> Status:
         (row["id"],),
     ).fetchone()
     scan_us, hidden, lost, left_out, left_out_us = tick or (None,) * 5
-    watch = _watch(row, (*_left_out(left_out, left_out_us), *_dropped(connection)))
+    present = holder.limits if holder else ()
+    watch = _watch(row, (*present, *_left_out(left_out, left_out_us), *_dropped(connection)))
     state, trouble = _state(watch, holder, now), _trouble(holder)
     return Status(state, pid, watch, scan_us, hidden, lost, left_out, trouble)
 
