@@ -11,13 +11,13 @@ from pydantic import BeforeValidator, Field
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from porteye_core import __version__, filters
 from porteye_core.access import Access
 from porteye_core.api import errors, headers, shapes
 from porteye_core.api.docs import docs_page
 from porteye_core.api.guesses import Guesses
-from porteye_core.api.head import HeadAsGet
 from porteye_core.api.headers import SecurityHeaders
 from porteye_core.api.token import TokenGuard
 from porteye_core.config import Config, monitor_command
@@ -33,6 +33,7 @@ from porteye_core.store.reading import (
 )
 
 log = logging.getLogger("porteye.api")
+_NOTHING = {"type": "http.response.body", "body": b"", "more_body": False}
 
 _PORT = Query(description="ports and ranges: 80, 443, 8000-8999")
 _PROCESS = Query(
@@ -75,6 +76,29 @@ _FILE: dict[int | str, dict[str, Any]] = {
     403: {"model": shapes.Error, "description": "The address of this file is no longer valid"},
     **_INVALID,
 }
+
+
+class HeadAsGet:
+    """ASGI middleware for HEAD wherever there is GET, for `curl -I` and probes: routes see a GET,
+    and the answer ends with its headers.
+
+    The server then reports the client as gone, which ends an export before it has been made.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on."""
+        if scope["type"] != "http" or scope["method"] != "HEAD":
+            return await self._app(scope, receive, send)
+
+        async def send_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                await send(message)
+                await send(_NOTHING)
+
+        return await self._app({**scope, "method": "GET"}, receive, send_headers)
 
 
 def _which(
@@ -140,7 +164,7 @@ def _add_routes(api: FastAPI, db: Path, restarts: Restarts) -> None:
         since: Annotated[str, _SINCE] = "",
         until: Annotated[str, _UNTIL] = "",
     ) -> Response:
-        """What listens now, by port; `since` and `until` bound the time at which it opened."""
+        """The open listeners, by port; `since` and `until` bound the time at which each opened."""
         which = _which(port, process, protocol, since, until)
         now = _now()
         with open_reader(db) as reader:
@@ -151,7 +175,7 @@ def _add_routes(api: FastAPI, db: Path, restarts: Restarts) -> None:
 
     @api.get("/history", responses={200: _EVENTS, **_INVALID})
     def history(request: Request, which: _Which, before: _Before = None) -> Response:
-        """What opened and closed, the newest first. Where there may be more, the header Link names
+        """The events, the newest first. Where there may be more, the header Link names
         the next page, whose rel is next."""
         with open_reader(db) as reader:
             found = reader.event_records(which, before)
@@ -179,7 +203,7 @@ def _add_routes(api: FastAPI, db: Path, restarts: Restarts) -> None:
 
     @api.get("/health", responses={200: {"model": shapes.Health}, **_ERRORS})
     def health() -> Response:
-        """What the monitor is doing, and what it cannot see."""
+        """The state of the monitor, and its limits."""
         return JSONResponse(shapes.health(monitor_status(db, _now()), restarts, __version__))
 
     @api.get("/docs", include_in_schema=False)

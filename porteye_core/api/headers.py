@@ -1,4 +1,4 @@
-"""What every answer tells the browser not to do with it."""
+"""Security headers of every answer."""
 
 from collections.abc import Iterable, Mapping
 

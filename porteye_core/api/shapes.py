@@ -31,7 +31,7 @@ class LimitShape(BaseModel):
 
 
 class Health(BaseModel):
-    """What the monitor is doing."""
+    """The state of the monitor."""
 
     status: str = Field(description="watching, starting, holding, stalled, stopped or never")
     trouble: str | None = Field(description="why it cannot write: what it sees waits in memory")
@@ -56,7 +56,7 @@ class Health(BaseModel):
 
 
 class ErrorDetail(BaseModel):
-    """What happened and what to do."""
+    """The fault and its remedy."""
 
     code: str
     message: str

@@ -18,7 +18,7 @@ _SHORTEST = 10 * _SECOND
 
 @dataclass(frozen=True, slots=True)
 class _Whole:
-    """What the sidebar said before anything was picked."""
+    """The range of the sidebar before a range was picked."""
 
     name: str
     bounds: tuple[int, int] | None
@@ -72,12 +72,12 @@ def pick(chart: str, since: int, until: int) -> None:
 
 
 def is_new() -> bool:
-    """Whether a range was picked since this was asked."""
+    """True once after a range was picked."""
     return bool(st.session_state.pop(_NEW, False))
 
 
 def is_picked() -> bool:
-    """Whether the range of the page is what was picked last."""
+    """True if the range of the page is the one that was picked last."""
     picked = st.session_state.get(_PICKED)
     return (
         picked is not None and st.session_state["range"] == CUSTOM and time_range.said() == picked

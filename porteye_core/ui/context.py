@@ -1,4 +1,4 @@
-"""What a view works from, kept in the session: views are files, and files take no arguments."""
+"""The context of a view, kept in the session: views are files, and files take no arguments."""
 
 import time
 from collections.abc import Callable

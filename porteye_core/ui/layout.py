@@ -42,7 +42,7 @@ def table_height(rows: int) -> int:
 
 
 def is_phone() -> bool:
-    """Whether the browser says so; the width of its window is not known to the server."""
+    """True if the browser says so; the server does not know the width of its window."""
     # What MDN recommends to look for.
     return "Mobi" in str(st.context.headers.get("User-Agent", ""))
 

@@ -42,7 +42,7 @@ def draw_summary(reader: Reader, listener: int | None, current: Status, now: int
 
 
 def sentence(life: Life, now: int, zone: ZoneInfo, last_watched: int | None = None) -> str:
-    """Who listens where, and since when; `last_watched`: when the monitor stopped watching, None
+    """The sentence about a listener; `last_watched`: when the monitor stopped watching, None
     while it watches."""
     said = f"{_who(life)} {_does(life, last_watched)} {_where(life)} {_when(life, now, zone)}"
     if life.closed_at is not None:

@@ -1,4 +1,4 @@
-"""What watching costs, as charts of one time axis."""
+"""The cost of watching, as charts of one time axis."""
 
 import pandas as pd
 import plotly.graph_objects as go

@@ -17,7 +17,7 @@ _MANY_TRIES = 3  # a monitor that fails so often does not start by itself
 
 
 def start(db: Path, *, again: bool = False) -> str:
-    """What to do where no monitor runs."""
+    """The advice to start a monitor."""
     return f"Start it{' again' if again else ''} with {code(monitor_command(db))}."
 
 

@@ -1,4 +1,4 @@
-"""What a session keeps of the last run of a view."""
+"""The session's cache of what the last run of a view made."""
 
 from collections.abc import Callable
 from typing import TypeVar

@@ -57,7 +57,7 @@ def _process_text() -> str:
 
 
 def _understood(field: str, text: str, parse: Callable[[str], _T], default: _T) -> _T:
-    """What the text means, or what the field meant before if it means nothing."""
+    """The value of the text, or the value before if the text cannot be understood."""
     kept = f"last_good_{field}"
     try:
         st.session_state[kept] = parse(text)

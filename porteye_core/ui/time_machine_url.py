@@ -1,4 +1,4 @@
-"""The moments of the time machine in the address, which a link to it says beforehand."""
+"""The moments of the time machine in the URL, which a link to it has beforehand."""
 
 import time
 
@@ -17,7 +17,7 @@ def begin() -> None:
 
 
 def this_minute() -> int:
-    """When this minute began, in microseconds since the epoch."""
+    """The beginning of this minute, in microseconds since the epoch."""
     return time.time_ns() // 1000 // _MINUTE * _MINUTE
 
 
@@ -27,7 +27,7 @@ def an_hour_ago() -> int:
 
 
 def said() -> dict[str, str]:
-    """What the address will say when the time machine is drawn again."""
+    """The parameters of the URL when the time machine is drawn again."""
     kept = st.session_state
     stamps = {"at": time_range.stamp(kept.get("exact_at", an_hour_ago()))}
     if kept.get(COMPARE) and "exact_versus" in kept:

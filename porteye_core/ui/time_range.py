@@ -59,7 +59,7 @@ def choose(since: int, until: int) -> None:
 
 
 def said() -> tuple[int, int]:
-    """What the fields said last."""
+    """The range that the fields said last."""
     return st.session_state["exact_since"], st.session_state["exact_until"]
 
 

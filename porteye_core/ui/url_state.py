@@ -1,8 +1,8 @@
-"""The filters in the page's address, under keys that stay the same whatever the page calls them.
+"""The filters in the page's URL, under keys that stay the same whatever the page calls them.
 
 A session reads them once, and again when the browser goes back or forward; it writes them after
 every run. Streamlit makes an entry of the browser's history for each change, so that a link from
-view to view carries what the address will say: one step forward is then one step back.
+view to view carries what the URL will say: one step forward is then one step back.
 """
 
 from collections.abc import Callable, Mapping
@@ -20,7 +20,7 @@ _WRITTEN, _PAGE = "written_filters", "before"
 
 
 def follow_the_browser() -> None:
-    """Read the address anew if the browser went back or forward; before any field is drawn."""
+    """Read the URL anew if the browser went back or forward; before any field is drawn."""
     if not _has_navigated():
         return
     moments = [f"{part}_{name}" for part in ("exact", "pick") for name in _MOMENTS]
@@ -30,13 +30,13 @@ def follow_the_browser() -> None:
 
 
 def filters() -> dict[str, str]:
-    """What the address says of the filters, for a link to another view."""
+    """The filters of the URL, for a link to another view."""
     said = st.query_params.to_dict()
     return {name: said[name] for name in _NAMES if name in said}
 
 
 def first(name: str, parse: Callable[[str], _T], default: _T) -> _T:
-    """What the address says at first; a wrong value is the default, and `wrong` says so."""
+    """The first value, from the URL; a wrong one is the default, and `wrong` has the message."""
     try:
         text = st.query_params.get(name, "")
         return parse(text) if text else default
@@ -57,7 +57,7 @@ def wrong(name: str) -> str:
 
 
 def forget(name: str) -> None:
-    """The field was changed: what the address said no longer counts."""
+    """The field was changed: what the URL said no longer counts."""
     st.session_state.pop(_wrong(name), None)
 
 

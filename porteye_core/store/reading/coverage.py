@@ -120,7 +120,7 @@ class Watches:
         return Coverage(since, until, tuple((start, end) for start, end in cut if start < end))
 
     def at(self, moment: int) -> MomentCoverage:
-        """How a moment is covered."""
+        """The coverage of a moment."""
         for gap in self.gaps:
             if gap.contains(moment):
                 return MomentCoverage(gap)

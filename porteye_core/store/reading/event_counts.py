@@ -55,7 +55,7 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What to ask of a part of a range; `over` is that part where it is over (see `cut`)."""
+    """The question about a part of a range; `over` is that part if it is over (see `cut`)."""
 
     question: Question
     over: Piece | None = None
@@ -160,7 +160,7 @@ def _sums(cells: Numbers, counts: Numbers, length: int) -> Numbers:
 
 
 def is_narrowed(filters: Filters) -> bool:
-    """Whether the filters leave any listener out, times and limit aside."""
+    """True if the filters leave any listener out; times and limit do not count."""
     return bool(filters.ports or filters.process or filters.protocol)
 
 
@@ -333,8 +333,8 @@ def _cached(key: _Key) -> Any:
 
 
 def _version(connection: engine.Connection, piece: Piece) -> tuple[object, ...]:
-    """What tells that the counts of a piece are others than before: another file, events that were
-    found or dropped since, a new watch, which may know more owners."""
+    """The version of the counts of a piece. It changes with the file, with events that were found
+    or dropped since, and with a new watch, which may know more owners."""
     database = connection.execute("SELECT database_identity()").fetchone()[0]
     if database is None:  # deleted or moved away while it is read
         return (object(),)  # which is like no other

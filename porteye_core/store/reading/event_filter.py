@@ -50,12 +50,12 @@ class EventFilter:
 
     @property
     def is_nothing(self) -> bool:
-        """Whether no event can have it: no program is called so."""
+        """True if no event can match: no program has the name."""
         return self.programs == []
 
     @cached_property
     def keys(self) -> IndexedColumn | None:
-        """What to seek, None where no one index leads to it."""
+        """The indexed column that leads to all matches, None if no single index does."""
         if self.ports is None:
             return None if self.programs is None else IndexedColumn("e.program_id", self.programs)
         ports = sorted({low for low, high in self.ports if low == high})
@@ -67,8 +67,8 @@ class EventFilter:
 
     @cached_property
     def indexed(self) -> list[IndexedIds]:
-        """What has all that is wanted, and maybe more: the events of the ports, and those of the
-        programs."""
+        """Index ranges of which each has all matches, and maybe more: the events of the ports, and
+        those of the programs."""
         found = []
         if self.ports is not None:
             of_ports = in_ranges(self.ports, "port")
@@ -85,7 +85,7 @@ class EventFilter:
 
     @property
     def is_by_program(self) -> bool:
-        """Whether the programs alone tell what is wanted."""
+        """True if the filter has programs and neither ports nor a protocol."""
         return self.protocol is None and self.ports is None
 
     @cached_property
@@ -103,11 +103,11 @@ class EventFilter:
         return every(*conditions)
 
     def is_counted(self, resolution_us: int, bucket: int) -> bool:
-        """Whether activity has any of it in this bucket."""
+        """True if activity counts any match in this bucket."""
         return self._counted("1", resolution_us, bucket, "LIMIT 1") != []
 
     def counted_ports(self, resolution_us: int, bucket: int) -> list[int]:
-        """The ports of what activity has of it in this bucket."""
+        """The ports that have a match in this bucket of activity."""
         return self._counted("DISTINCT a.port", resolution_us, bucket)
 
     @cached_property

@@ -1,4 +1,4 @@
-"""How many events the filters let through, exactly, without reading millions of rows.
+"""The exact number of events that filters let through, without reading millions of rows.
 
 All of a time: from what the writer counts. Of some programs: by one index, whose entries between
 two ids need no look at the events. Of ports or of a protocol: from activity, which has a bucket's
@@ -25,7 +25,7 @@ _DAYS = (86400,)
 
 
 def event_total(connection: engine.Connection, filters: Filters) -> int:
-    """How many events the filters let through, whatever `limit` says."""
+    """The number of events that the filters let through, whatever `limit` says."""
     event_filter = EventFilter(connection, filters)
     if event_filter.is_nothing:
         return 0
@@ -90,7 +90,7 @@ class _Count:
         return self._sought(sure) + sum(self._read(each, since, until) for each in ends)
 
     def _sought(self, ids: Ids) -> int:
-        """What the index has between two ids, whatever their times."""
+        """The number of index entries between two ids, whatever their times."""
         statement = (
             "SELECT count(*) FROM json_each(?) j CROSS JOIN event e"
             " WHERE e.program_id = j.value AND e.id BETWEEN ? AND ?"
@@ -98,7 +98,7 @@ class _Count:
         return self._number(statement, json.dumps(self._filter.programs), *ids)
 
     def _read(self, ids: Ids, since: int, until: int) -> int:
-        """What the events themselves say."""
+        """The number of events by their own times."""
         where, parameters = self._filter.condition
         return self._number(
             f"SELECT count(*) FROM event e WHERE e.id BETWEEN ? AND ? AND +e.at BETWEEN ? AND ?"
@@ -107,7 +107,7 @@ class _Count:
         )
 
     def _counted(self, piece: Piece) -> int:
-        """What activity has. Bucket by bucket: so ports are sought in each."""
+        """The number by activity. Bucket by bucket, so that ports are sought in each."""
         length = piece.resolution * _SECOND
         buckets = json.dumps(list(range(piece.since, piece.until, length)))
         where, parameters = self._filter.counted

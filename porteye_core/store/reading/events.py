@@ -129,7 +129,7 @@ class _Search:
             self._look(Ids(self._lowest, left), Question(f"{keys.column} = ?", (value,)))
 
     def _is_few(self, of: IndexedIds) -> bool:
-        """Whether looking at each of these events takes no longer than looking back."""
+        """True if reading each of these events takes no longer than reading backwards."""
         found = self._connection.execute(
             f"SELECT count(*) FROM ({of.sql} LIMIT ?) AS few", (*of.parameters, _FEW_EVENTS + 1)
         )

@@ -1,4 +1,4 @@
-"""One listener's life and what stands around it."""
+"""One listener: its life, holders, former owners, and its neighbours in time and program."""
 
 import json
 from dataclasses import dataclass
@@ -116,7 +116,7 @@ def earlier(connection: engine.Connection, of: Life, limit: int) -> list[Life]:
 
 
 def siblings(connection: engine.Connection, of: Life) -> list[Life]:
-    """What else the same program listens on, by port."""
+    """The other open listeners of the same program, by port."""
     if of.program is None:
         return []
     rows = connection.execute(
@@ -158,7 +158,7 @@ def life_of(row: engine.Row) -> Life:
 
 
 def candidates(connection: engine.Connection, limit: int) -> list[Life]:
-    """What is open, by port: the listeners to choose from."""
+    """The listeners that are open, by port, to choose one from."""
     rows = connection.execute(
         f"{LIVES} WHERE l.closed_at IS NULL ORDER BY l.port, l.address, l.id LIMIT ?",
         (limit,),

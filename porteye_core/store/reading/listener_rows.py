@@ -88,8 +88,8 @@ def open_between(
     what: str = "l.id",
     where: Question = ANY,
 ) -> Question:
-    """What these columns of `l` are of the listeners that opened by a time, if one is given, and
-    did not close by another: with the same for both, those that were open at that moment.
+    """Select these columns of the listeners that opened by a time, if one is given, and did not
+    close by another. With the same time for both: the listeners that were open at that moment.
 
     A life of a class that was open then closed at most the class's length after it, so that each
     branch reads few entries of the index (see the schema's second step).
@@ -154,8 +154,8 @@ def in_ranges(ranges: Sequence[tuple[int, int]], port: str) -> Question:
 
 
 def process_condition(text: str, table: str = "program") -> Question:
-    """Whose name, command line or title has this text in it, whatever its case: a condition on
-    program, or on this alias of it."""
+    """The condition that a program, or this alias of it, has the text in its name, command line or
+    title, whatever its case."""
     name, cmdline = f"{table}.name", f"{table}.cmdline"
     title = f"title({name}, {table}.exe, {cmdline})"
     if not text.isascii():
@@ -175,7 +175,7 @@ def process_condition(text: str, table: str = "program") -> Question:
 
 
 def _somewhere(table: str, word: str) -> str:
-    """That a program has this word in what its title is made of."""
+    """The condition that a program has this word in the texts that make its title."""
     found = " OR ".join(_has(f"{table}.{column}") for column in ("name", "cmdline", "exe"))
     return f"({found} OR {table}.exe LIKE '%/go-build%')" if _is_of_go(word) else f"({found})"
 
@@ -232,8 +232,8 @@ def times(micros: "pd.Series[Any]") -> "pd.Series[Any]":
 
 
 def values(frame: pd.DataFrame, *columns: str) -> Iterator[tuple[Any, ...]]:
-    """What these columns have, row by row. As lists: to go through a column of texts takes sixteen
-    times as long."""
+    """The values of these columns, row by row. Lists: to iterate over a column of texts takes
+    sixteen times as long."""
     return zip(*(frame[column].tolist() for column in columns), strict=True)
 
 

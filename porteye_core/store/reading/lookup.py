@@ -1,4 +1,4 @@
-"""Who holds a port, a pid or a name now, and who did last."""
+"""The listeners of a port, a pid or a name: those that are open, else the last ones."""
 
 from collections.abc import Sequence
 
@@ -19,13 +19,13 @@ _LAST_OF_PROCESS = (
 
 
 def on_port(connection: engine.Connection, port: int, limit: int) -> list[Life]:
-    """What is open on a port, else its last life."""
+    """The open listeners of a port, else its last one."""
     found = _open(connection, "l.port = ?", (port,), limit)
     return found or _last(connection, "SELECT max(id) FROM event WHERE port = ?", [(port,)], 1)
 
 
 def of_pid(connection: engine.Connection, pid: int, limit: int) -> list[Life]:
-    """What processes of this pid hold open, else the last that the newest of them did."""
+    """The listeners that processes of this pid hold, else the last one of the newest of them."""
     numbers = f"(SELECT id {_PROCESSES})"
     # Asked of each open listener: to find all that these processes ever held is a scan.
     held = f"EXISTS (SELECT 1 FROM holder WHERE listener_id = l.id AND process_id IN {numbers})"
@@ -50,8 +50,8 @@ def _last_of_pid(connection: engine.Connection, pid: int) -> list[Life]:
 
 
 def of_name(connection: engine.Connection, name: str, limit: int) -> list[Life]:
-    """What programs with this in their name, title or command line hold open, else what they did
-    last."""
+    """The open listeners of programs with this in name, title or command line, else their last
+    ones."""
     matches = process_condition(name, "g")
     found = _open(connection, matches.sql, matches.parameters, limit)
     if found:

@@ -1,4 +1,4 @@
-"""What the monitor itself used over a range of time, as a frame."""
+"""The monitor's own CPU, memory, database size and scan time, as a frame."""
 
 from dataclasses import dataclass
 

@@ -136,7 +136,7 @@ def _measured(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def differences(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
-    """What differs between what listened at two moments: one row a change, by port.
+    """The differences between the listeners of two moments: a row for each, by port.
 
     `change` is opened, closed, restarted, changed owner, changed exposure or changed address; `was`
     and `is` say between what. What was restarted is the same program (see programs.Identity).

@@ -160,7 +160,7 @@ class Reader:
         return watches.losses(self._connection, since, until)
 
     def monitor_usage(self, since: int, until: int, interval: int) -> monitor_usage.MonitorUsage:
-        """What the monitor itself used; `interval` is that of sampling."""
+        """The monitor's own CPU, memory and scan time; `interval` is that of sampling."""
         return monitor_usage.monitor_usage(self._connection, since, until, interval)
 
     # One listener.
@@ -174,7 +174,7 @@ class Reader:
         return listener.candidates(self._connection, limit)
 
     def usage(self, listener_id: int, since: int, until: int) -> pd.DataFrame:
-        """What a listener used over a range; see usage."""
+        """The CPU, memory, clients and queue of a listener over a range; see usage."""
         return usage.usage(self._connection, listener_id, since, until)
 
     def holders(self, listener_id: int) -> list[Held]:

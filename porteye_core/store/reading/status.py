@@ -1,4 +1,4 @@
-"""Who watches, since when, and with which limits."""
+"""The state of the monitor: its watch, its limits and its latest tick."""
 
 import json
 import math
@@ -17,7 +17,7 @@ _MISSED_BEATS = 3
 
 
 class State(StrEnum):
-    """What the monitor of a database is doing."""
+    """The state of the monitor of a database."""
 
     WATCHING = "watching"
     STARTING = "starting"  # it has the database, and has not looked yet
@@ -46,12 +46,12 @@ class Status:
 
     @property
     def is_current(self) -> bool:
-        """Whether what is stored as open is what is open now."""
+        """True if what is stored as open is what is open now."""
         return self.state is State.WATCHING
 
     @property
     def last_watched(self) -> int | None:
-        """When the monitor last watched; None while it watches, and if nobody ever did."""
+        """The time at which the monitor last watched; None while it watches, or if it never did."""
         return None if self.is_current or not self.watch else self.watch.seen_at
 
 

@@ -236,8 +236,8 @@ def _standing(filters: Filters, moment: int, counts: str) -> Part:
 
 
 def stretches(ports: pd.DataFrame, cells: pd.DataFrame, edges: list[int]) -> pd.DataFrame:
-    """Where each of these ports had anything open, in whole buckets: a row from `start` to `end`
-    for neighbours of which each has, with what was `opened` and `closed` in it.
+    """The stretches of whole buckets in which each of these ports had a listener: a row from
+    `start` to `end` for neighbours of which each has, with what was `opened` and `closed` in it.
 
     ports: rows of `busiest`; cells: `event_counts.by_port` of them over the same edges.
     """
@@ -327,7 +327,7 @@ def _lives(
 
 @dataclass(frozen=True, slots=True)
 class Buckets:
-    """What one is called, and the times between which they lie, in microseconds since the epoch:
+    """The name of a bucket, and the times between the buckets, in microseconds since the epoch:
     the first is not after the range's beginning, the last is after its end."""
 
     name: str

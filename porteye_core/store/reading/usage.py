@@ -1,4 +1,4 @@
-"""What one listener used over time, as a frame."""
+"""The CPU, memory, clients and queue of one listener over time, as a frame."""
 
 import pandas as pd
 

@@ -1,4 +1,4 @@
-"""When somebody watched and when nobody did, as frames; the newest first."""
+"""Watches, gaps and lost records, as frames; the newest first."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -101,7 +101,7 @@ def _frame(rows: Sequence[tuple[object, ...]], further: list[str]) -> pd.DataFra
 
 
 def losses(connection: engine.Connection, since: int, until: int) -> tuple[pd.DataFrame, bool]:
-    """When kernel records were found lost, and how many then: `at`, `lost`; the newest hundred.
+    """The newest hundred times at which kernel records were found lost: `at`, `lost`.
 
     The second value says that there were more.
     """

@@ -51,7 +51,7 @@ def _draw(reader: Reader, view: View) -> None:
 
 
 def _read(reader: Reader, filters: Filters, moment: int) -> _Read:
-    """What listens now, read again only when something was stored or a row has to go."""
+    """Read the listeners again only if something was stored or a row has to go."""
     just_closed = _JUST_CLOSED * 1_000_000
 
     def read_again() -> _Read:

@@ -109,7 +109,7 @@ def _draw(reader: Reader, view: View, at: int, versus: int | None) -> None:
 
 
 def _at(reader: Reader, view: View, at: int, moment: int, current: Status) -> pd.DataFrame | None:
-    """What listened then, None with a sentence where there is nothing to know."""
+    """The listeners of a moment, None with a sentence if nothing can be known of it."""
     if at > moment:
         st.info(literal(f"{local(at)} has not come yet."))
         return None
