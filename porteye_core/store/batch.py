@@ -1,4 +1,4 @@
-"""What a writer is given to store, as values that can wait until the database takes them."""
+"""Records of the writer: values that can wait until the database takes a write."""
 
 from dataclasses import dataclass
 
@@ -24,14 +24,14 @@ class Begun:
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """What one look changed; each opening with the number that its listener has."""
+    """Changes of one scan; each opening has the id of its listener."""
 
     at: int
     opened: tuple[tuple[int, Opening], ...] = ()
     closed: tuple[Closing, ...] = ()
     reowned: tuple[tuple[Listener, Owned], ...] = ()
     unseen: tuple[Listener, ...] = ()
-    placed: tuple[tuple[int, int], ...] = ()  # listeners, by id, and the namespaces they were in
+    placed: tuple[tuple[int, int], ...] = ()  # listener ids and their namespaces
 
     def __len__(self) -> int:
         return sum(map(len, (self.opened, self.closed, self.reowned, self.unseen, self.placed)))
@@ -47,7 +47,7 @@ class Beat:
 
 @dataclass(frozen=True, slots=True)
 class Noted:
-    """The watch turned out to be limited."""
+    """The watch has a further limitation."""
 
     limit: Limit
 

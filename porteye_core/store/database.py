@@ -1,4 +1,4 @@
-"""The rows that a writer writes: a batch of records goes into the database in one transaction."""
+"""Recorder: stores the writer's records as rows, a batch in one transaction."""
 
 import json
 import os
@@ -24,18 +24,18 @@ from porteye_core.store.retention import Retention, largest_log
 from porteye_core.store.rollups import Rollups
 from porteye_core.store.transaction import transaction
 
-# How long a write waits for another process that has the database before it is kept in memory; at
-# first the connection has it from its pragmas.
+# Maximum wait of a write for another process that has the database locked, before its records stay
+# in memory. A new connection has it from its pragmas.
 _PATIENCE_MS = 1000
 
 
 class Database:
-    """One file, opened for writing."""
+    """A database file, opened for writing."""
 
     def __init__(
         self, connection: sqlite3.Connection, db: Path, host: int, keep: Keep, *, rebooted: bool
     ) -> None:
-        """`rebooted`: what was open when a monitor last looked ended with the boot before."""
+        """rebooted: listeners open at the last scan ended with the boot before."""
         self.rebooted = rebooted
         self.booted_at: int = connection.execute(
             "SELECT booted_at FROM host WHERE id = ?", (host,)
@@ -60,13 +60,13 @@ class Database:
             return self._lives.open_ones()
 
     def next_number(self) -> int:
-        """The number of the next listener."""
+        """Id of the next listener."""
         return int(
             self._connection.execute("SELECT coalesce(max(id), 0) + 1 FROM listener").fetchone()[0]
         )
 
     def record(self, records: Iterable[Record]) -> None:
-        """Store all of these, or nothing of them.
+        """Store all records or none.
 
         Raises StoreReplaced, StoreUnwritable, StoreDamaged or, for a mistake, StoreError.
         """
@@ -124,7 +124,7 @@ class Database:
                 self._end(record.at)
 
     def wait_for_others(self, *, patiently: bool) -> None:
-        """Whether a write waits a second for another process that has the database, or not."""
+        """Let a write wait a second for other processes, or fail at once."""
         self._connection.execute(f"PRAGMA busy_timeout = {_PATIENCE_MS if patiently else 0}")
 
     def drop_some(self, now: int, elapsed: int) -> None:
@@ -158,7 +158,7 @@ class Database:
             return self._held_log.check(now, elapsed)
 
     def close(self) -> None:
-        """Close it; nothing of it may be used afterwards."""
+        """Close the file; the object must not be used afterwards."""
         self._connection.close()
 
     def close_nameless(self) -> None:
@@ -298,7 +298,7 @@ class Database:
         )
 
     def _undone(self) -> None:
-        """What is remembered of rows goes with a transaction that failed."""
+        """Empty the caches of rows after a failed transaction."""
         self._identities.forget()
         self._rollups.forget()
         self.dead_band.forget_all()

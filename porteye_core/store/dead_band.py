@@ -1,7 +1,7 @@
-"""Pure: which samples are worth a row. One that is not stored means: as the one before it.
+"""Dead band of samples: a sample within it is not stored, and readers use the one before. Pure.
 
-The bands are what a person would not call a change: half a percent of a core or a tenth of the
-use, two percent of the memory and at least 64 pages. Clients, queue and backlog are exact.
+The bands are changes without meaning to a person: half a percent of a core or a tenth of the use,
+two percent of the memory and at least 64 pages. Clients, queue and backlog are exact.
 """
 
 from collections.abc import Iterable, Sequence
@@ -15,15 +15,15 @@ _RSS, _RSS_SHARE = 262_144, 0.02  # bytes
 
 
 class DeadBand:
-    """Remembers the latest stored sample of each listener."""
+    """Latest stored sample of each listener."""
 
     def __init__(self, beat_us: int) -> None:
-        """`beat_us`: between two beats; a beat may come so late, and no sample gets too old."""
+        """beat_us: time between two ticks; a tick may be so late, and no sample gets too old."""
         self._longest = KEEP_ALIVE_US - beat_us
         self._stored: dict[int, tuple[int, Sample]] = {}
 
     def moved(self, at: int, samples: Iterable[Sample]) -> list[Sample]:
-        """The samples to store: of new listeners, past the band, and those due to show again."""
+        """Samples to store: of new listeners, outside the band, or due after KEEP_ALIVE_US."""
         return [each for each in samples if self._is_due(at, each)]
 
     def _is_due(self, at: int, sample: Sample) -> bool:
@@ -43,13 +43,13 @@ class DeadBand:
         self._stored.clear()
 
     def forget(self, listeners: Iterable[int]) -> None:
-        """These have closed."""
+        """Forget closed listeners."""
         for number in listeners:
             self._stored.pop(number, None)
 
 
 def has_moved(before: Sample, now: Sample) -> bool:
-    """Whether a sample says something else than the one before."""
+    """True if a sample is outside the band of the one before."""
     return (
         (before.clients, before.queue, before.backlog) != (now.clients, now.queue, now.backlog)
         or _is_past(before.cpu, now.cpu, _CPU, _CPU_SHARE)

@@ -1,8 +1,9 @@
-"""Deletes what is older than a time, in steps: each `next()` is one short transaction.
+"""Purge of rows older than a time, in steps: each `next()` is one short transaction.
 
-No index leads from a listener to its samples, rollups and events, for one would write many times
-the bytes (docs/database.md says what goes with what). So samples and rollups go by time alone, and
-a life goes after them; foreign keys are not checked meanwhile, which would read all of a table.
+No index leads from a listener to its samples, rollups and events, because it would multiply the
+bytes written (docs/database.md: what is deleted together). So samples and rollups are deleted by
+time alone, and a listener after them. Foreign keys are not checked meanwhile: a check would read a
+whole table.
 """
 
 import sqlite3
@@ -20,7 +21,7 @@ Reason = Literal["age", "size"]
 Steps = Iterator[None]
 
 _HOUR = 3600 * 1_000_000
-_SPANS = (0, 1, 2)  # the classes of listener.span
+_SPANS = (0, 1, 2)  # values of listener.span
 
 
 class _Life(NamedTuple):
@@ -32,7 +33,7 @@ class _Life(NamedTuple):
 
 
 class Dropping:
-    """Deletes by time; what a step deletes and the note of it are one transaction."""
+    """Deletion by time; one transaction has the deletions of a step and the record of them."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
@@ -46,7 +47,7 @@ class Dropping:
             pace.goal = seconds
 
     def samples(self, before: int, reason: Reason) -> Steps:
-        """Samples and their ticks; ticks that tell of a gap or of a clock that was set stay."""
+        """Delete samples and their ticks, except ticks with a gap or a step of the clock."""
         at, number = -(2**62), 0
         while True:
             with self._ticks.measured(), unchecked(self._connection):
@@ -66,7 +67,7 @@ class Dropping:
             yield
 
     def rollups(self, before: int, reason: Reason) -> Steps:
-        """Rollups whose hour had ended by then."""
+        """Delete rollups whose hour ended before then."""
         end = counts.bucket_of(before, COARSE)
         for resolution in (FINE, COARSE):
             while (first := self._first_bucket(resolution, end)) is not None:
@@ -88,8 +89,10 @@ class Dropping:
         return None if row is None else int(row[0])
 
     def events(self, before: int, reason: Reason) -> Generator[None, None, int]:
-        """Lives that had closed by then with all that belongs to them, and first the samples and
-        rollups, which would tell of nothing; returns how many lives."""
+        """Delete listeners that closed before then, with their events; return their number.
+
+        Their samples and rollups are deleted first.
+        """
         yield from self.samples(before, reason)
         yield from self.rollups(before, reason)
         end = counts.bucket_of(before, COARSE) - _HOUR - self.disorder()
@@ -167,11 +170,11 @@ class Dropping:
             )
 
     def disorder(self) -> int:
-        """By how much samples and rollups may bear later times than the end of their life."""
+        """Maximum in microseconds by which samples and rollups can be later than their closing."""
         return set_back(self._connection)
 
     def _closed(self, span: int, before: int) -> list[_Life]:
-        """Some lives that ended by then, the oldest end first."""
+        """Listeners of one step that closed before then, the oldest closing first."""
         rows = self._connection.execute(
             "SELECT id, opened_at, closed_at, protocol, program_id FROM listener"
             " WHERE span = ? AND closed_at < ? AND closed_at IS NOT NULL"

@@ -1,8 +1,8 @@
-"""Whom the database's files belong to, and who may read them.
+"""Ownership and permissions of the database's files.
 
-Under sudo a monitor writes as root where the caller said, so a file is given away, changed or
-emptied only if it was made just now or says itself that it is PortEye's; links are not followed. In
-a folder of another user root has that user's rights meanwhile, see folder.py.
+Under sudo a monitor writes as root to a path that the caller names. So a file is given away,
+changed or emptied only if it is new or if its header is PortEye's; links are not followed. In a
+folder of another user root has that user's rights meanwhile, see Folder.rights.
 """
 
 import errno
@@ -16,7 +16,7 @@ from porteye_core.errors import StoreDamaged, StoreError, StoreUnwritable
 from porteye_core.store.caller import caller, callers_group
 from porteye_core.store.migrations import APPLICATION_ID
 
-# To open a FIFO would wait for ever. O_NOFOLLOW, O_NONBLOCK: not on Windows.
+# O_NONBLOCK: opening a FIFO would wait without end. Windows has neither it nor O_NOFOLLOW.
 _FLAGS = (
     getattr(os, "O_NOFOLLOW", 0)
     | getattr(os, "O_NONBLOCK", 0)
@@ -28,17 +28,17 @@ _BESIDE = ("-wal", "-shm")
 _OF_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 # The file format's header: "SQLite format 3" and a NUL, with the application id at byte 68.
 _MAGIC, _APPLICATION_AT, _HEADER = b"SQLite format 3\0", 68, 100
-# The schema is on the first pages: it tells whose a file was whose header is damaged.
+# The schema is on the first pages: it identifies a file of PortEye whose header is damaged.
 _SCHEMA, _TABLE = 1_000_000, b"CREATE TABLE listener ("
 
 
 def create_private(db: Path) -> bool:
-    """Make sure that the database exists and only its owner may read it; True if it is empty.
+    """Create the database if needed, and let only its owner read it; return True if it is empty.
 
     Raises StoreUnwritable if it cannot be opened, StoreDamaged if it was a PortEye database, and
-    else StoreError if it is none.
+    StoreError if it is another file.
     """
-    with suppress(FileNotFoundError):  # SQLite would write what is in it into the database
+    with suppress(FileNotFoundError):  # SQLite would write its content into the database
         journal = db.with_name(f"{db.name}-journal")
         _check_plain(journal, journal.lstat())
     fd, is_new = open_private(db)
@@ -48,7 +48,7 @@ def create_private(db: Path) -> bool:
             if _TABLE in os.read(fd, _SCHEMA):
                 raise StoreDamaged(f"The header of {db} is not that of a database.")
             raise StoreError(
-                f"{db} cannot be used as a database: it is a file of something else.",
+                f"{db} cannot be used as a database: it is another kind of file.",
                 "Choose another file with --db, or move this one away.",
             )
         close_to_others(fd, db)
@@ -78,7 +78,7 @@ def create_logs(db: Path) -> None:
 
 
 def close_to_others(fd: int, path: Path) -> None:
-    """Let its owner alone read it. Raises StoreUnwritable."""
+    """Remove the permissions of group and others. Raises StoreUnwritable."""
     if sys.platform != "win32" and os.fstat(fd).st_mode & _OF_OTHERS:
         try:
             os.fchmod(fd, 0o600)
@@ -90,8 +90,10 @@ def close_to_others(fd: int, path: Path) -> None:
 
 
 def open_private(path: Path) -> tuple[int, bool]:
-    """A descriptor for reading and writing, and whether the file was made just now, for its owner
-    alone. Raises StoreError."""
+    """Open a file for reading and writing; create it, private to its owner, if needed.
+
+    Returns the descriptor, and True for a new file. Raises StoreError.
+    """
     flags = os.O_RDWR | _FLAGS
     try:
         try:
@@ -109,7 +111,7 @@ def open_private(path: Path) -> tuple[int, bool]:
 
 
 def open_to_read(path: Path) -> int:
-    """A descriptor of a plain file. Raises OSError."""
+    """Open a plain file for reading. Raises OSError."""
     fd = os.open(path, os.O_RDONLY | _FLAGS)
     if not stat.S_ISREG(os.fstat(fd).st_mode):
         os.close(fd)
@@ -117,26 +119,28 @@ def open_to_read(path: Path) -> int:
     return fd
 
 
-def _check_plain(path: Path, found: os.stat_result) -> None:
-    """Raise StoreError for a link, a device, a file of several names, or one that another user put
-    into a folder that everybody may add names to."""
-    if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
+def _check_plain(path: Path, status: os.stat_result) -> None:
+    """Raise StoreError for a link, a device or a file with several names.
+
+    Likewise for a file of another user in a folder that everybody may write to.
+    """
+    if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
         raise StoreError(
             f"{path} is not a plain file with one name.", "Choose another place with --db."
         )
     if (
         os.name == "posix"
-        and found.st_uid not in (0, os.geteuid())
+        and status.st_uid not in (0, os.geteuid())
         and _everybody_writes(path.parent)
     ):
         raise StoreError(
-            f"{path} belongs to the user {found.st_uid}, in a folder that everybody may write to.",
+            f"{path} belongs to the user {status.st_uid}, in a folder that everybody may write to.",
             "Choose another place with --db, or delete it.",
         )
 
 
 def _everybody_writes(folder: Path) -> bool:
-    """True, too, of a folder that cannot be looked at any more."""
+    """True for a folder that all users may write to, or that cannot be read any more."""
     try:
         return bool(folder.stat().st_mode & stat.S_IWOTH)
     except OSError:
@@ -147,7 +151,7 @@ def _unwritable(path: Path, err: OSError) -> StoreUnwritable:
     hint = "Choose another place with --db, or change its permissions."
     if os.name == "posix" and os.getuid() != os.geteuid():
         hint = (
-            f"Root has the rights of the user {os.geteuid()} here, who could exchange what is in"
+            f"Root has the rights of the user {os.geteuid()} here, who could exchange files in"
             " the folder: give folder and files to that user, or choose a folder of root's own with"
             " --db."
         )
@@ -155,16 +159,16 @@ def _unwritable(path: Path, err: OSError) -> StoreUnwritable:
 
 
 def identity(path: Path) -> tuple[int, int] | None:
-    """What tells a file from another of its name; None if there is none."""
+    """Device and inode of a file, which a replaced file has not; None if there is no file."""
     try:
-        found = path.stat()
+        status = path.stat()
     except OSError:
         return None
-    return found.st_dev, found.st_ino
+    return status.st_dev, status.st_ino
 
 
 def give_to_caller(fd: int) -> None:
-    """Under sudo, give the file to the user who called it, whose dashboard has to read it."""
+    """Under sudo, give the file to the user who called it, so that their dashboard can read it."""
     if sys.platform == "win32":
         return
     user = caller()
@@ -173,5 +177,5 @@ def give_to_caller(fd: int) -> None:
 
 
 def _is_ours(header: bytes) -> bool:
-    number = int.from_bytes(header[_APPLICATION_AT : _APPLICATION_AT + 4], "big")
-    return header.startswith(_MAGIC) and number == APPLICATION_ID
+    application = int.from_bytes(header[_APPLICATION_AT : _APPLICATION_AT + 4], "big")
+    return header.startswith(_MAGIC) and application == APPLICATION_ID

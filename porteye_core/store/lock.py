@@ -1,4 +1,4 @@
-"""One writer per database: a lock beside it that the kernel drops when its holder dies."""
+"""Lock file of a database: one writer, released by the kernel when its process dies."""
 
 import json
 import os
@@ -16,8 +16,8 @@ from porteye_core.model import Limit
 from porteye_core.store.files import give_to_caller, identity, open_private, open_to_read
 from porteye_core.store.folder import Folder
 
-# A reader that asks who holds the lock takes it for an instant; a monitor that starts in that
-# instant tries again.
+# A reader that tests the lock takes it for an instant; a monitor that starts in that instant tries
+# again.
 _PATIENCE = 0.5
 _PAUSE = 0.02
 # Bytes of the file, and characters of the trouble: six bytes each at most in JSON, and some more.
@@ -39,15 +39,15 @@ class Holder:
 
 
 def path_of(db: Path) -> Path:
-    """Where the lock of this database is."""
+    """Path of the lock of a database."""
     return db.with_name(db.name + ".lock")
 
 
 class WriterLock:
-    """The right to write to a database, held while the context is open.
+    """Context manager that holds the lock of a database.
 
     Raises StoreHeld if another process has it, StoreError if the folder cannot be written to.
-    `folder`: what is opened, renamed or deleted in it by its name needs its rights.
+    `folder`: take its rights to open, rename or delete a file in it by name.
     """
 
     def __init__(self, db: Path, now: int) -> None:
@@ -93,9 +93,9 @@ class WriterLock:
             os.write(self._fd, json.dumps(said).encode().ljust(_LENGTH))
 
     def keep(self) -> None:
-        """Take the lock again if its file was deleted, for else a second monitor could.
+        """Take the lock again if its file was deleted, before a second monitor does.
 
-        Raises StoreHeld if one has, StoreUnwritable if there can be no file now.
+        Raises StoreHeld if one already did, StoreUnwritable if the file cannot be made.
         """
         if self._fd >= 0:
             found = os.fstat(self._fd)
@@ -130,7 +130,7 @@ class WriterLock:
 
 
 def holder(db: Path) -> Holder | None:
-    """Who writes to this database now, None if nobody does."""
+    """Find the process that writes to a database; None if there is none."""
     try:
         fd = open_to_read(path_of(db))
     except OSError:
@@ -146,7 +146,7 @@ def holder(db: Path) -> Holder | None:
 def _held(path: Path) -> StoreHeld:
     try:
         fd = open_to_read(path)
-    except OSError:  # it has been deleted meanwhile
+    except OSError:  # deleted meanwhile
         who = Holder(0, 0)
     else:
         who = _read(fd) or Holder(0, 0)
@@ -159,7 +159,7 @@ def _held(path: Path) -> StoreHeld:
 
 
 def _read(fd: int) -> Holder | None:
-    """What the lock says; None if that is not what a monitor writes."""
+    """Read the content of a lock; None if no monitor wrote it."""
     try:
         said = json.loads(
             os.pread(fd, _LENGTH, 0) if hasattr(os, "pread") else os.read(fd, _LENGTH)
@@ -173,7 +173,7 @@ def _read(fd: int) -> Holder | None:
 if sys.platform == "win32":
     import msvcrt
 
-    # Windows refuses to read a locked range, and who holds the lock must stay readable.
+    # Windows forbids reads of a locked range, and the holder's text must stay readable.
     _BEYOND = 1 << 20
 
     def _take(fd: int, *, shared: bool) -> bool:  # noqa: ARG001 - Windows locks are exclusive

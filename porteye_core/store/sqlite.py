@@ -1,4 +1,4 @@
-"""The connection of the only writer: one process, one lock, one file."""
+"""Start of the writer: take the lock, open, migrate and check the file."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -18,12 +18,12 @@ from porteye_core.store.writer import Writer
 
 _OLDEST_SQLITE = (3, 37, 0)  # the first with STRICT tables
 _NEW_FILE = f"""
-PRAGMA page_size = {migrations.PAGE_SIZE}; -- before auto_vacuum, or it is silently ignored
-PRAGMA auto_vacuum = INCREMENTAL; -- before any table, or it is silently off
+PRAGMA page_size = {migrations.PAGE_SIZE}; -- before auto_vacuum, otherwise silently ignored
+PRAGMA auto_vacuum = INCREMENTAL; -- before any table, otherwise silently off
 PRAGMA application_id = {migrations.APPLICATION_ID};
 PRAGMA journal_mode = WAL;
 """
-# FULL: in simulated power cuts NORMAL lost ticks that had been acknowledged, FULL none.
+# FULL: in simulated power cuts NORMAL lost acknowledged ticks, FULL none.
 _EVERY_TIME = """
 PRAGMA synchronous = FULL;
 PRAGMA foreign_keys = ON;
@@ -35,9 +35,10 @@ PRAGMA trusted_schema = OFF;
 
 @contextmanager
 def open_writer(db: Path, host: Host, now: int, keep: Keep = FOR_EVER) -> Iterator[Writer]:
-    """The writer of this database, created and migrated if need be; it keeps so much history.
+    """Open the writer of this database; create or migrate the file if needed.
 
-    Raises StoreHeld if another process writes to it, StoreNewer, or StoreError.
+    keep: maximum of history. Raises StoreHeld if another process writes to the database,
+    StoreNewer, or StoreError.
     """
     if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
         raise StoreError(
@@ -51,7 +52,7 @@ def _open(db: Path, host: Host, keep: Keep) -> Database:
     is_empty = create_private(db)
     try:
         if is_empty:
-            # SQLite deletes a log that is beside an empty file: it gets one when it is none.
+            # SQLite deletes a WAL beside an empty file, so the WAL is made after the header.
             with closing(sqlite3.connect(db, isolation_level=None)) as made:
                 made.executescript(_NEW_FILE)
         create_logs(db)
@@ -71,9 +72,9 @@ def _open(db: Path, host: Host, keep: Keep) -> Database:
 
 
 def _check(connection: sqlite3.Connection, db: Path) -> None:
-    """Raise StoreDamaged if a check finds something, or if no further row can have a number.
+    """Raise StoreDamaged if a check finds damage, or if a table has no more ids.
 
-    It is made whatever way the last watch ended: a page can be damaged at any time.
+    The check runs at every start, even after a clean end: a page can be damaged at any time.
     """
     size = connection.execute(
         "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size"
