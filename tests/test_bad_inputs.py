@@ -114,7 +114,7 @@ def test_a_variable(place: Place, given: str, said: str, status: int) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=120,
     )
     assert done.returncode == status, done.stderr
     assert place.says(f"PortEye: {said}", done.stderr.splitlines()[-1])

@@ -231,7 +231,7 @@ def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
         cwd=PROJECT,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
 

@@ -145,7 +145,7 @@ def test_a_short_growth_runs_to_its_end_beside_the_peer(tmp_path: Path) -> None:
         cwd=PROJECT,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -313,7 +313,7 @@ def test_a_thousand_half_requests_keep_nobody_out(abandoned: Instant) -> None:
                 assert app.get("/_stcore/health") == (200, "ok")
                 assert app.get("/api/history?limit=1", **bearer)[0] == 200
         assert sum(map(is_open, held)) <= 512
-        until(lambda: not any(map(is_open, held)), "all of them are closed", 60)
+        until(lambda: not any(map(is_open, held)), "all of them are closed")
         websocket.sendall(PING)
         assert PONG in websocket.recv(4096)
         said = app.log.read_text()

@@ -166,7 +166,7 @@ def test_random_damage_ends_no_monitor_and_breaks_no_reader(
 
 def shown(db: Path, view: str) -> AppTest:
     configuration.forget()
-    page = AppTest.from_file(str(PROJECT / "streamlit_app.py"), default_timeout=30)
+    page = AppTest.from_file(str(PROJECT / "streamlit_app.py"), default_timeout=120)
     page.query_params["listener"] = "5"
     page.run()
     if view != "now":
@@ -215,7 +215,7 @@ def check_the_real_monitor(db: Path) -> None:
     with monitor(db, "--source", "portable") as process:
         assert (lock.holder(db) or lock.Holder(0, 0)).pid == process.pid
         process.terminate()
-        _, log = process.communicate(timeout=20)
+        _, log = process.communicate(timeout=120)
     assert process.returncode == 0
     assert "Traceback" not in log
     kept = [each for each in db.parent.glob("*.corrupt-*") if each.name.endswith("Z")]

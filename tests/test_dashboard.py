@@ -104,7 +104,7 @@ def test_a_wrong_variable_ends_the_start_with_a_sentence(tmp_path: Path) -> None
         env=environment(PORTEYE_DB=str(tmp_path)),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
     assert done.returncode != 0
@@ -256,6 +256,6 @@ def start(
         ),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )

@@ -175,7 +175,7 @@ def test_what_the_filters_refuse_is_not_needed(db: Path, tmp_path: Path) -> None
             seen = "SELECT 1 FROM listener WHERE port = ?"
             until(lambda: rows(db, seen, port), "it is seen in the other namespace", 90)
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=30)  # until strace, too, has ended
+        process.communicate(timeout=120)  # until strace, too, has ended
         assert process.returncode == 0
     text = trace.read_text()
     calls = set(re.findall(r"^\d+ +(\w+)\(", text, re.MULTILINE))

@@ -31,7 +31,7 @@ def another(systemd: Booted, before: psutil.Process) -> psutil.Process:
         now = systemd.main()
         return now if now is not None and now.pid != before.pid else None
 
-    started = until(found, "it is started again", 60)
+    started = until(found, "it is started again")
     until(lambda: systemd.shown("ActiveState") == "active", "it is ready again")
     assert started is not None
     return started

@@ -81,7 +81,7 @@ def test_without_descriptors_nothing_closes_and_with_them_it_goes_on(
         until(lambda: rows(db, "SELECT 1 FROM tick WHERE gap > 0"), "the gap is recorded")
         assert len(rows(db, EVENTS, stays)) == 1
         process.terminate()
-        _, log = process.communicate(timeout=20)
+        _, log = process.communicate(timeout=120)
     assert "Too many open files" in said
     assert "Too many open files" not in log
     assert "Traceback" not in log

@@ -58,7 +58,7 @@ def crowd() -> Iterator[set[int]]:
         _, said = running.communicate()
         pytest.skip(f"this machine does not allow {PROCESSES} processes: {said}")
     yield pids
-    running.communicate(timeout=60)
+    running.communicate(timeout=120)
 
 
 @pytest.fixture

@@ -302,7 +302,7 @@ made.bind(("0.0.0.0", 0)); made.listen(); inode = os.fstat(made.fileno()).st_ino
 print([s.interface.name for s in SockDiag().read(count_clients=False) if s.inode == inode])
 """
     done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=False
     )
     assert (done.stdout, done.stderr) == ("['lo']\n", "")
 

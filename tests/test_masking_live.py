@@ -41,7 +41,7 @@ def titled() -> Iterator[list[int]]:
     running.stdin.write(json.dumps(LINES) + "\n")
     running.stdin.flush()
     yield [int(port) for port in running.stdout.readline().split()]
-    running.communicate(timeout=20)
+    running.communicate(timeout=120)
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +68,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
             if CHROMIUM is not None:
                 found["page"] = sent_to_a_browser(app)
         service.terminate()
-        service.wait(20)
+        service.wait(120)
         found["database"] += b"".join(path.read_bytes() for path in folder.glob("porteye.db*"))
     return found | {"log": log.read_bytes(), "dashboard's log": app.log.read_bytes()}
 

@@ -55,7 +55,7 @@ def test_a_listener_appears_and_vanishes_with_both_events(db: Path, source: str)
 def test_a_signal_ends_the_watch_cleanly(db: Path, number: signal.Signals) -> None:
     with monitor(db) as process:
         process.send_signal(number)
-        _, log = process.communicate(timeout=20)
+        _, log = process.communicate(timeout=120)
         assert process.returncode == 0
     assert log.splitlines()[-1].endswith("listeners")
     assert "Traceback" not in log
@@ -188,7 +188,7 @@ def as_nobody(*flags: str) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         check=False,
-        timeout=30,
+        timeout=120,
     )
 
 

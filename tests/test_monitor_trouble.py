@@ -118,7 +118,7 @@ def test_a_monitor_that_finds_its_database_damaged_sets_it_aside(db: Path) -> No
     with monitor(db) as process:
         assert limits(db)[-1:] == ["set_aside"]
         process.terminate()
-        _, log = process.communicate(timeout=20)
+        _, log = process.communicate(timeout=120)
     [kept] = [each for each in db.parent.glob("*.corrupt-*") if each.name.endswith("Z")]
     assert kept.read_bytes() == damaged
     assert f"was set aside as {kept}; a new one begins." in log

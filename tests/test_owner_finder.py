@@ -309,4 +309,4 @@ def test_a_socket_passed_over_a_unix_socket_gets_its_new_owner() -> None:
         os.close(descriptors[0])
         assert after.key is not None
         assert after.key.pid == os.getpid()
-        sender.communicate(timeout=10)
+        sender.communicate(timeout=120)

@@ -75,7 +75,7 @@ def sharing(descriptors: int, children: int, listeners: int) -> Iterator[tuple[i
     ) as process:
         assert process.stdout
         yield process.pid, [*map(int, process.stdout.readline().split())]
-        process.communicate(timeout=60)
+        process.communicate(timeout=120)
 
 
 @contextmanager

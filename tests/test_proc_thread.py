@@ -44,7 +44,7 @@ def test_a_name_with_brackets_spaces_and_other_alphabets_is_read() -> None:
         found = stat(process.pid)
         assert found
         assert found.name == name
-        process.communicate(b"\n", timeout=30)
+        process.communicate(b"\n", timeout=120)
     assert stat(process.pid) is None
     assert process_of(process.pid) is None
     assert living(process.pid, NEVER_ENDING) is None

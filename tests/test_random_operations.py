@@ -51,10 +51,10 @@ def test_whatever_programs_do_each_life_is_stored_once_as_it_was(
 
     def settle(lives: list[Life]) -> None:
         since = time.time_ns() // 1000
-        until(lambda: count_beats(db, since) > 1, "the monitor has looked twice", timeout=60)
+        until(lambda: count_beats(db, since) > 1, "the monitor has looked twice")
         with suppress(AssertionError):  # the last comparison shows what is wrong
             # Holders are searched in pieces, which takes more beats on a busy machine.
-            until(lambda: not wrong(lives), "all is stored as it is", timeout=60)
+            until(lambda: not wrong(lives), "all is stored as it is")
         if len(stored(db)) > len(lives) + MOST_OTHERS and lost(db):
             pytest.skip("another program opened so many sockets that records were lost")
         assert wrong(lives) == []

@@ -260,7 +260,7 @@ while not told and select.select([feed], [], [], 10)[0]:
 print(json.dumps([[s.uid, s.clients, s.cookie] for s in rows] + told))
 """
     done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=False
     )
     assert not done.returncode, done.stderr
     row, cookie = json.loads(done.stdout)

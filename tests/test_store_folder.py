@@ -74,7 +74,7 @@ def test_a_real_monitor_watches_there_and_sets_aside_there(theirs: Path) -> None
         file.write(b"\xa5" * 50_000)
     with monitor(db) as process:
         process.terminate()
-        process.communicate(timeout=20)
+        process.communicate(timeout=120)
     assert process.returncode == 0
     assert any(".corrupt-" in each.name for each in theirs.iterdir())
     assert owners(theirs, db.name) == {(STRANGER, 0o600)}
@@ -338,7 +338,7 @@ def test_a_token_file_that_is_a_fifo_is_refused_at_once(tmp_path: Path) -> None:
         env={**os.environ, "PORTEYE_TOKEN_FILE": str(fifo)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
     assert done.returncode == 2

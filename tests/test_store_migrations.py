@@ -206,7 +206,7 @@ def seconds_to_migrate(template: Path, db: Path) -> float:
     shutil.copyfile(template, db)
     with migrating(db) as process:
         begun = time.monotonic()
-        process.communicate(timeout=60)
+        process.communicate(timeout=120)
         return time.monotonic() - begun
 
 
@@ -215,7 +215,7 @@ def killed_after(seconds: float, db: Path) -> bool:
     with migrating(db) as process:
         time.sleep(seconds)  # the moment is what the test varies
         process.kill()
-        said, _ = process.communicate(timeout=60)
+        said, _ = process.communicate(timeout=120)
     return said == ""
 
 

@@ -63,7 +63,7 @@ def watched(db: Path, *openers: Opener) -> Iterator[tuple[TestClient, list[int]]
         with TestClient(create_api(Config(db=db))) as client:
             yield client, ports
         service.terminate()
-        _, log = service.communicate(timeout=20)
+        _, log = service.communicate(timeout=120)
         (db.parent / "log").write_text(log)
 
 

@@ -119,7 +119,7 @@ def test_a_monitor_that_ends_removes_its_instances() -> None:
     with monitor() as ended:
         assert ended.stdin
         ended.stdin.close()
-        assert ended.wait(30) == 0
+        assert ended.wait(120) == 0
         until(lambda: not mine(instances(), ended.pid), "the instances have gone")
 
 
@@ -147,7 +147,7 @@ def test_without_root_opening_says_so(*, mounted: bool) -> None:
     mount = f"mountpoint -q {place} || mount -t tracefs none {place}; " if mounted else ""
     command = ["unshare", "-m", "sh", "-c", f'{mount}exec "$0" "$@"', sys.executable]
     done = subprocess.run(
-        [*command, "-c", _WITHOUT_ROOT], capture_output=True, text=True, timeout=30, check=False
+        [*command, "-c", _WITHOUT_ROOT], capture_output=True, text=True, timeout=120, check=False
     )
     assert "root" in done.stdout, done.stderr
 

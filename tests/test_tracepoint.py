@@ -92,7 +92,7 @@ def listening(
 def run(script: str, *arguments: str, prefix: tuple[str, ...] = ()) -> tuple[int, str]:
     command = [*prefix, sys.executable, "-c", script, *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        output, _ = process.communicate(timeout=60)
+        output, _ = process.communicate(timeout=120)
     assert process.returncode == 0
     return process.pid, output
 

@@ -38,7 +38,7 @@ def open_page(
 ) -> AppTest:
     monkeypatch.setenv("PORTEYE_DB", str(db))
     configuration.forget()
-    page = AppTest.from_file(str(PROJECT / "streamlit_app.py"), default_timeout=30)
+    page = AppTest.from_file(str(PROJECT / "streamlit_app.py"), default_timeout=120)
     for name, value in (said or {}).items():
         page.query_params[name] = value
     return page.run()

@@ -27,7 +27,7 @@ ui.main(config.load({}, os.environ), ACCESS, restarts.Restarts())
 @pytest.fixture
 def app(seeded: Instant, monkeypatch: pytest.MonkeyPatch) -> AppTest:
     monkeypatch.setenv("PORTEYE_DB", str(seeded.db))
-    return AppTest.from_string(PAGE, default_timeout=30)
+    return AppTest.from_string(PAGE, default_timeout=120)
 
 
 def test_who_has_not_logged_in_sees_a_button_and_no_data(app: AppTest) -> None:

@@ -85,7 +85,7 @@ def test_a_zoo_that_is_ended_in_the_middle_leaves_nothing_running(tmp_path: Path
         until(lambda: any("nginx: worker" in each for each in running_from(tmp_path)), "nginx runs")
     finally:
         process.send_signal(signal.SIGTERM)
-        _, said = process.communicate(timeout=60)
+        _, said = process.communicate(timeout=120)
     assert process.returncode == 128 + signal.SIGTERM, said
     assert running_from(tmp_path) == []
 

@@ -26,7 +26,7 @@ class App:
         """Status and body of a request."""
         request = urllib.request.Request(self.url + path, method=method, headers=headers)
         try:
-            with urllib.request.urlopen(request, timeout=20) as answer:
+            with urllib.request.urlopen(request, timeout=120) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as refused:
             with refused:
@@ -54,7 +54,7 @@ def dashboard(db: Path, folder: Path, **variables: str) -> Iterator[App]:
             stderr=subprocess.STDOUT,
         )
     try:
-        yield App(process, until(lambda: _url(process, log), "the dashboard is up", 60), log)
+        yield App(process, until(lambda: _url(process, log), "the dashboard is up"), log)
     except BaseException:
         print(log.read_text())
         raise

@@ -132,7 +132,7 @@ def booted(folder: Path, settings: str) -> Iterator[Booted]:
         yield running
     finally:
         process.kill()
-        process.wait(20)
+        process.wait(120)
         until(lambda: _is_removed(group), "all of it has ended")
 
 

@@ -25,7 +25,7 @@ QUIET = [
     "--disable-sync",
 ]
 OUTPUT = PROJECT / "test-output"
-PATIENCE = 60_000  # milliseconds: a busy machine may take its time
+PATIENCE = 120_000  # milliseconds: a busy machine may take its time
 expect.set_options(timeout=PATIENCE)
 
 needs_chromium = [

@@ -82,13 +82,13 @@ class Opener:
     def daemonize(self, seconds: float, forks: int = 1) -> tuple[int, int]:
         """Listen, wait, and leave it to a fork, or the fork of one; return port and pid."""
         port, left = map(int, self._ask(f"daemonize {seconds} {forks}").split())
-        self._process.wait(10)
+        self._process.wait(120)
         return port, left
 
     def leave(self) -> int:
         """End the process after a fork, which goes on; return its pid."""
         left = int(self._ask("leave"))
-        self._process.wait(10)
+        self._process.wait(120)
         return left
 
     def delegate(self, after: str) -> tuple[int, int]:
@@ -96,7 +96,7 @@ class Opener:
         `after` says: ends or stays; return the port and the worker's pid."""
         port, worker = map(int, self._ask(f"delegate {after}").split())
         if after == "ends":
-            self._process.wait(10)
+            self._process.wait(120)
         return port, worker
 
     def execute(self, program: Path, *words: str) -> None:
@@ -140,7 +140,7 @@ class Opener:
         for stream in (self._process.stdin, self._process.stdout):
             assert stream is not None
             stream.close()
-        self._process.wait(10)
+        self._process.wait(120)
 
     def _ask(self, line: str) -> str:
         assert self._process.stdin is not None

@@ -88,7 +88,7 @@ class Operations:
         trace: TracebackType | None,
     ) -> None:
         if self._process.poll() is None:
-            self._process.communicate(timeout=60)
+            self._process.communicate(timeout=120)
 
     def rest(self) -> list[Life]:
         """Wait until all is done; returns the lives, of which some go on."""
@@ -98,7 +98,7 @@ class Operations:
 
     def end(self) -> list[Life]:
         """Have every listener closed; returns all lives."""
-        self._process.communicate(timeout=60)
+        self._process.communicate(timeout=120)
         assert self._process.returncode == 0
         return self._lives()
 

@@ -17,7 +17,7 @@ def bound(*command: str) -> list[str]:
     return [_SETPRIV, "--pdeathsig", "TERM", "--", *command] if _SETPRIV else [*command]
 
 
-def end(process: "subprocess.Popen[_Text]", patience: float = 60) -> None:
+def end(process: "subprocess.Popen[_Text]", patience: float = 120) -> None:
     """End a process by SIGTERM, close its pipes and wait for it; no-op when it has ended.
 
     Raises TimeoutExpired, after a SIGKILL, when it goes on for `patience` seconds.

@@ -23,7 +23,7 @@ def environment(**variables: str) -> dict[str, str]:
 
 
 def run_service(
-    *flags: str, variables: Mapping[str, str] | None = None, timeout: float = 30
+    *flags: str, variables: Mapping[str, str] | None = None, timeout: float = 120
 ) -> subprocess.CompletedProcess[str]:
     """Run the service to its end."""
     return subprocess.run(

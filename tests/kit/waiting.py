@@ -7,7 +7,7 @@ from typing import TypeVar
 _T = TypeVar("_T")
 
 
-def until(condition: Callable[[], _T], what: str, timeout: float = 30.0) -> _T:
+def until(condition: Callable[[], _T], what: str, timeout: float = 120.0) -> _T:
     """What the condition returns once that is true; a busy machine may take its time."""
     end = time.monotonic() + timeout
     while True:
