@@ -130,55 +130,43 @@ def test_a_storm_on_every_cpu_arrives_whole_in_pieces_and_in_order() -> None:
 
 
 @needs_tracing
-def test_what_is_skipped_counts_as_lost_and_what_follows_is_read() -> None:
+def test_what_is_too_much_counts_as_lost_and_what_follows_is_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     def own(drained: Drained) -> list[bool]:
         return [each.opened for each in drained.transitions if each.pid == os.getpid()]
 
-    with Tracepoint() as traced:
-        for _ in range(LISTENERS):
-            with socket.create_server(("127.0.0.1", 0)):
-                pass
-        assert traced.drain().more
-        traced.skip()
-        drained = traced.drain()
+    with Tracepoint() as traced, ExitStack() as stack:
+        for _ in range(20):
+            stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        monkeypatch.setattr(tracepoint, "_MOST_AT_ONCE", 19)
+        drained = traced.catch_up()
         assert own(drained) == []
-        assert drained.lost > LISTENERS
-        with socket.create_server(("127.0.0.1", 0)):
-            pass
-        found: list[bool] = []
-
-        def arrives() -> bool:
-            drained = traced.drain()
-            assert drained.lost == 0
-            found.extend(own(drained))
-            return len(found) == 2
-
-        until(arrives, "what followed arrives")
-        assert found == [True, False]
+        assert drained.lost >= 20
+        assert not drained.more
+        monkeypatch.setattr(tracepoint, "_MOST_AT_ONCE", 10_000)
+        stack.close()
+        assert own(traced.catch_up()).count(False) == 20
 
 
 class ScriptedTrace:
-    """A tracepoint that always has more, until what it has is skipped."""
+    """A tracepoint that always has more, until it has to catch up."""
 
     def __init__(self) -> None:
-        self.more = True
-        self.thinned = self.skips = 0
+        self.caught_up = 0
 
     def is_watching(self) -> bool:
         return True
 
     def drain(self) -> Drained:
-        return Drained((), 0, 0, more=self.more)
+        return Drained((), 0, 0, more=True)
 
-    def thin(self) -> None:
-        self.thinned += 1
-
-    def skip(self) -> None:
-        self.skips += 1
-        self.more = False
+    def catch_up(self) -> Drained:
+        self.caught_up += 1
+        return Drained((), 7, 0)
 
 
-def test_a_storm_that_lasts_is_thinned_and_then_skipped_once_it_has_kept_scans_away_for_long(
+def test_a_storm_that_lasts_keeps_scans_away_for_a_few_seconds_at_a_time(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     trace, now = ScriptedTrace(), [100.0]
@@ -187,18 +175,20 @@ def test_a_storm_that_lasts_is_thinned_and_then_skipped_once_it_has_kept_scans_a
     clock = SimpleNamespace(monotonic=lambda: now[0], time_ns=time.time_ns)
     monkeypatch.setattr(linux, "time", clock)
     source = linux.Linux(diag, feed, None, trace)  # type: ignore[arg-type]
-    for second in range(11):
-        # Without the records before them, sockets of a scan would seem to open twice.
+    for turn in range(2):
+        for _ in range(6):
+            # Without the records before them, sockets of a scan would seem to open twice.
+            reading = source.read(Depth.SOCKETS)
+            assert reading.sockets is None
+            assert reading.more
+            now[0] += 1
+        assert source.read(Depth.NOTICES).more  # no scan would profit from it
+        assert trace.caught_up == turn
         reading = source.read(Depth.SOCKETS)
-        assert reading.sockets is None
-        assert reading.more
-        assert bool(trace.thinned) == (second > 5)
-        now[0] += 1
-    assert trace.skips == 0
-    reading = source.read(Depth.SOCKETS)
-    assert reading.sockets == ()
-    assert not reading.more
-    assert trace.skips == 1
+        assert reading.sockets == ()
+        assert reading.lost == 7
+        assert not reading.more
+        assert trace.caught_up == turn + 1
 
 
 def row(at: int, skaddr: int, *, opened: bool, tid: int = 1) -> Row:

@@ -31,7 +31,7 @@ _IPPROTO_TCP = 6
 # Interval of the check that no other tracing tool has switched ours off.
 _CHECK_US = 30_000_000
 # Seconds for which scans wait while more is recorded than read. Then lives that are over already
-# are left out and counted as lost; after as many seconds again, all the rest.
+# are left out, and counted as lost.
 _PATIENCE = 5.0
 
 
@@ -56,11 +56,11 @@ class Linux:
         """See Source.read."""
         began = _now()
         if depth is Depth.NOTICES:
-            notices, lost = self._announced()
+            notices, lost = self._announced(scanning=False)
             return Reading(None, notices, lost, began=began, more=self._is_behind)
         sockets: tuple[Socket, ...] | None
         sockets, scope = self._sockets(depth)
-        notices, lost = self._announced()
+        notices, lost = self._announced(scanning=True)
         # A scan without all events before it would open sockets twice.
         if self._is_behind:
             sockets = None
@@ -107,28 +107,25 @@ class Linux:
         unscanned = others.unscanned
         return sockets, Scope(scanned, living, complete=True, own=netns, unscanned=unscanned)
 
-    def _announced(self) -> tuple[tuple[Notice, ...], int]:
+    def _announced(self, *, scanning: bool) -> tuple[tuple[Notice, ...], int]:
         destroyed = self._feed.drain()
         now = _now()
         closed = [_closed(each, now, self._diag.netns) for each in destroyed.sockets]
         if self._trace is None:
             return tuple(closed), destroyed.lost
         self._check(now)
-        drained = self._drained(self._trace)
+        drained = self._drained(self._trace, scanning=scanning)
         traced = [_traced(each) for each in drained.transitions]
         # Records come first: they have the exact time of closings that the feed only confirms.
         return (*traced, *closed), drained.lost + drained.malformed + destroyed.lost
 
-    def _drained(self, trace: Tracepoint) -> Drained:
-        """Drain the kernel's records, all or a part; skip some in a storm that lasts."""
+    def _drained(self, trace: Tracepoint, *, scanning: bool) -> Drained:
+        """Drain the kernel's records, all or a part; cut a storm that lasts short before a scan."""
         now = time.monotonic()
         if not self._is_behind:
             self._behind_since = now
-        elif now - self._behind_since > 2 * _PATIENCE:
-            trace.skip()
-        elif now - self._behind_since > _PATIENCE:
-            trace.thin()
-        drained = trace.drain()
+        must_catch_up = scanning and now - self._behind_since > _PATIENCE
+        drained = trace.catch_up() if must_catch_up else trace.drain()
         self._is_behind = drained.more
         return drained
 

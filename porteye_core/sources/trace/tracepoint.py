@@ -3,7 +3,9 @@
 import os
 import time
 from collections import deque
+from collections.abc import Iterable
 from contextlib import ExitStack
+from itertools import chain
 from types import TracebackType
 from typing import NamedTuple, Self
 
@@ -36,6 +38,7 @@ _LEAST_KIB = 256
 
 _PASSES = 8
 _PIECE = 4096  # records of one drain: to store 2,000 lives takes 0.3 s
+_MOST_AT_ONCE = 2 * _PIECE
 # Records that wait in this process, of 300 bytes each: the kernel's buffer overwrites those of all,
 # and here the ones that matter less can be left out. One user makes 10,000 a second, or more.
 _MOST_WAITING = 20_000
@@ -123,28 +126,32 @@ class Tracepoint:
         Raises SourceError.
         """
         self._fetch()
-        piece = self._waiting.popleft() if self._waiting else Piece([], {})
-        return Drained(
-            transitions(piece.rows, piece.who, _epoch_offset()), *self._news(), self._has_more
-        )
+        pieces = [self._waiting.popleft()] if self._waiting else []
+        return self._drained(pieces, more=bool(self._waiting or self._ahead))
 
-    def thin(self) -> None:
-        """Leave out the lives that begin and end in what waits; the next drain counts them as lost.
+    def catch_up(self) -> Drained:
+        """Return all that was recorded until now at once, without the lives that began and ended
+        in it, and nothing if that is still too much; what is left out counts as lost.
 
-        What still listens, and what closes that is known, waits on. Raises SourceError.
+        Raises SourceError.
         """
         self._fetch()
         self._thin()
+        if self._ahead or self._count_waiting() > _MOST_AT_ONCE:
+            self._skip()
+        pieces, self._waiting = self._waiting, deque()
+        return self._drained(pieces, more=False)
 
-    def skip(self) -> None:
-        """Leave out what was not drained; the next drain counts it as lost. Raises SourceError."""
+    def _drained(self, pieces: Iterable[Piece], *, more: bool) -> Drained:
+        offset = _epoch_offset()
+        found = (transitions(piece.rows, piece.who, offset) for piece in pieces)
+        return Drained(tuple(chain.from_iterable(found)), *self._news(), more)
+
+    def _skip(self) -> None:
+        """Leave out all that was recorded until now. Raises SourceError."""
         self._left_out += self._count_waiting() + len(self._ahead) + self._buffers.skip()
         self._waiting.clear()
         self._ahead = []
-
-    @property
-    def _has_more(self) -> bool:
-        return bool(self._waiting or self._ahead)
 
     def _count_waiting(self) -> int:
         return sum(len(each.rows) for each in self._waiting)
@@ -169,6 +176,8 @@ class Tracepoint:
                 self._waiting.append(self._piece(rows[first : first + _PIECE]))
         if self._count_waiting() > _MOST_WAITING:
             self._thin()
+        if self._count_waiting() > _MOST_WAITING:
+            self._skip()
 
     def _piece(self, rows: list[Row]) -> Piece:
         # One look for each thread: reversed, so that its first record stays in the dict.
