@@ -329,6 +329,17 @@ def test_a_fifo_is_refused_at_once(db: Path, flags: tuple[str, ...], suffix: str
     assert lock.holder(db) is None
 
 
+@pytest.mark.parametrize("flags", [("--once",), ("--backup", "{folder}/copy.db")])
+def test_a_journal_that_is_a_fifo_is_refused_at_once(db: Path, flags: tuple[str, ...]) -> None:
+    with open_writer(db, HOST, 1):
+        pass
+    os.mkfifo(db.with_name(f"{db.name}-journal"))
+    filled = [each.format(folder=db.parent) for each in flags]
+    done = run_service("--db", str(db), *filled)
+    assert done.returncode == 1
+    assert "is not a plain file" in done.stderr
+
+
 def test_a_token_file_that_is_a_fifo_is_refused_at_once(tmp_path: Path) -> None:
     fifo = tmp_path / "token"
     os.mkfifo(fifo, 0o600)

@@ -78,6 +78,9 @@ def open_unchecked(db: Path) -> Iterator[sqlite3.Connection]:
     try:
         if not S_ISREG(db.stat().st_mode):  # to open a FIFO waits for ever
             raise _unreadable(db, "it is not a plain file")
+        journal = db.with_name(f"{db.name}-journal")  # SQLite opens one that is there
+        if journal.exists() and not journal.is_file():
+            raise _unreadable(db, f"{journal.name} is not a plain file")
         connection = _connect(db)
     except FileNotFoundError as err:
         raise StoreMissing(
