@@ -222,7 +222,7 @@ def test_a_question_that_takes_too_long_is_503(
     client: TestClient, seeded: Instant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     grow(seeded.db, 5_000)
-    monkeypatch.setattr(bounds, "LONGEST_QUERY", -1.0)
+    monkeypatch.setattr(bounds, "MAX_QUERY_TIME", -1.0)
     found = error(client, "/api/history.csv?process=python&protocol=udp", 503)
     assert found["code"] == "question_too_slow"
     assert "Narrow it" in found["hint"]

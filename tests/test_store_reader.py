@@ -67,7 +67,7 @@ def test_every_way_of_reading_is(seeded: Instant, statement: str) -> None:
 def test_a_question_that_takes_too_long_is_given_up_with_a_sentence(
     seeded: Instant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bounds, "LONGEST_QUERY", 0.1)
+    monkeypatch.setattr(bounds, "MAX_QUERY_TIME", 0.1)
     with pytest.raises(StoreSlow) as given_up, open_connection(seeded.db) as reader:
         reader.execute(f"SELECT max(x) FROM ({ENDLESS})").fetchall()
     assert "was given up" in given_up.value.message
@@ -78,10 +78,10 @@ def test_the_time_is_that_of_one_statement_and_begins_with_it(
     seeded: Instant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with open_connection(seeded.db) as reader:
-        monkeypatch.setattr(bounds, "LONGEST_QUERY", -1.0)
+        monkeypatch.setattr(bounds, "MAX_QUERY_TIME", -1.0)
         with pytest.raises(sqlite3.OperationalError, match="interrupted"):
             reader.execute(f"{ENDLESS} LIMIT 1000000").fetchall()
-        monkeypatch.setattr(bounds, "LONGEST_QUERY", 600.0)
+        monkeypatch.setattr(bounds, "MAX_QUERY_TIME", 600.0)
         assert len(reader.execute(f"{ENDLESS} LIMIT 1000000").fetchall()) == 1_000_000
 
 
@@ -95,7 +95,7 @@ def test_an_export_has_its_time_anew_for_every_piece(
         assert isinstance(connection, bounds.BoundedConnection)
         connection._until = 0  # the client was slow to take the first piece
         assert sum(piece.count("\n") for piece in pieces) > 10_000
-    monkeypatch.setattr(bounds, "LONGEST_QUERY", -1.0)
+    monkeypatch.setattr(bounds, "MAX_QUERY_TIME", -1.0)
     with pytest.raises(StoreSlow), open_reader(seeded.db) as reader:
         list(reader.export_csv(Filters()))
 

@@ -15,7 +15,7 @@ def test_the_page_says_that_it_gave_up_and_what_to_do(
     grow(seeded.db, 20_000)
     monkeypatch.setenv("PORTEYE_DB", str(seeded.db))
     configuration.forget()
-    monkeypatch.setattr(bounds, "LONGEST_QUERY", -1.0)
+    monkeypatch.setattr(bounds, "MAX_QUERY_TIME", -1.0)
     page = AppTest.from_file(str(PROJECT / "streamlit_app.py"), default_timeout=120)
     page.query_params["process"] = "python"
     page.query_params["protocol"] = "udp"

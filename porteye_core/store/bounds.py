@@ -1,15 +1,15 @@
-"""What a reader's connection may do, and for how long.
+"""Authorizer and time limit of a reader's connection.
 
-`mode=ro` is no sandbox: ATTACH on such a connection makes a new file, and a question that nobody
-stops holds its thread, and the database's log, for as long as it likes.
+`mode=ro` is no sandbox: ATTACH on such a connection creates a new file, and a query without a time
+limit holds its thread and the database's WAL.
 """
 
 import sqlite3
 import time
 from typing import Any, Self
 
-LONGEST_QUERY = 5.0  # seconds; the questions of page and API are meant to take 0.05
-# A look at the clock every so many of SQLite's steps, some tenths of a millisecond apart.
+MAX_QUERY_TIME = 5.0  # seconds; queries of page and API are meant to take 0.05
+# Number of SQLite's steps between two checks of the clock, a few tenths of a millisecond.
 _STEPS = 10_000
 _ACTIONS = frozenset(
     {
@@ -69,28 +69,28 @@ class BoundedConnection(sqlite3.Connection):
         return super().execute(sql, parameters)
 
     def renew(self) -> None:
-        """Begin the time of a statement anew."""
-        self._until = time.monotonic() + LONGEST_QUERY
+        """Restart the time limit for the next statement."""
+        self._until = time.monotonic() + MAX_QUERY_TIME
 
     def _is_late(self) -> bool:
         return time.monotonic() > self._until
 
 
 def is_late(err: sqlite3.Error) -> bool:
-    """Whether a statement was given up because its time was over."""
+    """Tell that a statement was interrupted by the time limit."""
     return getattr(err, "sqlite_errorcode", None) == sqlite3.SQLITE_INTERRUPT
 
 
 def _authorized(
     action: int, first: str | None, second: str | None, _database: str | None, _by: str | None
 ) -> int:
-    """SQLite asks when it prepares a statement, once for everything in it, and never again."""
+    """Authorize one action of a statement; SQLite calls this while it prepares the statement."""
     if action == sqlite3.SQLITE_FUNCTION:
         allowed = second not in _FORBIDDEN_FUNCTIONS
     elif action == sqlite3.SQLITE_PRAGMA:
         allowed = (first in _PRAGMAS and second is None) or first in _OF_A_TABLE
     elif action == sqlite3.SQLITE_UPDATE:
-        # So SQLite declares json_each and its like; it lets nobody write to this table.
+        # SQLite declares table-valued functions such as json_each this way, and protects the table.
         allowed = first == "sqlite_master"
     else:
         allowed = action in _ACTIONS

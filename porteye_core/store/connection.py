@@ -10,7 +10,7 @@ from porteye_core import programs
 from porteye_core.config import monitor_command
 from porteye_core.errors import StoreDamaged, StoreError, StoreMissing, StoreSlow
 from porteye_core.store import lock, migrations
-from porteye_core.store.bounds import LONGEST_QUERY, BoundedConnection, is_late
+from porteye_core.store.bounds import MAX_QUERY_TIME, BoundedConnection, is_late
 from porteye_core.store.damage import UNEXPECTED, check_of, flaw, impossible
 from porteye_core.store.files import identity
 
@@ -23,7 +23,7 @@ def open_connection(db: Path) -> Iterator[sqlite3.Connection]:
     """A connection that can only read, for one page or request; rows have names.
 
     Everything read through it is one moment of the database. Raises StoreMissing, StoreOlder,
-    StoreNewer, StoreDamaged, StoreSlow if a statement takes longer than LONGEST_QUERY, or
+    StoreNewer, StoreDamaged, StoreSlow if a statement takes longer than MAX_QUERY_TIME, or
     StoreError.
     """
     with open_unchecked(db) as connection:
@@ -176,7 +176,7 @@ def _damaged(db: Path, found: str, hint: str) -> StoreDamaged:
 
 def _slow() -> StoreSlow:
     return StoreSlow(
-        f"The question took longer than {LONGEST_QUERY:g} s and was given up.",
+        f"The question took longer than {MAX_QUERY_TIME:g} s and was given up.",
         "Narrow it: a shorter time range, a port or a process.",
     )
 

@@ -24,9 +24,9 @@ _DENIED = (errno.EPERM, errno.EACCES)
 
 
 def inside(namespace: Path | None, make: Callable[[], _T]) -> _T:
-    """What `make` makes inside of this network namespace, None being the one here.
+    """Run `make` inside this network namespace; None is the current one.
 
-    Raises SourceError when the namespace has gone or may not be entered, and what `make` raises.
+    Raises SourceError if the namespace has gone or may not be entered, and what `make` raises.
     """
     if namespace is None:
         return make()

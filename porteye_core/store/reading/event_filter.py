@@ -31,7 +31,7 @@ class IndexedIds(NamedTuple):
 
     @property
     def ids(self) -> Question:
-        """That a row `e` of event is one of them."""
+        """Condition that a row `e` of event has one of these ids."""
         return Question(f"e.id IN ({self.sql})", self.parameters)
 
 

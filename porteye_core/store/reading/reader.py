@@ -36,7 +36,7 @@ def open_reader(db: Path) -> Iterator["Reader"]:
     """A Reader for one page or request; all that it answers is of one moment.
 
     Raises StoreMissing, StoreOlder, StoreNewer, StoreDamaged, StoreSlow if a question takes longer
-    than bounds.LONGEST_QUERY, or StoreError.
+    than bounds.MAX_QUERY_TIME, or StoreError.
     """
     with open_connection(db) as connection:
         yield Reader(connection, db)
