@@ -153,7 +153,7 @@ def test_a_database_of_something_else_is_not_taken_over(db: Path) -> None:
     other.execute("CREATE TABLE contacts (name)")
     other.close()
     before = db.read_bytes()
-    with pytest.raises(StoreError, match="something else"), open_writer(db, HOST, 1):
+    with pytest.raises(StoreError, match="another kind of file"), open_writer(db, HOST, 1):
         pass
     assert db.read_bytes() == before
 
