@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, BrowserContext, Download, Page, expect
 from benchmarks.seed import seed
 from benchmarks.seeding.scale import Scale
 from tests.kit.app import App, dashboard
-from tests.kit.browser import PATIENCE, expect_settled, needs_chromium, save
+from tests.kit.browser import PATIENCE, WHOLE, chromium, expect_settled, needs_chromium, save
 
 pytestmark = needs_chromium
 
@@ -33,6 +33,15 @@ def app(db: Path, request: pytest.FixtureRequest) -> Iterator[App]:
     token = {"PORTEYE_TOKEN": TOKEN} if request.param == "token" else {}
     with dashboard(db, db.parent, PORTEYE_MONITOR="off", **token) as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A browser with windows, of which an export leaves none behind."""
+    if WHOLE is None:
+        pytest.skip("no Chromium with windows is installed")
+    with chromium(program=WHOLE) as launched:
+        yield launched
 
 
 @pytest.fixture

@@ -62,7 +62,10 @@ def _has_begun(db: Path, process: subprocess.Popen[str]) -> bool:
     holder = lock.holder(db)
     if holder is None or holder.pid != process.pid:
         return False
-    return bool(rows(db, "SELECT 1 FROM watch WHERE started_at >= ?", holder.since))
+    try:
+        return bool(rows(db, "SELECT 1 FROM watch WHERE started_at >= ?", holder.since))
+    except sqlite3.DatabaseError:  # damaged, until the monitor has set the file aside
+        return False
 
 
 def rows(db: Path, statement: str, *parameters: object) -> list[tuple[object, ...]]:
