@@ -179,7 +179,8 @@ def _add_routes(api: FastAPI, db: Path, restarts: Restarts) -> None:
         the next page, whose rel is next."""
         with open_reader(db) as reader:
             found = reader.event_records(which, before)
-        response = JSONResponse(found)
+            # Here, so that a value which only damage can have put there is the database's fault.
+            response = JSONResponse(found)
         if len(found) == which.limit:
             older = request.url.include_query_params(before=found[-1]["id"])
             response.headers["Link"] = f'<?{older.query}>; rel="next"'
