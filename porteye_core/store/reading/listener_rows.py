@@ -38,7 +38,6 @@ _COLUMNS = {
     },
     "namespace": _NAMESPACE,
     "socket_user": "l.user",
-    "host": "h.name",
     "memory": "h.memory",
     **{name: f"p.{name}" for name in ("pid", "started_at", "parents", "unit", "container", "cwd")},
     "program_id": "g.id",
@@ -65,10 +64,10 @@ class Question(NamedTuple):
 ANY = Question("TRUE")
 
 
-def select_columns(*names: str, **sources: str) -> str:
-    """These columns of a listener's row, all of them if none is named; sources: the SQL of those
-    that come from elsewhere than usual."""
-    from_ = {name: _COLUMNS[name] for name in names or _COLUMNS} | sources
+def select_columns(*names: str, but: Sequence[str] = (), **sources: str) -> str:
+    """These columns of a listener's row, all of them `but` some if none is named; sources: the SQL
+    of those that come from elsewhere than usual."""
+    from_ = {name: _COLUMNS[name] for name in names or _COLUMNS if name not in but} | sources
     return ", ".join(f"{source} AS {name}" for name, source in from_.items())
 
 

@@ -27,6 +27,9 @@ _SETTINGS = ("interface", "v6only")
 _COMPARED = [*_SHOWN, *_SETTINGS, "ip", "identity", "process", "pid", "exposure"]
 _IDENTIFYING = ("process", "exe", "cmdline", "unit", "container", "cwd")
 _MEASURED = ["cpu", "rss", "clients", "queue", "backlog"]
+# Columns that nobody shows: a frame pays for each.
+_NOT_NOW = ("inode", "closed_seen", "holders_gone", "program_id")
+_NOT_THEN = ("family", "netns", "inode", "holders_gone", "socket_user", "memory", "started_at")
 _SAMPLE = ", ".join(f"s.{name}" for name in _MEASURED)
 # The owner of a moment is that of `former` which was next to be replaced, if there is one.
 _FORMER = {name: f"coalesce(f.{name}, p.{name})" for name in ("unit", "container", "cwd")}
@@ -71,7 +74,7 @@ def open_now_question(filters: Filters, now: int, closed_since: int | None = Non
                 (SELECT coalesce(max(sample_interval), 0) FROM watch))
             GROUP BY listener_id
         )
-        SELECT {select_columns()}, {_SAMPLE}
+        SELECT {select_columns(but=_NOT_NOW)}, {_SAMPLE}
         FROM {from_tables()}
         LEFT JOIN fresh ON fresh.listener_id = l.id
         LEFT JOIN sample s ON s.tick_id = fresh.tick_id AND s.listener_id = l.id
@@ -117,7 +120,7 @@ def _open_at_question(filters: Filters, at: int, coverage: MomentCoverage) -> Qu
                 AND (SELECT id FROM tick WHERE at <= ? ORDER BY at DESC LIMIT 1)
             GROUP BY listener_id
         )
-        SELECT {select_columns(**_FORMER)}, {_SAMPLE}
+        SELECT {select_columns(but=_NOT_THEN, **_FORMER)}, {_SAMPLE}
         FROM {from_tables(_CHOSEN, _PROCESS, _PROGRAM)}
         LEFT JOIN fresh ON fresh.listener_id = l.id
         LEFT JOIN sample s ON s.tick_id = fresh.tick_id AND s.listener_id = l.id

@@ -56,6 +56,7 @@ class Reader:
 
     def __init__(self, connection: engine.Connection, db: Path) -> None:
         self._connection, self._db = connection, db
+        self._watches = dict[bool, Watches]()
 
     def version(self) -> Version:
         """The version of the database: an answer stays the same while it does."""
@@ -136,11 +137,16 @@ class Reader:
 
     def coverage(self, since: int, until: int, *, watching: bool) -> Coverage:
         """The gaps of a range, in which nobody watched."""
-        return Watches(self._connection, watching=watching).coverage(since, until)
+        return self._watched(watching=watching).coverage(since, until)
 
     def coverage_at(self, at: int, *, watching: bool) -> MomentCoverage:
         """The gap that a moment lies in, if any, and the interval between scans."""
-        return Watches(self._connection, watching=watching).at(at)
+        return self._watched(watching=watching).at(at)
+
+    def _watched(self, *, watching: bool) -> Watches:
+        if watching not in self._watches:
+            self._watches[watching] = Watches(self._connection, watching=watching)
+        return self._watches[watching]
 
     # The monitor.
 
@@ -152,7 +158,7 @@ class Reader:
         self, since: int, until: int, now: int, limit: int, state: statuses.State
     ) -> watches.WatchTables:
         """The watches and gaps that a range overlaps; `state` is that of the monitor now."""
-        found = Watches(self._connection, watching=state is statuses.State.WATCHING)
+        found = self._watched(watching=state is statuses.State.WATCHING)
         return watches.watches(self._connection, found, since, until, now, limit, state)
 
     def losses(self, since: int, until: int) -> tuple[pd.DataFrame, bool]:
