@@ -2,7 +2,7 @@
 
 import atexit
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from porteye_core import privilege
 from porteye_core.model import Depth, Owned, Socket
@@ -17,7 +17,7 @@ def porteye_look() -> Callable[[], object]:
     atexit.register(source.close)
     booted_at = (time.time_ns() - time.clock_gettime_ns(time.CLOCK_BOOTTIME)) // 1000
     finder = OwnerFinder(processes(booted_at), privileged=rights.reads_everyone)
-    before: tuple[Socket, ...] | None = None
+    before: Sequence[Socket] | None = None
     owned: tuple[Owned, ...] = ()
 
     def look() -> object:

@@ -16,7 +16,7 @@ from porteye_core import __version__, config, privilege
 from porteye_core.clock import SystemClock, timestamp
 from porteye_core.config import Config
 from porteye_core.errors import PortEyeError, PrivilegeError, SourceError, StoreError
-from porteye_core.footprint import FootprintMeter
+from porteye_core.footprint import FootprintMeter, return_freed_memory
 from porteye_core.heartbeat import Heartbeat
 from porteye_core.log_lines import PlainFormatter
 from porteye_core.model import Limit, WatchPlan
@@ -139,6 +139,7 @@ def _back_up(db: Path, target: Path) -> None:
 
 
 def _watch(settings: Config, argv: Sequence[str]) -> None:
+    return_freed_memory()
     with ExitStack() as stack:
         waiter = stack.enter_context(Waiter())
         rights = privilege.rights()

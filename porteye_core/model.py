@@ -3,6 +3,7 @@
 All times are integer microseconds since the epoch, UTC, unless a name says otherwise.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 
@@ -227,7 +228,7 @@ class Reading:
     what was announced is only a piece, and the next reading has the rest.
     """
 
-    sockets: tuple[Socket, ...] | None
+    sockets: Sequence[Socket] | None
     notices: tuple[Notice, ...] = ()
     lost: int = 0
     scope: Scope = Scope()

@@ -1,7 +1,7 @@
 """The loop that watches: look, find owners, compare, store. It runs for months and stays small."""
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Protocol
@@ -12,11 +12,8 @@ from porteye_core.footprint import Footprint, FootprintMeter
 from porteye_core.model import (
     Closing,
     Depth,
-    Listener,
     Notice,
     Opening,
-    Owned,
-    Place,
     Reading,
     Seen,
     Socket,
@@ -24,7 +21,9 @@ from porteye_core.model import (
     WatchPlan,
 )
 from porteye_core.owner import OwnerFinder, UsageMeter
-from porteye_core.sampling import samples_of
+from porteye_core.reconciliation import Reconciliation
+from porteye_core.recording import Recording, log_changes
+from porteye_core.sampling import Observed
 from porteye_core.schedule import Schedule, Turn
 from porteye_core.sources import Source
 from porteye_core.store.writer import Writer
@@ -35,11 +34,12 @@ log = logging.getLogger("porteye")
 # Between looks that the kernel's notices ask for: the first one is heard at once, and of a storm
 # twenty looks a second hear as much as a thousand would.
 _REST = 0.05
-_MOST_LINES = 20
 # Seconds that one step of dropping old records may take, between two looks.
 _STEP = 0.05
-# Changes that one transaction stores, in half a second: between two of them a stop is heard.
-_PIECE = 2000
+# Seconds of work on one scan, after which notices are heard before it goes on.
+_SLICE = 0.5
+# Samples that one transaction stores.
+_SAMPLES = 2000
 # Seconds for which what was announced before a stop is still stored, a turn's changes included.
 _FAREWELL = 0.5
 
@@ -73,7 +73,7 @@ class Monitor:
         self._writer = writer
         self._clock = clock
         self._plan = plan
-        self._clients = 0
+        self._clients = self._hidden = 0  # at the last beat
         self._lost = 0
         self._left_out = self._left_out_us = 0
         self._alive: Callable[[], None] = lambda: None
@@ -82,10 +82,10 @@ class Monitor:
         self._begin_with_what_is_stored()
 
     def _begin_with_what_is_stored(self) -> None:
-        self._tracker = Tracker(self._writer.open_listeners().values())
-        self._owned: dict[int, Owned] = {}
-        self._sockets: tuple[Socket, ...] | None = None
-        self._unsampled: set[int] = set()
+        self._tracker = self._writer.open_listeners(Tracker)
+        self._recording = Recording(self._tracker, self._writer, self._must_end)
+        self._sockets: Sequence[Socket] | None = None
+        self._work: Iterator[None] | None = None  # on a scan, while it goes on
         self._schedule = Schedule(self._plan)
         self._begun = False
         self._failing = self._is_behind = False
@@ -113,6 +113,8 @@ class Monitor:
             self._writer.measure(self._clock.now(), self._clock.elapsed())
             if self._left() >= _STEP or self._writer.is_behind:
                 self._writer.drop_some(self._clock.now(), self._clock.elapsed())
+            if self._work and not (orphaned() or self._stopping()):
+                continue
             filenos = () if self._failing else self._source.filenos()
             most = 0.0 if self._is_behind else self._left()
             if orphaned() or (filenos and wait(min(_REST, most), ())):
@@ -160,13 +162,20 @@ class Monitor:
         log.info("stopped watching %d listeners", len(self._tracker.listeners))
 
     def look(self) -> None:
-        """One look at the system; a look that fails is a gap, and closes nothing."""
+        """One look at the system; a look that fails is a gap, and closes nothing.
+
+        While there is work on a scan it hears notices, and goes on with that.
+        """
         if self._writer.is_renewed:
             self._begin_with_what_is_stored()
         at, began = moment(self._clock)
-        turn = self._schedule.turn(began, failing=self._failing)
+        if self._work:
+            turn = Turn(Depth.NOTICES, 0)
+        else:
+            turn = self._schedule.turn(began, failing=self._failing)
         try:
             if turn.depth is Depth.CLIENTS:
+                self._sockets = None  # whatever was before, all are compared and sampled
                 self._finder.refresh()
             reading = self._source.read(turn.depth)
             self._is_behind = reading.more
@@ -181,6 +190,12 @@ class Monitor:
         if not self._failing:
             log.warning("%s", sentence)
         self._failing, self._is_behind = True, False
+        self._give_up()
+
+    def _give_up(self) -> None:
+        """Leave the rest of a scan to the next one."""
+        self._work = None
+        self._tracker.give_up()
 
     def _take(self, reading: Reading, turn: Turn, at: int, began: int) -> None:
         if not self.has_looked:
@@ -188,7 +203,17 @@ class Monitor:
         self._count_lost(reading)
         self._hear(reading, turn.gap)
         if reading.sockets is not None:
-            self._see(reading, reading.sockets, at, began, turn)
+            self._work = self._see(reading, reading.sockets, at, began, turn)
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """Work on the scan, if there is one, for the time of a slice."""
+        until = self._clock.elapsed() + _SLICE * 1e6
+        while self._work:
+            if next(self._work, self) is self:
+                self._give_up()
+            elif self._clock.elapsed() > until:
+                return
 
     def _begin(self, at: int) -> None:
         if self._begun:
@@ -215,11 +240,12 @@ class Monitor:
         """Store what the kernel announced, at its own times."""
         heard = self._tracker.hear(reading, Seen.GAP if gap else Seen.POLL)
         openings = self._openings(heard.born)
-        born = self._record(self._clock.now(), openings, heard.closed)
-        _log(openings, heard.closed)
+        born = self._recording.record(self._clock.now(), openings, heard.closed)
+        log_changes(openings, heard.closed)
         for (notice, _), opening, listener in zip(heard.born, openings, born, strict=False):
             if opening.closed is None:
-                self._keep(replace(listener, skaddr=notice.skaddr), opening.owned, newborn=True)
+                known = replace(listener, skaddr=notice.skaddr)
+                self._recording.keep(known, opening.owned, newborn=True)
             elif listener.endpoint.netns is None:
                 self._tracker.homeless.add(listener, opening.closed[0])
         now = self._clock.now()
@@ -241,9 +267,9 @@ class Monitor:
         ]
 
     def _see(
-        self, reading: Reading, sockets: tuple[Socket, ...], at: int, began: int, turn: Turn
-    ) -> None:
-        """Reconcile with what is there, and sample at the beat."""
+        self, reading: Reading, sockets: Sequence[Socket], at: int, began: int, turn: Turn
+    ) -> Iterator[None]:
+        """Reconcile with what is there, and sample at the beat; each `next()` does a part."""
         sampling = turn.depth is Depth.CLIENTS
         if sampling:
             self._left_out = len(reading.scope.left_out)
@@ -255,15 +281,28 @@ class Monitor:
             own=reading.scope.own,
             others_rarely=self._others_rarely,
         )
+        observed = Observed()
         if self._must_compare(sockets) or sampling:
-            self._reconcile(reading, sockets, scan)
+            self._sockets = None  # the ones before, which may be many
+            work = Reconciliation(
+                self._finder,
+                self._recording,
+                reading.scope,
+                scan,
+                is_first=not self.has_looked,
+                sampling=sampling,
+            )
+            yield from work.steps(sockets)
+            if self._recording.is_cut:
+                return
+            self._sockets = sockets if work.is_final else None
+            observed = work.observed
         if sampling:
-            self._clients = sum(found.clients or 0 for found in sockets)
-            self._unsampled = set(self._owned)
+            self._clients, self._hidden = observed.clients, observed.hidden
         step = self._schedule.step(at, began)
-        if sampling or self._unsampled or step:
+        if sampling or observed or step:
             own = self._own.measure() if sampling else Footprint()
-            self._sample(at, began, turn.gap, step, own)
+            yield from self._sample(at, began, turn.gap, step, own, observed)
         self._schedule.looked(at, began, sampling=sampling)
         self._failing = False
 
@@ -272,112 +311,27 @@ class Monitor:
         """Tell that other namespaces are not scanned within each interval."""
         return self._left_out > 0 or self._plan.sample_interval_us > self._plan.interval_us
 
-    def _must_compare(self, sockets: tuple[Socket, ...]) -> bool:
+    def _must_compare(self, sockets: Sequence[Socket]) -> bool:
         changed = self._finder.check_young()
         return (
             changed
             or sockets is not self._sockets
-            or bool(self._unsampled)
+            or bool(self._recording.unsampled)
             or self._finder.is_searching
             or not self._tracker.is_settled
         )
 
-    def _reconcile(self, reading: Reading, sockets: tuple[Socket, ...], scan: Scan) -> None:
-        living = self._tracker.living(sockets)
-        owned = self._finder.own(living, self._hints(), reading.scope.scanned)
-        changes = self._tracker.see(owned, reading.scope, scan, self._finder.may_hold)
-        # A socket that is left to the next scan is no news there if it is compared with this one.
-        self._sockets = sockets if living is sockets else None
-        learnt = [(is_, now) for was, is_, now in changes.kept if self._is_news(was, is_, now)]
-        opened = self._by_openers(changes.opened)
-        born = self._record(scan.at, opened, changes.closed, learnt, changes.unseen)
-        _log(opened, changes.closed, first=not self.has_looked)
-        for lost in changes.unseen:
-            self._tracker.keep(lost)
-        for _, listener, now in changes.kept:
-            self._keep(listener, now)
-        for listener, opening in zip(born, opened, strict=False):
-            skaddr = opening.notice.skaddr if opening.notice else 0
-            self._keep(replace(listener, skaddr=skaddr), opening.owned)
-            self._unsampled.add(listener.id)
-
-    def _by_openers(self, openings: Sequence[Opening]) -> list[Opening]:
-        """The openings of a scan, a recorded one by the process that the record names.
-
-        The next scan shows who has the socket now.
-        """
-        named = self._finder.naming()
-        found = []
-        for each in openings:
-            owner = each.owned.owner
-            if each.notice is None or (owner and owner.key.pid == each.notice.pid):
-                found.append(each)
-                continue
-            opener = named.owned(each.notice)
-            by_opener = replace(opener, socket=each.owned.socket, user=each.owned.user)
-            found.append(replace(each, owned=by_opener))
-            self._sockets = None
-        return found
-
-    def _record(
-        self,
-        at: int,
-        opened: Sequence[Opening],
-        closed: Sequence[Closing],
-        learnt: Sequence[tuple[Listener, Owned]] = (),
-        unseen: Sequence[Listener] = (),
-    ) -> list[Listener]:
-        """Store changes, of which one user can make 20,000 at once, in pieces; returns the opened
-        listeners, not all of them if a stop came."""
-        born: list[Listener] = []
-        longest = max(len(opened), len(closed), len(learnt), len(unseen))
-        for first in range(0, longest, _PIECE):
-            if first and self._must_end():
-                log.warning("A stop left up to %d changes out.", longest - first)
-                break
-            part = slice(first, first + _PIECE)
-            born += self._writer.record_changes(
-                at, opened[part], closed[part], learnt[part], unseen[part]
-            )
-            for each in closed[part]:
-                self._drop(each.listener)
-        return born
-
-    def _is_news(self, was: Listener, listener: Listener, now: Owned) -> bool:
-        """Tell that a scan shows more of a listener, or other descriptions of its holders."""
-        before = self._owned.get(was.id)
-        return listener is not was or before is None or before.holders is not now.holders
-
-    def _hints(self) -> dict[Place, int]:
-        """By place, the process that the kernel named for a socket that no scan has shown yet."""
-        return {
-            each.endpoint.place: each.owner.pid
-            for each in self._tracker.listeners
-            if each.inode is None and each.owner
-        }
-
-    def _keep(self, listener: Listener, owned: Owned, *, newborn: bool = False) -> None:
-        self._tracker.keep(listener, newborn=newborn)
-        self._owned[listener.id] = owned
-        if newborn:
-            self._unsampled.add(listener.id)
-
-    def _drop(self, listener: Listener) -> None:
-        self._tracker.drop(listener)
-        self._owned.pop(listener.id, None)
-        self._unsampled.discard(listener.id)
-
-    def _sample(self, at: int, began: int, gap: int, jump: int, own: Footprint) -> None:
-        owned = {number: self._owned[number] for number in self._unsampled}
-        self._unsampled = set()
-        self._meter.forget(each.key for each in self._owned.values() if each.key)
+    def _sample(
+        self, at: int, began: int, gap: int, jump: int, own: Footprint, observed: Observed
+    ) -> Iterator[None]:
+        self._meter.forget(self._tracker.listeners.owners())
         tick = Tick(
             at,
             began,
             listeners=len(self._tracker.listeners),
             clients=self._clients,
             scan_us=self._clock.elapsed() - began,
-            hidden=sum(each.hidden is not None for each in self._owned.values()),
+            hidden=self._hidden,
             lost=self._lost,
             gap=gap,
             jump=jump,
@@ -385,20 +339,8 @@ class Monitor:
             left_out_us=self._left_out_us,
             **own._asdict(),
         )
-        self._writer.record_tick(tick, samples_of(owned, self._meter))
-
-
-def _log(openings: Sequence[Opening], closings: Iterable[Closing], *, first: bool = False) -> None:
-    closed = list(closings)
-    if not openings and not closed:
-        return
-    if first or len(openings) + len(closed) > _MOST_LINES:
-        log.info("%d listeners opened, %d closed", len(openings), len(closed))
-        return
-    for opening in openings:
-        owner = opening.owned.owner
-        who = f" by {owner.program.name}, pid {owner.key.pid}" if owner else ""
-        until = ", closed again" if opening.closed else ""
-        log.info("opened %s%s%s", opening.owned.socket.endpoint, who, until)
-    for closing in closed:
-        log.info("closed %s", closing.listener.endpoint)
+        pieces = observed.samples(self._meter).pieces(self._tracker.listeners, _SAMPLES)
+        self._writer.record_tick(tick, next(pieces))
+        for piece in pieces:
+            yield
+            self._writer.record_samples(at, piece)

@@ -85,7 +85,8 @@ def test_connections_change_neither_what_a_look_finds_nor_what_the_kernel_tells_
         found = source.read(count_clients=False)
         assert [each for each in found if each.endpoint.port in ports] == before
         assert len(before) == 2
-    told = sum(len(buffer) for buffers in source._tables.values() for buffer in buffers)
+    tables = source._tables.values()
+    told = sum(len(bytes(buffer)) for buffers in tables for buffer in buffers)
     assert told < LARGEST_ROW * (len(found) + 4)  # and the end of each of four lists
 
 

@@ -4,7 +4,7 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -31,7 +31,7 @@ LIVES = """SELECT p.pid, l.closed_at IS NULL FROM listener l
 STARTS = "SELECT count(DISTINCT started_at) FROM process"
 
 
-def by_netlink() -> tuple[Socket, ...]:
+def by_netlink() -> Sequence[Socket]:
     source = SockDiag()
     try:
         return source.read(count_clients=False)
@@ -39,12 +39,12 @@ def by_netlink() -> tuple[Socket, ...]:
         source.close()
 
 
-def by_psutil() -> tuple[Socket, ...]:
+def by_psutil() -> Sequence[Socket]:
     return Portable(lambda: None).read(Depth.SOCKETS).sockets or ()
 
 
 every_source = pytest.mark.parametrize("listed", [by_netlink, by_psutil])
-Listed = Callable[[], tuple[Socket, ...]]
+Listed = Callable[[], Sequence[Socket]]
 
 
 def listening(port: int) -> "subprocess.Popen[bytes]":

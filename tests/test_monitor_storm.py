@@ -1,7 +1,8 @@
 """What one user's 20,000 sockets cost the monitor: linear work, in pieces that a stop ends."""
 
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
@@ -9,17 +10,19 @@ from typing import Self
 
 import pytest
 
+from porteye_core import monitor
 from porteye_core.model import Kind, Listener, Notice, Owned, Reading, Scope, Seen, Socket
 from porteye_core.store.sqlite import open_writer
-from porteye_core.tracker import Scan, Tracker
+from porteye_core.tracker import Scan, Tracker, comparison
 from porteye_core.tracker.matching import match
 from tests.kit.rig import Rig, ScriptedClock
+from tests.kit.seeing import see
 from tests.kit.values import HOST, SECOND, endpoint, listener, owned, process
 
 STORM = 20_000
 PIECE = 2_000
 # Calls for each listener and socket: a pass over both looks into a few groups of each.
-MOST_CALLS = 150
+MOST_CALLS = 180
 
 sockets = [Socket(endpoint(1001), inode=inode, cookie=inode) for inode in range(1, STORM + 1)]
 
@@ -174,7 +177,7 @@ def test_as_many_that_listened_without_a_bound_port_are_told_apart_in_linear_wor
     ]
     assert len(tracker.hear(Reading(None, unbound)).portless) == STORM
     with Calls() as calls:
-        changes = tracker.see(seen, EVERYTHING, Scan(STORM + 9, Seen.POLL, announces=True))
+        changes = see(tracker, seen, EVERYTHING, Scan(STORM + 9, Seen.POLL, announces=True))
     # Of several openings nothing tells which is whose, so that none has the kernel's time.
     assert {opening.seen for opening in changes.opened} == {Seen.POLL}
     assert len(changes.opened) == len(seen)
@@ -186,7 +189,111 @@ def test_as_many_closings_at_one_place_are_heard_in_linear_work() -> None:
     closings = tuple(Notice(at, Kind.CLOSED, endpoint(), skaddr=at) for at in range(1, STORM + 1))
     with Calls() as calls:
         heard = tracker.hear(Reading(None, closings))
-        changes = tracker.see([], EVERYTHING, Scan(STORM + 9, Seen.POLL, announces=True))
+        changes = see(tracker, [], EVERYTHING, Scan(STORM + 9, Seen.POLL, announces=True))
     assert len(heard.unplaced) + len(heard.closed) == STORM
     assert len(heard.closed) + len(changes.closed) == STORM
     assert calls.number < MOST_CALLS * STORM
+
+
+# --- a scan in parts ---------------------------------------------------------------------------
+
+CROWD = [
+    Socket(replace(endpoint(port), netns=None), inode=port, cookie=port) for port in range(1, 401)
+]
+
+
+@pytest.fixture
+def rig(db: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
+    """A monitor that works on ten places at once, and then hears notices."""
+    monkeypatch.setattr(comparison, "PART", 10)
+    monkeypatch.setattr(monitor, "_SLICE", -1.0)
+    with open_writer(db, HOST, 1) as writer:
+        yield Rig(db, writer, ScriptedClock())
+
+
+def counted(rig: Rig, statement: str) -> int:
+    ((number,),) = rig.rows(statement)
+    assert isinstance(number, int)
+    return number
+
+
+def test_a_first_scan_of_many_is_stored_part_by_part_with_notices_heard_between(rig: Rig) -> None:
+    signs_of_life: list[None] = []
+    rig.source.sockets = tuple(CROWD)
+    stored = "SELECT count(*) FROM listener"
+    rig.look(*CROWD)
+    while not counted(rig, stored):
+        rig.monitor.look()
+    assert counted(rig, stored) < len(CROWD)
+    rig.source.notices = (
+        Notice(rig.clock.now(), Kind.OPENED, endpoint(500), skaddr=5, pid=os.getpid()),
+    )
+    while not rig.monitor.has_looked:
+        signs_of_life.append(None)
+        rig.monitor.look()
+        assert counted(rig, "SELECT count(*) FROM listener WHERE port = 500") == 1
+    assert len(signs_of_life) > 10
+    assert counted(rig, stored) == len(CROWD) + 1
+    assert rig.monitor.watched == len(CROWD) + 1
+    assert counted(rig, "SELECT listeners FROM tick") == len(CROWD) + 1
+
+
+def test_what_closes_during_a_scan_of_many_is_not_found_open_by_a_later_part(rig: Rig) -> None:
+    rig.source.announces = True
+    rig.look(*CROWD)
+    while not counted(rig, "SELECT count(*) FROM listener"):
+        rig.monitor.look()
+    rig.source.notices = tuple(
+        Notice(rig.clock.now(), Kind.CLOSED, each.endpoint, cookie=each.cookie) for each in CROWD
+    )
+    while not rig.monitor.has_looked:
+        rig.monitor.look()
+    assert counted(rig, "SELECT count(*) FROM listener WHERE closed_at IS NULL") == 0
+    assert 0 < counted(rig, "SELECT count(*) FROM listener") < len(CROWD)
+
+
+def test_a_stop_in_the_middle_of_a_first_scan_of_many_leaves_the_rest_to_the_next_monitor(
+    db: Path, rig: Rig
+) -> None:
+    rig.source.sockets = tuple(CROWD)
+    stop = Stop(8, rig.clock)
+    rig.monitor.run(stopped_at_once, alive=stop.take_time, stopping=stop)
+    assert 0 < counted(rig, "SELECT count(*) FROM listener") < len(CROWD)
+    assert rig.rows("SELECT stopped_at IS NOT NULL FROM watch") == [(1,)]
+    # Nothing that was not compared yet counts as closed.
+    assert rig.rows("SELECT DISTINCT kind FROM event") == [("opened",)]
+
+
+def test_one_look_of_many_ends_with_all_of_them(rig: Rig) -> None:
+    rig.source.sockets = tuple(CROWD)
+    rig.monitor.run(stopped_at_once)
+    assert counted(rig, "SELECT count(*) FROM listener") == len(CROWD)
+    assert counted(rig, "SELECT count(*) FROM tick") == 1
+
+
+def test_a_source_that_fails_during_a_scan_of_many_is_a_gap_and_closes_nothing(rig: Rig) -> None:
+    rig.look(*CROWD)
+    while not rig.monitor.has_looked:
+        rig.monitor.look()
+    rig.look(*CROWD[:200])
+    rig.look(failing=True)
+    assert rig.monitor.watched is None
+    assert counted(rig, "SELECT count(*) FROM event WHERE kind = 'closed'") < 200
+    rig.look(*CROWD)
+    while rig.monitor.watched is None:
+        rig.monitor.look()
+    assert rig.monitor.watched == len(CROWD)
+
+
+def test_the_samples_of_many_are_one_beat_in_pieces(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(monitor, "_SAMPLES", 7)
+    rig.look(*CROWD)
+    while not rig.monitor.has_looked:
+        rig.monitor.look()
+    assert counted(rig, "SELECT count(*) FROM tick") == 1
+    assert counted(rig, "SELECT count(DISTINCT listener_id) FROM sample") == len(CROWD)
+    assert rig.rows("SELECT resolution, sum(beats) FROM rollup GROUP BY resolution") == [
+        (300, len(CROWD))
+    ]

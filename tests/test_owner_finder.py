@@ -194,7 +194,7 @@ def test_an_owner_that_was_not_found_is_searched_again_ever_more_rarely() -> Non
     searched = []
     for beat in range(200):
         finder.refresh()
-        before = finder._found.copy()
+        before = dict(finder._found)
         finder.own([lost])
         if not before:
             searched.append(beat)

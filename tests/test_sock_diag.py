@@ -8,7 +8,7 @@ import socket
 import struct
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +17,8 @@ import pytest
 
 from porteye_core.errors import SourceError
 from porteye_core.model import Depth, Endpoint, Family, Protocol, Socket
+from porteye_core.sources.diag import sock_diag
+from porteye_core.sources.diag.crowd import Crowd, Rows, joined
 from porteye_core.sources.diag.destroyed import DestroyFeed, open_destroy_feed
 from porteye_core.sources.diag.inet_diag import AF_INET, LISTEN, DiagSocket
 from porteye_core.sources.diag.namespaces import Namespaces
@@ -248,6 +250,8 @@ def test_nobody_in_particular_sees_it_all_the_same() -> None:
         pytest.skip("needs root to become somebody else; the other tests ran without it")
     script = """
 import encodings.idna, json, os, select, socket
+from porteye_core.sources.diag import sock_diag
+from porteye_core.sources.diag.crowd import Crowd, Rows, joined
 from porteye_core.sources.diag.destroyed import open_destroy_feed
 from porteye_core.sources.diag.sock_diag import SockDiag
 os.setgroups([]); os.setgid(65534); os.setuid(65534)
@@ -418,3 +422,82 @@ def test_a_row_that_cannot_be_read_is_an_error_and_not_a_closed_listener(
     source._dumper = answered(struct.pack("=I", 80) + spoiled[4:] + DONE)
     with pytest.raises(SourceError):
         source.read(count_clients=False)
+
+
+@pytest.fixture
+def packing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Dumps of whatever size are packed as large ones are."""
+    monkeypatch.setattr(sock_diag, "_LARGEST", 0)
+
+
+def of_ports(sockets: Sequence[Socket], ports: set[int]) -> list[Socket]:
+    found = [each for each in sockets if each.endpoint.port in ports]
+    return sorted(found, key=lambda each: each.inode or 0)
+
+
+@pytest.mark.parametrize("counting", [False, True])
+@pytest.mark.usefixtures("packing")
+def test_a_large_dump_tells_the_same_of_every_socket(
+    monkeypatch: pytest.MonkeyPatch, *, counting: bool
+) -> None:
+    with ExitStack() as stack:
+        made = [stack.enter_context(opened(*each)) for each in EVERY_KIND]
+        ports = set(map(port_of, made))
+        for _ in range(3):
+            stack.enter_context(socket.create_connection(made[0].getsockname()))
+            stack.enter_context(made[0].accept()[0])
+        packed, whole = SockDiag(), SockDiag()
+        stack.callback(packed.close)
+        stack.callback(whole.close)
+        crowd = packed.read(count_clients=counting)
+        monkeypatch.undo()
+        assert isinstance(crowd, Crowd)
+        assert of_ports(crowd, ports) == of_ports(whole.read(count_clients=counting), ports)
+        assert [each.clients for each in of_ports(crowd, ports)].count(3) == counting
+        assert len(of_ports(crowd, ports)) == len(made)
+
+
+ROW = DiagSocket(2, 6, 10, "127.0.0.1", 80, "", 0, 0, cookie=7, uid=0, inode=5, queue=0,
+                 backlog=7, v6only=None)  # fmt: skip
+
+
+def packed_rows(*dumps: Sequence[DiagSocket]) -> Rows:
+    rows = Rows()
+    for dump in dumps:
+        rows.begin()
+        rows.add(dump)
+        rows.end()
+    return rows
+
+
+def test_packed_rows_are_the_same_whatever_waits_in_their_queues() -> None:
+    waiting = ROW._replace(queue=3)
+    other = ROW._replace(cookie=8, inode=6)
+    assert packed_rows([waiting])[0] == waiting
+    assert packed_rows([ROW]).identity == packed_rows([waiting]).identity
+    assert packed_rows([ROW]).identity != packed_rows([ROW, other]).identity
+    assert packed_rows([ROW]).identity != packed_rows([other]).identity
+
+
+def test_a_socket_that_a_dump_tells_twice_is_packed_once() -> None:
+    assert len(packed_rows([ROW, ROW])) == 1
+
+
+def test_a_dump_that_was_interrupted_is_packed_anew_and_the_ones_before_stay() -> None:
+    rows = packed_rows([ROW])
+    rows.begin()
+    rows.add([ROW._replace(cookie=8)])
+    rows.begin()
+    rows.add([ROW._replace(cookie=9)])
+    rows.end()
+    assert [rows[at].cookie for at in range(len(rows))] == [7, 9]
+
+
+def test_joined_sockets_are_all_there_in_their_order() -> None:
+    few = (Socket(Endpoint(Protocol.TCP, Family.IPV4, "127.0.0.1", port)) for port in (1, 2, 3))
+    one, two, three = few
+    crowd = Crowd(packed_rows([ROW]), lambda row, _: one, None)
+    assert list(joined([crowd, (), (two, three)])) == [one, two, three]
+    assert joined([(one,), (two, three)]) == (one, two, three)
+    with pytest.raises(IndexError):
+        joined([crowd])[1]

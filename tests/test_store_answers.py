@@ -13,6 +13,7 @@ from porteye_core.store.connection import open_connection
 from porteye_core.store.reading import Reader, open_reader
 from porteye_core.store.writer import Closing, Writer
 from tests.kit.seeding import MINUTE, Instant, seed
+from tests.kit.values import by_id
 
 LONG_AGO = 1_700_000_000_000_000
 _PLAINLY = """
@@ -27,7 +28,7 @@ def ended(db: Path, writer: Writer) -> Instant:
     now = 100_000 * MINUTE
     seed(writer, now)
     at = now + MINUTE
-    closed = [Closing(each, at, Seen.POLL) for each in writer.open_listeners().values()]
+    closed = [Closing(each, at, Seen.POLL) for each in writer.open_listeners(by_id).values()]
     writer.record_changes(at, closed=closed)
     return Instant(db, now)
 

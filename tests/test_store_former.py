@@ -13,7 +13,7 @@ from porteye_core.store.lives import _MAX_FORMER
 from porteye_core.store.orphans import drop_orphans
 from porteye_core.store.reading import open_reader
 from porteye_core.store.writer import Writer
-from tests.kit.values import SECOND, endpoint, owned, process
+from tests.kit.values import SECOND, by_id, endpoint, owned, process
 
 START = 20_000 * 86_400 * SECOND
 LAUNCHER = process(10, name="launcher")
@@ -106,7 +106,7 @@ def test_a_listener_that_cannot_be_looked_for_is_unseen_until_a_scan_shows_it(
     listener = opened(writer)
     lost = replace(listener, unseen_at=START + 60 * SECOND)
     writer.record_changes(START + 60 * SECOND, unseen=[lost])
-    assert writer.open_listeners()[listener.id].unseen_at == START + 60 * SECOND
+    assert writer.open_listeners(by_id)[listener.id].unseen_at == START + 60 * SECOND
     with open_reader(db) as reader:
         assert reader.open_now(Filters(), START + 90 * SECOND)["unseen"].tolist() == [True]
         said = [
@@ -117,7 +117,7 @@ def test_a_listener_that_cannot_be_looked_for_is_unseen_until_a_scan_shows_it(
         ]
     assert said == [[""], ["could not be looked for any more"]]
     become(writer, listener, START + 120 * SECOND, LAUNCHER)
-    assert writer.open_listeners()[listener.id].unseen_at is None
+    assert writer.open_listeners(by_id)[listener.id].unseen_at is None
 
 
 def test_a_cookie_outlives_the_monitor(db: Path, writer: Writer) -> None:
@@ -125,7 +125,7 @@ def test_a_cookie_outlives_the_monitor(db: Path, writer: Writer) -> None:
         seen = owned(endpoint(), LAUNCHER, inode=7)
         known = replace(seen, socket=replace(seen.socket, cookie=cookie))
         (born,) = writer.record_changes(START, [Opening(known, START, Seen.POLL)])
-        assert writer.open_listeners()[born.id].cookie == cookie
+        assert writer.open_listeners(by_id)[born.id].cookie == cookie
 
 
 def test_former_owners_go_with_their_listener(db: Path, writer: Writer) -> None:

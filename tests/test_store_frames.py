@@ -14,7 +14,7 @@ from porteye_core.store.reading import Coverage, Reader, event_counts, open_read
 from porteye_core.store.reading.listener_rows import FRESH_US
 from porteye_core.store.writer import Closing, Opening, Writer
 from tests.kit.seeding import MINUTE, Instant
-from tests.kit.values import SECOND, endpoint, owned, process
+from tests.kit.values import SECOND, by_id, endpoint, owned, process
 
 ALL = Filters()
 
@@ -136,7 +136,7 @@ NAMES = ["nginx", "Na%me", "a_b", "back\\slash", "quo'te", "x" * 50]
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(needle=st.text(alphabet="naGX%_\\'\" bk", min_size=1, max_size=4))
 def test_a_process_filter_finds_what_python_finds(db: Path, writer: Writer, needle: str) -> None:
-    if not writer.open_listeners():
+    if not writer.open_listeners(by_id):
         seen = [
             owned(endpoint(port), process(port, name=name, cmdline="-"))
             for port, name in enumerate(NAMES, 1)

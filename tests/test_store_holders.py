@@ -10,7 +10,7 @@ from porteye_core.store import retention
 from porteye_core.store.connection import open_connection
 from porteye_core.store.writer import Writer
 from tests.kit.stored import database_of
-from tests.kit.values import SECOND, endpoint, owned, process
+from tests.kit.values import SECOND, by_id, endpoint, owned, process
 
 MASTER = process(10, name="php-fpm")
 AT_ONCE = 100
@@ -119,5 +119,5 @@ def test_of_a_thousand_former_owners_the_latest_are_kept_and_the_others_counted(
 def test_a_restart_knows_the_holders_that_are_left(server: Server, writer: Writer) -> None:
     server.replace()
     workers = server.replace()
-    (found,) = database_of(writer).open_listeners().values()
+    (found,) = database_of(writer).open_listeners(by_id).values()
     assert found.holders == {MASTER.key, *(each.key for each in workers)}

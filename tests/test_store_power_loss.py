@@ -14,7 +14,7 @@ from tests.kit.churn import contradictions, damage, lost
 from tests.kit.disk import Disk
 from tests.kit.recording import Call, Removed, Synced, Written, record, why_not
 from tests.kit.seeding import PLAN
-from tests.kit.values import HOST
+from tests.kit.values import HOST, by_id
 
 _WHY_NOT = why_not()
 pytestmark = [
@@ -96,7 +96,7 @@ def test_a_thousand_power_cuts_damage_and_lose_nothing(calls: list[Call], tmp_pa
         assert outcome(cut, folder) == "", f"cut {number}"
         if number % REOPENED == 0 and cut.acknowledged:
             with open_writer(folder / DB, HOST, 1) as writer:
-                assert writer.open_listeners()
+                assert writer.open_listeners(by_id)
                 writer.begin_watch(1, PLAN)
 
 

@@ -19,7 +19,7 @@ from porteye_core.store.sqlite import open_writer
 from porteye_core.store.writer import Closing, Opening, Writer
 from tests.conftest import PLAN
 from tests.kit.stored import database_of
-from tests.kit.values import HOST, SECOND, endpoint, owned, process
+from tests.kit.values import HOST, SECOND, by_id, endpoint, owned, process
 from tests.test_store_rollups import assert_counts_agree
 
 HOUR = 3600 * SECOND
@@ -139,11 +139,11 @@ def test_a_life_goes_with_all_that_belongs_to_it(db: Path, seed: int) -> None:
     with ten_days(db, Keep(events=3 * DAY), seed=seed) as scene:
         end = NOW - 3 * DAY
         younger = f"SELECT id FROM listener WHERE closed_at IS NULL OR closed_at >= {end}"
-        kept, still_open = scene.column(younger), scene.writer.open_listeners()
+        kept, still_open = scene.column(younger), scene.writer.open_listeners(by_id)
         scene.drop()
         scene.assert_whole()
         assert set(kept) <= set(scene.column("SELECT id FROM listener"))
-        assert scene.writer.open_listeners() == still_open
+        assert scene.writer.open_listeners(by_id) == still_open
         # Whole hours, and one more for looks that take their time.
         old = f"SELECT count(*) FROM listener WHERE closed_at < {end - 2 * HOUR}"
         assert scene.number(old) == 0
@@ -159,11 +159,11 @@ def test_a_life_goes_with_all_that_belongs_to_it(db: Path, seed: int) -> None:
 
 def test_what_is_open_stays_with_its_opening_however_old_it_is(db: Path) -> None:
     with ten_days(db, Keep(events=DAY)) as scene:
-        still_open = scene.writer.open_listeners()
+        still_open = scene.writer.open_listeners(by_id)
         scene.drop(NOW + 400 * DAY)
         scene.assert_whole()
         assert set(scene.column("SELECT listener_id FROM event")) == set(still_open)
-        assert scene.writer.open_listeners() == still_open
+        assert scene.writer.open_listeners(by_id) == still_open
         (first, *_) = still_open.values()
         scene.writer.record_changes(NOW, closed=[Closing(first, NOW, Seen.POLL)])
         scene.assert_whole()
@@ -232,11 +232,11 @@ def test_a_size_drops_the_oldest_samples_first_then_rollups_then_events(
         ten_days(db, Keep(size=size), text=40_000) as scene,
     ):
         assert scene.number("PRAGMA page_count") * PAGE_SIZE > size
-        still_open = scene.writer.open_listeners()
+        still_open = scene.writer.open_listeners(by_id)
         scene.drop()
         scene.assert_whole()
         assert scene.number("PRAGMA page_count") * PAGE_SIZE <= size
-        assert scene.writer.open_listeners() == still_open
+        assert scene.writer.open_listeners(by_id) == still_open
         dropped = scene.column("SELECT kind FROM dropped WHERE reason = 'size' ORDER BY kind")
         assert dropped == ["events", "rollups", "samples"]
         assert scene.number("SELECT count(*) FROM event") > 2 * len(still_open)
@@ -264,7 +264,7 @@ def test_a_flood_within_the_hour_is_dropped_down_to_the_size(db: Path) -> None:
         scene.drop(BEGIN + 5 * MINUTE)
         scene.assert_whole()
         assert scene.number("PRAGMA page_count") * PAGE_SIZE <= size * 3 // 4
-        assert [each.id for each in writer.open_listeners().values()] == [stays]
+        assert [each.id for each in writer.open_listeners(by_id).values()] == [stays]
         assert scene.number("SELECT count(*) FROM sample WHERE listener_id != 1") > 0
         before = scene.number("SELECT before FROM dropped WHERE kind = 'events'")
         assert scene.number("SELECT min(closed_at) FROM listener") >= before

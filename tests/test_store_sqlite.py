@@ -18,7 +18,7 @@ from porteye_core.store.sqlite import open_writer
 from porteye_core.store.writer import Closing, Opening, Writer, listener_of
 from tests.conftest import PLAN
 from tests.kit.rights import posix, root
-from tests.kit.values import HOST, SECOND, endpoint, owned, process
+from tests.kit.values import HOST, SECOND, by_id, endpoint, owned, process
 
 
 def test_what_was_open_is_found_again_as_it_was(writer: Writer) -> None:
@@ -30,14 +30,14 @@ def test_what_was_open_is_found_again_as_it_was(writer: Writer) -> None:
     born = writer.record_changes(
         2 * SECOND, [Opening(each, 2 * SECOND, Seen.POLL) for each in seen]
     )
-    assert writer.open_listeners() == {each.id: each for each in born}
+    assert writer.open_listeners(by_id) == {each.id: each for each in born}
     assert born[0] == listener_of(born[0].id, seen[0], 2 * SECOND)
 
 
 def test_an_opening_and_a_closing_are_a_life_and_two_events(db: Path, writer: Writer) -> None:
     (born,) = writer.record_changes(5, [Opening(owned(owner=process()), 5, Seen.POLL)])
     writer.record_changes(9, closed=[Closing(born, 9, Seen.GAP)])
-    assert writer.open_listeners() == {}
+    assert writer.open_listeners(by_id) == {}
     with open_connection(db) as reader:
         events = reader.execute("SELECT at, kind, seen, port FROM event ORDER BY id").fetchall()
         life = reader.execute("SELECT opened_at, closed_at, closed_seen FROM listener").fetchone()

@@ -21,7 +21,7 @@ from porteye_core.store.writer import Closing, Opening, Writer
 from tests.conftest import PLAN
 from tests.kit.rights import posix, root
 from tests.kit.small_disk import fill, small_disk
-from tests.kit.values import HOST, SECOND, endpoint, owned, process
+from tests.kit.values import HOST, SECOND, by_id, endpoint, owned, process
 
 
 class Scene:
@@ -160,7 +160,7 @@ def test_a_deleted_database_is_begun_anew_and_says_so(scene: Scene) -> None:
     assert scene.state() is State.HOLDING
     scene.retry()
     assert scene.writer.is_renewed
-    assert scene.writer.open_listeners() == {}
+    assert scene.writer.open_listeners(by_id) == {}
     assert not scene.writer.is_renewed
     scene.listeners = []
     scene.begin()
@@ -181,7 +181,7 @@ def test_a_restored_database_goes_on_where_it_ended(db: Path, tmp_path: Path) ->
         (tmp_path / "kept").replace(db)
         scene.see()
         scene.retry()
-        assert [each.endpoint.port for each in scene.writer.open_listeners().values()] == [4]
+        assert [each.endpoint.port for each in scene.writer.open_listeners(by_id).values()] == [4]
         scene.listeners = []
         scene.begin()
         scene.see()
@@ -216,7 +216,7 @@ def test_a_folder_that_goes_and_comes_back_has_a_database_again(tmp_path: Path) 
         scene.retry()
         assert scene.writer.is_renewed
         assert lock.holder(scene.db) == lock.Holder(os.getpid(), 1)
-        scene.writer.open_listeners()
+        scene.writer.open_listeners(by_id)
         scene.listeners = []
         scene.begin()
         scene.see()
@@ -238,7 +238,7 @@ def test_a_damaged_database_is_set_aside_as_it_is(scene: Scene) -> None:
             break
     scene.retry()
     assert scene.writer.is_renewed
-    scene.writer.open_listeners()
+    scene.writer.open_listeners(by_id)
     scene.listeners = []
     scene.begin()
     scene.see()

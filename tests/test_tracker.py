@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,12 +22,13 @@ from porteye_core.model import (
     Seen,
     Socket,
 )
-from porteye_core.tracker import Scan, Tracker
+from porteye_core.tracker import Scan, Tracker, comparison
 from porteye_core.tracker.hearing import announced
 from porteye_core.tracker.homeless import Homeless
 from porteye_core.tracker.matching import Matched, match
+from porteye_core.tracker.merging import merged
 from porteye_core.tracker.open_listeners import OpenListeners
-from porteye_core.tracker.tracker import merged
+from tests.kit.seeing import see
 from tests.kit.values import endpoint, listener, owned, process
 
 # Few of everything, so that ports are shared, pids are reused and sockets have twins.
@@ -276,10 +278,12 @@ def test_the_open_listeners_are_found_by_all_that_is_known_of_them(
             model.pop(number, None)
     assert {each.id: each for each in kept} == model
     unnamed = {each.id for each in model.values() if not each.skaddr}
-    assert kept.unnamed(endpoint().place) == unnamed
+    concerned = kept.concerned([closing()])
+    assert concerned.unnamed(endpoint().place) == unnamed
     for each in model.values():
-        assert not each.skaddr or kept.at_address(each.skaddr) == each
-        assert each.cookie is None or kept.with_cookie(each.cookie, None) == each
+        near = kept.concerned([closing(1, skaddr=each.skaddr, cookie=each.cookie)])
+        assert not each.skaddr or near.at_address(each.skaddr) == each
+        assert each.cookie is None or near.with_cookie(each.cookie, None) == each
 
 
 # --- notices and scans together ----------------------------------------------------------------
@@ -313,7 +317,7 @@ def scan(at: int = 9, *, announces: bool = True) -> Scan:
 
 def test_a_daemon_that_forked_before_the_first_scan_is_one_life_of_who_is_left() -> None:
     tracker = Tracker([recorded(owner=process(10))])
-    changes = tracker.see([shown(7, process(11))], EVERYTHING, scan())
+    changes = see(tracker, [shown(7, process(11))], EVERYTHING, scan())
     ((was, now, _),) = changes.kept
     assert (was.id, now.owner, now.inode) == (1, process(11).key, 7)
     assert not changes.opened
@@ -322,53 +326,53 @@ def test_a_daemon_that_forked_before_the_first_scan_is_one_life_of_who_is_left()
 
 def test_of_two_recorded_at_one_place_each_gets_the_socket_of_its_owner() -> None:
     tracker = Tracker([recorded(1, process(10)), recorded(2, process(20))])
-    changes = tracker.see([shown(7, process(20)), shown(8, process(10))], EVERYTHING, scan())
+    changes = see(tracker, [shown(7, process(20)), shown(8, process(10))], EVERYTHING, scan())
     assert {was.id: now.inode for was, now, _ in changes.kept} == {1: 8, 2: 7}
 
 
 def test_the_namespace_of_a_record_is_a_guess_and_that_of_a_scan_is_not() -> None:
     tracker = Tracker([recorded(netns=OWN)])
-    changes = tracker.see([shown(7, process(10), CONTAINER)], EVERYTHING, scan())
+    changes = see(tracker, [shown(7, process(10), CONTAINER)], EVERYTHING, scan())
     assert [now.endpoint.netns for _, now, _ in changes.kept] == [CONTAINER]
     moved = Tracker([numbered(1, OWN)])
-    other = moved.see([shown(7, process(10), CONTAINER)], EVERYTHING, scan())
+    other = see(moved, [shown(7, process(10), CONTAINER)], EVERYTHING, scan())
     assert len(other.opened) == 1
 
 
 def test_a_socket_that_listens_again_at_another_port_is_another_listener() -> None:
-    changes = Tracker([numbered(1, port=80)]).see([shown(1, port=81)], OWN_ALONE, scan())
+    changes = see(Tracker([numbered(1, port=80)]), [shown(1, port=81)], OWN_ALONE, scan())
     assert [each.owned.socket.endpoint.port for each in changes.opened] == [81]
     assert not changes.kept
 
 
 def test_a_listener_that_two_scans_of_its_namespace_do_not_show_is_closed() -> None:
     tracker = Tracker([numbered(1)])
-    assert not tracker.see([], OWN_ALONE, scan(9)).closed
-    (closed,) = tracker.see([], OWN_ALONE, scan(10)).closed
+    assert not see(tracker, [], OWN_ALONE, scan(9)).closed
+    (closed,) = see(tracker, [], OWN_ALONE, scan(10)).closed
     assert (closed.at, closed.seen) == (9, Seen.POLL)
 
 
 def test_a_source_that_announces_nothing_needs_one_scan() -> None:
-    assert Tracker([numbered(1)]).see([], OWN_ALONE, scan(announces=False)).closed
+    assert see(Tracker([numbered(1)]), [], OWN_ALONE, scan(announces=False)).closed
 
 
 def test_a_scan_of_one_namespace_neither_shows_nor_misses_what_is_in_another() -> None:
     tracker = Tracker([numbered(1, CONTAINER)])
-    tracker.see([], EVERYTHING, scan(9))
+    see(tracker, [], EVERYTHING, scan(9))
     for at in (10, 11, 12):
-        assert not tracker.see([], OWN_ALONE, scan(at)).closed
-    (closed,) = tracker.see([], EVERYTHING, scan(13)).closed
+        assert not see(tracker, [], OWN_ALONE, scan(at)).closed
+    (closed,) = see(tracker, [], EVERYTHING, scan(13)).closed
     assert (closed.at, closed.seen) == (9, Seen.GAP)
 
 
 def test_what_is_missed_elsewhere_does_not_press_for_scans_of_the_own_namespace() -> None:
     tracker = Tracker([numbered(1, CONTAINER), numbered(2, OWN, 81)])
     own = shown(2, process(10), port=81)
-    tracker.see([own], EVERYTHING, scan(9))
+    see(tracker, [own], EVERYTHING, scan(9))
     assert tracker.is_settled
-    tracker.see([], OWN_ALONE, scan(10))
+    see(tracker, [], OWN_ALONE, scan(10))
     assert not tracker.is_settled
-    assert len(tracker.see([], EVERYTHING, scan(11)).closed) == 2
+    assert len(see(tracker, [], EVERYTHING, scan(11)).closed) == 2
     assert tracker.is_settled
 
 
@@ -376,7 +380,7 @@ def test_a_namespace_that_was_left_out_closes_nothing() -> None:
     left_out = Scope(frozenset((OWN,)), frozenset((OWN, CONTAINER)), complete=True)
     tracker = Tracker([numbered(1, CONTAINER)])
     for at in (9, 10, 11):
-        changes = tracker.see([], left_out, scan(at))
+        changes = see(tracker, [], left_out, scan(at))
         assert not changes.closed
         assert not changes.unseen
 
@@ -385,29 +389,29 @@ def test_a_namespace_that_has_gone_closes_what_nobody_holds() -> None:
     gone = Scope(frozenset((OWN,)), frozenset((OWN,)), complete=True)
     tracker = Tracker([numbered(1, CONTAINER)])
     for at in (9, 10, 11):
-        assert not tracker.see([], gone, scan(at), may_hold=lambda _: True).closed
-    tracker.see([], gone, scan(12))
-    assert tracker.see([], gone, scan(13)).closed[0].seen is Seen.GAP
+        assert not see(tracker, [], gone, scan(at), may_hold=lambda _: True).closed
+    see(tracker, [], gone, scan(12))
+    assert see(tracker, [], gone, scan(13)).closed[0].seen is Seen.GAP
 
 
 def test_a_monitor_without_rights_loses_sight_of_what_one_with_rights_saw() -> None:
     own = Scope(frozenset((OWN,)), frozenset((OWN,)))
     tracker = Tracker([numbered(1, CONTAINER), numbered(2, OWN, 81)])
-    changes = tracker.see([shown(2, process(10), port=81)], own, scan(9))
+    changes = see(tracker, [shown(2, process(10), port=81)], own, scan(9))
     assert [(each.id, each.unseen_at) for each in changes.unseen] == [(1, 9)]
     tracker.keep(changes.unseen[0])
-    assert not tracker.see([shown(2, process(10), port=81)], own, scan(10)).unseen
-    back = tracker.see([shown(1, process(10), CONTAINER)], EVERYTHING, scan(11))
+    assert not see(tracker, [shown(2, process(10), port=81)], own, scan(10)).unseen
+    back = see(tracker, [shown(1, process(10), CONTAINER)], EVERYTHING, scan(11))
     assert [now.unseen_at for was, now, _ in back.kept if was.id == 1] == [None]
 
 
 def test_what_only_a_record_knows_is_unseen_while_its_process_lives_and_then_closed() -> None:
     tracker = Tracker([recorded()])
-    changes = tracker.see([], EVERYTHING, scan(9), may_hold=lambda _: True)
+    changes = see(tracker, [], EVERYTHING, scan(9), may_hold=lambda _: True)
     assert [each.unseen_at for each in changes.unseen] == [9]
     tracker.keep(changes.unseen[0])
-    tracker.see([], EVERYTHING, scan(10))
-    assert tracker.see([], EVERYTHING, scan(11)).closed[0].seen is Seen.GAP
+    see(tracker, [], EVERYTHING, scan(10))
+    assert see(tracker, [], EVERYTHING, scan(11)).closed[0].seen is Seen.GAP
 
 
 def test_what_only_a_record_knows_closes_though_there_are_too_many_namespaces_for_one_scan() -> (
@@ -419,18 +423,26 @@ def test_what_only_a_record_knows_closes_though_there_are_too_many_namespaces_fo
         Scope(frozenset((OWN, number)), living, complete=True)
         for number in (CONTAINER, CONTAINER + 1)
     )
-    scans = [tracker.see([], (here, there)[at % 2], scan(at)).closed for at in range(4)]
+    scans = [see(tracker, [], (here, there)[at % 2], scan(at)).closed for at in range(4)]
     assert [len(each) for each in scans] == [0, 0, 0, 1]
     assert scans[3][0] == Closing(recorded(), 1, Seen.GAP)
 
 
 def test_what_a_scan_missed_and_its_process_shows_still_is_settled() -> None:
     tracker = Tracker([numbered(1, CONTAINER)])
-    tracker.see([], EVERYTHING, scan(9))
-    assert tracker._missed
+    see(tracker, [], EVERYTHING, scan(9))
+    assert tracker._waiting.missed
     alone = Scope(frozenset({OWN}), frozenset({OWN}), complete=True)  # the container has gone
-    assert not tracker.see([], alone, scan(10), may_hold=lambda _: True).closed
-    assert not tracker._missed
+    assert not see(tracker, [], alone, scan(10), may_hold=lambda _: True).closed
+    assert not tracker._waiting.missed
+
+
+def living(tracker: Tracker, sockets: tuple[Socket, ...]) -> tuple[Socket, ...]:
+    """The sockets of a scan that are compared with what is open."""
+    (part,) = tracker.compare(EVERYTHING, scan()).parts(sockets)
+    tracker.give_up()
+    assert part
+    return part.sockets
 
 
 def test_a_socket_that_closed_after_the_scan_began_is_left_to_the_next() -> None:
@@ -441,12 +453,12 @@ def test_a_socket_that_closed_after_the_scan_began_is_left_to_the_next() -> None
     sockets = (shown(9).socket, shown(1, None, CONTAINER).socket)
     reading = Reading(sockets, (opened, ended), scope=EVERYTHING, began=100_200)
     assert len(tracker.hear(reading).born) == 1
-    assert tracker.living(sockets) == sockets[1:]
+    assert living(tracker, sockets) == sockets[1:]
     assert tracker.wants_scan
-    changes = tracker.see([shown(1, process(10), CONTAINER)], EVERYTHING, scan())
+    changes = see(tracker, [shown(9), shown(1, process(10), CONTAINER)], EVERYTHING, scan())
     assert not changes.opened
     tracker.hear(Reading(sockets, (), began=100_900))
-    assert tracker.living(sockets) == sockets
+    assert living(tracker, sockets) == sockets
 
 
 def test_a_socket_that_closed_before_the_scan_began_is_none_that_it_shows() -> None:
@@ -455,7 +467,7 @@ def test_a_socket_that_closed_before_the_scan_began_is_none_that_it_shows() -> N
     opened = Notice(99_000, Kind.OPENED, endpoint(), 7, pid=10)
     sockets = (shown(9).socket,)
     tracker.hear(Reading(sockets, (opened, ended), began=200_000))
-    assert tracker.living(sockets) == sockets
+    assert living(tracker, sockets) == sockets
 
 
 def test_a_destroyed_socket_is_announced_late_and_says_so() -> None:
@@ -466,7 +478,7 @@ def test_a_destroyed_socket_is_announced_late_and_says_so() -> None:
 
 def test_an_announcement_is_not_later_than_the_scan_that_missed_its_socket() -> None:
     tracker = Tracker([numbered(1)])
-    tracker.see([], OWN_ALONE, scan(4))
+    see(tracker, [], OWN_ALONE, scan(4))
     (closed,) = tracker.hear(Reading(None, (closing(cookie=1),))).closed
     assert closed == Closing(numbered(1), 4, Seen.POLL)
 
@@ -480,7 +492,7 @@ def test_cookies_of_other_namespaces_are_others() -> None:
 def test_a_broadcast_address_that_the_record_lacks_is_the_same_socket() -> None:
     at = endpoint(address="0.0.0.0")
     born = replace(recorded(), endpoint=replace(at, netns=OWN))
-    (kept,) = Tracker([born]).see([shown(7, process(10))], EVERYTHING, scan()).kept
+    (kept,) = see(Tracker([born]), [shown(7, process(10))], EVERYTHING, scan()).kept
     assert kept[1].endpoint.address == "127.0.0.1"
 
 
@@ -529,18 +541,18 @@ def test_lives_that_go_on_at_one_place_wait_in_bounds() -> None:
 
 def test_a_namespace_that_was_guessed_and_does_not_show_the_socket_is_not_known() -> None:
     tracker = Tracker([recorded(netns=OWN)])
-    (known,) = tracker.see([], OWN_ALONE, scan(9)).unseen
+    (known,) = see(tracker, [], OWN_ALONE, scan(9)).unseen
     assert (known.endpoint.netns, known.unseen_at) == (None, None)
     tracker.keep(known)
-    assert not tracker.see([], OWN_ALONE, scan(10)).unseen
-    ((_, now, _),) = tracker.see([shown(7, process(10), CONTAINER)], EVERYTHING, scan(11)).kept
+    assert not see(tracker, [], OWN_ALONE, scan(10)).unseen
+    ((_, now, _),) = see(tracker, [shown(7, process(10), CONTAINER)], EVERYTHING, scan(11)).kept
     assert now.endpoint.netns == CONTAINER
 
 
 def test_what_opened_after_the_scan_began_keeps_its_namespace() -> None:
     tracker = Tracker()
     tracker.keep(recorded(netns=OWN), newborn=True)
-    assert not tracker.see([], OWN_ALONE, scan(9)).unseen
+    assert not see(tracker, [], OWN_ALONE, scan(9)).unseen
 
 
 # --- twins of one process ------------------------------------------------------------------------
@@ -549,7 +561,7 @@ def test_what_opened_after_the_scan_began_keeps_its_namespace() -> None:
 def seen_twins() -> Tracker:
     """Two twins whose records and sockets only chance has paired."""
     tracker = Tracker([recorded(1), recorded(2)])
-    changes = tracker.see([shown(7, process(10)), shown(8, process(10))], OWN_ALONE, scan(9))
+    changes = see(tracker, [shown(7, process(10)), shown(8, process(10))], OWN_ALONE, scan(9))
     for _, now, _ in changes.kept:
         tracker.keep(now)
     assert {each.id: each.inode for each in tracker.listeners} == {1: 7, 2: 8}
@@ -562,7 +574,7 @@ def test_a_twin_goes_on_with_the_other_socket_when_the_record_ends_the_one() -> 
     (closed,) = tracker.hear(reading).closed
     assert (closed.listener.id, closed.seen) == (1, Seen.KERNEL)
     tracker.drop(closed.listener)
-    changes = tracker.see([shown(7, process(10))], OWN_ALONE, scan(10))
+    changes = see(tracker, [shown(7, process(10))], OWN_ALONE, scan(10))
     assert [(was.id, now.inode) for was, now, _ in changes.kept] == [(2, 7)]
     assert not changes.opened
     assert not changes.closed
@@ -575,7 +587,7 @@ def test_the_number_of_a_twin_closes_neither() -> None:
 
 def test_twins_of_two_processes_are_told_apart_by_their_numbers() -> None:
     tracker = Tracker([recorded(1, process(10)), recorded(2, process(20))])
-    changes = tracker.see([shown(7, process(20)), shown(8, process(10))], OWN_ALONE, scan(9))
+    changes = see(tracker, [shown(7, process(20)), shown(8, process(10))], OWN_ALONE, scan(9))
     for _, now, _ in changes.kept:
         tracker.keep(now)
     (closed,) = tracker.hear(Reading(None, (closing(cookie=8),))).closed
@@ -592,7 +604,7 @@ def unbound(at: int, skaddr: int, pid: int = 10) -> Notice:
 def test_a_scan_shows_the_port_of_an_opening_that_was_recorded_without() -> None:
     tracker = Tracker()
     tracker.hear(Reading(None, (unbound(5, 7),)))
-    (opened,) = tracker.see([shown(1, process(10))], OWN_ALONE, scan(9)).opened
+    (opened,) = see(tracker, [shown(1, process(10))], OWN_ALONE, scan(9)).opened
     assert (opened.at, opened.seen, opened.notice) == (5, Seen.KERNEL, unbound(5, 7))
     assert not tracker.wants_scan
 
@@ -601,7 +613,7 @@ def test_the_owner_of_a_socket_that_was_not_bound_may_be_another_or_gone() -> No
     for owner in (process(11), None):
         tracker = Tracker()
         tracker.hear(Reading(None, (unbound(5, 7),)))
-        (opened,) = tracker.see([shown(1, owner)], OWN_ALONE, scan(9)).opened
+        (opened,) = see(tracker, [shown(1, owner)], OWN_ALONE, scan(9)).opened
         assert (opened.at, opened.notice) == (5, unbound(5, 7))
 
 
@@ -609,7 +621,7 @@ def test_of_several_that_were_not_bound_nothing_tells_which_is_whose_until_one_c
     tracker = Tracker()
     tracker.hear(Reading(None, (unbound(5, 7), unbound(12, 8))))
     shows = [shown(1, process(10), port=81), shown(2, process(10), port=82)]
-    openings = tracker.see(shows, OWN_ALONE, scan(9)).opened
+    openings = see(tracker, shows, OWN_ALONE, scan(9)).opened
     assert [(each.at, each.seen, each.notice) for each in openings] == [(12, Seen.POLL, None)] * 2
     for number, port in ((1, 81), (2, 82)):
         tracker.keep(replace(numbered(number, port=port), opened_at=12))
@@ -623,7 +635,7 @@ def test_each_process_has_its_own_of_several_that_were_not_bound() -> None:
     tracker = Tracker()
     tracker.hear(Reading(None, (unbound(5, 7, 10), unbound(6, 8, 11))))
     shows = [shown(1, process(11), port=81), shown(2, process(10), port=82)]
-    openings = tracker.see(shows, OWN_ALONE, scan(9)).opened
+    openings = see(tracker, shows, OWN_ALONE, scan(9)).opened
     assert [(each.owned.socket.inode, each.at) for each in openings] == [(1, 6), (2, 5)]
 
 
@@ -631,18 +643,18 @@ def test_an_opening_after_the_scan_waits_for_the_next_scan_of_everything() -> No
     tracker = Tracker()
     late = unbound(20_000, 7)
     tracker.hear(Reading(None, (late,)))
-    assert not tracker.see([], EVERYTHING, scan(10_000)).opened
+    assert not see(tracker, [], EVERYTHING, scan(10_000)).opened
     assert tracker.wants_scan
-    tracker.see([], OWN_ALONE, scan(30_000))
+    see(tracker, [], OWN_ALONE, scan(30_000))
     assert not tracker.wants_scan  # it is elsewhere
-    (opened,) = tracker.see([shown(1, process(10))], EVERYTHING, scan(40_000)).opened
+    (opened,) = see(tracker, [shown(1, process(10))], EVERYTHING, scan(40_000)).opened
     assert opened.at == late.at
 
 
 def test_an_opening_that_no_scan_shows_is_a_life_when_it_closes() -> None:
     tracker = Tracker()
     tracker.hear(Reading(None, (unbound(5, 7),)))
-    tracker.see([], EVERYTHING, scan(9))
+    see(tracker, [], EVERYTHING, scan(9))
     heard = tracker.hear(Reading(None, (closing(4242, skaddr=7),)))
     assert [(was.at, was.endpoint.port) for was, _ in heard.born] == [(5, 4242)]
 
@@ -650,10 +662,87 @@ def test_an_opening_that_no_scan_shows_is_a_life_when_it_closes() -> None:
 def test_openings_that_wait_are_bounded() -> None:
     tracker = Tracker()
     tracker.hear(Reading(None, tuple(unbound(at, at) for at in range(1, 1000))))
-    tracker.see([], EVERYTHING, scan(2000))
+    see(tracker, [], EVERYTHING, scan(2000))
     assert len(tracker._portless.notices) < 1000
 
 
 def test_an_opening_without_a_port_whose_closing_was_lost_is_no_listener() -> None:
     heard = announced(OpenListeners(), [unbound(5, 7), unbound(9, 7), closing(4242, skaddr=7)])
     assert [(was.at, was.endpoint.port) for was, _ in heard.born] == [(9, 4242)]
+
+
+# --- a scan in parts ---------------------------------------------------------------------------
+
+
+def recorded_at(address: str, port: int, owner: Process) -> Listener:
+    """A listener of which only the record of its opening is known, at this address."""
+    at = replace(endpoint(port, address=address), netns=OWN)
+    return replace(recorded(owner=owner), endpoint=at)
+
+
+RECORDED = st.builds(
+    recorded_at, st.sampled_from(["127.0.0.1", "0.0.0.0"]), st.sampled_from([80, 443]), PROCESSES
+)
+
+
+@given(LOOKS, st.lists(RECORDED, max_size=4), LOOKS)
+def test_a_scan_in_parts_tells_the_same_as_one_at_once(
+    before: list[Owned], notices: list[Listener], after: list[Owned]
+) -> None:
+    known = listening(before)
+    known += [replace(each, id=100 + n, skaddr=100 + n) for n, each in enumerate(notices)]
+
+    def told(part: int) -> tuple[object, ...]:
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(comparison, "PART", part)
+            changes = see(Tracker(known), after, Scope(), scan(announces=False))
+        return (
+            Counter((was.endpoint.place, now) for was, _, now in changes.kept),
+            Counter(each.owned for each in changes.opened),
+            {each.listener for each in changes.closed},
+        )
+
+    assert told(1) == told(1000)
+
+
+def test_a_recorded_listener_at_no_address_is_the_socket_of_a_later_part(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(comparison, "PART", 1)
+    crowd = [shown(10 + n, port=1000 + n) for n in range(50)]
+    known = recorded_at("0.0.0.0", 80, process(10))
+    gone = replace(recorded_at("0.0.0.0", 81, process(10)), id=2, skaddr=2)
+    shows = [*crowd, shown(7, process(10))]
+    changes = see(Tracker([known, gone]), shows, Scope(), scan(announces=False))
+    assert [(was.id, now.inode) for was, now, _ in changes.kept] == [(1, 7)]
+    assert [each.listener.id for each in changes.closed] == [2]
+    assert len(changes.opened) == len(crowd)
+
+
+def test_notices_between_two_parts_end_what_is_known_and_what_a_later_part_shows(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(comparison, "PART", 1)
+    tracker = Tracker([numbered(n, port=n) for n in range(1, 21)])
+    shows = [shown(n, process(10), port=n) for n in range(1, 41)]
+    shows = [replace(each, socket=replace(each.socket, cookie=each.socket.inode)) for each in shows]
+    tracker.hear(Reading(tuple(each.socket for each in shows), began=8))
+    work = tracker.compare(OWN_ALONE, scan(9, announces=False))
+    parts = filter(None, work.parts([each.socket for each in shows]))
+    first = next(parts)
+    seen = {each.endpoint.port for each in first.sockets}
+    known, stranger = (
+        next(port for port in ports if port not in seen) for ports in (range(1, 21), range(21, 41))
+    )
+    heard = tracker.hear(
+        Reading(None, (closing(known, cookie=known), closing(stranger, cookie=stranger)))
+    )
+    assert [each.listener.id for each in heard.closed] == [known]
+    tracker.drop(heard.closed[0].listener)
+    born = replace(numbered(99, port=99), inode=None, cookie=None, skaddr=5)
+    tracker.keep(born, newborn=True)
+    rest = [each.endpoint.port for part in parts for each in part.sockets]
+    assert seen.isdisjoint(rest)
+    assert seen | set(rest) == set(range(1, 41)) - {known, stranger}
+    assert not tracker.end(work, lambda _: False).closed
+    assert 99 in tracker.listeners

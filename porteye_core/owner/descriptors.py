@@ -7,6 +7,7 @@ search keeps only what it was asked for, ends when its time is over, and can go 
 import itertools
 import logging
 import os
+import struct
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -29,10 +30,33 @@ _ONE_THREAD = 3  # links of a folder with one folder in it
 
 
 class Descriptor(NamedTuple):
-    """A process that has a socket open, and the link that shows it."""
+    """A process that has a socket open, and its descriptor.
+
+    number: -1 where it is not known; thread: 0 for a descriptor in the table of the process.
+    """
 
     pid: int
-    link: str
+    number: int = -1
+    thread: int = 0
+
+    @property
+    def link(self) -> str:
+        """The link in /proc that shows what the descriptor is."""
+        task = f"/task/{self.thread}" if self.thread else ""
+        return f"/proc/{self.pid}{task}/fd/{self.number}"
+
+
+_DESCRIPTOR = struct.Struct("=iii")
+
+
+def packed(descriptors: Iterable[Descriptor]) -> bytes:
+    """The descriptors in 12 bytes each: of one socket among 100,000."""
+    return b"".join(_DESCRIPTOR.pack(*each) for each in descriptors)
+
+
+def unpacked(descriptors: bytes) -> list[Descriptor]:
+    """The descriptors that were packed."""
+    return [Descriptor(*each) for each in _DESCRIPTOR.iter_unpack(descriptors)]
 
 
 class SharedHolders:
@@ -89,10 +113,10 @@ class FamilySearch:
     """
 
     def __init__(self, wanted: Iterable[int], deadline: Deadline, proc: str = "/proc") -> None:
-        self._wanted = {f"socket:[{inode}]": inode for inode in wanted}
+        self._wanted = frozenset(wanted)
         self._deadline = deadline
         self._proc = proc
-        self._held: dict[int, dict[int, str]] = {}
+        self._held: dict[int, dict[int, int]] = {}
         self._room = _MOST_LINKS
         self._below: dict[int, list[int]] = {}
 
@@ -114,13 +138,13 @@ class FamilySearch:
         ordered = [oldest, *sorted(set(family) - {oldest})]
         return [Descriptor(pid, self._links(pid)[inode]) for pid in ordered]
 
-    def _links(self, pid: int) -> dict[int, str]:
-        """The wanted sockets that a process has open, with their links; read once."""
+    def _links(self, pid: int) -> dict[int, int]:
+        """The wanted sockets that a process has open, with their descriptors; read once."""
         if pid not in self._held:
-            found: dict[int, str] = {}
-            for link, target in _targets(f"{self._proc}/{pid}/fd", self._deadline):
-                if target in self._wanted:
-                    found.setdefault(self._wanted[target], link)
+            found: dict[int, int] = {}
+            for number, inode in _sockets(f"{self._proc}/{pid}/fd", self._deadline):
+                if inode in self._wanted:
+                    found.setdefault(inode, number)
             self._held[pid] = found
             self._room -= len(found)
             if self._room < 0:
@@ -164,17 +188,17 @@ class Walk:
     ) -> None:
         """`wanted`: the sockets' users by inode; `among`: these processes alone. Raises
         SourceError."""
-        self.wanted = frozenset(wanted)
-        self._users = dict(wanted)
+        self.wanted = wanted
         self._shared = SharedHolders()
-        self.found: dict[int, list[Descriptor]] = {}
+        self.found: dict[int, bytes] = {}  # packed
         self.is_done = not wanted
-        self._targets = {f"socket:[{inode}]": inode for inode in wanted}
+        self._started: dict[int, int | None] = {}
         self._proc = proc
         self._pids = list(among) or pids(proc)
-        users = set(wanted.values()) - {None}
-        if not among and users:
-            self._pids.sort(key=lambda pid: _user(pid, proc) not in users)
+        if not among:
+            users = set(wanted.values()) - {None}
+            if users:
+                self._pids.sort(key=lambda pid: _user(pid, proc) not in users)
         self._steps = self._run()
 
     def advance(self, deadline: Deadline) -> None:
@@ -190,44 +214,56 @@ class Walk:
 
     def holders(self, inode: int) -> list[Descriptor]:
         """Those that were found, the oldest first."""
-        found = {each.pid: each for each in self.found.get(inode, ())}
-        started = {pid: at.started for pid in found if (at := stat(pid, self._proc))}
+        found = {each.pid: each for each in unpacked(self.found.get(inode, b""))}
+        started = {pid: at for pid in found if (at := self._started_at(pid)) is not None}
         return [found[pid] for pid in sorted(started, key=lambda pid: (started[pid], pid))]
 
+    def _started_at(self, pid: int) -> int | None:
+        """The start of a process, read once: it may hold thousands of sockets."""
+        if pid not in self._started:
+            found = stat(pid, self._proc)
+            self._started[pid] = found.started if found else None
+        return self._started[pid]
+
     def _run(self) -> Iterator[None]:
-        yield from self._read((pid, f"{self._proc}/{pid}/fd") for pid in self._pids)
-        if self.wanted - self.found.keys():
+        yield from self._read((pid, 0) for pid in self._pids)
+        if len(self.found) < len(self.wanted):
             yield from self._read(
-                (pid, folder) for pid in self._pids for folder in _other_tables(pid, self._proc)
+                (pid, thread) for pid in self._pids for thread in _other_tables(pid, self._proc)
             )
 
-    def _read(self, folders: Iterable[tuple[int, str]]) -> Iterator[None]:
-        large: list[tuple[int, str]] = []
-        for pid, folder in folders:
-            if self._take(pid, _targets(folder)):
-                large.append((pid, folder))
+    def _read(self, tables: Iterable[tuple[int, int]]) -> Iterator[None]:
+        large: list[tuple[int, int]] = []
+        for pid, thread in tables:
+            if self._take(pid, thread, self._sockets(pid, thread)):
+                large.append((pid, thread))
             yield
-        for pid, folder in large:
-            links = _targets(folder)
-            while self._take(pid, links):
+        for pid, thread in large:
+            sockets = self._sockets(pid, thread)
+            while self._take(pid, thread, sockets):
                 yield
 
-    def _take(self, pid: int, links: Iterator[tuple[str, str]]) -> bool:
+    def _sockets(self, pid: int, thread: int) -> Iterator[tuple[int, int]]:
+        task = f"/task/{thread}" if thread else ""
+        return _sockets(f"{self._proc}/{pid}{task}/fd")
+
+    def _take(self, pid: int, thread: int, sockets: Iterator[tuple[int, int]]) -> bool:
         """Read one piece; returns true if there may be more."""
         count = 0
-        for link, target in itertools.islice(links, _PIECE):
+        for number, inode in itertools.islice(sockets, _PIECE):
             count += 1
-            if inode := self._targets.get(target):
-                self._keep(inode, Descriptor(pid, link))
+            if inode in self.wanted:
+                self._keep(inode, Descriptor(pid, number, thread))
         return count == _PIECE
 
     def _keep(self, inode: int, by: Descriptor) -> None:
-        held, user = self.found.setdefault(inode, []), self._users[inode]
-        if not held:
-            held.append(by)
-        elif held[-1].pid != by.pid and self._shared.room(user, 1):
+        held, user = self.found.get(inode, b""), self.wanted[inode]
+        if held:
+            last = unpacked(held[-_DESCRIPTOR.size :])[0]
+            if last.pid == by.pid or not self._shared.room(user, 1):
+                return
             self._shared.add(user, 1)
-            held.append(by)
+        self.found[inode] = held + packed([by])
 
 
 def holds(descriptor: Descriptor, inode: int) -> bool:
@@ -246,17 +282,19 @@ def pids(proc: str = "/proc") -> list[int]:
         raise SourceError(f"The processes cannot be listed: {err.strerror}.") from err
 
 
-def _targets(folder: str, deadline: Deadline | None = None) -> Iterator[tuple[str, str]]:
-    """The links of a folder of descriptors, and what each is; read as far as they are wanted."""
+def _sockets(folder: str, deadline: Deadline | None = None) -> Iterator[tuple[int, int]]:
+    """The descriptors of a folder, each with the inode of its socket, 0 if it is another file;
+    read as far as they are wanted."""
     try:
         with os.scandir(folder) as entries:
-            for number, entry in enumerate(entries):
-                if deadline and not number % _PIECE:
+            for count, entry in enumerate(entries):
+                if deadline and not count % _PIECE:
                     deadline.check()
                 try:
-                    yield entry.path, os.readlink(entry.path)  # noqa: PTH115 - strings, no Path
+                    target = os.readlink(entry.path)  # noqa: PTH115 - strings, no Path
                 except OSError:  # closed meanwhile
                     continue
+                yield int(entry.name), int(target[8:-1]) if target[:8] == "socket:[" else 0
     except OSError as err:  # it has ended, or belongs to another user
         check_descriptors(err)
 
@@ -268,8 +306,8 @@ def _threads(pid: int, proc: str) -> list[int]:
         return []
 
 
-def _other_tables(pid: int, proc: str) -> Iterator[str]:
-    """The folders of threads with another number of descriptors than the first: Linux 6.2 says it
+def _other_tables(pid: int, proc: str) -> Iterator[int]:
+    """The threads with another number of descriptors than the first: Linux 6.2 says it
     as the size of the folder. Before that, and where both have as many, such a table is missed."""
     if _stat(f"{proc}/{pid}/task", "st_nlink") <= _ONE_THREAD:
         return
@@ -279,7 +317,7 @@ def _other_tables(pid: int, proc: str) -> Iterator[str]:
     for thread in _threads(pid, proc):
         folder = f"{proc}/{pid}/task/{thread}/fd"
         if thread != pid and (has_ended or _stat(folder, "st_size") != first):
-            yield folder
+            yield thread
 
 
 def _stat(path: str, field: str) -> int:

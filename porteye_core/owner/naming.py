@@ -13,7 +13,7 @@ class Naming:
 
     def __init__(self, descriptions: Descriptions) -> None:
         self._descriptions = descriptions
-        self._read: dict[int, Process] = {}
+        self._read: dict[int, tuple[Process]] = {}
         self._gone: dict[tuple[int, str], Process] = {}
 
     def owned(self, notice: Notice) -> Owned:
@@ -21,11 +21,14 @@ class Naming:
         pid = notice.pid
         assert pid is not None  # each record of an opening has a pid
         # A process that was alive at one event was alive at the later ones.
-        process = self._read.get(pid) or self._descriptions.of_earlier(pid, notice.at)
-        if process:
-            self._read[pid] = process
+        if pid not in self._read:
+            process = self._descriptions.of_earlier(pid, notice.at)
+            if process:
+                self._read[pid] = (process,)
+        if pid in self._read:
             endpoint = replace(notice.endpoint, netns=_netns(pid, notice.tid or pid))
-            return Owned(Socket(endpoint, pid=pid), process, (process,))
+            holders = self._read[pid]
+            return Owned(Socket(endpoint, pid=pid), holders[0], holders)
         gone = self._gone.setdefault(
             (pid, notice.name), Process(ProcessKey(pid, notice.at), Program(field(notice.name)))
         )

@@ -5,6 +5,7 @@ and the events are drained after it, so that they cover every change during the 
 """
 
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
 
 from porteye_core.errors import SourceError
@@ -20,6 +21,7 @@ from porteye_core.model import (
     Scope,
     Socket,
 )
+from porteye_core.sources.diag.crowd import joined
 from porteye_core.sources.diag.destroyed import DestroyFeed, open_destroy_feed
 from porteye_core.sources.diag.inet_diag import AF_INET6, DiagSocket
 from porteye_core.sources.diag.namespaces import Namespaces
@@ -58,7 +60,7 @@ class Linux:
         if depth is Depth.NOTICES:
             notices, lost = self._announced(scanning=False)
             return Reading(None, notices, lost, began=began, more=self._is_behind)
-        sockets: tuple[Socket, ...] | None
+        sockets: Sequence[Socket] | None
         sockets, scope = self._sockets(depth)
         notices, lost = self._announced(scanning=True)
         # A scan without all events before it would open sockets twice.
@@ -86,7 +88,7 @@ class Linux:
                 if part:
                     stack.callback(part.close)
 
-    def _sockets(self, depth: Depth) -> tuple[tuple[Socket, ...], Scope]:
+    def _sockets(self, depth: Depth) -> tuple[Sequence[Socket], Scope]:
         """Sockets with the namespaces that were scanned.
 
         Other namespaces are scanned at sampling ticks only: each costs as much as the own one.
@@ -101,8 +103,8 @@ class Linux:
         if not counting:
             return own, Scope(mine, own=netns)
         others = self._others.read()
-        # Without others the same tuple object, which the next scan is compared with.
-        sockets = (*own, *others.sockets) if others.sockets else own
+        # Without others the same object, which the next scan is compared with.
+        sockets = joined((own, others.sockets)) if others.sockets else own
         scanned, living = mine | others.scanned, mine | others.living
         unscanned = others.unscanned
         return sockets, Scope(scanned, living, complete=True, own=netns, unscanned=unscanned)

@@ -1,5 +1,6 @@
 """Records of the writer: values that can wait until the database takes a write."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from porteye_core.model import (
@@ -39,10 +40,18 @@ class Changed:
 
 @dataclass(frozen=True, slots=True)
 class Beat:
-    """A sampling beat, with a sample of every listener that it observed."""
+    """A sampling beat, with samples of listeners that it observed."""
 
     tick: Tick
-    samples: tuple[Sample, ...]
+    samples: Collection[Sample]
+
+
+@dataclass(frozen=True, slots=True)
+class Sampled:
+    """More samples of the latest beat."""
+
+    at: int
+    samples: Collection[Sample]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,4 +68,4 @@ class Ended:
     at: int
 
 
-Record = Begun | Changed | Beat | Noted | Ended
+Record = Begun | Changed | Beat | Sampled | Noted | Ended

@@ -3,17 +3,18 @@
 import json
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
+from typing import TypeVar
 
 from porteye_core import __version__
 from porteye_core.errors import StoreLogDeleted, StoreReplaced, StoreUnwritable
-from porteye_core.model import Keep, Limit, Listener, Tick, WatchPlan
+from porteye_core.model import Keep, Limit, Listener, Sample, Tick, WatchPlan
 from porteye_core.store import counts
 from porteye_core.store.aside import clear_log
-from porteye_core.store.batch import Beat, Begun, Changed, Ended, Noted, Record
+from porteye_core.store.batch import Beat, Begun, Changed, Ended, Noted, Record, Sampled
 from porteye_core.store.damage import explained
 from porteye_core.store.dead_band import DeadBand
 from porteye_core.store.files import beside, identity
@@ -23,6 +24,8 @@ from porteye_core.store.lives import Event, Lives
 from porteye_core.store.retention import Retention, largest_log
 from porteye_core.store.rollups import Rollups
 from porteye_core.store.transaction import transaction
+
+_T = TypeVar("_T")
 
 # Maximum wait of a write for another process that has the database locked, before its records stay
 # in memory. A new connection has it from its pragmas.
@@ -53,11 +56,13 @@ class Database:
         self._held_log = HeldLog(connection, db, largest_log(keep))
         self.dead_band = DeadBand(beat_us=0)
         self.watch = 0
+        self.latest_tick: int | None = None
 
-    def open_listeners(self) -> dict[int, Listener]:
-        """The listeners that were open when a monitor last looked. Raises StoreDamaged."""
+    def open_listeners(self, kept: Callable[[Iterable[Listener]], _T]) -> _T:
+        """What `kept` makes of the listeners that were open when a monitor last looked. Raises
+        StoreDamaged."""
         with explained(self._connection, "What was open cannot be read"):
-            return self._lives.open_ones()
+            return kept(self._lives.open_ones())
 
     def next_number(self) -> int:
         """Id of the next listener."""
@@ -108,7 +113,8 @@ class Database:
 
     def go_on_from(self, before: "Database") -> None:
         """Go on with the watch of `before`, which had the same file open."""
-        self.watch, self.dead_band = before.watch, before.dead_band
+        self.watch, self.latest_tick = before.watch, before.latest_tick
+        self.dead_band = before.dead_band
 
     def _store(self, record: Record) -> None:
         match record:
@@ -118,6 +124,8 @@ class Database:
                 self._change(record)
             case Beat():
                 self._beat(record)
+            case Sampled():
+                self._sampled(record.at, record.samples)
             case Noted():
                 self._note(record.limit)
             case Ended():
@@ -257,17 +265,23 @@ class Database:
     def _beat(self, beat: Beat) -> None:
         """Of the samples those that moved; all of them go into the rollups."""
         tick = beat.tick
-        number = self._tick(tick)
-        moved = self.dead_band.moved(tick.at, beat.samples)
-        self._connection.executemany(
-            "INSERT INTO sample VALUES (?, ?, ?, ?, ?, ?, ?)",
-            [(number, s.listener_id, s.cpu, s.rss, s.clients, s.queue, s.backlog) for s in moved],
-        )
-        self._rollups.add(tick.at, beat.samples)
+        self.latest_tick = self._tick(tick)
+        self._sampled(tick.at, beat.samples)
         self._seen(tick.at)
-        self.dead_band.remember(tick.at, moved)
         if tick.jump:
             self._retention.distrust(tick.monotonic)
+
+    def _sampled(self, at: int, samples: Collection[Sample]) -> None:
+        moved = self.dead_band.moved(at, samples)
+        self._connection.executemany(
+            "INSERT INTO sample VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (
+                (self.latest_tick, s.listener_id, s.cpu, s.rss, s.clients, s.queue, s.backlog)
+                for s in moved
+            ),
+        )
+        self._rollups.add(at, samples)
+        self.dead_band.remember(at, moved)
 
     def _tick(self, tick: Tick) -> int | None:
         values: Sequence[int | None] = (

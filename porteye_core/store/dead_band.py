@@ -8,6 +8,9 @@ from collections.abc import Iterable, Sequence
 
 from porteye_core.model import Sample
 
+_Stored = tuple[int, int | None, int | None, int | None, int | None, int | None]
+"""The time of a stored sample, and its values."""
+
 # Everybody who reads the newest sample of a listener looks back as far as this.
 KEEP_ALIVE_US = 5 * 60 * 1_000_000
 _CPU, _CPU_SHARE = 50, 0.1  # hundredths of a percent of one core
@@ -20,7 +23,7 @@ class DeadBand:
     def __init__(self, beat_us: int) -> None:
         """beat_us: time between two ticks; a tick may be so late, and no sample gets too old."""
         self._longest = KEEP_ALIVE_US - beat_us
-        self._stored: dict[int, tuple[int, Sample]] = {}
+        self._stored: dict[int, _Stored] = {}
 
     def moved(self, at: int, samples: Iterable[Sample]) -> list[Sample]:
         """Samples to store: of new listeners, outside the band, or due after KEEP_ALIVE_US."""
@@ -30,13 +33,17 @@ class DeadBand:
         known = self._stored.get(sample.listener_id)
         # A clock that was set, forward or back, makes every sample due.
         return (
-            known is None or not 0 <= at - known[0] < self._longest or has_moved(known[1], sample)
+            known is None
+            or not 0 <= at - known[0] < self._longest
+            or has_moved(Sample(sample.listener_id, *known[1:]), sample)
         )
 
     def remember(self, at: int, stored: Sequence[Sample]) -> None:
         """Compare with these from now on: the database has taken them."""
+        same: dict[_Stored, _Stored] = {}  # 100,000 listeners of one user are alike
         for each in stored:
-            self._stored[each.listener_id] = at, each
+            values = at, each.cpu, each.rss, each.clients, each.queue, each.backlog
+            self._stored[each.listener_id] = same.setdefault(values, values)
 
     def forget_all(self) -> None:
         """The database has not taken them: every sample is worth a row again."""

@@ -67,8 +67,8 @@ class Lives:
         self._identities = identities
         self._released = 0
 
-    def open_ones(self) -> dict[int, Listener]:
-        """The listeners without an end, by their numbers.
+    def open_ones(self) -> Iterator[Listener]:
+        """The listeners without an end, one after the other: one user can have 100,000.
 
         The namespace of one without inode and cookie was guessed from its record, which is not
         kept: it counts as not known until a scan shows the listener.
@@ -78,34 +78,36 @@ class Lives:
             " iif(coalesce(inode, cookie) IS NULL, NULL, netns), inode, fd, opened_at,"
             " p.pid, p.started_at, l.cookie, l.unseen_at FROM listener l"
             " LEFT JOIN process p ON p.id = l.process_id"
-            " WHERE closed_at IS NULL AND l.host_id = ?",
+            " WHERE closed_at IS NULL AND l.host_id = ? ORDER BY l.id",
             (self._host,),
-        ).fetchall()
+        )
         holders = self._holders()
-        return {
-            row[0]: Listener(
+        held = next(holders, None)
+        for row in rows:
+            found = []
+            while held is not None and held[0] <= row[0]:
+                found += [held[1]] if held[0] == row[0] else []
+                held = next(holders, None)
+            yield Listener(
                 row[0],
                 Endpoint(Protocol(row[1]), Family(row[2]), row[3], row[4], row[5]),
                 inode=row[6],
                 fd=row[7],
                 opened_at=row[8],
                 owner=None if row[9] is None else ProcessKey(row[9], row[10]),
-                holders=frozenset(holders.get(row[0], ())),
+                holders=frozenset(found),
                 cookie=_unsigned(row[11]),
                 unseen_at=row[12],
             )
-            for row in rows
-        }
 
-    def _holders(self) -> dict[int, list[ProcessKey]]:
-        held: dict[int, list[ProcessKey]] = {}
+    def _holders(self) -> Iterator[tuple[int, ProcessKey]]:
+        """The holders of the open listeners of every host, by listener."""
         for listener, pid, started in self._connection.execute(
             "SELECT h.listener_id, p.pid, p.started_at FROM listener l"
             " JOIN holder h ON h.listener_id = l.id JOIN process p ON p.id = h.process_id"
-            " WHERE l.closed_at IS NULL"
+            " WHERE l.closed_at IS NULL ORDER BY l.id"
         ):
-            held.setdefault(listener, []).append(ProcessKey(pid, started))
-        return held
+            yield listener, ProcessKey(pid, started)
 
     def begin(self, listener_id: int, opening: Opening) -> list[Event]:
         """Insert a listener with this id; return its events."""

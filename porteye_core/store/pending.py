@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from porteye_core.store.batch import Beat, Changed, Record
+from porteye_core.store.batch import Beat, Changed, Record, Sampled
 
 # A change takes 2 KB with its owner's command line, a sampling tick 0.5 KB, a sample 0.2 KB: 15 MB
 # in all, and more than a day of ticks.
@@ -45,14 +45,14 @@ class Pending:
         self._records.append(record)
         if isinstance(record, Changed):
             self._changes += len(record)
-        elif isinstance(record, Beat):
+        elif isinstance(record, Beat | Sampled):
             self._samples += len(record.samples)
             self._drop_samples()
 
     def _drop_samples(self) -> None:
         while self._samples > MAX_SAMPLES and self._sampled < len(self._records) - 1:
             record = self._records[self._sampled]
-            if isinstance(record, Beat) and record.samples:
+            if isinstance(record, Beat | Sampled) and record.samples:
                 self._samples -= len(record.samples)
                 self.lost_samples += len(record.samples)
                 self._records[self._sampled] = replace(record, samples=())

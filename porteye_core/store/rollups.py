@@ -74,10 +74,10 @@ class Rollups:
         self._bucket = bucket
         self._connection.executemany(
             _ADD,
-            [
+            (
                 (FINE, bucket, s.listener_id, s.cpu, s.cpu, s.rss, s.clients, s.queue, s.backlog)
                 for s in samples
-            ],
+            ),
         )
 
     def fold(self) -> None:

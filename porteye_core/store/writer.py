@@ -2,9 +2,10 @@
 
 import itertools
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import TypeVar
 
 from porteye_core.errors import (
     StoreDamaged,
@@ -25,7 +26,7 @@ from porteye_core.model import (
     WatchPlan,
 )
 from porteye_core.store.aside import set_aside
-from porteye_core.store.batch import Beat, Begun, Changed, Ended, Noted, Record
+from porteye_core.store.batch import Beat, Begun, Changed, Ended, Noted, Record, Sampled
 from porteye_core.store.database import Database
 from porteye_core.store.lives import listener_of
 from porteye_core.store.lock import WriterLock
@@ -35,6 +36,7 @@ __all__ = ["Closing", "Opening", "Writer", "listener_of"]
 
 log = logging.getLogger("porteye")
 
+_T = TypeVar("_T")
 _RETRY_US = 1_000_000  # between two tries while the database takes no write
 _REPLACED = Limit(
     "replaced",
@@ -85,17 +87,19 @@ class Writer:
         """Whether so much waits that nothing more should be seen."""
         return self._pending.is_full
 
-    def open_listeners(self) -> dict[int, Listener]:
-        """The listeners that were open when a monitor last looked; none in a database that is set
-        aside because they cannot be read."""
+    def open_listeners(self, kept: Callable[[Iterable[Listener]], _T]) -> _T:
+        """What `kept` makes of the listeners that were open when a monitor last looked; none in a
+        database that is set aside because they cannot be read."""
         self.is_renewed = False
+        if self._database is None:
+            return kept(())
         try:
-            return {} if self._database is None else self._database.open_listeners()
+            return self._database.open_listeners(kept)
         except StoreDamaged as err:
             self._leave(err)
             self._write()
             self.is_renewed = False
-            return {}
+            return kept(())
 
     def begin_watch(self, at: int, plan: WatchPlan) -> None:
         """Start a watch; what is recorded from now on belongs to it."""
@@ -128,9 +132,13 @@ class Writer:
         """Store the namespaces of listeners, by id, that had none yet."""
         self._record(at, Changed(at, placed=tuple(placed)))
 
-    def record_tick(self, tick: Tick, samples: Sequence[Sample]) -> None:
-        """Store one sampling beat, and of the samples of what it observed those that moved."""
-        self._record(tick.at, Beat(tick, tuple(samples)))
+    def record_tick(self, tick: Tick, samples: Collection[Sample]) -> None:
+        """Store one sampling beat, and of samples of what it observed those that moved."""
+        self._record(tick.at, Beat(tick, samples))
+
+    def record_samples(self, at: int, samples: Collection[Sample]) -> None:
+        """Store more samples of the latest beat, whose time this is."""
+        self._record(at, Sampled(at, samples))
 
     def retry(self, elapsed: int) -> None:
         """Each second, try to store what waits, and notice files that were deleted or replaced;

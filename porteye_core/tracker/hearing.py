@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from porteye_core.model import Closing, Kind, Listener, Notice, Place, Seen
-from porteye_core.tracker.open_listeners import OpenListeners
+from porteye_core.tracker.open_listeners import Concerned, OpenListeners
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ def announced(
 
     vague: the exactness of a closing whose notice has no time of its own.
     """
-    hearing = _Hearing(listeners, vague)
+    hearing = _Hearing(listeners.concerned(notices), vague)
     for notice in notices:
         if notice.kind is Kind.OPENED:
             hearing.open(notice)
@@ -42,7 +42,7 @@ def announced(
 class _Hearing:
     """The state of one pass over notices."""
 
-    def __init__(self, listeners: OpenListeners, vague: Seen) -> None:
+    def __init__(self, listeners: Concerned, vague: Seen) -> None:
         self._listeners = listeners
         self._vague = vague
         self._reused: set[int] = set()

@@ -1,35 +1,194 @@
-"""The listeners that are open as far as is known, found by whatever a notice names."""
+"""The listeners that are open as far as is known.
 
+One user can have 100,000. Each is kept as packed numbers and values that it shares with others, in
+250 bytes instead of 900, and is made a Listener again when it is asked for.
+"""
+
+import struct
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
-from porteye_core.model import Listener, Place
+from porteye_core.model import (
+    Endpoint,
+    Family,
+    Interface,
+    Kind,
+    Listener,
+    Notice,
+    Place,
+    Process,
+    ProcessKey,
+    Protocol,
+)
+
+# Which numbers there are; port, index of the shared values, descriptor, time of the opening, inode,
+# cookie, address in the kernel. The text of the network address follows.
+_NUMBERS = struct.Struct("<BHIiqqQQ")
+_INDEX, _INDEX_AT = struct.Struct("<I"), 3  # where the index is
+_INODE, _COOKIE, _DESCRIPTOR = 1, 2, 4
+_FEW = 1024  # shared values that may be kept without a listener that has them
+
+
+class _Shared(NamedTuple):
+    """The values that listeners of one process have in common."""
+
+    protocol: Protocol
+    family: Family
+    netns: int | None
+    owner: ProcessKey | None
+    holders: frozenset[ProcessKey]
+    interface: Interface | None
+    unseen_at: int | None
+    guessed: bool
+    described: tuple[Process, ...]
 
 
 class OpenListeners:
-    """Listeners by id, by their socket's address in the kernel, by cookie and by place."""
+    """Listeners by id, with the descriptions of their holders that are stored."""
 
     def __init__(self, listeners: Iterable[Listener] = ()) -> None:
-        self._by_id: dict[int, Listener] = {}
-        self._by_skaddr: dict[int, Listener] = {}
-        self._by_cookie: dict[int, Listener] = {}
-        self._unnamed: dict[Place, set[int]] = defaultdict(set)
+        self._rows: dict[int, bytes] = {}
+        self._shared: list[_Shared] = []
+        self._indices: dict[tuple[object, ...], int] = {}  # of the shared values
+        self._most = _FEW
         for listener in listeners:
             self.put(listener)
 
     def __len__(self) -> int:
-        return len(self._by_id)
+        return len(self._rows)
+
+    def __contains__(self, number: object) -> bool:
+        return number in self._rows
 
     def __iter__(self) -> Iterator[Listener]:
-        return iter(self._by_id.values())
+        for number, row in self._rows.items():
+            yield self._listener(number, row)
+
+    def __getitem__(self, number: int) -> Listener:
+        return self._listener(number, self._rows[number])
+
+    def put(self, listener: Listener, described: tuple[Process, ...] | None = None) -> None:
+        """Add a listener, or what was learnt of it. described: its holders; None: as before."""
+        if described is None:
+            described = self.described(listener.id) if listener.id in self else ()
+        endpoint = listener.endpoint
+        shared = _Shared(
+            endpoint.protocol,
+            endpoint.family,
+            endpoint.netns,
+            listener.owner,
+            listener.holders,
+            listener.interface,
+            listener.unseen_at,
+            listener.guessed,
+            described,
+        )
+        self._rows[listener.id] = _packed(listener, self._index(shared))
+        if len(self._shared) > self._most:
+            self._forget_unused()
+
+    def remove(self, listener: Listener) -> None:
+        """Take a listener out; nothing happens if it is not there."""
+        self._rows.pop(listener.id, None)
+
+    def described(self, number: int) -> tuple[Process, ...]:
+        """The holders of a listener as they were described when it was put in."""
+        return self._of(self._rows[number]).described
+
+    def owners(self) -> set[ProcessKey]:
+        """The owners that are known."""
+        found = {self._of(row).owner for row in self._rows.values()}
+        return {each for each in found if each}
+
+    def numbers(self) -> Iterator[int]:
+        """The ids."""
+        return iter(self._rows)
+
+    def place(self, number: int) -> Place:
+        """The place of a listener."""
+        return self._place(self._rows[number])
+
+    def concerned(self, notices: Iterable[Notice]) -> "Concerned":
+        """The listeners that these notices can close."""
+        closings = [each for each in notices if each.kind is Kind.CLOSED]
+        found = Concerned()
+        if not closings:
+            return found
+        addresses = {each.skaddr for each in closings} - {0}
+        cookies = {each.cookie for each in closings} - {None}
+        places = {each.endpoint.place for each in closings if each.cookie is None}
+        ports = {port for _, _, _, port in places}
+        unpack = _NUMBERS.unpack_from
+        for number, row in self._rows.items():
+            flags, port, _, _, _, _, cookie, skaddr = unpack(row)
+            if (
+                skaddr in addresses
+                or (flags & _COOKIE and cookie in cookies)
+                or (port in ports and self._place(row) in places)
+            ):
+                found.put(self._listener(number, row))
+        return found
+
+    def _of(self, row: bytes) -> _Shared:
+        index: int = _INDEX.unpack_from(row, _INDEX_AT)[0]
+        return self._shared[index]
+
+    def _place(self, row: bytes) -> Place:
+        shared = self._of(row)
+        return shared.protocol, shared.family, _address(row), _NUMBERS.unpack_from(row)[1]
+
+    def _listener(self, number: int, row: bytes) -> Listener:
+        flags, port, index, fd, opened_at, inode, cookie, skaddr = _NUMBERS.unpack_from(row)
+        shared = self._shared[index]
+        return Listener(
+            number,
+            Endpoint(shared.protocol, shared.family, _address(row), port, shared.netns),
+            opened_at,
+            inode if flags & _INODE else None,
+            fd if flags & _DESCRIPTOR else None,
+            shared.owner,
+            shared.holders,
+            skaddr,
+            cookie if flags & _COOKIE else None,
+            shared.interface,
+            shared.unseen_at,
+            shared.guessed,
+        )
+
+    def _index(self, shared: _Shared) -> int:
+        """The index of values that a listener shares with others."""
+        # Equal descriptions are not the same ones.
+        key = (*shared[:-1], id(shared.described))
+        index = self._indices.setdefault(key, len(self._shared))
+        if index == len(self._shared):
+            self._shared.append(shared)
+        return index
+
+    def _forget_unused(self) -> None:
+        """Forget the shared values that no listener has any more."""
+        before, self._shared, self._indices = self._shared, [], {}
+        for number, row in self._rows.items():
+            (index,) = _INDEX.unpack_from(row, _INDEX_AT)
+            index = _INDEX.pack(self._index(before[index]))
+            self._rows[number] = row[:_INDEX_AT] + index + row[_INDEX_AT + _INDEX.size :]
+        self._most = _FEW + 2 * len(self._shared)
+
+
+class Concerned:
+    """A few listeners, found by whatever a notice names."""
+
+    def __init__(self) -> None:
+        self._by_id: dict[int, Listener] = {}
+        self._by_skaddr: dict[int, Listener] = {}
+        self._by_cookie: dict[int, Listener] = {}
+        self._unnamed: dict[Place, set[int]] = defaultdict(set)
+
+    def __getitem__(self, number: int) -> Listener:
+        return self._by_id[number]
 
     def put(self, listener: Listener) -> None:
-        """Add a listener, or what was learnt of it."""
-        before = self._by_id.get(listener.id)
-        if before is listener:
-            return
-        if before is not None:
-            self.remove(before)
+        """Add a listener."""
         self._by_id[listener.id] = listener
         if listener.skaddr:
             self._by_skaddr[listener.skaddr] = listener
@@ -37,20 +196,6 @@ class OpenListeners:
             self._unnamed[listener.endpoint.place].add(listener.id)
         if listener.cookie is not None:
             self._by_cookie[listener.cookie] = listener
-
-    def remove(self, listener: Listener) -> None:
-        """Take a listener out; nothing happens if it is not there."""
-        known = self._by_id.pop(listener.id, None)
-        if known is None:
-            return
-        if self._by_skaddr.get(known.skaddr) is known:
-            del self._by_skaddr[known.skaddr]
-        if known.cookie is not None and self._by_cookie.get(known.cookie) is known:
-            del self._by_cookie[known.cookie]
-        place = known.endpoint.place
-        self._unnamed[place].discard(known.id)
-        if not self._unnamed[place]:
-            del self._unnamed[place]
 
     def at_address(self, skaddr: int) -> Listener | None:
         """The listener whose socket has this address in the kernel."""
@@ -66,13 +211,31 @@ class OpenListeners:
             return None
         return found
 
-    def has_cookie(self, cookie: int) -> bool:
-        """Tell that a listener has this cookie, in whatever namespace."""
-        return cookie in self._by_cookie
-
     def unnamed(self, place: Place) -> set[int]:
         """The ids of the listeners at a place whose address in the kernel is not known."""
         return self._unnamed.get(place, set())
 
-    def __getitem__(self, number: int) -> Listener:
-        return self._by_id[number]
+
+def _packed(listener: Listener, shared: int) -> bytes:
+    inode, cookie, fd = listener.inode, listener.cookie, listener.fd
+    flags = (
+        (inode is not None and _INODE)
+        | (cookie is not None and _COOKIE)
+        | (fd is not None and _DESCRIPTOR)
+    )
+    endpoint = listener.endpoint
+    numbers = _NUMBERS.pack(
+        flags,
+        endpoint.port,
+        shared,
+        0 if fd is None else fd,
+        listener.opened_at,
+        0 if inode is None else inode,
+        0 if cookie is None else cookie,
+        listener.skaddr,
+    )
+    return numbers + endpoint.address.encode()
+
+
+def _address(row: bytes) -> str:
+    return row[_NUMBERS.size :].decode()

@@ -17,6 +17,14 @@ class Portless:
 
     def __init__(self) -> None:
         self.notices: tuple[Notice, ...] = ()
+        self._places: tuple[tuple[Notice, ...], frozenset[Unbound]] = (), frozenset()
+
+    def places(self) -> frozenset[Unbound]:
+        """The addresses at which an opening waits."""
+        if self._places[0] is not self.notices:
+            places = frozenset(each.endpoint.place[:3] for each in self.notices)
+            self._places = self.notices, places
+        return self._places[1]
 
     def is_waiting(self, since: int) -> bool:
         """Tell that a socket opened after the scan of this time, which did not show it."""

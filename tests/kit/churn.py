@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 from porteye_core.model import Listener, Sample, Seen, Tick
 from porteye_core.store.writer import Closing, Opening, Writer
-from tests.kit.values import SECOND, endpoint, owned, process
+from tests.kit.values import SECOND, by_id, endpoint, owned, process
 
 _OPENED, _OPEN_AT_MOST = 3, 6
 
@@ -14,7 +14,7 @@ _OPENED, _OPEN_AT_MOST = 3, 6
 def churn(writer: Writer, steps: Iterable[int], acknowledge: Callable[[str], None]) -> None:
     """Write a change and a tick at each of these seconds. When either is stored it is acknowledged
     by a line: its table, its time in microseconds, and how many rows of it there are."""
-    alive: deque[Listener] = deque(writer.open_listeners().values())
+    alive: deque[Listener] = deque(writer.open_listeners(by_id).values())
     for step in steps:
         at = step * SECOND
         begun = process(step, step)

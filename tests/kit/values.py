@@ -1,5 +1,7 @@
 """Values for tests of the pure rooms and the store."""
 
+from collections.abc import Iterable
+
 from porteye_core.model import (
     Endpoint,
     Family,
@@ -52,3 +54,7 @@ def listener(number: int, seen: Owned, opened_at: int = 0) -> Listener:
         seen.key,
         frozenset(holder.key for holder in seen.holders),
     )
+
+
+def by_id(listeners: Iterable[Listener]) -> dict[int, Listener]:
+    return {each.id: each for each in listeners}

@@ -4,7 +4,7 @@ import itertools
 import os
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from porteye_core.errors import SourceError
 from porteye_core.model import Socket
+from porteye_core.sources.diag.crowd import joined
 from porteye_core.sources.diag.namespace import away, enter, owner
 from porteye_core.sources.diag.sock_diag import SockDiag
 
@@ -31,7 +32,7 @@ class Others(NamedTuple):
     or since it was found if it never was; 0 if this round scanned all.
     """
 
-    sockets: tuple[Socket, ...]
+    sockets: Sequence[Socket]
     scanned: frozenset[int]
     living: frozenset[int]
     unscanned: float = 0.0
@@ -81,7 +82,7 @@ class Namespaces:
         now = self._clock()
         unscanned = (now - each.scanned_at for at, each in self._known.items() if at not in found)
         return Others(
-            tuple(socket for sockets in found.values() for socket in sockets),
+            joined(tuple(found.values())),
             frozenset(found),
             frozenset(self._known),
             max(unscanned, default=0.0),
@@ -99,7 +100,7 @@ class Namespaces:
                 at.owner = owner(path, number)
             self._known[number] = at
 
-    def _scan_all(self) -> dict[int, tuple[Socket, ...]]:
+    def _scan_all(self) -> dict[int, Sequence[Socket]]:
         """The sockets by namespace; root has the first turns, and the others one after another."""
         now = self._clock()
         owned: dict[int | None, list[_Numbered]] = {}
@@ -111,9 +112,9 @@ class Namespaces:
             **self._scan(_in_turns(owned.values()), OTHERS_TIME),
         }
 
-    def _scan(self, these: Iterable[_Numbered], seconds: float) -> dict[int, tuple[Socket, ...]]:
+    def _scan(self, these: Iterable[_Numbered], seconds: float) -> dict[int, Sequence[Socket]]:
         """The sockets of these namespaces, one of them at least, until the time is over."""
-        found: dict[int, tuple[Socket, ...]] = {}
+        found: dict[int, Sequence[Socket]] = {}
         until = self._clock() + seconds
         for number, each in these:
             sockets = _scan(number, each.path)
@@ -154,7 +155,7 @@ def _in_turns(owned: Iterable[list[_Numbered]]) -> Iterator[_Numbered]:
         yield from filter(None, turn)
 
 
-def _scan(number: int, path: Path) -> tuple[Socket, ...] | None:
+def _scan(number: int, path: Path) -> Sequence[Socket] | None:
     """The sockets of the namespace at a path, None unless it is the one of this number."""
     source = SockDiag()
     try:

@@ -6,15 +6,17 @@ answers with the same bytes nothing is decoded at all.
 
 import socket
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from porteye_core.errors import SourceError
 from porteye_core.model import UNBOUND, Endpoint, Family, Interface, Limit, Protocol, Socket
 from porteye_core.sources.diag import inet_diag
 from porteye_core.sources.diag.connections import count_by_local
+from porteye_core.sources.diag.crowd import Crowd, Rows
 from porteye_core.sources.diag.inet_diag import DiagSocket
 from porteye_core.sources.diag.links import Links
 from porteye_core.sources.diag.namespace import inside
@@ -33,8 +35,13 @@ _EVERY = {Family.IPV4: "0.0.0.0", Family.IPV6: "::"}  # noqa: S104 - compared, n
 
 _OWN = Path("/proc/thread-self/ns/net")
 
-Tables = dict[tuple[int, int], tuple[bytes, ...]]
-"""The buffers of each dump, by family and protocol."""
+Table = tuple[bytes | int, ...]
+"""The buffers of a dump, or of a large one their hashes."""
+Tables = dict[tuple[int, int], Table]
+"""Each dump, by family and protocol."""
+
+# Bytes of a dump that is kept, to compare the next one with; 8,000 sockets.
+_LARGEST = 1 << 20
 
 
 class SockDiag:
@@ -51,9 +58,10 @@ class SockDiag:
         self._dumper: Dumper | None = None
         self._links: Links | None = None
         self._tables: Tables = {}
-        self._sockets: tuple[Socket, ...] = ()
+        self._sockets: Sequence[Socket] = ()
+        self._identity: tuple[int, ...] = ()  # of a crowd
 
-    def read(self, *, count_clients: bool) -> tuple[Socket, ...]:
+    def read(self, *, count_clients: bool) -> Sequence[Socket]:
         """See Source.read; a queue that fills or drains alone is no change until a full look.
 
         A socket's `clients` are None, too, where it shares its endpoint and there are some.
@@ -62,11 +70,11 @@ class SockDiag:
             dumper = self._dumper = self._dumper or self._open()
             tables = _dump(dumper)
             if count_clients or tables != self._tables:
-                found = sorted(self._decoded(tables), key=_order)
-                if count_clients:
-                    self._sockets = tuple(_with_clients(found, dumper))
-                elif [_identity(each) for each in found] != [*map(_identity, self._sockets)]:
-                    self._sockets = tuple(found)
+                if all(map(_is_kept, tables.values())):
+                    found = sorted(self._decoded(tables), key=_order)
+                    self._take(found, dumper, counting=count_clients)
+                else:
+                    self._take_crowd(dumper, counting=count_clients)
             self._tables = tables
         except SourceError:
             self.close()
@@ -103,27 +111,89 @@ class SockDiag:
             return UNBOUND
         return self._links.interface(index) if self._links else None
 
+    def _take(self, found: list[Socket], dumper: Dumper, *, counting: bool) -> None:
+        if counting:
+            clients = _clients(found, dumper)
+            self._sockets = tuple(
+                each
+                if each.endpoint.protocol is Protocol.UDP
+                else replace(each, clients=clients.get(position, 0))
+                for position, each in enumerate(found)
+            )
+        elif [_identity(each) for each in found] != [*map(_identity, self._sockets)]:
+            self._sockets = tuple(found)
+
+    def _take_crowd(self, dumper: Dumper, *, counting: bool) -> None:
+        """List the sockets once more, and pack them as they come."""
+        if counting:  # the ones before are not compared with these: both would be 10 MB
+            self._sockets, self._tables = (), {}
+        rows = Rows()
+        for family in _FAMILIES:
+            for protocol, states in _STATES.items():
+                dumper.dump(family, protocol, states, partial(_pack, rows, protocol))
+                rows.end()
+        identity = rows.identity
+        interfaces: dict[int, Interface | None] = {}
+
+        def made(row: DiagSocket, clients: int | None) -> Socket:
+            if row.interface not in interfaces:
+                interfaces[row.interface] = self._interface(row.interface)
+            return _socket(row, self.netns, interfaces[row.interface], clients)
+
+        if counting:
+            found = Crowd(rows, made, None)
+            self._sockets = Crowd(rows, made, _clients(found, dumper))
+        elif identity != self._identity or isinstance(self._sockets, tuple):
+            self._sockets = Crowd(rows, made, None)
+        self._identity = identity
+
     def _decoded(self, tables: Tables) -> Iterator[Socket]:
         # The kernel resumes a dump by position: what opens meanwhile may make it tell one twice.
         told: set[int] = set()
         for (_, protocol), buffers in tables.items():
             for buffer in buffers:
-                decoded = inet_diag.decode(buffer, protocol)
-                if decoded.malformed:
-                    # A listener left out would seem to have closed.
-                    raise SourceError("The kernel listed its sockets in a form that is not known.")
-                for row in decoded.sockets:
-                    if row.port and not row.remote_port and row.cookie not in told:
+                assert isinstance(buffer, bytes)
+                for row in _listening(buffer, protocol):
+                    if row.cookie not in told:
                         told.add(row.cookie)
                         yield _socket(row, self.netns, self._interface(row.interface))
 
 
+def _listening(buffer: bytes, protocol: int) -> Iterator[DiagSocket]:
+    decoded = inet_diag.decode(buffer, protocol)
+    if decoded.malformed:
+        # A listener left out would seem to have closed.
+        raise SourceError("The kernel listed its sockets in a form that is not known.")
+    return (row for row in decoded.sockets if row.port and not row.remote_port)
+
+
+def _pack(rows: Rows, protocol: int, buffers: Iterable[bytes]) -> None:
+    rows.begin()
+    for buffer in buffers:
+        rows.add(_listening(buffer, protocol))
+
+
 def _dump(dumper: Dumper) -> Tables:
     return {
-        (family, protocol): dumper.dump(family, protocol, states, tuple)
+        (family, protocol): dumper.dump(family, protocol, states, _gathered)
         for protocol, states in _STATES.items()
         for family in _FAMILIES
     }
+
+
+def _gathered(buffers: Iterable[bytes]) -> Table:
+    found: list[bytes | int] = []
+    size = 0
+    for buffer in buffers:
+        size += len(buffer)
+        found.append(buffer if size <= _LARGEST else hash(buffer))
+        if size > _LARGEST and isinstance(found[0], bytes):
+            found[:] = [hash(each) if isinstance(each, bytes) else each for each in found]
+    return tuple(found)
+
+
+def _is_kept(table: Table) -> bool:
+    return not table or isinstance(table[0], bytes)
 
 
 def _opened() -> tuple[Dumper, Links, int]:
@@ -136,12 +206,15 @@ def _opened() -> tuple[Dumper, Links, int]:
         return dumper, links, netns
 
 
-def _socket(row: DiagSocket, netns: int | None, interface: Interface | None) -> Socket:
+def _socket(
+    row: DiagSocket, netns: int | None, interface: Interface | None, clients: int | None = None
+) -> Socket:
     protocol = _PROTOCOLS[row.protocol]
     tcp = protocol is Protocol.TCP  # of a UDP socket the kernel tells bytes, not connections
     return Socket(
         Endpoint(protocol, _FAMILIES[row.family], row.address, row.port, netns),
         inode=row.inode or None,
+        clients=clients if tcp else None,
         uid=row.uid,
         queue=row.queue if tcp else None,
         backlog=row.backlog if tcp else None,
@@ -151,46 +224,58 @@ def _socket(row: DiagSocket, netns: int | None, interface: Interface | None) -> 
     )
 
 
-def _with_clients(sockets: list[Socket], dumper: Dumper) -> Iterator[Socket]:
-    """The sockets with their established connections counted.
+_Local = tuple[Family, str, int]
+
+
+def _clients(sockets: Sequence[Socket], dumper: Dumper) -> dict[int, int | None]:
+    """The established connections of the TCP sockets that have any, by position.
 
     The kernel spreads clients over the sockets that share an endpoint, and does not say which one
-    accepted a connection: there, only no clients at all are certain.
+    accepted a connection: there, only no clients at all are certain, and it is None. A connection
+    belongs to the listener on its own address, else to the one on every address. One over IPv4 to
+    a dual-stack listener stands in the IPv6 table, as ::ffff:a.b.c.d.
     """
-    twins = Counter(found.endpoint for found in sockets)
-    counts = _connections(twins, dumper)
-    for found in sockets:
-        at = found.endpoint
-        if at.protocol is Protocol.UDP or (twins[at] > 1 and counts[at]):
-            yield found
-        else:
-            yield replace(found, clients=counts[at])
+    connections = _connections(sockets, dumper)
+    if not connections:
+        return {}
+    on_every = {(family, _EVERY[family], port) for family, _, port in connections}
+    at: dict[_Local, list[int]] = {}
+    for position, each in enumerate(sockets):
+        endpoint = each.endpoint
+        local = endpoint.family, endpoint.address, endpoint.port
+        if endpoint.protocol is Protocol.TCP and (local in connections or local in on_every):
+            at.setdefault(local, []).append(position)
+    counts: Counter[_Local] = Counter()
+    for local, count in connections.items():
+        family, _, port = local
+        counts[local if local in at else (family, _EVERY[family], port)] += count
+    return {
+        position: count if len(at[local]) == 1 else None
+        for local, count in counts.items()
+        for position in at.get(local, ())
+    }
 
 
-def _connections(listening: Iterable[Endpoint], dumper: Dumper) -> Counter[Endpoint]:
-    """Established connections by listening endpoint.
-
-    A connection belongs to the listener on its own address, else to the one on every address. One
-    over IPv4 to a dual-stack listener stands in the IPv6 table, as ::ffff:a.b.c.d.
-    """
-    at = {(e.family, e.address, e.port): e for e in listening if e.protocol is Protocol.TCP}
-    counts: Counter[Endpoint] = Counter()
+def _connections(sockets: Iterable[Socket], dumper: Dumper) -> Counter[_Local]:
+    """Established connections by local address, within the ports that have a TCP listener."""
+    ports: dict[Family, tuple[int, int]] = {}
+    for endpoint in (each.endpoint for each in sockets):
+        if endpoint.protocol is Protocol.TCP:
+            low, high = ports.get(endpoint.family, (endpoint.port, endpoint.port))
+            ports[endpoint.family] = min(low, endpoint.port), max(high, endpoint.port)
+    counts: Counter[_Local] = Counter()
     for number, family in _FAMILIES.items():
-        ports = [e.port for e in at.values() if e.family is family]
-        if not ports:
+        if family not in ports:
             continue
         established = dumper.dump(
             number,
             socket.IPPROTO_TCP,
             inet_diag.ESTABLISHED,
             count_by_local,
-            ports=(min(ports), max(ports)),
+            ports=ports[family],
         )
         for (_, port, packed), count in established.items():
-            address = inet_diag.address_text(number, packed)
-            found = at.get((family, address, port)) or at.get((family, _EVERY[family], port))
-            if found:
-                counts[found] += count
+            counts[family, inet_diag.address_text(number, packed), port] += count
     return counts
 
 

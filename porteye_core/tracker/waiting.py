@@ -1,0 +1,114 @@
+"""What notices and earlier scans leave for the next scan to decide; pure."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from porteye_core.model import Closing, Kind, Listener, Notice, Place, Seen, Socket
+from porteye_core.tracker.hearing import Announced
+
+# Kernel times are converted to the wall clock, which is read twice for it: they may be off by less
+# than this, in microseconds.
+_CLOCKS_DIFFER = 1000
+
+
+class Waiting:
+    """The state between notices and scans.
+
+    newborn: ids of listeners that a notice announced after the scan began; missed: by id, the time
+    at which a scan first missed a listener; unplaced: by place, the times of closings of which only
+    a scan tells whose they are; doubtful: places at which a socket of the scan may have closed.
+    """
+
+    def __init__(self) -> None:
+        self.newborn: set[int] = set()
+        self.missed: dict[int, int] = {}
+        self.unplaced: dict[Place, list[int]] = {}
+        self.doubtful: set[Place] = set()
+        self._closed = _Closed()
+        self._began = 0
+
+    def begin(self, began: int) -> None:
+        """Forget what was announced after the scan before; this one began at that time."""
+        self.newborn.clear()
+        self._closed = _Closed()
+        self._began = began
+
+    def forget(self, number: int) -> None:
+        """Forget a listener that has closed."""
+        self.newborn.discard(number)
+        self.missed.pop(number, None)
+
+    def hear(self, heard: Announced, notices: Iterable[Notice]) -> None:
+        """Note what was announced after the scan began."""
+        for notice in heard.unplaced:
+            self.unplaced.setdefault(notice.endpoint.place, []).append(notice.at)
+        self._closed |= _closed(heard, notices, self._began)
+
+    def not_after_missed(self, closing: Closing) -> Closing:
+        """The closing, no later than the scan that missed the listener: a notice that has no time
+        of its own may come after it."""
+        missed = self.missed.get(closing.listener.id, closing.at)
+        if closing.seen is Seen.KERNEL or missed >= closing.at:
+            return closing
+        return Closing(closing.listener, missed, closing.seen)
+
+    def living(
+        self, sockets: Sequence[Socket], listeners: Iterable[Listener]
+    ) -> tuple[Socket, ...]:
+        """The sockets of a scan without those that closed before the notices were read.
+
+        listeners: those at the places of the sockets. At a place where one closed that has no
+        number, an unknown socket may be that one or another: it is left to the next scan.
+        """
+        closed = self._closed
+        if not closed:
+            return tuple(sockets)
+        known = [each for each in listeners if each.endpoint.place in closed.places]
+        inodes = {each.inode for each in known} - {None}
+        cookies = {each.cookie for each in known} - {None}
+        found = []
+        for socket in sockets:
+            if socket.cookie in closed.cookies or socket.inode in closed.inodes:
+                continue
+            if (
+                socket.endpoint.place in closed.places
+                and socket.inode not in inodes
+                and socket.cookie not in cookies
+            ):
+                self.doubtful.add(socket.endpoint.place)
+                continue
+            found.append(socket)
+        return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class _Closed:
+    """The sockets that closed after a scan began: by number, and else by place."""
+
+    cookies: frozenset[int] = frozenset()
+    inodes: frozenset[int] = frozenset()
+    places: frozenset[Place] = frozenset()
+
+    def __bool__(self) -> bool:
+        return bool(self.cookies or self.inodes or self.places)
+
+    def __or__(self, other: "_Closed") -> "_Closed":
+        return _Closed(
+            self.cookies | other.cookies, self.inodes | other.inodes, self.places | other.places
+        )
+
+
+def _closed(heard: Announced, notices: Iterable[Notice], began: int) -> _Closed:
+    closings = [notice for notice in notices if notice.kind is Kind.CLOSED]
+    known = [each.listener for each in heard.closed if not each.listener.guessed]
+    cookies = {each.cookie for each in closings} | {each.cookie for each in known}
+    return _Closed(
+        frozenset(each for each in cookies if each is not None),
+        frozenset(each.inode for each in known if each.inode is not None),
+        # A socket leaves the tables before its closing is recorded: an earlier scan alone has it.
+        frozenset(
+            notice.endpoint.place
+            for notice in closings
+            if notice.cookie is None and notice.at >= began - _CLOCKS_DIFFER
+        ),
+    )
