@@ -32,11 +32,17 @@ class Reconciliation:
         self._scan = scan
         self._is_first = is_first
         self._sampling = sampling
-        self._must_repeat = False
+        self._is_final = True  # an equal scan would show nothing else
         self.observed = Observed()
 
     def steps(self, sockets: Sequence[Socket]) -> Iterator[None]:
-        """Do the work, a part of the scan in each step."""
+        """Do the work, a part of the scan in each step; close() gives the other parts up."""
+        try:
+            yield from self._steps(sockets)
+        finally:
+            self._tracker.give_up()
+
+    def _steps(self, sockets: Sequence[Socket]) -> Iterator[None]:
         self._finder.begin(self._scope.scanned)
         comparison = self._tracker.compare(self._scope, self._scan)
         for part in comparison.parts(sockets):
@@ -52,13 +58,9 @@ class Reconciliation:
             yield
         self._store(self._tracker.end(comparison, self._finder.may_hold))
         self._finder.end()
-        self._must_repeat |= comparison.is_left_over
+        if not self._is_final:
+            self._tracker.forget_scan()
         self._observe_the_rest()
-
-    @property
-    def is_final(self) -> bool:
-        """Tell that an equal scan would show nothing else."""
-        return not self._must_repeat
 
     def _store(self, changes: Changes) -> None:
         recording, at = self._recording, self._scan.at
@@ -97,7 +99,7 @@ class Reconciliation:
             opener = named.owned(each.notice)
             by_opener = replace(opener, socket=each.owned.socket, user=each.owned.user)
             found.append(replace(each, owned=by_opener))
-            self._must_repeat = True
+            self._is_final = False
         return found
 
     def _observe_the_rest(self) -> None:

@@ -1,9 +1,9 @@
-"""Changes of what is open: stored first, then known to the tracker."""
+"""Changes of the open listeners: stored first, then known to the tracker."""
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
 
-from porteye_core.model import Closing, Listener, Opening, Owned
+from porteye_core.model import Closing, Listener, Opening, Owned, Seen, WatchPlan
 from porteye_core.store.writer import Writer
 from porteye_core.tracker import Tracker
 
@@ -22,8 +22,24 @@ class Recording:
         self.tracker = tracker
         self.unsampled: set[int] = set()  # listeners that opened since the last sample
         self.is_cut = False  # a stop left changes out
+        self.has_begun = False
         self._writer = writer
         self._must_end = must_end
+
+    def begin(self, at: int, plan: WatchPlan) -> None:
+        """Begin a watch in the database."""
+        self._writer.begin_watch(at, plan)
+        self.has_begun = True
+        if self._writer.rebooted:
+            # No socket outlives a boot, however well its numbers fit one of this.
+            ended = [Closing(each, at, Seen.GAP) for each in self.tracker.clear()]
+            self._writer.record_changes(at, closed=ended)
+
+    def end(self, at: int) -> None:
+        """End the watch, if one has begun: all changes are stored already."""
+        if self.has_begun:
+            self._writer.end_watch(at)
+        log.info("stopped watching %d listeners", len(self.tracker.listeners))
 
     def record(
         self,
@@ -55,6 +71,10 @@ class Recording:
         self.tracker.keep(listener, owned.holders, newborn=newborn)
         if newborn:
             self.unsampled.add(listener.id)
+
+    def place(self, at: int, placed: Sequence[tuple[int, int]]) -> None:
+        """Store the namespaces of listeners, by id, that have closed."""
+        self._writer.record_placed(at, placed)
 
     def drop(self, listener: Listener) -> None:
         """Forget a listener whose end is stored."""

@@ -14,11 +14,19 @@ _STEP_US = 500_000
 class Turn(NamedTuple):
     """One turn of the loop.
 
-    gap: microseconds without a scan before it, 0 if the intervals were kept.
+    at, began: its start by the wall clock and by the steady one; gap: microseconds without a scan
+    before it, 0 if the intervals were kept.
     """
 
+    at: int
+    began: int
     depth: Depth
-    gap: int
+    gap: int = 0
+
+    @property
+    def is_sampling(self) -> bool:
+        """True if it is a sampling tick."""
+        return self.depth is Depth.CLIENTS
 
 
 class Schedule:
@@ -33,7 +41,7 @@ class Schedule:
 
     @property
     def has_looked(self) -> bool:
-        """Whether a look at all sockets has succeeded yet."""
+        """True after the first successful scan."""
         return self._looked is not None
 
     def left(self, now: int) -> float:
@@ -44,25 +52,25 @@ class Schedule:
         """Make the next scan due now, because the events do not explain the sockets."""
         self._due = 0
 
-    def turn(self, began: int, *, failing: bool) -> Turn:
-        """What the look that begins now is to do; failing: the one before it failed."""
+    def turn(self, at: int, began: int, *, failing: bool) -> Turn:
+        """Plan the turn that begins now; failing: the scan before it failed."""
         if began < self._due:
-            return Turn(Depth.NOTICES, 0)
+            return Turn(at, began, Depth.NOTICES)
         gap = self._gap(began, failing=failing)
         self._due = self._next_due(began)
         # A tick may come half an interval early, which is better than half an interval late.
         beat = self._plan.sample_interval_us - self._plan.interval_us // 2
         sampling = self._sampled is None or began - self._sampled >= beat or gap
-        return Turn(Depth.CLIENTS if sampling else Depth.SOCKETS, gap)
+        return Turn(at, began, Depth.CLIENTS if sampling else Depth.SOCKETS, gap)
 
-    def looked(self, at: int, began: int, *, sampling: bool) -> None:
-        """A look that began at this time, `at` by the wall, has succeeded."""
-        self._looked = began
-        self._clocks = at, began
-        if sampling:
-            self._sampled = began
+    def looked(self, turn: Turn) -> None:
+        """Note that the scan of a turn has succeeded."""
+        self._looked = turn.began
+        self._clocks = turn.at, turn.began
+        if turn.is_sampling:
+            self._sampled = turn.began
 
-    def step(self, at: int, began: int) -> int:
+    def step(self, turn: Turn) -> int:
         """Step of the wall clock since the last scan, in microseconds; 0 if none.
 
         Each scan compares. Over a longer time drift would count as a step, and a step would count
@@ -71,7 +79,7 @@ class Schedule:
         if self._clocks is None:
             return 0
         wall, steady = self._clocks
-        step = (at - wall) - (began - steady)
+        step = (turn.at - wall) - (turn.began - steady)
         return step if abs(step) >= _STEP_US else 0
 
     def _next_due(self, began: int) -> int:

@@ -44,6 +44,10 @@ def test_no_file_outgrows_one_job(path: Path) -> None:
     assert len(path.read_text().splitlines()) <= 400
 
 
+def test_the_loop_of_the_monitor_stays_small() -> None:
+    assert len((PROJECT / "porteye_core/monitor.py").read_text().splitlines()) <= 200
+
+
 @pytest.mark.parametrize(
     "path",
     [

@@ -472,7 +472,7 @@ def test_a_stop_within_a_storm_stores_whole_lives_while_it_has_time(
     def stopping() -> bool:
         if rig.source.notices != ends:
             rig.source.notices = ends
-            rig.monitor._farewell()
+            assert rig.monitor._grace.end  # begins
             rig.clock.pass_(seconds * SECOND)
         return True
 

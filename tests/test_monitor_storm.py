@@ -10,7 +10,7 @@ from typing import Self
 
 import pytest
 
-from porteye_core import monitor
+from porteye_core import ticks, time_limits
 from porteye_core.model import Kind, Listener, Notice, Owned, Reading, Scope, Seen, Socket
 from porteye_core.store.sqlite import open_writer
 from porteye_core.tracker import Scan, Tracker, comparison
@@ -206,7 +206,7 @@ CROWD = [
 def rig(db: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
     """A monitor that works on ten places at once, and then hears notices."""
     monkeypatch.setattr(comparison, "PART", 10)
-    monkeypatch.setattr(monitor, "_SLICE", -1.0)
+    monkeypatch.setattr(time_limits, "_SLICE", -1.0)
     with open_writer(db, HOST, 1) as writer:
         yield Rig(db, writer, ScriptedClock())
 
@@ -288,7 +288,7 @@ def test_a_source_that_fails_during_a_scan_of_many_is_a_gap_and_closes_nothing(r
 def test_the_samples_of_many_are_one_beat_in_pieces(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(monitor, "_SAMPLES", 7)
+    monkeypatch.setattr(ticks, "_SAMPLES", 7)
     rig.look(*CROWD)
     while not rig.monitor.has_looked:
         rig.monitor.look()

@@ -1,4 +1,4 @@
-"""What was found of the holders of sockets, packed: one user can have 100,000 sockets."""
+"""Holders that were found, in one packed row for each socket: one user can have 100,000."""
 
 import struct
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
@@ -20,7 +20,7 @@ def known_by(socket: Socket, started: int | None) -> Known:
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """What is known of the holders of a socket; sockets of one process share it."""
+    """Holders of a socket, as far as they are known; sockets of one process share it."""
 
     holders: tuple[Process, ...]
     hidden: Hidden | None
@@ -68,7 +68,7 @@ _FEW_HOLDINGS = 1024  # that may be kept without a socket that has them
 
 
 class Remembered(MutableMapping[Known, Found]):
-    """What was found of each socket, in 150 bytes: one user can have 100,000."""
+    """Mapping from a socket to what was found of it, in 150 bytes each."""
 
     def __init__(self) -> None:
         self._rows: dict[Known, bytes] = {}

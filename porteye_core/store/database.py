@@ -59,8 +59,10 @@ class Database:
         self.latest_tick: int | None = None
 
     def open_listeners(self, kept: Callable[[Iterable[Listener]], _T]) -> _T:
-        """What `kept` makes of the listeners that were open when a monitor last looked. Raises
-        StoreDamaged."""
+        """Give the listeners that were open at the last scan to `kept`, and return its result.
+
+        Raises StoreDamaged.
+        """
         with explained(self._connection, "What was open cannot be read"):
             return kept(self._lives.open_ones())
 

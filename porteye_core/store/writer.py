@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TypeVar
 
+from porteye_core.clock import Clock
 from porteye_core.errors import (
     StoreDamaged,
     StoreError,
@@ -84,12 +85,14 @@ class Writer:
 
     @property
     def is_full(self) -> bool:
-        """Whether so much waits that nothing more should be seen."""
+        """True if the monitor should stop scanning until records are stored."""
         return self._pending.is_full
 
     def open_listeners(self, kept: Callable[[Iterable[Listener]], _T]) -> _T:
-        """What `kept` makes of the listeners that were open when a monitor last looked; none in a
-        database that is set aside because they cannot be read."""
+        """Give the listeners that were open at the last scan to `kept`, and return its result.
+
+        A database in which they cannot be read is set aside, and has none.
+        """
         self.is_renewed = False
         if self._database is None:
             return kept(())
@@ -139,6 +142,13 @@ class Writer:
     def record_samples(self, at: int, samples: Collection[Sample]) -> None:
         """Store more samples of the latest beat, whose time this is."""
         self._record(at, Sampled(at, samples))
+
+    def maintain(self, clock: Clock, *, has_time: bool) -> None:
+        """Do what is due between two turns of the monitor; has_time: old records may be dropped."""
+        self.retry(clock.elapsed())
+        self.measure(clock.now(), clock.elapsed())
+        if has_time or self.is_behind:
+            self.drop_some(clock.now(), clock.elapsed())
 
     def retry(self, elapsed: int) -> None:
         """Each second, try to store what waits, and notice files that were deleted or replaced;

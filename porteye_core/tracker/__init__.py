@@ -2,7 +2,8 @@
 
 from porteye_core.tracker.comparison import Comparison
 from porteye_core.tracker.hearing import Announced
+from porteye_core.tracker.open_listeners import OpenListeners
 from porteye_core.tracker.scan import Changes, Part, Scan
 from porteye_core.tracker.tracker import Tracker
 
-__all__ = ["Announced", "Changes", "Comparison", "Part", "Scan", "Tracker"]
+__all__ = ["Announced", "Changes", "Comparison", "OpenListeners", "Part", "Scan", "Tracker"]

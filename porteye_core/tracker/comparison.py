@@ -58,6 +58,7 @@ class Comparison:
         self.scope = scope
         self.scan = scan
         self._is_whole = is_whole
+        self.sockets: Sequence[Socket] = ()
         self._is_divided = False
         self._left: dict[tuple[Protocol, Family, int], list[int]] = defaultdict(list)
         self._strangers: list[Owned] = []  # whose openings may be those of unbound sockets
@@ -67,6 +68,7 @@ class Comparison:
     def parts(self, sockets: Sequence[Socket]) -> Iterator[Part | None]:
         """The scan with what is open, in parts, each of which has to be seen before the next; None
         while a scan of many is divided."""
+        self.sockets = sockets
         count = -(-max(len(sockets), len(self._listeners)) // PART)
         self._is_divided = count > 1
         if not self._is_divided:

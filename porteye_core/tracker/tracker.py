@@ -5,10 +5,10 @@ beyond it. A socket that they close may be in the scan, and one that they open n
 of many sockets is compared in parts, and more notices may be heard between two of them.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from porteye_core.model import Listener, Process, Reading, Scope, Seen
+from porteye_core.model import Listener, Process, Reading, Scope, Seen, Socket
 from porteye_core.tracker.comparison import Comparison, MayHold
 from porteye_core.tracker.hearing import Announced, announced
 from porteye_core.tracker.homeless import Homeless
@@ -30,6 +30,7 @@ class Tracker:
         self._scanned_at = 0
         self._covered: frozenset[int] = frozenset()  # scanned since the latest round began
         self._comparison: Comparison | None = None
+        self._compared: Sequence[Socket] | None = None  # an equal scan would change nothing
 
     @property
     def is_settled(self) -> bool:
@@ -43,6 +44,14 @@ class Tracker:
             return False
         waits = self._portless.is_waiting(since=self._scanned_at)
         return waits or bool(self._waiting.unplaced or self._waiting.doubtful)
+
+    def has_compared(self, sockets: Sequence[Socket]) -> bool:
+        """Tell that the latest scan showed these, and that an equal one would change nothing."""
+        return sockets is self._compared and self.is_settled
+
+    def forget_scan(self) -> None:
+        """Compare the next scan, also if it is equal to the latest one."""
+        self._compared = None
 
     def keep(
         self,
@@ -90,6 +99,7 @@ class Tracker:
     def compare(self, scope: Scope, scan: Scan) -> Comparison:
         """Begin to compare what is open with a scan."""
         self._waiting.doubtful.clear()
+        self.forget_scan()  # it may be large
         self._comparison = Comparison(
             self.listeners,
             self._waiting,
@@ -104,6 +114,8 @@ class Tracker:
         """End a comparison, every part of which was seen; returns the changes that are left."""
         changes = comparison.end(may_hold)
         self._comparison = None
+        if not comparison.is_left_over:
+            self._compared = comparison.sockets
         self._end_round(comparison.scope)
         self._is_pressing = comparison.is_pressing
         self._waiting.unplaced.clear()

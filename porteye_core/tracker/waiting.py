@@ -1,4 +1,4 @@
-"""What notices and earlier scans leave for the next scan to decide; pure."""
+"""State that events and earlier scans leave for the next scan to decide on; pure."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
