@@ -205,7 +205,7 @@ class OwnerFinder:
             inode: held for inode, held in self._ahead.items() if inode not in self._left_over
         }
         self._left_over = frozenset(self._ahead)
-        ownerless = {at for at, each in self._found.items() if not each.holding.holders}
+        ownerless = set(self._found.where(lambda each: not each.holders))
         if ownerless - self._ownerless:
             self._patience, self._retry_at = _FIRST_RETRY, self._beats + _FIRST_RETRY
         self._ownerless = ownerless
@@ -260,7 +260,7 @@ class OwnerFinder:
         else:
             self._check(self._due())
         self._descriptions.keep(
-            {holder.key for each in self._found.values() for holder in each.holding.holders}
+            {holder.key for each, _ in self._found.holdings() for holder in each.holders}
         )
 
     def _search_anew(self) -> None:
@@ -271,13 +271,18 @@ class OwnerFinder:
             self._retry_at = self._beats + self._patience
         self._check(self._due())
         living = set(pids())
-        for at, each in list(self._found.items()):
-            holders = each.holding.holders
-            if (again and not holders) or (holders and holders[0].key.pid not in living):
-                self._forget(at)
-            elif any(holder.key.pid not in living for holder in holders):
-                each.keep([d for d in each.descriptors if d.pid in living])
-                self._found[at] = each
+
+        def is_stale(holding: Holding) -> bool:
+            return again if holding.owner is None else holding.owner.key.pid not in living
+
+        for at in self._found.where(is_stale):
+            self._forget(at)
+        for at in self._found.where(
+            lambda each: any(h.key.pid not in living for h in each.holders)
+        ):
+            each = self._found[at]
+            each.keep([d for d in each.descriptors if d.pid in living])
+            self._found[at] = each
         self._add_newborn(living)
 
     def _due(self) -> list[Known]:
@@ -285,11 +290,9 @@ class OwnerFinder:
         for a glance at 1,000 costs 20 ms."""
         if len(self._found) <= _FEW:
             return list(self._found)
-        return [
-            at
-            for at, each in self._found.items()
-            if each.holding.owner and (each.holding.owner.key.pid + self._beats) % 2 == 0
-        ]
+        return self._found.where(
+            lambda each: each.owner is not None and (each.owner.key.pid + self._beats) % 2 == 0
+        )
 
     def _add_newborn(self, living: set[int]) -> None:
         """Add the holders that were born since the beat before: workers of pre-fork servers."""
@@ -315,7 +318,7 @@ class OwnerFinder:
     def _count_shared(self) -> None:
         """Count the holders that are kept beside the owners, as they are now."""
         self._shared.count(
-            (each.holding.uid, len(each.holding.holders) - 1) for each in self._found.values()
+            (each.uid, count * (len(each.holders) - 1)) for each, count in self._found.holdings()
         )
 
     def _added(self, known: Found, descriptors: Iterable[Descriptor]) -> Found:

@@ -1,7 +1,8 @@
 """Holders that were found, in one packed row for each socket: one user can have 100,000."""
 
 import struct
-from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, replace
 
 from porteye_core.model import Hidden, Owned, Process, ProcessKey, Socket
@@ -32,6 +33,11 @@ class Holding:
     def owner(self) -> Process | None:
         """The oldest holder, None if the holders are hidden."""
         return self.holders[0] if self.holders else None
+
+    @property
+    def pids(self) -> Iterator[int]:
+        """The processes that hold the socket."""
+        return (each.key.pid for each in self.holders)
 
     def owned(self, socket: Socket) -> Owned:
         """The socket with its owner and holders, without its descriptor if that is another's than
@@ -64,6 +70,7 @@ class Found:
 
 
 _ROW = struct.Struct("=IB")  # index of the holding, scan; the descriptors follow
+_INDEX, _SCAN_AT = struct.Struct("=I"), 4
 _FEW_HOLDINGS = 1024  # that may be kept without a socket that has them
 
 
@@ -101,15 +108,29 @@ class Remembered(MutableMapping[Known, Found]):
     def see(self, at: Known, scan: int) -> Holding:
         """Note that a scan shows the socket."""
         row = self._rows[at]
-        index, before = _ROW.unpack_from(row)
-        if before != scan:
+        (index,) = _INDEX.unpack_from(row)
+        if row[_SCAN_AT] != scan:
             self._rows[at] = _ROW.pack(index, scan) + row[_ROW.size :]
         holding: Holding = self._holdings[index]
         return holding
 
     def not_seen(self, scan: int) -> list[Known]:
         """The sockets that this scan did not show."""
-        return [at for at, row in self._rows.items() if _ROW.unpack_from(row)[1] != scan]
+        return [at for at, row in self._rows.items() if row[_SCAN_AT] != scan]
+
+    def holdings(self) -> list[tuple[Holding, int]]:
+        """Each holding, with the number of sockets that have it."""
+        counts = Counter(row[:_SCAN_AT] for row in self._rows.values())
+        return [(self._holdings[_INDEX.unpack(at)[0]], count) for at, count in counts.items()]
+
+    def where(self, condition: Callable[[Holding], bool]) -> list[Known]:
+        """The sockets whose holding meets a condition, which is asked once for each holding."""
+        indices = {
+            _INDEX.pack(index) for index, each in enumerate(self._holdings) if condition(each)
+        }
+        if not indices:
+            return []
+        return [at for at, row in self._rows.items() if row[:_SCAN_AT] in indices]
 
     def describe(self, changed: Mapping[ProcessKey, Process]) -> None:
         """Put in the newer descriptions of holders."""

@@ -71,7 +71,8 @@ class SockDiag:
             tables = _dump(dumper)
             if count_clients or tables != self._tables:
                 if all(map(_is_kept, tables.values())):
-                    found = sorted(self._decoded(tables), key=_order)
+                    clients = 0 if count_clients else None
+                    found = sorted(self._decoded(tables, clients), key=_order)
                     self._take(found, dumper, counting=count_clients)
                 else:
                     self._take_crowd(dumper, counting=count_clients)
@@ -113,13 +114,9 @@ class SockDiag:
 
     def _take(self, found: list[Socket], dumper: Dumper, *, counting: bool) -> None:
         if counting:
-            clients = _clients(found, dumper)
-            self._sockets = tuple(
-                each
-                if each.endpoint.protocol is Protocol.UDP
-                else replace(each, clients=clients.get(position, 0))
-                for position, each in enumerate(found)
-            )
+            for position, clients in _clients(found, dumper).items():
+                found[position] = replace(found[position], clients=clients)
+            self._sockets = tuple(found)
         elif [_identity(each) for each in found] != [*map(_identity, self._sockets)]:
             self._sockets = tuple(found)
 
@@ -147,7 +144,7 @@ class SockDiag:
             self._sockets = Crowd(rows, made, None)
         self._identity = identity
 
-    def _decoded(self, tables: Tables) -> Iterator[Socket]:
+    def _decoded(self, tables: Tables, clients: int | None) -> Iterator[Socket]:
         # The kernel resumes a dump by position: what opens meanwhile may make it tell one twice.
         told: set[int] = set()
         for (_, protocol), buffers in tables.items():
@@ -156,7 +153,7 @@ class SockDiag:
                 for row in _listening(buffer, protocol):
                     if row.cookie not in told:
                         told.add(row.cookie)
-                        yield _socket(row, self.netns, self._interface(row.interface))
+                        yield _socket(row, self.netns, self._interface(row.interface), clients)
 
 
 def _listening(buffer: bytes, protocol: int) -> Iterator[DiagSocket]:
