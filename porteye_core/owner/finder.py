@@ -6,14 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from porteye_core.model import (
-    Hidden,
-    Listener,
-    Owned,
-    Place,
-    Process,
-    Socket,
-)
+from porteye_core.model import Hidden, Listener, Owned, Place, Process, Socket
 from porteye_core.owner.descriptions import Descriptions
 from porteye_core.owner.descriptors import (
     Deadline,
