@@ -594,6 +594,16 @@ def test_twins_of_two_processes_are_told_apart_by_their_numbers() -> None:
     assert closed.listener.id == 1
 
 
+def test_a_twin_that_a_dump_skipped_is_as_uncertain_as_the_other() -> None:
+    tracker = Tracker([recorded(1), recorded(2)])
+    for at, inodes in ((9, [8]), (10, [7, 8])):
+        shows = [shown(each, process(10)) for each in inodes]
+        for _, now, _ in see(tracker, shows, OWN_ALONE, scan(at)).kept:
+            tracker.keep(now)
+    assert all(each.guessed for each in tracker.listeners)
+    assert not tracker.hear(Reading(None, (closing(cookie=7),))).closed
+
+
 # --- sockets that listen without having been bound -----------------------------------------------
 
 

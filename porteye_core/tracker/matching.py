@@ -38,7 +38,8 @@ def match(listeners: Iterable[Listener], seen: Sequence[Owned]) -> Matched:
     pairs, left, rest = _by_number(listeners, seen)
     certain = len(pairs)
     pool = _Pool(left)
-    twins = _Twins(pool.left.values(), rest)
+    guessed = [was for was, _ in pairs if was.guessed]
+    twins = _Twins((*pool.left.values(), *guessed), rest)
     for rule in (pool.by_owner, pool.by_holder, pool.by_place, pool.by_guess, pool.by_record):
         rest = _apply(rule, pool, rest, pairs)
     guesses = frozenset(was.id for was, now in pairs[certain:] if twins.has(was, now))
