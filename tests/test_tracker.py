@@ -604,6 +604,46 @@ def test_a_twin_that_a_dump_skipped_is_as_uncertain_as_the_other() -> None:
     assert not tracker.hear(Reading(None, (closing(cookie=7),))).closed
 
 
+def test_a_closing_ends_no_twin_that_a_dump_skipped_beside_it() -> None:
+    tracker = Tracker([numbered(1), numbered(2)])
+    tracker.hear(Reading(None, (closing(skaddr=7),)))
+    assert not see(tracker, [], OWN_ALONE, scan(20)).closed
+    changes = see(tracker, [shown(2, process(10))], OWN_ALONE, scan(30))
+    assert changes.closed == (Closing(numbered(1), 20, Seen.POLL),)
+
+
+def test_an_announcement_ends_its_twin_at_the_time_of_the_record() -> None:
+    tracker = Tracker([numbered(1), numbered(2)])
+    tracker.hear(Reading(None, (closing(skaddr=7),)))
+    announcement = replace(closing(cookie=1), at=15)
+    (closed,) = tracker.hear(Reading(None, (announcement,))).closed
+    assert closed == Closing(numbered(1), closing().at, Seen.KERNEL)
+    tracker.drop(closed.listener)
+    assert not see(tracker, [], OWN_ALONE, scan(20)).closed  # the dump skipped the other
+
+
+def test_of_several_records_an_announcement_takes_no_exact_time() -> None:
+    tracker = Tracker([numbered(1), numbered(2), numbered(3)])
+    records = [replace(closing(skaddr=each), at=each) for each in (7, 8)]
+    announcement = replace(closing(cookie=2), at=15)
+    (closed,) = tracker.hear(Reading(None, (*records, announcement))).closed
+    assert closed == Closing(numbered(2), 15, Seen.POLL)
+    tracker.drop(closed.listener)
+    changes = see(tracker, [shown(3, process(10))], OWN_ALONE, scan(20))
+    assert changes.closed == (Closing(numbered(1), 8, Seen.POLL),)
+
+
+def test_a_closing_after_the_scan_began_waits_for_the_next() -> None:
+    tracker = Tracker([numbered(1), numbered(2)])
+    tracker.hear(Reading((), (closing(skaddr=7),)))
+    shows = [shown(2, process(10))]
+    assert not see(tracker, [shown(1, process(10))], OWN_ALONE, scan(8)).closed
+    assert tracker.wants_scan
+    changes = see(tracker, shows, OWN_ALONE, scan(20))
+    assert changes.closed == (Closing(numbered(1), closing().at, Seen.KERNEL),)
+    assert not tracker.wants_scan
+
+
 # --- sockets that listen without having been bound -----------------------------------------------
 
 

@@ -7,8 +7,8 @@ be matched in each of the others.
 """
 
 from array import array
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from porteye_core.model import (
     Closing,
@@ -200,8 +200,9 @@ class Comparison:
     ) -> tuple[tuple[Closing, ...], tuple[Listener, ...]]:
         """The listeners that closed, and those of which less is known now."""
         scope = self.scope
+        times = self._times(missing)
         verdicts = [
-            self._miss(each, reach(each, scope, is_whole=self._is_whole), may_hold)
+            self._miss(each, reach(each, scope, is_whole=self._is_whole), times, may_hold)
             for each in missing
         ]
         self.is_pressing |= any(
@@ -214,8 +215,24 @@ class Comparison:
             tuple(each for each in verdicts if isinstance(each, Listener)),
         )
 
+    def _times(self, missing: Sequence[Listener]) -> dict[Place, list[int]]:
+        """The times of closings that are those of the missing listeners at their places: of more
+        listeners than closings, the dump may have skipped one that lives."""
+        unplaced = self._waiting.unplaced
+        if not unplaced:
+            return {}
+        counts = Counter(each.endpoint.place for each in missing if not each.skaddr)
+        before = {
+            at: [each for each in unplaced.get(at, ()) if each < self.scan.at] for at in counts
+        }
+        return {at: times for at, times in before.items() if len(times) >= counts[at]}
+
     def _miss(
-        self, listener: Listener, reach: Reach, may_hold: MayHold
+        self,
+        listener: Listener,
+        reach: Reach,
+        times: Mapping[Place, Sequence[int]],
+        may_hold: MayHold,
     ) -> Closing | Listener | None:
         """Decide on a listener that a scan does not show: closed, unseen, or neither yet."""
         waiting, scan = self._waiting, self.scan
@@ -228,13 +245,14 @@ class Comparison:
                     waiting.missed.pop(listener.id, None)  # a process shows it
                 return None if known is listener else known
         first = waiting.missed.setdefault(listener.id, scan.at)
-        times = waiting.unplaced.get(listener.endpoint.place)
-        if scan.announces and first == scan.at and not times:
+        known_times = () if listener.skaddr else times.get(listener.endpoint.place, ())
+        if scan.announces and first == scan.at and not known_times:
             return None
         del waiting.missed[listener.id]
-        if times:
+        if known_times:
             # Of several closings at one place nothing tells which is whose.
-            return Closing(listener, times.pop(0), Seen.POLL if times else Seen.KERNEL)
+            is_mixed = len(known_times) > 1 or listener.endpoint.place in waiting.mixed
+            return Closing(listener, known_times[-1], Seen.POLL if is_mixed else Seen.KERNEL)
         seen = scan.seen_in(listener.endpoint.netns) if reach is Reach.SCANNED else Seen.GAP
         return Closing(listener, first, seen)
 

@@ -90,7 +90,9 @@ class Tracker:
         if not reading.notices:
             return Announced((), (), (), ())
         heard = announced(self.listeners, (*self._portless.notices, *reading.notices), vague=vague)
-        closed = tuple(map(self._waiting.not_after_missed, heard.closed))
+        self._waiting.wait_for_scan(heard.unplaced)
+        timed = map(self._waiting.at_recorded_time, heard.closed)
+        closed = tuple(map(self._waiting.not_after_missed, timed))
         heard = replace(heard, closed=closed)
         self._portless.notices = heard.portless
         self._waiting.hear(heard, reading.notices)
@@ -118,7 +120,7 @@ class Tracker:
             self._compared = comparison.sockets
         self._end_round(comparison.scope)
         self._is_pressing = comparison.is_pressing
-        self._waiting.unplaced.clear()
+        self._waiting.keep_later(comparison.scan.at)
         self._scanned_at = comparison.scan.at
         self._portless.keep_newest()
         return changes

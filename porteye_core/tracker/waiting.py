@@ -1,7 +1,7 @@
 """State that events and earlier scans leave for the next scan to decide on; pure."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from porteye_core.model import Closing, Kind, Listener, Notice, Place, Seen, Socket
 from porteye_core.tracker.hearing import Announced
@@ -16,13 +16,15 @@ class Waiting:
 
     newborn: ids of listeners that a notice announced after the scan began; missed: by id, the time
     at which a scan first missed a listener; unplaced: by place, the times of closings of which only
-    a scan tells whose they are; doubtful: places at which a socket of the scan may have closed.
+    a scan tells whose they are; mixed: places of several such closings, of which some have been
+    told; doubtful: places at which a socket of the scan may have closed.
     """
 
     def __init__(self) -> None:
         self.newborn: set[int] = set()
         self.missed: dict[int, int] = {}
         self.unplaced: dict[Place, list[int]] = {}
+        self.mixed: set[Place] = set()
         self.doubtful: set[Place] = set()
         self._closed = _Closed()
         self._began = 0
@@ -38,10 +40,13 @@ class Waiting:
         self.newborn.discard(number)
         self.missed.pop(number, None)
 
+    def wait_for_scan(self, closings: Iterable[Notice]) -> None:
+        """Note closings of which a scan tells whose they are."""
+        for notice in closings:
+            self.unplaced.setdefault(notice.endpoint.place, []).append(notice.at)
+
     def hear(self, heard: Announced, notices: Iterable[Notice]) -> None:
         """Note what was announced after the scan began."""
-        for notice in heard.unplaced:
-            self.unplaced.setdefault(notice.endpoint.place, []).append(notice.at)
         self._closed |= _closed(heard, notices, self._began)
 
     def not_after_missed(self, closing: Closing) -> Closing:
@@ -51,6 +56,29 @@ class Waiting:
         if closing.seen is Seen.KERNEL or missed >= closing.at:
             return closing
         return Closing(closing.listener, missed, closing.seen)
+
+    def at_recorded_time(self, closing: Closing) -> Closing:
+        """The closing at the time of its record, if that waits for a scan to tell whose it is.
+
+        The announcement of a destroyed socket names the listener, and the record before it the
+        time: of several records nothing tells which is whose.
+        """
+        place = closing.listener.endpoint.place
+        times = self.unplaced.get(place)
+        if closing.seen is Seen.KERNEL or closing.listener.skaddr or not times:
+            return closing
+        if len(times) > 1:
+            self.mixed.add(place)
+        at = times.pop(0)
+        if not times:
+            del self.unplaced[place]
+        return closing if place in self.mixed else replace(closing, at=at, seen=Seen.KERNEL)
+
+    def keep_later(self, at: int) -> None:
+        """Keep the closings after a scan of this time, which it could not tell."""
+        later = {place: [t for t in times if t >= at] for place, times in self.unplaced.items()}
+        self.unplaced = {place: times for place, times in later.items() if times}
+        self.mixed &= self.unplaced.keys()
 
     def living(
         self, sockets: Sequence[Socket], listeners: Iterable[Listener]
