@@ -689,6 +689,15 @@ def test_each_process_has_its_own_of_several_that_were_not_bound() -> None:
     assert [(each.owned.socket.inode, each.at) for each in openings] == [(1, 6), (2, 5)]
 
 
+def test_a_child_that_opens_after_the_scan_did_not_open_what_it_inherited() -> None:
+    parent, child = process(10), process(11)
+    tracker = Tracker()
+    tracker.hear(Reading(None, (unbound(5, 7, 10), unbound(20, 8, 10), unbound(21, 9, 11))))
+    inherited = replace(shown(1, parent), holders=(parent, child))
+    (opened,) = see(tracker, [inherited], OWN_ALONE, scan(9)).opened
+    assert opened.notice is None
+
+
 def test_an_opening_after_the_scan_waits_for_the_next_scan_of_everything() -> None:
     tracker = Tracker()
     late = unbound(20_000, 7)

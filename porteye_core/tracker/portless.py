@@ -33,8 +33,9 @@ class Portless:
     def take(self, strangers: Sequence[Owned]) -> dict[int, Notice]:
         """Take out the openings of these sockets; returns each by the position of its socket.
 
-        An opening goes with a socket of the same process, and the only one left with the only
-        socket left. Of several nothing tells which is whose: they stay.
+        An opening goes with a socket of the same process. As many sockets as openings are the
+        sockets of these, so that the only one left goes with the only socket left. Of several
+        nothing tells which is whose: they stay.
         """
         if not self.notices:
             return {}
@@ -44,13 +45,10 @@ class Portless:
         found: dict[int, Notice] = {}
         for unbound, waiting in notices.items():
             sockets = {at: strangers[at] for at in positions.get(unbound, ())}
-            of_process = _by_process(sockets, waiting)
-            found |= of_process
-            taken = {id(each) for each in of_process.values()}
-            found |= _only(
-                [at for at in sockets if at not in of_process],
-                [each for each in waiting if id(each) not in taken],
-            )
+            if len(sockets) == len(waiting):
+                found |= _by_elimination(sockets, waiting)
+            else:  # some have not been shown, or were not recorded
+                found |= _by_process(sockets, waiting)
         taken = {id(each) for each in found.values()}
         self.notices = tuple(each for each in self.notices if id(each) not in taken)
         return found
@@ -65,19 +63,44 @@ class Portless:
         self.notices = self.notices[-_MOST:]
 
 
+def _by_elimination(sockets: dict[int, Owned], notices: Sequence[Notice]) -> dict[int, Notice]:
+    """Pair sockets with the openings of their processes, one process after the other."""
+    found: dict[int, Notice] = {}
+    opened = _by_opener(notices)
+    for pid, positions in _by_holder(sockets).items():
+        found |= _only([at for at in positions if at not in found], opened.get(pid, []))
+    taken = {id(each) for each in found.values()}
+    return found | _only(
+        [at for at in sockets if at not in found],
+        [each for each in notices if id(each) not in taken],
+    )
+
+
 def _by_process(sockets: dict[int, Owned], notices: Sequence[Notice]) -> dict[int, Notice]:
+    """Pair each socket that only one of the openings can be with that, if it can be no other's."""
+    found: dict[int, Notice] = {}
+    opened = _by_opener(notices)
+    for pid, positions in _by_holder(sockets).items():
+        for at, notice in _only(positions, opened.get(pid, [])).items():
+            others = {each.key.pid for each in sockets[at].holders} - {pid}
+            if not any(opened.get(each) for each in others):
+                found[at] = notice
+    return found
+
+
+def _by_holder(sockets: dict[int, Owned]) -> dict[int, list[int]]:
     held: dict[int, list[int]] = defaultdict(list)
     for position, owned in sockets.items():
         for holder in owned.holders:
             held[holder.key.pid].append(position)
+    return held
+
+
+def _by_opener(notices: Iterable[Notice]) -> dict[int | None, list[Notice]]:
     opened: dict[int | None, list[Notice]] = defaultdict(list)
     for notice in notices:
         opened[notice.pid].append(notice)
-    found: dict[int, Notice] = {}
-    for pid, positions in held.items():
-        left = [at for at in positions if at not in found]
-        found |= _only(left, opened.get(pid, []))
-    return found
+    return opened
 
 
 def _only(positions: Sequence[int], notices: Sequence[Notice]) -> dict[int, Notice]:
