@@ -604,6 +604,22 @@ def test_a_twin_that_a_dump_skipped_is_as_uncertain_as_the_other() -> None:
     assert not tracker.hear(Reading(None, (closing(cookie=7),))).closed
 
 
+def test_a_twin_goes_on_with_the_other_socket_in_another_namespace() -> None:
+    tracker = Tracker([recorded(1), recorded(2)])
+    first, second = shown(7, process(10)), shown(8, process(10), CONTAINER)
+    for _, now, _ in see(tracker, [first, second], EVERYTHING, scan(9)).kept:
+        tracker.keep(now)
+    (closed,) = tracker.hear(Reading(None, (closing(skaddr=1),), began=1_000_000)).closed
+    tracker.drop(closed.listener)
+    (left,) = tracker.listeners
+    there = first if left.inode == second.socket.inode else second
+    for at in (10, 11):  # its socket may be in the namespace that these leave out
+        assert not see(tracker, [], OWN_ALONE, scan(at)).closed
+    changes = see(tracker, [there], EVERYTHING, scan(12))
+    assert [(was.id, now.inode) for was, now, _ in changes.kept] == [(2, there.socket.inode)]
+    assert not changes.opened
+
+
 def test_a_closing_ends_no_twin_that_a_dump_skipped_beside_it() -> None:
     tracker = Tracker([numbered(1), numbered(2)])
     tracker.hear(Reading(None, (closing(skaddr=7),)))

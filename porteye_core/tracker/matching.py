@@ -40,7 +40,14 @@ def match(listeners: Iterable[Listener], seen: Sequence[Owned]) -> Matched:
     pool = _Pool(left)
     guessed = [was for was, _ in pairs if was.guessed]
     twins = _Twins((*pool.left.values(), *guessed), rest)
-    for rule in (pool.by_owner, pool.by_holder, pool.by_place, pool.by_guess, pool.by_record):
+    for rule in (
+        pool.by_owner,
+        pool.by_holder,
+        pool.by_place,
+        pool.by_guess,
+        pool.by_record,
+        pool.by_guess_elsewhere,
+    ):
         rest = _apply(rule, pool, rest, pairs)
     guesses = frozenset(was.id for was, now in pairs[certain:] if twins.has(was, now))
     return Matched(tuple(pairs), tuple(rest), tuple(pool.left.values()), guesses)
@@ -123,6 +130,11 @@ class _Twins:
         return listener.guessed or self._listeners[key] > 1 or self._sockets[key] > 1
 
 
+def is_placed(listener: Listener) -> bool:
+    """Tell that a scan showed the listener, and certainly this one, in its namespace."""
+    return not (listener.guessed or is_only_recorded(listener))
+
+
 def is_only_recorded(listener: Listener) -> bool:
     """Tell that only a record of the opening describes it, whose namespace is a guess."""
     return bool(listener.skaddr) and listener.inode is None and listener.cookie is None
@@ -172,8 +184,10 @@ class _Pool:
         place, netns = listener.endpoint.place, listener.endpoint.netns
         has_numbers = listener.inode is not None or listener.cookie is not None
         if listener.guessed:
-            yield self._guessed[place]
+            yield self._guessed[place,]
             yield self._guessed[place, listener.owner]
+            yield self._guessed[place, netns]
+            yield self._guessed[place, netns, listener.owner]
         if is_only_recorded(listener):
             yield self._recorded[place]
             yield self._recorded[place, listener.owner]
@@ -218,12 +232,18 @@ class _Pool:
         """A listener at this place that was given the numbers of a twin, which has closed."""
         if owned.socket.inode is None:
             return None
+        at = owned.socket.endpoint
+        keys = ((at.place, at.netns, owned.key), (at.place, at.netns))
+        return next(filter(None, (self._first(self._guessed.get(each)) for each in keys)), None)
+
+    def by_guess_elsewhere(self, owned: Owned) -> Listener | None:
+        """A listener that was given the numbers of a twin in another namespace: neither record
+        names one."""
+        if owned.socket.inode is None:
+            return None
         place = owned.socket.endpoint.place
-        for key in ((place, owned.key), place):
-            found = self._first(self._guessed.get(key))
-            if found and not _differ(found.endpoint.netns, owned.socket.endpoint.netns):
-                return found
-        return None
+        keys = ((place, owned.key), (place,))
+        return next(filter(None, (self._first(self._guessed.get(each)) for each in keys)), None)
 
     def by_record(self, owned: Owned) -> Listener | None:
         """A listener that only the record of its opening describes.

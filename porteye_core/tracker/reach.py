@@ -5,7 +5,7 @@ from dataclasses import replace
 from enum import Enum
 
 from porteye_core.model import Listener, Scope
-from porteye_core.tracker.matching import is_only_recorded
+from porteye_core.tracker.matching import is_only_recorded, is_placed
 
 
 class Reach(Enum):
@@ -22,7 +22,7 @@ def reach(listener: Listener, scope: Scope, *, is_whole: bool) -> Reach:
     netns = listener.endpoint.netns
     if scope.scanned is None:
         return Reach.SCANNED
-    if netns is None or is_only_recorded(listener):
+    if netns is None or not is_placed(listener):
         if is_whole:
             return Reach.SOMEWHERE
         return Reach.LATER if scope.living is None or scope.complete else Reach.NEVER
@@ -70,5 +70,5 @@ def within(listeners: Iterable[Listener], scope: Scope) -> list[Listener]:
         if scope.scanned is None
         or each.endpoint.netns is None
         or each.endpoint.netns in scope.scanned
-        or is_only_recorded(each)
+        or not is_placed(each)
     ]
