@@ -2,7 +2,7 @@
 
 import sys
 
-from porteye_core import cli
+from porteye_core.monitor import command_line
 
 if __name__ == "__main__":
-    sys.exit(cli.main(sys.argv))
+    sys.exit(command_line.main(sys.argv))

@@ -4,10 +4,10 @@ import atexit
 import time
 from collections.abc import Callable, Sequence
 
-from porteye_core import privilege
 from porteye_core.model import Depth, Owned, Socket
-from porteye_core.owner import OwnerFinder, processes
+from porteye_core.owners import OwnerFinder, processes
 from porteye_core.sources import pick
+from porteye_core.system import privilege
 
 
 def porteye_look() -> Callable[[], object]:

@@ -21,7 +21,7 @@ from benchmarks.machine import quantile
 from benchmarks.report import Cell, Check, Report, Table
 from benchmarks.seed import add_scale, scale_of, seed
 from porteye_core.config import PROJECT
-from porteye_core.dashboard import settle
+from porteye_core.web.server import settle
 
 _VIEWS = ("now", "listener", "timeline", "history", "time_machine", "monitor")
 # What these views keep in the session is forgotten before each rerun, as if something was stored.

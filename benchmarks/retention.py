@@ -15,8 +15,8 @@ from benchmarks.machine import quantile
 from benchmarks.report import Cell, Check, Report, Table
 from benchmarks.seed import add_scale, scale_of, seed
 from porteye_core.model import Keep
-from porteye_core.store.host import Host
-from porteye_core.store.sqlite import open_writer
+from porteye_core.store.tables.host_row import Host
+from porteye_core.store.writing.startup import open_writer
 
 _HOST = Host("workstation", "seeded", "Linux", 16 << 30)
 _DAY, _SECOND = 86_400_000_000, 1_000_000
@@ -91,10 +91,10 @@ def dropped(db: Path, keep: Keep, most: int) -> Dropped:
         now = connection.execute("SELECT max(at) FROM event").fetchone()[0]
     before, steps, idle = db.stat().st_size, list[float](), 0
     with open_writer(db, _HOST, now, keep) as writer:
-        writer.drop_some(now, 0)
+        writer.purge_step(now, 0)
         for number in range(most):
             began = time.perf_counter()
-            writer.drop_some(now, _BEGIN + number * 2 * _SECOND)
+            writer.purge_step(now, _BEGIN + number * 2 * _SECOND)
             took = (time.perf_counter() - began) * 1000
             idle = idle + 1 if took < _IDLE_MS else 0
             if idle == 0:

@@ -17,8 +17,8 @@ from benchmarks.seeding.lives import Crowd, lives
 from benchmarks.seeding.places import OWN_NETNS, Place
 from benchmarks.seeding.scale import Scale
 from benchmarks.seeding.watches import watches
-from porteye_core.store import migrations
-from porteye_core.store.files import create_private
+from porteye_core.store.file import migrations
+from porteye_core.store.file.ownership import create_private
 
 _MEMORY = 16 << 30
 

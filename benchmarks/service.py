@@ -13,7 +13,7 @@ from typing import Any
 
 from benchmarks.load.worker import PROJECT
 from porteye_core.errors import StoreError
-from porteye_core.store.connection import open_connection
+from porteye_core.store.file.connection import open_connection
 
 _FLAGS = ("--interval", "1", "--sample-interval", "10", "--source", "auto")
 _GRACE, _GLANCE = 30.0, 0.01  # seconds after SIGTERM, and between two checks for the end

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from porteye_core import quantities
+from porteye_core import units
 from porteye_core.errors import ConfigError
 from porteye_core.model import DEFAULT_KEEP, Keep
 
@@ -83,11 +83,11 @@ def load(flags: Mapping[str, object], environ: Mapping[str, str]) -> Config:
 def _keep(flags: Mapping[str, object]) -> Keep:
     keep = DEFAULT_KEEP
     if (given := flags.get("keep_events")) is not None:
-        keep = replace(keep, events=quantities.duration("--keep-events", str(given)))
+        keep = replace(keep, events=units.duration("--keep-events", str(given)))
     if (given := flags.get("keep_samples")) is not None:
-        keep = replace(keep, samples=quantities.duration("--keep-samples", str(given)))
+        keep = replace(keep, samples=units.duration("--keep-samples", str(given)))
     if (given := flags.get("max_size")) is not None:
-        keep = replace(keep, size=quantities.size("--max-size", str(given)))
+        keep = replace(keep, size=units.size("--max-size", str(given)))
     return keep
 
 

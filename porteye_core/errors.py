@@ -13,7 +13,7 @@ PortEyeError
     ├── StoreUnwritable    it cannot be written now: the disk is full, or another process locks it
     ├── StoreDamaged       its pages contradict each other, or it is no database
     ├── StoreReplaced      the file was deleted, or another one has its name
-    │   └── StoreLogDeleted    that happened to its WAL alone
+    │   └── StoreWalDeleted    that happened to its WAL alone
     └── StoreSlow          a query took too long and was stopped
 """
 
@@ -92,7 +92,7 @@ class StoreReplaced(StoreError):
     """The file of the database was deleted, or another one has its name."""
 
 
-class StoreLogDeleted(StoreReplaced):
+class StoreWalDeleted(StoreReplaced):
     """The WAL of the database was deleted, or another file has its name."""
 
 

@@ -10,8 +10,8 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from porteye_core.model import Tick, WatchPlan
-from porteye_core.store.sqlite import open_writer
-from porteye_core.store.writer import Writer
+from porteye_core.store.writing.startup import open_writer
+from porteye_core.store.writing.writer import Writer
 from tests.kit.app import App, dashboard
 from tests.kit.browser import PATIENCE, chromium
 from tests.kit.interruption import interrupt_at_sigterm, kept_handlers

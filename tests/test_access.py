@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from porteye_core import access
-from porteye_core.access import Access
 from porteye_core.errors import ConfigError
+from porteye_core.guards import access
+from porteye_core.guards.access import Access
 
 TOKEN = "correct-horse-battery-staple"
 

@@ -23,13 +23,13 @@ from starlette.routing import Mount
 from starlette.testclient import TestClient
 
 from porteye_core.api import create_api, shapes
-from porteye_core.clock import timestamp
 from porteye_core.config import Config, monitor_command
 from porteye_core.model import Filters, Tick
 from porteye_core.restarts import Restart, Restarts
-from porteye_core.store import bounds
+from porteye_core.store.file import authorizer
 from porteye_core.store.reading import Reader
-from porteye_core.store.writer import Writer
+from porteye_core.store.writing.writer import Writer
+from porteye_core.system.clock import timestamp
 from tests.kit.seeding import Instant, grow
 
 
@@ -222,7 +222,7 @@ def test_a_question_that_takes_too_long_is_503(
     client: TestClient, seeded: Instant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     grow(seeded.db, 5_000)
-    monkeypatch.setattr(bounds, "MAX_QUERY_TIME", -1.0)
+    monkeypatch.setattr(authorizer, "MAX_QUERY_TIME", -1.0)
     found = error(client, "/api/history.csv?process=python&protocol=udp", 503)
     assert found["code"] == "question_too_slow"
     assert "Narrow it" in found["hint"]

@@ -14,9 +14,9 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import Mount
 
-from porteye_core.access import Access
 from porteye_core.api import Guesses, HostGuard, TokenGuard, create_api
 from porteye_core.config import Config
+from porteye_core.guards.access import Access
 from tests.kit.seeding import Instant
 
 PATHS = ("/ports", "/history", "/history.csv", "/history.json", "/health")

@@ -14,9 +14,9 @@ from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.testclient import TestClient, WebSocketDenialResponse
 from starlette.websockets import WebSocket
 
-from porteye_core.access import Access
 from porteye_core.api import Guesses, HostGuard, TokenGuard, create_api
 from porteye_core.config import Config
+from porteye_core.guards.access import Access
 from tests.kit.seeding import Instant
 
 TOKEN = "correct-horse-battery-staple"

@@ -15,8 +15,9 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from porteye_core import cli, dashboard
-from porteye_core.store.sqlite import open_writer
+from porteye_core.monitor import command_line
+from porteye_core.store.writing.startup import open_writer
+from porteye_core.web import server
 from tests.kit import configuration
 from tests.kit.service import PROJECT, environment
 from tests.kit.values import HOST
@@ -88,7 +89,7 @@ def test_a_flag(
 ) -> None:
     flags = [place.filled(word) for word in shlex.split(given.strip("`"))]
     try:
-        found = cli.main(["monitor_service.py", *flags])
+        found = command_line.main(["monitor_service.py", *flags])
     except SystemExit as ended:  # argparse's way
         found = int(str(ended.code))
     output = "\n".join([*caplog.messages, capfd.readouterr().err])
@@ -105,7 +106,7 @@ def test_a_variable(place: Place, given: str, said: str, status: int) -> None:
     started = (
         ["-m", "streamlit", "run", "streamlit_app.py", "--server.port", "0"]
         if "STREAMLIT_SERVER_ADDRESS" in variables
-        else ["-c", "from porteye_core import dashboard as d; d.config(); d.access()"]
+        else ["-c", "from porteye_core.web import server; server.config(); server.access()"]
     )
     done = subprocess.run(
         [sys.executable, *started],
@@ -129,7 +130,7 @@ def served(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], TestClie
         for name, value in (("DB", db), ("TOKEN", TOKEN), ("MONITOR", "off")):
             monkeypatch.setenv(f"PORTEYE_{name}", value)
         configuration.forget()
-        app = Starlette(routes=dashboard.routes(), middleware=dashboard.middleware())
+        app = Starlette(routes=server.routes(), middleware=server.middleware())
         return TestClient(app, base_url="http://localhost", raise_server_exceptions=False)
 
     yield serve

@@ -16,8 +16,8 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from porteye_core.api import BasePath
-from porteye_core.api.paths import inside, reference
-from porteye_core.store.sqlite import open_writer
+from porteye_core.guards.base_path import inside, reference
+from porteye_core.store.writing.startup import open_writer
 from tests.kit.app import App, dashboard
 from tests.kit.values import HOST
 

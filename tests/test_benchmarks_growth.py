@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.growing.days import BEGAN, Beat, Machine
+from benchmarks.growing.days import BEGAN, Machine, SamplingTick
 from benchmarks.growing.stores import porteye, row_per_tick
 from benchmarks.growth import Day, grown, replay
 from benchmarks.seeding.scale import DAY, MINUTE
@@ -29,7 +29,7 @@ def machine() -> Machine:
     return Machine(listeners=30, events=24 * 40, seed=5)
 
 
-def beats(days: float = _HOUR) -> Iterator[Beat]:
+def beats(days: float = _HOUR) -> Iterator[SamplingTick]:
     return machine().beats(days)
 
 
@@ -113,7 +113,7 @@ class Appending:
             connection.execute("CREATE TABLE one (id)")
         self._log = db.with_name("log").open("ab", buffering=0)
 
-    def take(self, beat: Beat) -> None:
+    def take(self, beat: SamplingTick) -> None:
         self._log.write(bytes(8192))
         os.fsync(self._log.fileno())
 

@@ -13,8 +13,8 @@ from benchmarks.load.worker import worker
 from benchmarks.seed import seed
 from benchmarks.seeding.scale import Scale
 from porteye_core.model import Filters
-from porteye_core.store.connection import open_connection
 from porteye_core.store.engine import Connection
+from porteye_core.store.file.connection import open_connection
 from porteye_core.store.reading.export import history_csv, history_json
 from porteye_core.store.reading.listener_rows import Question
 

@@ -12,7 +12,7 @@ from benchmarks import __main__ as command
 from benchmarks.seed import seed
 from benchmarks.seeding.scale import DAY, Scale
 from porteye_core.model import Filters
-from porteye_core.store import migrations
+from porteye_core.store.file import migrations
 from porteye_core.store.reading import open_reader
 from porteye_core.store.reading.coverage import Watches
 

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
-from porteye_core.store.sqlite import open_writer
+from porteye_core.store.writing.startup import open_writer
 from tests.kit.app import App, dashboard
 from tests.kit.browser import (
     PATIENCE,

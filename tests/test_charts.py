@@ -6,10 +6,10 @@ import pandas as pd
 import plotly.graph_objects as go
 import pytest
 
-from porteye_core.charts import activity, heat
-from porteye_core.charts import lives as life_bars
+from porteye_core.charts import activity, heat_map
+from porteye_core.charts import timeline as life_bars
 from porteye_core.charts.figure import FRAME_HEIGHT, NOT_WATCHED, OTHERS, PALETTE, Span, moments
-from porteye_core.charts.lives import several, stories
+from porteye_core.charts.timeline import several, stories
 
 ZONE = "Europe/Berlin"
 START = pd.Timestamp("2026-01-01T01:00:00", tz=ZONE)
@@ -252,7 +252,7 @@ def hot(gaps: pd.DataFrame) -> go.Figure:
         }
     )
     edges = pd.Series([START + hour * HOUR for hour in range(5)])
-    return heat.heat(cells, ROWS, edges, gaps, SPAN)
+    return heat_map.heat(cells, ROWS, edges, gaps, SPAN)
 
 
 def every_chart(

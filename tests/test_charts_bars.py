@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from porteye_core.charts import lives as bars
+from porteye_core.charts import timeline as bars
 from porteye_core.charts.figure import Instants, Span
 
 ZONE = "Europe/Berlin"

@@ -6,7 +6,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import pytest
 
-from porteye_core.charts import beats
+from porteye_core.charts import self_usage
 
 START = pd.Timestamp("2026-01-01T00:00:00")
 MINUTE = pd.Timedelta(minutes=1)
@@ -28,7 +28,7 @@ def lines(figure: go.Figure) -> list[go.Scatter]:
     return [each for each in figure.data if each.name != "not watched"]
 
 
-@pytest.mark.parametrize("draw", [beats.processor, beats.looks])
+@pytest.mark.parametrize("draw", [self_usage.processor, self_usage.looks])
 def test_mean_and_most_are_told_apart_by_name_and_dashes(
     draw: Figure, figures: pd.DataFrame
 ) -> None:
@@ -37,7 +37,7 @@ def test_mean_and_most_are_told_apart_by_name_and_dashes(
     assert mean.line.dash != most.line.dash
 
 
-@pytest.mark.parametrize("draw", [beats.memory, beats.database])
+@pytest.mark.parametrize("draw", [self_usage.memory, self_usage.database])
 def test_bytes_are_drawn_in_mebibytes(draw: Figure, figures: pd.DataFrame) -> None:
     figures[["rss", "size"]] *= 1 << 20
     figure = draw(figures, GAPS, SPAN)
@@ -45,7 +45,9 @@ def test_bytes_are_drawn_in_mebibytes(draw: Figure, figures: pd.DataFrame) -> No
     assert figure.layout.yaxis.title.text == "MiB"
 
 
-@pytest.mark.parametrize("draw", [beats.processor, beats.looks, beats.memory, beats.database])
+@pytest.mark.parametrize(
+    "draw", [self_usage.processor, self_usage.looks, self_usage.memory, self_usage.database]
+)
 def test_no_line_crosses_what_nobody_measured(draw: Figure, figures: pd.DataFrame) -> None:
     figure = draw(figures, GAPS, SPAN)
     for line in lines(figure):

@@ -25,8 +25,8 @@ from starlette.responses import PlainTextResponse, StreamingResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
-from porteye_core import connections
-from porteye_core.connections import Connections, bounded_connections
+from porteye_core.web import connections
+from porteye_core.web.connections import Connections, bounded_connections
 from tests.kit.app import dashboard
 from tests.kit.seeding import Instant
 from tests.kit.waiting import until

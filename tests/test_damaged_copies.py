@@ -17,10 +17,10 @@ from streamlit.testing.v1 import AppTest
 from porteye_core.api import create_api
 from porteye_core.config import Config
 from porteye_core.errors import StoreNewer
-from porteye_core.store import lock
-from porteye_core.store.lock import WriterLock
-from porteye_core.store.migrations import PAGE_SIZE
-from porteye_core.store.sqlite import open_writer
+from porteye_core.store.file import lock
+from porteye_core.store.file.lock import WriterLock
+from porteye_core.store.file.migrations import PAGE_SIZE
+from porteye_core.store.writing.startup import open_writer
 from tests.kit import configuration
 from tests.kit.churn import churn
 from tests.kit.damage import KINDS, Damage, page_zeroed
@@ -99,7 +99,7 @@ def watch(db: Path) -> str:
             kept = readable(db, "cache=private")
             for _ in range(40):
                 rig.clock.pass_(2 * SECOND)
-                writer.drop_some(rig.clock.now() + _YEAR, rig.clock.elapsed())
+                writer.purge_step(rig.clock.now() + _YEAR, rig.clock.elapsed())
             rig.monitor.stop()
             assert rig.rows("SELECT count(*) > 0 FROM event WHERE port = 1001") == [(1,)]
     except StoreNewer:
@@ -260,7 +260,7 @@ def test_limits_that_cannot_be_read_hide_nothing_else(abandoned: Instant) -> Non
 def test_a_writer_sets_aside_what_it_cannot_read_of_a_file_too_large_to_check(
     whole: bytes, db: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("porteye_core.store.damage._CHECKS", ())
+    monkeypatch.setattr("porteye_core.store.file.damage._CHECKS", ())
     count = Counter[str]()
     for at in range(0, len(whole), 2 * PAGE_SIZE):
         put(db, whole[:at] + bytes(PAGE_SIZE) + whole[at + PAGE_SIZE :])

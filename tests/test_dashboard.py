@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from porteye_core.nodelay import send_at_once
-from porteye_core.store import lock
+from porteye_core.store.file import lock
+from porteye_core.web.tcp_nodelay import send_at_once
 from tests.kit.app import App, dashboard
 from tests.kit.opener import Opener
 from tests.kit.processes import bound, end

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from porteye_core import cli
-from porteye_core.heartbeat import Heartbeat
 from porteye_core.model import WatchPlan
-from porteye_core.service_manager import ServiceManager
+from porteye_core.monitor import command_line
+from porteye_core.monitor.heartbeat import Heartbeat
+from porteye_core.system.systemd import ServiceManager
 from tests.kit.service import PROJECT, monitor, rows
 from tests.kit.tracing import needs_tracing
 from tests.kit.unit import UNIT, allowed_calls, confined, missing, words
@@ -66,7 +66,7 @@ def test_the_unit_grants_the_rights_that_readme_lists_and_no_more() -> None:
 def test_the_unit_starts_the_monitor_with_flags_that_it_knows() -> None:
     _, script, *flags = words("ExecStart")
     assert (PROJECT / Path(script).name).exists()
-    cli.parser().parse_args(flags)
+    command_line.parser().parse_args(flags)
 
 
 def test_the_watchdog_is_slower_than_the_slowest_loop() -> None:
@@ -144,7 +144,7 @@ def test_a_dashboard_that_may_only_read_reads_the_services_database(open_folder:
     rights = [f"--inh-caps={right}", f"--ambient-caps={right}", f"--bounding-set=-all,{right}"]
     code = (
         "import sys; from pathlib import Path\n"
-        "from porteye_core.store.connection import open_connection\n"
+        "from porteye_core.store.file.connection import open_connection\n"
         "with open_connection(Path(sys.argv[1])) as reader:\n"
         "    print(reader.execute('SELECT count(*) FROM watch').fetchone()[0])"
     )

@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from porteye_core.api import create_api
 from porteye_core.config import Config
-from porteye_core.store.writer import Writer
+from porteye_core.store.writing.writer import Writer
 from porteye_core.ui import table_columns
 from tests.kit import configuration
 from tests.kit.seeding import Instant

@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 
 from benchmarks.__main__ import REGISTRY
-from porteye_core import cli, errors
+from porteye_core import errors
 from porteye_core.api import create_api
 from porteye_core.config import Config
-from porteye_core.store import migrations
-from porteye_core.store.connection import open_connection
-from porteye_core.store.writer import Writer
+from porteye_core.monitor import command_line
+from porteye_core.store.file import migrations
+from porteye_core.store.file.connection import open_connection
+from porteye_core.store.writing.writer import Writer
 from tests.kit.service import PROJECT
 
 README = (PROJECT / "README.md").read_text()
@@ -35,7 +36,7 @@ def first_cells(heading: str) -> set[str]:
 def test_every_flag_is_in_the_table() -> None:
     flags = {
         flag
-        for action in cli.parser()._actions
+        for action in command_line.parser()._actions
         for flag in action.option_strings
         if flag.startswith("--")
     }

@@ -7,8 +7,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from porteye_core.footprint import FootprintMeter
-from porteye_core.store.writer import Writer
+from porteye_core.monitor.own_usage import FootprintMeter
+from porteye_core.store.writing.writer import Writer
 
 
 def busy(seconds: float) -> None:

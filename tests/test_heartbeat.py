@@ -12,9 +12,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from porteye_core.heartbeat import Heartbeat
 from porteye_core.model import WatchPlan
-from porteye_core.service_manager import ServiceManager
+from porteye_core.monitor.heartbeat import Heartbeat
+from porteye_core.system.systemd import ServiceManager
 from tests.kit.processes import bound
 from tests.kit.service import PROJECT, SERVICE, environment, rows
 from tests.kit.values import SECOND
@@ -128,7 +128,7 @@ def test_a_loop_that_hangs_answers_no_watchdog_and_is_reported_with_its_place(
     process = start(started, manager, *words)
     manager.wait_for("WATCHDOG=1")
     hanging.touch()
-    place = "(_hang_or_read), called by monitor.py"
+    place = "(_hang_or_read), called by loop.py"
     report = until(lambda: logged(manager, place), "the stall is reported with its place")
     assert "The loop has not turned for " in report
     manager.forget()

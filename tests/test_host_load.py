@@ -14,17 +14,17 @@ import pytest
 
 from benchmarks.load.worker import worker
 from porteye_core.model import Socket
-from porteye_core.owner import OwnerFinder, processes
+from porteye_core.owners import OwnerFinder, processes
 from tests.kit.opener import Opener
 from tests.kit.service import PROJECT
 
 if sys.platform != "linux":
     pytest.skip("netlink and /proc are Linux's", allow_module_level=True)
 
-from porteye_core.sources.diag.connections import count_by_local
-from porteye_core.sources.diag.inet_diag import AF_INET, ESTABLISHED
-from porteye_core.sources.diag.netlink import open_dumper
-from porteye_core.sources.diag.sock_diag import SockDiag
+from porteye_core.sources.netlink.connections import count_by_local
+from porteye_core.sources.netlink.inet_diag import AF_INET, ESTABLISHED
+from porteye_core.sources.netlink.netlink import open_dumper
+from porteye_core.sources.netlink.sock_diag import SockDiag
 
 CONNECTIONS, PROCESSES = 20_000, 5_000
 LARGEST_ROW = 512  # bytes; a listening socket is told in some 130

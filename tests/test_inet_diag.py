@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from porteye_core.sources.diag import inet_diag
-from porteye_core.sources.diag.connections import count_by_local
-from porteye_core.sources.diag.inet_diag import AF_INET, AF_INET6, decode, request
+from porteye_core.sources.netlink import inet_diag
+from porteye_core.sources.netlink.connections import count_by_local
+from porteye_core.sources.netlink.inet_diag import AF_INET, AF_INET6, decode, request
 
 pytestmark = pytest.mark.skipif(sys.byteorder != "little", reason="captured on a little-endian CPU")
 

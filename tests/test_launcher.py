@@ -12,12 +12,12 @@ from pathlib import Path
 import psutil
 import pytest
 
-from porteye_core import launcher
 from porteye_core.config import Config
-from porteye_core.launcher import monitor_beside
 from porteye_core.restarts import Restarts
-from porteye_core.store import lock
-from porteye_core.store.sqlite import open_writer
+from porteye_core.store.file import lock
+from porteye_core.store.writing.startup import open_writer
+from porteye_core.web import monitor_process
+from porteye_core.web.monitor_process import monitor_beside
 from tests.kit.service import monitor, rows
 from tests.kit.values import HOST
 from tests.kit.waiting import until
@@ -105,15 +105,15 @@ def test_a_monitor_that_cannot_start_is_tried_at_growing_intervals(
         pass
     with closing(sqlite3.connect(db)) as connection:
         connection.execute("PRAGMA user_version = 999")
-    monkeypatch.setattr(launcher, "_MIN_REST", 0.01)
-    rest = launcher._rest
+    monkeypatch.setattr(monitor_process, "_MIN_REST", 0.01)
+    rest = monitor_process._rest
     said: list[tuple[str, int, float]] = []
 
     async def noted(restarts: Restarts, ended: str, tries: int, seconds: float) -> None:
         said.append((ended, tries, seconds))
         await rest(restarts, ended, tries, seconds)
 
-    monkeypatch.setattr(launcher, "_rest", noted)
+    monkeypatch.setattr(monitor_process, "_rest", noted)
 
     async def let_it_fail() -> None:
         async with monitor_beside(Config(db=db), Restarts()):
@@ -127,9 +127,9 @@ def test_a_monitor_that_cannot_start_is_tried_at_growing_intervals(
 def test_of_three_dashboards_one_replaces_the_monitor(
     db: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(launcher, "_GRACE", 0.1)
-    monkeypatch.setattr(launcher, "_CHECK_INTERVAL", 0.1)
-    monkeypatch.setattr(launcher, "_MIN_REST", 0.1)
+    monkeypatch.setattr(monitor_process, "_GRACE", 0.1)
+    monkeypatch.setattr(monitor_process, "_CHECK_INTERVAL", 0.1)
+    monkeypatch.setattr(monitor_process, "_MIN_REST", 0.1)
 
     async def kill_it() -> None:
         async with AsyncExitStack() as stack:
@@ -148,8 +148,8 @@ def test_of_three_dashboards_one_replaces_the_monitor(
 def test_who_started_a_monitor_has_time_to_start_it_again(
     db: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(launcher, "_CHECK_INTERVAL", 0.05)
-    monkeypatch.setattr(launcher, "_GRACE", 600.0)
+    monkeypatch.setattr(monitor_process, "_CHECK_INTERVAL", 0.05)
+    monkeypatch.setattr(monitor_process, "_GRACE", 600.0)
     restarts = Restarts()
 
     async def restart_it() -> None:

@@ -20,11 +20,11 @@ if sys.platform != "linux":
     pytest.skip("rtnetlink is Linux's", allow_module_level=True)
 
 from porteye_core.model import Depth
-from porteye_core.sources.diag.links import Links
-from porteye_core.sources.diag.namespace import inside
-from porteye_core.sources.diag.netlink import NETLINK_ROUTE, open_socket
-from porteye_core.sources.diag.nlmsg import NLM_F_MULTI
-from porteye_core.sources.diag.sock_diag import SockDiag
+from porteye_core.sources.netlink.links import Links
+from porteye_core.sources.netlink.namespace import inside
+from porteye_core.sources.netlink.netlink import NETLINK_ROUTE, open_socket
+from porteye_core.sources.netlink.nlmsg import NLM_F_MULTI
+from porteye_core.sources.netlink.sock_diag import SockDiag
 from porteye_core.sources.portable import Portable
 
 ROOT = os.geteuid() == 0
@@ -295,7 +295,7 @@ def test_without_root_a_name_is_known(source: SockDiag) -> None:
         pytest.skip("needs root to become somebody else; the other tests ran without it")
     script = """
 import encodings.idna, os, socket
-from porteye_core.sources.diag.sock_diag import SockDiag
+from porteye_core.sources.netlink.sock_diag import SockDiag
 os.setgroups([]); os.setgid(65534); os.setuid(65534)
 made = socket.socket(); made.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"lo")
 made.bind(("0.0.0.0", 0)); made.listen(); inode = os.fstat(made.fileno()).st_ino

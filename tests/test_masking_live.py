@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from porteye_core.owner.masking import MASK
+from porteye_core.masking import MASK
 from tests.kit.app import App, dashboard
 from tests.kit.browser import CHROMIUM, chromium, expect_settled, needs_chromium, show
 from tests.kit.command_lines import WITH_SECRETS, secrets, words

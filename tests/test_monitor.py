@@ -13,8 +13,8 @@ import pytest
 
 from porteye_core.errors import SourceError
 from porteye_core.model import Depth, Keep, Kind, Notice, Scope, Socket
-from porteye_core.owner import OwnerFinder
-from porteye_core.store.sqlite import open_writer
+from porteye_core.owners import OwnerFinder
+from porteye_core.store.writing.startup import open_writer
 from tests.kit.rig import A, B, Rig, ScriptedClock
 from tests.kit.values import HOST, SECOND, endpoint
 

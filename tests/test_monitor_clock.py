@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from porteye_core.clock import moment
 from porteye_core.model import Socket
-from porteye_core.store.sqlite import open_writer
+from porteye_core.store.writing.startup import open_writer
+from porteye_core.system.clock import moment
 from tests.kit.opener import Opener
 from tests.kit.rig import A, B, Rig, ScriptedClock
 from tests.kit.rights import posix

@@ -11,7 +11,7 @@ import pytest
 
 from porteye_core.model import Depth, Socket
 from porteye_core.sources.portable import Portable
-from porteye_core.store.sqlite import open_writer
+from porteye_core.store.writing.startup import open_writer
 from tests.kit.rig import READER, Rig, ScriptedClock
 from tests.kit.values import HOST, SECOND
 from tests.kit.waiting import until
@@ -19,7 +19,7 @@ from tests.kit.waiting import until
 if sys.platform != "linux":
     pytest.skip("pids are chosen through Linux's ns_last_pid", allow_module_level=True)
 
-from porteye_core.sources.diag.sock_diag import SockDiag
+from porteye_core.sources.netlink.sock_diag import SockDiag
 
 LAST_PID = Path("/proc/sys/kernel/ns_last_pid")
 if os.geteuid() != 0 or not os.access(LAST_PID, os.W_OK):

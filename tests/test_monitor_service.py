@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from porteye_core.store import lock
+from porteye_core.store.file import lock
 from tests.kit import user_namespace
 from tests.kit.opener import Opener
 from tests.kit.rights import posix, root
@@ -194,7 +194,7 @@ def as_nobody(*flags: str) -> subprocess.CompletedProcess[str]:
 
 def test_the_monitor_loads_nothing_of_the_dashboard() -> None:
     code = (
-        "import sys; import porteye_core.cli;"
+        "import sys; import porteye_core.monitor.command_line;"
         "print(*(m for m in ('pandas', 'plotly', 'streamlit', 'fastapi', 'starlette', 'numpy')"
         " if m in sys.modules))"
     )

@@ -10,11 +10,11 @@ from typing import Self
 
 import pytest
 
-from porteye_core import ticks, time_limits
 from porteye_core.model import Kind, Listener, Notice, Owned, Reading, Scope, Seen, Socket
-from porteye_core.store.sqlite import open_writer
-from porteye_core.tracker import Scan, Tracker, comparison
-from porteye_core.tracker.matching import match
+from porteye_core.monitor import ticks, time_limits
+from porteye_core.store.writing.startup import open_writer
+from porteye_core.tracking import Scan, Tracker, comparison
+from porteye_core.tracking.matching import match
 from tests.kit.rig import Rig, ScriptedClock
 from tests.kit.seeing import see
 from tests.kit.values import HOST, SECOND, endpoint, listener, owned, process

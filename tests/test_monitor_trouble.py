@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from porteye_core.model import Socket
-from porteye_core.store import lock, pending
-from porteye_core.store.sqlite import open_writer
+from porteye_core.store.file import lock
+from porteye_core.store.writing import write_queue
+from porteye_core.store.writing.startup import open_writer
 from tests.kit.app import dashboard
 from tests.kit.opener import Opener
 from tests.kit.rig import A, B, Rig, ScriptedClock
@@ -55,7 +56,7 @@ def test_what_no_memory_is_left_for_is_a_gap(rig: Rig, caplog: pytest.LogCapture
     rig.look(A)
     other = sqlite3.connect(rig.db, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
-    many = [Socket(endpoint(2000 + number)) for number in range(pending.MAX_CHANGES)]
+    many = [Socket(endpoint(2000 + number)) for number in range(write_queue.MAX_CHANGES)]
     rig.look(A, *many)
     rig.look(B)  # nothing more is taken: neither this, nor that all the others closed
     rig.look(B)

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from porteye_core.errors import SourceError
-from porteye_core.sources.diag import namespaces as rounds
-from porteye_core.sources.diag.namespaces import ROOTS_TIME, Namespaces, Others
-from porteye_core.sources.diag.sock_diag import SockDiag
+from porteye_core.sources.netlink import namespaces as rounds
+from porteye_core.sources.netlink.namespaces import ROOTS_TIME, Namespaces, Others
+from porteye_core.sources.netlink.sock_diag import SockDiag
 from tests.kit import user_namespace
 from tests.kit.rights import root
 from tests.kit.stranger import Made, stranger

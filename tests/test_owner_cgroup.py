@@ -2,7 +2,7 @@
 
 import pytest
 
-from porteye_core.owner.cgroup import Belonging, parse
+from porteye_core.owners.cgroup import Belonging, parse
 
 ID = "f659de946112140fd722cddfd24015a8c9fce51b7ab7f007ac30612b6f9acfc9"
 OUTER = "0123456789abcdef" * 4

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from porteye_core.owner.masking import MASK, addresses, calls, clients, mask, tokens
+from porteye_core.masking import MASK, addresses, calls, clients, mask, tokens
 from tests.kit.command_lines import HARMLESS, WITH_SECRETS, secrets, shown_words, words
 
 TABLES = {

@@ -7,9 +7,9 @@ import psutil
 import pytest
 
 from porteye_core.model import Process, ProcessKey
-from porteye_core.owner import processes
-from porteye_core.owner.descriptions import Descriptions
-from porteye_core.owner.processes import Spent
+from porteye_core.owners import processes
+from porteye_core.owners.descriptions import Descriptions
+from porteye_core.owners.processes import Spent
 from tests.kit.opener import Opener
 from tests.kit.values import process
 

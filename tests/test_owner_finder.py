@@ -13,10 +13,10 @@ import psutil
 import pytest
 
 from porteye_core.model import Depth, Hidden, Kind, Notice, Owned, Process, ProcessKey, Socket
-from porteye_core.owner import OwnerFinder, descriptions, processes
-from porteye_core.owner.any_system import PsutilProcesses
-from porteye_core.owner.processes import MAX_CMDLINE
-from porteye_core.owner.usage import UNKNOWN, UsageMeter
+from porteye_core.owners import OwnerFinder, descriptions, processes
+from porteye_core.owners.processes import MAX_CMDLINE
+from porteye_core.owners.psutil_processes import PsutilProcesses
+from porteye_core.owners.usage import UNKNOWN, UsageMeter
 from porteye_core.sources.portable import Portable
 from tests.kit.opener import Opener
 from tests.kit.values import endpoint
@@ -218,7 +218,7 @@ def test_a_child_that_a_new_listener_shows_is_a_holder_of_the_older_ones_too(
 
 
 def found_by_inode(finder: OwnerFinder, ports: list[int]) -> list[Owned]:
-    from porteye_core.sources.diag.sock_diag import SockDiag  # noqa: PLC0415 - Linux's
+    from porteye_core.sources.netlink.sock_diag import SockDiag  # noqa: PLC0415 - Linux's
 
     source = SockDiag()
     try:

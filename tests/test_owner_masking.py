@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from porteye_core.owner.masking import MASK, mask
-from porteye_core.owner.processes import MAX_CMDLINE, program
+from porteye_core.masking import MASK, mask
+from porteye_core.owners.processes import MAX_CMDLINE, program
 
 SECRET = "hunter2swordfish"
 LEAKS = [

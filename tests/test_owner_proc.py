@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from porteye_core.model import Process, ProcessKey
-from porteye_core.owner import processes
-from porteye_core.owner.user_names import UserNames
+from porteye_core.owners import processes
+from porteye_core.owners.user_names import UserNames
 from tests.kit.rights import root
 from tests.kit.waiting import until
 
@@ -174,7 +174,7 @@ def test_a_process_that_has_ended_whole_used_nothing_that_is_known() -> None:
 TELLS = """
 import sys
 from porteye_core.model import ProcessKey
-from porteye_core.owner import processes
+from porteye_core.owners import processes
 reader, pid = processes(0), int(sys.argv[1])
 told = reader.read(ProcessKey(pid, reader.started_at(pid)))
 sys.stdout.buffer.write("\\n".join((told.program.exe, told.cwd, told.program.cmdline)).encode())

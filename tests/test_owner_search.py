@@ -18,8 +18,8 @@ import psutil
 import pytest
 
 from porteye_core.model import Owned, Socket
-from porteye_core.owner import OwnerFinder, descriptors, finder, processes, search
-from porteye_core.owner.descriptors import MOST_SHARED, Deadline, FamilySearch, Walk
+from porteye_core.owners import OwnerFinder, fd_holders, finder, processes, search
+from porteye_core.owners.fd_holders import MOST_SHARED, Deadline, FamilySearch, Walk
 from tests.kit.opener import Opener, executable
 from tests.kit.values import endpoint
 from tests.kit.waiting import until
@@ -220,7 +220,7 @@ def test_what_is_kept_of_holders_is_bounded_for_each_user_and_every_socket_has_i
 
 
 def test_holders_that_are_born_later_are_bounded_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(descriptors, "MOST_SHARED", 10)
+    monkeypatch.setattr(fd_holders, "MOST_SHARED", 10)
     searching = OwnerFinder(READER, privileged=True)
     with Opener() as opener:
         opener.listen()

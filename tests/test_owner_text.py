@@ -7,7 +7,7 @@ from contextlib import closing
 from hypothesis import given
 from hypothesis import strategies as st
 
-from porteye_core.owner.text import cap, clean
+from porteye_core.system.plain_text import cap, clean
 
 RAW = st.binary(max_size=200).map(lambda raw: raw.decode("utf-8", "surrogateescape"))
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from porteye_core import privilege
 from porteye_core.errors import PrivilegeError
+from porteye_core.system import privilege
 from tests.kit import user_namespace
 from tests.kit.rights import root
 from tests.kit.service import PROJECT, environment

@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from porteye_core.sources.trace.departed import living
-from porteye_core.sources.trace.proc_thread import process_of, stat, text_of
+from porteye_core.sources.tracing.exited_threads import living
+from porteye_core.sources.tracing.proc_thread import process_of, stat, text_of
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from porteye_core.model import ProcessKey
-from porteye_core.owner import processes
-from porteye_core.owner.processes import program
+from porteye_core.owners import processes
+from porteye_core.owners.processes import program
 from porteye_core.programs import Identity, title
 
 NODE, PYTHON, PHP, PERL = "/usr/bin/node", "/usr/bin/python3.11", "/usr/bin/php8.2", "/usr/bin/perl"

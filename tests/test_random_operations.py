@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from porteye_core.store.connection import open_connection
+from porteye_core.store.file.connection import open_connection
 from tests.kit.agreement import beats, disagreements, of_driver, stored
 from tests.kit.churn import contradictions
 from tests.kit.operations import Life, Operations

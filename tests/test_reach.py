@@ -30,8 +30,8 @@ from porteye_core.model import (
     Seen,
 )
 from porteye_core.store.reading import MomentCoverage, differences, open_reader
-from porteye_core.store.sqlite import open_writer
-from porteye_core.store.writer import Closing, Opening, Writer
+from porteye_core.store.writing.startup import open_writer
+from porteye_core.store.writing.writer import Closing, Opening, Writer
 from tests.conftest import PLAN
 from tests.kit.service import monitor, rows
 from tests.kit.values import HOST, SECOND, endpoint, owned, process

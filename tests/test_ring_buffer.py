@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from porteye_core.errors import SourceError
-from porteye_core.sources.trace.format import event_format, page_layout
-from porteye_core.sources.trace.ring_buffer import Decoder, Page, PageLayout
+from porteye_core.sources.tracing.format import event_format, page_layout
+from porteye_core.sources.tracing.ring_buffer import Decoder, Page, PageLayout
 
 DATA = Path(__file__).parent / "data/trace_pages"
 FIRST_PORT, PAUSE = 45000, 200_000_000

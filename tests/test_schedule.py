@@ -3,7 +3,7 @@
 import pytest
 
 from porteye_core.model import Depth, WatchPlan
-from porteye_core.schedule import Schedule, Turn
+from porteye_core.monitor.schedule import Schedule, Turn
 from tests.kit.values import SECOND
 
 PLAN = WatchPlan("portable", 1 * SECOND, 10 * SECOND)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from porteye_core.service_manager import ServiceManager
+from porteye_core.system.systemd import ServiceManager
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="datagrams of AF_UNIX are POSIX")
 

@@ -17,13 +17,13 @@ import pytest
 
 from porteye_core.errors import SourceError
 from porteye_core.model import Depth, Endpoint, Family, Protocol, Socket
-from porteye_core.sources.diag import sock_diag
-from porteye_core.sources.diag.crowd import Crowd, Rows, joined
-from porteye_core.sources.diag.destroyed import DestroyFeed, open_destroy_feed
-from porteye_core.sources.diag.inet_diag import AF_INET, LISTEN, DiagSocket
-from porteye_core.sources.diag.namespaces import Namespaces
-from porteye_core.sources.diag.netlink import Dumper, open_dumper
-from porteye_core.sources.diag.sock_diag import SockDiag
+from porteye_core.sources.netlink import sock_diag
+from porteye_core.sources.netlink.crowd import Crowd, Rows, joined
+from porteye_core.sources.netlink.destroy_feed import DestroyFeed, open_destroy_feed
+from porteye_core.sources.netlink.inet_diag import AF_INET, LISTEN, DiagSocket
+from porteye_core.sources.netlink.namespaces import Namespaces
+from porteye_core.sources.netlink.netlink import Dumper, open_dumper
+from porteye_core.sources.netlink.sock_diag import SockDiag
 from porteye_core.sources.portable import Portable
 
 if sys.platform != "linux":
@@ -250,10 +250,10 @@ def test_nobody_in_particular_sees_it_all_the_same() -> None:
         pytest.skip("needs root to become somebody else; the other tests ran without it")
     script = """
 import encodings.idna, json, os, select, socket
-from porteye_core.sources.diag import sock_diag
-from porteye_core.sources.diag.crowd import Crowd, Rows, joined
-from porteye_core.sources.diag.destroyed import open_destroy_feed
-from porteye_core.sources.diag.sock_diag import SockDiag
+from porteye_core.sources.netlink import sock_diag
+from porteye_core.sources.netlink.crowd import Crowd, Rows, joined
+from porteye_core.sources.netlink.destroy_feed import open_destroy_feed
+from porteye_core.sources.netlink.sock_diag import SockDiag
 os.setgroups([]); os.setgid(65534); os.setuid(65534)
 made = socket.create_server(("127.0.0.1", 0)); port = made.getsockname()[1]
 source, feed = SockDiag(), open_destroy_feed()

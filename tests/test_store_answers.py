@@ -9,9 +9,9 @@ import pytest
 from benchmarks.seed import seed as seed_history
 from benchmarks.seeding.scale import Scale
 from porteye_core.model import Seen
-from porteye_core.store.connection import open_connection
+from porteye_core.store.file.connection import open_connection
 from porteye_core.store.reading import Reader, open_reader
-from porteye_core.store.writer import Closing, Writer
+from porteye_core.store.writing.writer import Closing, Writer
 from tests.kit.seeding import MINUTE, Instant, seed
 from tests.kit.values import by_id
 

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from porteye_core import cli
 from porteye_core.errors import StoreError, StoreMissing, StoreNewer
 from porteye_core.model import Seen
-from porteye_core.store import backup
-from porteye_core.store.backup import back_up
-from porteye_core.store.migrations import PAGE_SIZE
-from porteye_core.store.writer import Opening, Writer
+from porteye_core.monitor import command_line
+from porteye_core.store.file import backup
+from porteye_core.store.file.backup import back_up
+from porteye_core.store.file.migrations import PAGE_SIZE
+from porteye_core.store.writing.writer import Opening, Writer
 from tests.kit.opener import Opener
 from tests.kit.rights import posix, root
 from tests.kit.seeding import Instant
@@ -193,7 +193,7 @@ def test_a_signal_ends_it_and_leaves_nothing(
     seeded: Instant, copy: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
 ) -> None:
     monkeypatch.setattr(backup, "_let_signals_in", lambda *_: os.kill(os.getpid(), number))
-    assert cli.main(["x", "--db", str(seeded.db), "--backup", str(copy)]) == 1
+    assert command_line.main(["x", "--db", str(seeded.db), "--backup", str(copy)]) == 1
     assert names(copy.parent) == []
 
 

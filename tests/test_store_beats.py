@@ -8,7 +8,7 @@ import pytest
 
 from porteye_core.model import Tick
 from porteye_core.store.reading import MonitorUsage, monitor_usage, open_reader
-from porteye_core.store.writer import Writer
+from porteye_core.store.writing.writer import Writer
 from tests.kit.values import SECOND
 
 BEAT = 10 * SECOND

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from porteye_core.model import Seen
-from porteye_core.store import lock
-from porteye_core.store.connection import open_connection
-from porteye_core.store.sqlite import open_writer
-from porteye_core.store.writer import Closing, Opening
+from porteye_core.store.file import lock
+from porteye_core.store.file.connection import open_connection
+from porteye_core.store.writing.startup import open_writer
+from porteye_core.store.writing.writer import Closing, Opening
 from tests.conftest import PLAN
 from tests.kit.churn import lost
 from tests.kit.forked import readers, rest, start_writer

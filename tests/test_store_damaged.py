@@ -15,10 +15,10 @@ from porteye_core.api import create_api
 from porteye_core.config import Config
 from porteye_core.errors import StoreError
 from porteye_core.model import Filters
-from porteye_core.store.connection import open_connection
-from porteye_core.store.migrations import PAGE_SIZE
+from porteye_core.store.file.connection import open_connection
+from porteye_core.store.file.migrations import PAGE_SIZE
 from porteye_core.store.reading import open_reader
-from porteye_core.store.sqlite import open_writer
+from porteye_core.store.writing.startup import open_writer
 from tests.kit.churn import churn
 from tests.kit.damage import KINDS, Damage
 from tests.kit.seeding import PLAN, Instant

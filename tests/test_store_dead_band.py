@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from porteye_core.errors import StoreError
 from porteye_core.model import Filters, Listener, Sample, Seen, Tick
-from porteye_core.store.connection import open_connection
-from porteye_core.store.dead_band import KEEP_ALIVE_US, DeadBand, has_moved
+from porteye_core.store.file.connection import open_connection
 from porteye_core.store.reading import open_reader
-from porteye_core.store.writer import Closing, Opening, Writer
+from porteye_core.store.tables.dead_band import KEEP_ALIVE_US, DeadBand, has_moved
+from porteye_core.store.writing.writer import Closing, Opening, Writer
 from tests.kit.stored import database_of
 from tests.kit.values import SECOND, endpoint, owned
 

@@ -23,8 +23,8 @@ from benchmarks.seed import seed
 from benchmarks.seeding.scale import DAY, HOUR, SECOND, Scale
 from porteye_core import store
 from porteye_core.model import Filters
-from porteye_core.store.connection import open_connection
 from porteye_core.store.engine import Connection
+from porteye_core.store.file.connection import open_connection
 from porteye_core.store.reading import (
     event_counts,
     event_total,

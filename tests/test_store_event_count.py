@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from porteye_core.model import Filters, Seen
-from porteye_core.store.connection import open_connection
+from porteye_core.store.file.connection import open_connection
 from porteye_core.store.reading import Reader
-from porteye_core.store.writer import Opening, Writer
+from porteye_core.store.writing.writer import Opening, Writer
 from tests.kit.values import SECOND, endpoint, owned
 
 DAY = 86_400 * SECOND

@@ -9,11 +9,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from porteye_core.clock import timestamp
 from porteye_core.model import Filters, Protocol, Seen
 from porteye_core.store.reading import Reader, export_name, open_reader
 from porteye_core.store.reading.export import COLUMNS, harmless
-from porteye_core.store.writer import Opening, Writer
+from porteye_core.store.writing.writer import Opening, Writer
+from porteye_core.system.clock import timestamp
 from tests.kit.seeding import Instant
 from tests.kit.stored import database_of
 from tests.kit.values import SECOND, endpoint, owned, process

@@ -13,12 +13,12 @@ import pytest
 
 from porteye_core.errors import StoreError
 from porteye_core.model import Seen
-from porteye_core.store import lock
-from porteye_core.store.backup import back_up
-from porteye_core.store.caller import caller, callers_group
-from porteye_core.store.folder import Folder
-from porteye_core.store.sqlite import open_writer
-from porteye_core.store.writer import Opening, Writer
+from porteye_core.store.file import lock
+from porteye_core.store.file.backup import back_up
+from porteye_core.store.file.folder import Folder
+from porteye_core.store.file.sudo_caller import caller, callers_group
+from porteye_core.store.writing.startup import open_writer
+from porteye_core.store.writing.writer import Opening, Writer
 from tests.kit.rights import posix, root
 from tests.kit.service import PROJECT, monitor, run_service
 from tests.kit.values import HOST, endpoint, owned
@@ -344,7 +344,7 @@ def test_a_token_file_that_is_a_fifo_is_refused_at_once(tmp_path: Path) -> None:
     fifo = tmp_path / "token"
     os.mkfifo(fifo, 0o600)
     done = subprocess.run(
-        [sys.executable, "-c", "from porteye_core import dashboard as d; d.access()"],
+        [sys.executable, "-c", "from porteye_core.web import server; server.access()"],
         cwd=PROJECT,
         env={**os.environ, "PORTEYE_TOKEN_FILE": str(fifo)},
         capture_output=True,

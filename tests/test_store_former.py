@@ -6,13 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from porteye_core.model import Closing, Filters, Listener, Opening, Owned, Process, Seen, Socket
-from porteye_core.store.connection import open_connection
-from porteye_core.store.dropping import Dropping
-from porteye_core.store.identities import Identities
-from porteye_core.store.lives import _MAX_FORMER
-from porteye_core.store.orphans import drop_orphans
+from porteye_core.store.file.connection import open_connection
 from porteye_core.store.reading import open_reader
-from porteye_core.store.writer import Writer
+from porteye_core.store.retention.orphans import drop_orphans
+from porteye_core.store.retention.purge import Purge
+from porteye_core.store.tables.listener_table import _MAX_FORMER
+from porteye_core.store.tables.process_table import ProcessTable
+from porteye_core.store.writing.writer import Writer
 from tests.kit.values import SECOND, by_id, endpoint, owned, process
 
 START = 20_000 * 86_400 * SECOND
@@ -134,7 +134,7 @@ def test_former_owners_go_with_their_listener(db: Path, writer: Writer) -> None:
     end = Closing(listener, START + 2 * SECOND, Seen.POLL)
     writer.record_changes(START + 2 * SECOND, closed=[end])
     with closing(sqlite3.connect(db, isolation_level=None)) as connection:
-        for _ in Dropping(connection).events(START + 86_400 * SECOND, "age"):
+        for _ in Purge(connection).events(START + 86_400 * SECOND, "age"):
             pass
     assert rows(db, "SELECT count(*) FROM listener") == [(0,)]
     assert rows(db, "SELECT count(*) FROM former") == [(0,)]
@@ -143,7 +143,7 @@ def test_former_owners_go_with_their_listener(db: Path, writer: Writer) -> None:
 def test_rows_that_former_owners_need_are_no_orphans(db: Path, writer: Writer) -> None:
     become(writer, opened(writer), START + SECOND, process(20, name="service"))
     with closing(sqlite3.connect(db, isolation_level=None)) as connection:
-        for _ in drop_orphans(connection, Identities(connection, 1)):
+        for _ in drop_orphans(connection, ProcessTable(connection, 1)):
             pass
     named = "SELECT name FROM process JOIN program p ON p.id = program_id ORDER BY name"
     assert rows(db, named) == [("launcher",), ("service",)]

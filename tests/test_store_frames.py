@@ -9,10 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from porteye_core.model import Filters, Hidden, Program, Protocol, Seen
-from porteye_core.store.connection import open_connection
+from porteye_core.store.file.connection import open_connection
 from porteye_core.store.reading import Coverage, Reader, event_counts, open_reader, timeline
 from porteye_core.store.reading.listener_rows import FRESH_US
-from porteye_core.store.writer import Closing, Opening, Writer
+from porteye_core.store.writing.writer import Closing, Opening, Writer
 from tests.kit.seeding import MINUTE, Instant
 from tests.kit.values import SECOND, by_id, endpoint, owned, process
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from porteye_core.model import Opening, Owned, Process, Seen
-from porteye_core.store import retention
-from porteye_core.store.connection import open_connection
-from porteye_core.store.writer import Writer
+from porteye_core.store.file.connection import open_connection
+from porteye_core.store.retention import purge_rounds
+from porteye_core.store.writing.writer import Writer
 from tests.kit.stored import database_of
 from tests.kit.values import SECOND, by_id, endpoint, owned, process
 
@@ -46,8 +46,8 @@ class Server:
     def drop_orphans(self) -> None:
         """Take the steps of one round, all of them before the first hourly one is due."""
         database = database_of(self._writer)
-        for elapsed in range(0, retention._FIRST, retention._REST):
-            self._writer.drop_some(self._at, elapsed)
+        for elapsed in range(0, purge_rounds._FIRST, purge_rounds._REST):
+            self._writer.purge_step(self._at, elapsed)
             if elapsed and database._retention._round is None:
                 return
         pytest.fail("the round has not ended")
@@ -76,7 +76,7 @@ def test_holders_that_have_gone_are_forgotten_and_counted(server: Server) -> Non
 
 
 def test_the_processes_of_holders_that_have_gone_are_dropped_in_the_end(server: Server) -> None:
-    rounds = retention._RELEASED // AT_ONCE + 1
+    rounds = purge_rounds._RELEASED // AT_ONCE + 1
     for _ in range(rounds):
         workers = server.replace()
     assert len(server.pids) == rounds * AT_ONCE + 1
@@ -95,7 +95,7 @@ def test_a_few_holders_that_have_gone_start_no_search(server: Server) -> None:
 def test_a_former_owner_is_kept_when_the_processes_of_holders_are_dropped(server: Server) -> None:
     heir = process(11, name="php-fpm")
     server.hand_on(heir)
-    for _ in range(retention._RELEASED // AT_ONCE + 1):
+    for _ in range(purge_rounds._RELEASED // AT_ONCE + 1):
         server.replace()
     server.drop_orphans()
     assert {MASTER.key.pid, heir.key.pid} <= server.pids

@@ -6,9 +6,9 @@ from random import Random
 
 import pytest
 
-from porteye_core.store import lock
-from porteye_core.store.connection import open_connection
-from porteye_core.store.sqlite import open_writer
+from porteye_core.store.file import lock
+from porteye_core.store.file.connection import open_connection
+from porteye_core.store.writing.startup import open_writer
 from tests.kit.churn import contradictions, damage, lost
 from tests.kit.forked import readers, rest, start_writer
 from tests.kit.opener import Opener

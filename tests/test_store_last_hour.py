@@ -6,7 +6,7 @@ from benchmarks.seed import seed
 from benchmarks.seeding.scale import Scale
 from porteye_core.exposure import Bound, exposure
 from porteye_core.model import Filters
-from porteye_core.store.connection import open_connection
+from porteye_core.store.file.connection import open_connection
 from porteye_core.store.reading import Reader
 
 NOW = 1_700_000_000_000_000

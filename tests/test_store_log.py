@@ -14,12 +14,12 @@ from starlette.testclient import TestClient
 from porteye_core.api import create_api
 from porteye_core.config import Config
 from porteye_core.model import Keep, Limit, Seen
-from porteye_core.store import lock
-from porteye_core.store.connection import open_connection
-from porteye_core.store.held_log import _readers
+from porteye_core.store.file import lock
+from porteye_core.store.file.connection import open_connection
+from porteye_core.store.file.held_wal import _readers
 from porteye_core.store.reading import open_reader
-from porteye_core.store.sqlite import open_writer
-from porteye_core.store.writer import Closing, Opening, Writer
+from porteye_core.store.writing.startup import open_writer
+from porteye_core.store.writing.writer import Closing, Opening, Writer
 from tests.conftest import PLAN
 from tests.kit.opener import Opener
 from tests.kit.rights import posix
@@ -222,7 +222,7 @@ def test_a_reader_that_stays_is_reported_with_its_process_until_it_ends(
             assert caplog.text.count("from being emptied") == 1
             # Nothing is dropped meanwhile: that would make the WAL larger.
             before = log_of(db).stat().st_size
-            writer.drop_some(DAY, DAY)
+            writer.purge_step(DAY, DAY)
             assert log_of(db).stat().st_size == before
         for port in (7, 8):  # the first finds the WAL written back, the second begins it anew
             record(writer, port)

@@ -17,8 +17,8 @@ from starlette.testclient import TestClient
 
 from porteye_core.api import create_api
 from porteye_core.config import Config
-from porteye_core.store import migrations
-from porteye_core.store.sqlite import open_writer
+from porteye_core.store.file import migrations
+from porteye_core.store.writing.startup import open_writer
 from tests.kit.old_database import old_database
 from tests.kit.service import PROJECT, environment, run_service
 from tests.kit.values import HOST, SECOND

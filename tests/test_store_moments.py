@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from porteye_core.model import Filters, Listener, Seen, Tick
-from porteye_core.store.connection import open_connection
+from porteye_core.store.file.connection import open_connection
 from porteye_core.store.reading import Gap, Reader, differences, open_reader
-from porteye_core.store.writer import Closing, Opening, Writer
+from porteye_core.store.writing.writer import Closing, Opening, Writer
 from tests.kit.seeding import PLAN, Instant
 from tests.kit.values import SECOND, endpoint, owned, process
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from porteye_core.store import pace
-from porteye_core.store.pace import Pace, spend
+from porteye_core.store.retention import step_budget
+from porteye_core.store.retention.step_budget import StepBudget, spend
 
 
 class Clock:
@@ -21,11 +21,11 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(pace, "time", clock)
+    monkeypatch.setattr(step_budget, "time", clock)
     return clock
 
 
-def after(steps: Pace, clock: Clock, *took: float) -> list[int]:
+def after(steps: StepBudget, clock: Clock, *took: float) -> list[int]:
     """The sizes of the steps that follow steps of so many seconds."""
     sizes = []
     for seconds in took:
@@ -36,17 +36,17 @@ def after(steps: Pace, clock: Clock, *took: float) -> list[int]:
 
 
 def test_a_step_is_made_to_take_ten_milliseconds(clock: Clock) -> None:
-    steps = Pace(first=100, least=1, most=1000)
+    steps = StepBudget(first=100, least=1, most=1000)
     assert after(steps, clock, 0.040, 0.010, 0.0125) == pytest.approx([25, 25, 20], abs=1)
 
 
 def test_a_step_is_at_most_twice_the_one_before(clock: Clock) -> None:
-    steps = Pace(first=100, least=1, most=1000)
+    steps = StepBudget(first=100, least=1, most=1000)
     assert after(steps, clock, 0.0, 0.001, 0.0001) == [200, 400, 800]
 
 
 def test_a_step_has_its_least_and_its_most(clock: Clock) -> None:
-    assert after(Pace(first=100, least=50, most=150), clock, 9.0, 0.0, 0.0) == [50, 100, 150]
+    assert after(StepBudget(first=100, least=50, most=150), clock, 9.0, 0.0, 0.0) == [50, 100, 150]
 
 
 def test_a_work_is_done_piece_by_piece_until_its_time_is_over(clock: Clock) -> None:

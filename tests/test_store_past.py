@@ -8,12 +8,12 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from porteye_core.model import Filters, Keep, Protocol, Seen
-from porteye_core.store.connection import open_connection
+from porteye_core.store.file.connection import open_connection
 from porteye_core.store.reading import event_counts, timeline
 from porteye_core.store.reading.event_total import event_total
 from porteye_core.store.reading.timeline import buckets
-from porteye_core.store.sqlite import open_writer
-from porteye_core.store.writer import Opening, Writer
+from porteye_core.store.writing.startup import open_writer
+from porteye_core.store.writing.writer import Opening, Writer
 from tests.conftest import PLAN
 from tests.kit.values import HOST, SECOND, endpoint, owned, process
 
@@ -101,9 +101,9 @@ def test_an_event_that_is_found_late_is_counted(db: Path, written: Writer, count
 @every_count
 def test_what_was_dropped_is_counted_no_longer(db: Path, written: Writer, count: Count) -> None:
     before = count(db)
-    written.drop_some(NOW, 0)  # the first round is a minute after the start
+    written.purge_step(NOW, 0)  # the first round is a minute after the start
     for turn in range(1, 50):
-        written.drop_some(NOW, turn * 2 * HOUR)
+        written.purge_step(NOW, turn * 2 * HOUR)
     with open_connection(db) as reader:
         (left,) = reader.execute("SELECT count(*) FROM event").fetchone()
     assert count(db) == left < before

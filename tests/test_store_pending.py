@@ -1,24 +1,24 @@
 """What waits in memory is bounded, and what is dropped is counted."""
 
 from porteye_core.model import Opening, Sample, Seen, Tick
-from porteye_core.store import pending
-from porteye_core.store.batch import Beat, Changed
-from porteye_core.store.pending import Pending
+from porteye_core.store.writing import write_queue
+from porteye_core.store.writing.write_queue import WriteQueue
+from porteye_core.store.writing.write_records import Changed, SamplingTick
 from tests.kit.values import SECOND, endpoint, owned
 
-A_TENTH = pending.MAX_SAMPLES // 10
+A_TENTH = write_queue.MAX_SAMPLES // 10
 
 
-def beat(number: int, samples: int) -> Beat:
+def beat(number: int, samples: int) -> SamplingTick:
     tick = Tick(number * SECOND, number * SECOND, samples, 0, scan_us=1, hidden=0)
-    return Beat(tick, tuple(Sample(each, 1, 1, 0, 0, 0) for each in range(samples)))
+    return SamplingTick(tick, tuple(Sample(each, 1, 1, 0, 0, 0) for each in range(samples)))
 
 
 def test_of_too_many_samples_the_oldest_go_and_every_beat_stays() -> None:
-    waiting = Pending()
+    waiting = WriteQueue()
     for number in range(15):
         waiting.add(beat(number, A_TENTH))
-    beats = [each for each in waiting.records if isinstance(each, Beat)]
+    beats = [each for each in waiting.records if isinstance(each, SamplingTick)]
     assert [each.tick.at for each in beats] == [number * SECOND for number in range(15)]
     assert [bool(each.samples) for each in beats] == [False] * 5 + [True] * 10
     assert waiting.lost_samples == 5 * A_TENTH
@@ -26,15 +26,15 @@ def test_of_too_many_samples_the_oldest_go_and_every_beat_stays() -> None:
 
 def test_it_is_full_of_changes_or_of_beats_and_empty_once_they_are_stored() -> None:
     opening = Opening(owned(endpoint(1)), 1, Seen.POLL)
-    waiting = Pending()
-    for number in range(pending.MAX_CHANGES):
+    waiting = WriteQueue()
+    for number in range(write_queue.MAX_CHANGES):
         assert not waiting.is_full
         waiting.add(Changed(number, ((number, opening),)))
     assert waiting.is_full
-    assert waiting.changes == pending.MAX_CHANGES
+    assert waiting.changes == write_queue.MAX_CHANGES
     waiting.clear()
     assert (waiting.is_full, waiting.changes, waiting.records) == (False, 0, [])
-    for number in range(pending.MAX_RECORDS):
+    for number in range(write_queue.MAX_RECORDS):
         assert not waiting.is_full
         waiting.add(beat(number, 0))
     assert waiting.is_full

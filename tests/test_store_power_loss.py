@@ -9,7 +9,7 @@ from random import Random
 
 import pytest
 
-from porteye_core.store.sqlite import open_writer
+from porteye_core.store.writing.startup import open_writer
 from tests.kit.churn import contradictions, damage, lost
 from tests.kit.disk import Disk
 from tests.kit.recording import Call, Removed, Synced, Written, record, why_not

@@ -12,8 +12,8 @@ from porteye_core import filters
 from porteye_core.errors import FilterError
 from porteye_core.model import Filters, Seen
 from porteye_core.store.reading import Reader, open_reader
-from porteye_core.store.sqlite import open_writer
-from porteye_core.store.writer import Opening
+from porteye_core.store.writing.startup import open_writer
+from porteye_core.store.writing.writer import Opening
 from tests.kit.seeding import PLAN
 from tests.kit.values import HOST, endpoint, owned, process
 

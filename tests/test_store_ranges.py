@@ -11,13 +11,13 @@ import pandas as pd
 import pytest
 
 from porteye_core.model import Filters, Listener, Protocol, Seen, Tick, WatchPlan
-from porteye_core.store.connection import open_connection
-from porteye_core.store.counts import ACTIVITY, TURNOVER
+from porteye_core.store.file.connection import open_connection
 from porteye_core.store.reading import event_counts, timeline
 from porteye_core.store.reading.event_counts import fitting, pieces
 from porteye_core.store.reading.timeline import buckets
-from porteye_core.store.sqlite import open_writer
-from porteye_core.store.writer import Closing, Opening, Writer
+from porteye_core.store.tables.event_counters import ACTIVITY, TURNOVER
+from porteye_core.store.writing.startup import open_writer
+from porteye_core.store.writing.writer import Closing, Opening, Writer
 from tests.kit.values import HOST, SECOND, endpoint, owned, process
 
 HOUR, DAY = 3600 * SECOND, 86400 * SECOND

@@ -7,8 +7,8 @@ import pytest
 
 from porteye_core.errors import StoreError, StoreSlow
 from porteye_core.model import Filters
-from porteye_core.store import bounds
-from porteye_core.store.connection import open_connection
+from porteye_core.store.file import authorizer
+from porteye_core.store.file.connection import open_connection
 from porteye_core.store.reading import Reader, open_reader
 from tests.kit.seeding import ENDLESS, Instant, grow
 
@@ -67,7 +67,7 @@ def test_every_way_of_reading_is(seeded: Instant, statement: str) -> None:
 def test_a_question_that_takes_too_long_is_given_up_with_a_sentence(
     seeded: Instant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bounds, "MAX_QUERY_TIME", 0.1)
+    monkeypatch.setattr(authorizer, "MAX_QUERY_TIME", 0.1)
     with pytest.raises(StoreSlow) as given_up, open_connection(seeded.db) as reader:
         reader.execute(f"SELECT max(x) FROM ({ENDLESS})").fetchall()
     assert "was given up" in given_up.value.message
@@ -78,10 +78,10 @@ def test_the_time_is_that_of_one_statement_and_begins_with_it(
     seeded: Instant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with open_connection(seeded.db) as reader:
-        monkeypatch.setattr(bounds, "MAX_QUERY_TIME", -1.0)
+        monkeypatch.setattr(authorizer, "MAX_QUERY_TIME", -1.0)
         with pytest.raises(sqlite3.OperationalError, match="interrupted"):
             reader.execute(f"{ENDLESS} LIMIT 1000000").fetchall()
-        monkeypatch.setattr(bounds, "MAX_QUERY_TIME", 600.0)
+        monkeypatch.setattr(authorizer, "MAX_QUERY_TIME", 600.0)
         assert len(reader.execute(f"{ENDLESS} LIMIT 1000000").fetchall()) == 1_000_000
 
 
@@ -92,10 +92,10 @@ def test_an_export_has_its_time_anew_for_every_piece(
     with open_connection(seeded.db) as connection:
         pieces = Reader(connection, seeded.db).export_csv(Filters())
         next(pieces)
-        assert isinstance(connection, bounds.BoundedConnection)
+        assert isinstance(connection, authorizer.GuardedConnection)
         connection._until = 0  # the client was slow to take the first piece
         assert sum(piece.count("\n") for piece in pieces) > 10_000
-    monkeypatch.setattr(bounds, "MAX_QUERY_TIME", -1.0)
+    monkeypatch.setattr(authorizer, "MAX_QUERY_TIME", -1.0)
     with pytest.raises(StoreSlow), open_reader(seeded.db) as reader:
         list(reader.export_csv(Filters()))
 

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from porteye_core.model import Keep, Listener, Owned, Sample, Seen, Tick
-from porteye_core.store import lock
-from porteye_core.store.connection import open_connection
-from porteye_core.store.migrations import PAGE_SIZE
-from porteye_core.store.pace import Pace
+from porteye_core.store.file import lock
+from porteye_core.store.file.connection import open_connection
+from porteye_core.store.file.migrations import PAGE_SIZE
 from porteye_core.store.reading import open_reader
-from porteye_core.store.sqlite import open_writer
-from porteye_core.store.writer import Closing, Opening, Writer
+from porteye_core.store.retention.step_budget import StepBudget
+from porteye_core.store.writing.startup import open_writer
+from porteye_core.store.writing.writer import Closing, Opening, Writer
 from tests.conftest import PLAN
 from tests.kit.stored import database_of
 from tests.kit.values import HOST, SECOND, by_id, endpoint, owned, process
@@ -40,12 +40,12 @@ class Scene:
     def drop(self, now: int = NOW, *, between: Callable[[], object] = lambda: None) -> int:
         """A whole round; returns how many steps it took."""
         self.elapsed += 2 * HOUR
-        self.writer.drop_some(now, self.elapsed)
+        self.writer.purge_step(now, self.elapsed)
         steps = 1
         while database_of(self.writer)._retention._round is not None:
             between()
             self.elapsed += 2 * SECOND
-            self.writer.drop_some(now, self.elapsed)
+            self.writer.purge_step(now, self.elapsed)
             steps += 1
         return steps
 
@@ -96,7 +96,7 @@ def ten_days(db: Path, keep: Keep, *, seed: int = 1, text: int = 0) -> Iterator[
     with open_writer(db, HOST, 1, keep) as writer:
         database_of(writer)._connection.execute("PRAGMA synchronous = OFF")  # no power is cut here
         history(writer, seed=seed, text=text)
-        writer.drop_some(NOW, 0)  # the first round is a minute after the start
+        writer.purge_step(NOW, 0)  # the first round is a minute after the start
         yield Scene(db, writer)
 
 
@@ -205,7 +205,7 @@ def test_samples_that_bear_later_times_than_the_end_of_their_life_keep_it(db: Pa
         back = BEGIN + HOUR
         writer.record_changes(back, closed=[Closing(born, back, Seen.POLL)])
         writer.record_tick(Tick(back, 2, 0, 0, 0, 0, jump=back - ahead), [])
-        writer.drop_some(NOW, 0)
+        writer.purge_step(NOW, 0)
         scene.drop(BEGIN + 4 * DAY)
         scene.assert_whole()
         assert scene.number("SELECT count(*) FROM listener") == 1
@@ -270,8 +270,8 @@ def test_a_flood_within_the_hour_is_dropped_down_to_the_size(db: Path) -> None:
         assert scene.number("SELECT min(closed_at) FROM listener") >= before
         newest = scene.number("SELECT max(closed_at) FROM listener")
         assert newest == BEGIN + 5 * MINUTE
-        assert writer._database is not None
-        assert writer._database.limits == ()
+        assert writer._recorder is not None
+        assert writer._recorder.limits == ()
 
 
 def test_a_size_that_cannot_be_reached_is_reported_while_it_is_exceeded(
@@ -352,7 +352,7 @@ def test_after_the_clock_was_set_nothing_is_dropped_for_an_hour(db: Path) -> Non
         samples = scene.number("SELECT count(*) FROM sample")
         scene.writer.record_tick(Tick(late, 3 * HOUR, 0, 0, 0, 0, jump=1000 * DAY), [])
         for minutes in range(60):
-            scene.writer.drop_some(late, 3 * HOUR + minutes * 60 * SECOND)
+            scene.writer.purge_step(late, 3 * HOUR + minutes * 60 * SECOND)
         assert scene.number("SELECT count(*) FROM sample") == samples
         scene.elapsed = 3 * HOUR
         scene.drop(late)
@@ -364,18 +364,18 @@ def test_a_round_is_many_small_steps_a_second_apart(db: Path) -> None:
         assert scene.drop() > 20
         scene.elapsed += 2 * HOUR
         before = database_of(scene.writer)._connection.total_changes
-        scene.writer.drop_some(NOW + 3 * DAY, scene.elapsed)
+        scene.writer.purge_step(NOW + 3 * DAY, scene.elapsed)
         once = database_of(scene.writer)._connection.total_changes
         assert once > before
-        scene.writer.drop_some(NOW + 3 * DAY, scene.elapsed + SECOND // 2)
+        scene.writer.purge_step(NOW + 3 * DAY, scene.elapsed + SECOND // 2)
         assert database_of(scene.writer)._connection.total_changes == once
 
 
 def test_during_a_round_the_log_is_written_back_in_small_parts(
     db: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in ("dropping", "orphans", "retention"):  # steps as large here as on any machine
-        monkeypatch.setattr(f"porteye_core.store.{module}.Pace", as_at_first)
+    for module in ("purge", "orphans", "purge_rounds"):  # steps as large here as on any machine
+        monkeypatch.setattr(f"porteye_core.store.retention.{module}.StepBudget", as_at_first)
     with ten_days(db, Keep(samples=2 * DAY, events=2 * DAY), text=4000) as scene:
         connection, sizes = database_of(scene.writer)._connection, list[int]()
         log, page = Path(f"{db}-wal"), scene.number("PRAGMA page_size")
@@ -386,8 +386,8 @@ def test_during_a_round_the_log_is_written_back_in_small_parts(
         assert connection.execute("PRAGMA wal_autocheckpoint").fetchone()[0] == usual
 
 
-def as_at_first(first: int, least: int, most: int, goal: float = 0) -> Pace:
-    return Pace(first, least=first, most=first)
+def as_at_first(first: int, least: int, most: int, goal: float = 0) -> StepBudget:
+    return StepBudget(first, least=first, most=first)
 
 
 def test_a_round_that_fails_is_said_and_tried_again(

@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from porteye_core.model import Listener, Owned, Sample, Seen, Tick
-from porteye_core.store import migrations
-from porteye_core.store.connection import open_connection
-from porteye_core.store.sqlite import open_writer
-from porteye_core.store.writer import Closing, Opening, Writer
+from porteye_core.store.file import migrations
+from porteye_core.store.file.connection import open_connection
+from porteye_core.store.writing.startup import open_writer
+from porteye_core.store.writing.writer import Closing, Opening, Writer
 from tests.conftest import PLAN
 from tests.kit.values import HOST, SECOND, endpoint, owned, process
 
@@ -108,7 +108,7 @@ def test_an_opening_moves_to_the_first_program_that_is_learnt(db: Path, writer: 
     assert_counts_agree(db)
 
 
-Beat = tuple[int, dict[int, tuple[int | None, int | None]]]
+SamplingTick = tuple[int, dict[int, tuple[int | None, int | None]]]
 BEATS = st.lists(
     st.tuples(
         st.integers(1, 400),  # seconds since the beat before
@@ -126,7 +126,7 @@ BEATS = st.lists(
 
 @settings(max_examples=60, deadline=None)
 @given(BEATS)
-def test_a_rollup_is_that_of_every_beat(beats: list[Beat]) -> None:
+def test_a_rollup_is_that_of_every_beat(beats: list[SamplingTick]) -> None:
     with new_writer() as (db, writer):
         sockets = [owned(endpoint(port)) for port in (1, 2, 3)]
         writer.record_changes(1, [Opening(each, 1, Seen.POLL) for each in sockets])

@@ -12,10 +12,10 @@ from benchmarks.history.plain import plain_count, plain_history
 from benchmarks.seed import seed
 from benchmarks.seeding.scale import DAY, HOUR, Scale
 from porteye_core.model import Filters, Protocol
-from porteye_core.store.connection import open_connection
-from porteye_core.store.event_ids import EventIds
+from porteye_core.store.file.connection import open_connection
 from porteye_core.store.reading import event_total, events
-from porteye_core.store.writer import Writer
+from porteye_core.store.tables.event_ids import EventIds
+from porteye_core.store.writing.writer import Writer
 
 NOW = 1_700_000_000_000_000
 DAYS = 4

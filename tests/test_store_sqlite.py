@@ -11,11 +11,11 @@ import pytest
 
 from porteye_core.errors import StoreError, StoreHeld, StoreMissing, StoreNewer, StoreOlder
 from porteye_core.model import Hidden, Kind, Limit, Sample, Seen, Tick
-from porteye_core.store import lock, migrations
-from porteye_core.store.connection import open_connection
+from porteye_core.store.file import lock, migrations
+from porteye_core.store.file.connection import open_connection
 from porteye_core.store.reading import State, open_reader
-from porteye_core.store.sqlite import open_writer
-from porteye_core.store.writer import Closing, Opening, Writer, listener_of
+from porteye_core.store.writing.startup import open_writer
+from porteye_core.store.writing.writer import Closing, Opening, Writer, listener_of
 from tests.conftest import PLAN
 from tests.kit.rights import posix, root
 from tests.kit.values import HOST, SECOND, by_id, endpoint, owned, process

@@ -9,8 +9,8 @@ import pytest
 
 from porteye_core.model import Tick
 from porteye_core.store.reading import State, open_reader
-from porteye_core.store.sqlite import open_writer
-from porteye_core.store.writer import Writer
+from porteye_core.store.writing.startup import open_writer
+from porteye_core.store.writing.writer import Writer
 from tests.conftest import PLAN
 from tests.kit.values import HOST, SECOND
 

@@ -10,10 +10,10 @@ import pytest
 
 from porteye_core.model import Filters, Process, ProcessKey, Program, Seen
 from porteye_core.programs import title
-from porteye_core.store.connection import open_connection
+from porteye_core.store.file.connection import open_connection
 from porteye_core.store.reading import MomentCoverage, Reader, differences, open_reader
 from porteye_core.store.reading.listener_rows import process_condition
-from porteye_core.store.writer import Closing, Opening, Writer
+from porteye_core.store.writing.writer import Closing, Opening, Writer
 from tests.kit.values import SECOND, endpoint, owned
 
 NODE, PYTHON = "/usr/bin/node", "/usr/bin/python3.11"

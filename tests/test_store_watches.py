@@ -8,7 +8,7 @@ import pytest
 
 from porteye_core.model import Tick
 from porteye_core.store.reading import State, WatchTables, open_reader, watches
-from porteye_core.store.sqlite import open_writer
+from porteye_core.store.writing.startup import open_writer
 from tests.conftest import PLAN
 from tests.kit.values import HOST, SECOND
 

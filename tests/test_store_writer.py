@@ -13,11 +13,11 @@ import pytest
 
 from porteye_core.errors import StoreHeld, StoreUnwritable
 from porteye_core.model import Listener, Sample, Seen, Tick
-from porteye_core.store import lock
-from porteye_core.store.connection import open_connection
+from porteye_core.store.file import lock
+from porteye_core.store.file.connection import open_connection
 from porteye_core.store.reading import State, monitor_status
-from porteye_core.store.sqlite import open_writer
-from porteye_core.store.writer import Closing, Opening, Writer
+from porteye_core.store.writing.startup import open_writer
+from porteye_core.store.writing.writer import Closing, Opening, Writer
 from tests.conftest import PLAN
 from tests.kit.rights import posix, root
 from tests.kit.small_disk import fill, small_disk

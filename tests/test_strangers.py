@@ -14,8 +14,8 @@ from starlette.testclient import TestClient
 
 from porteye_core.api import create_api
 from porteye_core.config import Config
-from porteye_core.owner.masking import MASK
-from porteye_core.owner.processes import MAX_CMDLINE
+from porteye_core.masking import MASK
+from porteye_core.owners.processes import MAX_CMDLINE
 from tests.kit.opener import Opener
 from tests.kit.service import monitor, rows
 from tests.kit.waiting import until

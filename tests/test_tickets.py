@@ -2,7 +2,7 @@
 
 import pytest
 
-from porteye_core.tickets import LIFETIME, Tickets, has_ticket
+from porteye_core.guards.tickets import LIFETIME, Tickets, has_ticket
 
 WHICH = {"port": "80,443", "process": "a b&ticket=x", "before": "7"}
 

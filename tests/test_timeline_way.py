@@ -58,5 +58,5 @@ def test_from_filters_to_a_figure_are_at_most_eight_modules(
         modules = passed(draw)
     assert "porteye_core.store.reading.reader" in modules
     # SQLite itself calls these two: the guard of the connection, and its function `title`.
-    modules -= {"porteye_core.store.bounds", "porteye_core.store.connection"}
+    modules -= {"porteye_core.store.file.authorizer", "porteye_core.store.file.connection"}
     assert len(modules) <= 8, sorted(modules)

@@ -12,16 +12,16 @@ from pathlib import Path
 import pytest
 
 from porteye_core.errors import SourceError
-from porteye_core.sources.trace import tracefs as module
-from porteye_core.sources.trace.setup import check_pid_namespace
-from porteye_core.sources.trace.tracefs import Instance, refused, remove_stale, tracefs
-from porteye_core.sources.trace.tracepoint import Tracepoint
+from porteye_core.sources.tracing import tracefs as module
+from porteye_core.sources.tracing.setup import check_pid_namespace
+from porteye_core.sources.tracing.tracefs import Instance, refused, remove_stale, tracefs
+from porteye_core.sources.tracing.tracepoint import Tracepoint
 from tests.kit.tracing import global_settings, instances, mine, mounts, needs_tracing
 from tests.kit.waiting import until
 
 _MONITOR = """
 import sys
-from porteye_core.sources.trace.tracepoint import Tracepoint
+from porteye_core.sources.tracing.tracepoint import Tracepoint
 with Tracepoint():
     print("open", flush=True)
     sys.stdin.read()
@@ -30,7 +30,7 @@ with Tracepoint():
 _WITHOUT_ROOT = """
 import os
 from porteye_core.errors import SourceError
-from porteye_core.sources.trace.tracepoint import Tracepoint
+from porteye_core.sources.tracing.tracepoint import Tracepoint
 os.setuid(65534)
 try:
     Tracepoint().open()
@@ -67,7 +67,7 @@ def test_nothing_is_left_after_the_exit_and_no_global_setting_changes() -> None:
 
 @needs_tracing
 def test_nothing_is_left_when_opening_fails(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("porteye_core.sources.trace.tracepoint.CONDITION", "no_such_field==1")
+    monkeypatch.setattr("porteye_core.sources.tracing.tracepoint.CONDITION", "no_such_field==1")
     descriptors = len(list(Path("/proc/self/fd").iterdir()))
     with pytest.raises(SourceError, match="no_such_field"), Tracepoint():
         pass

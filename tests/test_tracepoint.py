@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from porteye_core.model import Family
-from porteye_core.sources.trace.tracepoint import Tracepoint
-from porteye_core.sources.trace.transitions import Transition
+from porteye_core.sources.tracing.tracepoint import Tracepoint
+from porteye_core.sources.tracing.transitions import Transition
 from tests.kit.opener import Opener
 from tests.kit.tracing import needs_tracing
 from tests.kit.waiting import until

@@ -22,12 +22,12 @@ if sys.platform != "linux":
     pytest.skip("kernel events are Linux's", allow_module_level=True)
 
 from porteye_core.sources import linux
-from porteye_core.sources.diag import destroyed
-from porteye_core.sources.trace import tracepoint
-from porteye_core.sources.trace.cpu_buffers import Batch
-from porteye_core.sources.trace.ring_buffer import Record
-from porteye_core.sources.trace.tracepoint import Drained, Tracepoint
-from porteye_core.sources.trace.transitions import Row, Transition, without_ended
+from porteye_core.sources.netlink import destroy_feed
+from porteye_core.sources.tracing import tracepoint
+from porteye_core.sources.tracing.cpu_buffers import Batch
+from porteye_core.sources.tracing.ring_buffer import Record
+from porteye_core.sources.tracing.tracepoint import Drained, Tracepoint
+from porteye_core.sources.tracing.transitions import Row, Transition, without_ended
 
 # Listens and closes so many times on one CPU, once it is told to.
 STORM = """
@@ -171,7 +171,7 @@ def test_a_storm_that_lasts_keeps_scans_away_for_a_few_seconds_at_a_time(
 ) -> None:
     trace, now = ScriptedTrace(), [100.0]
     diag = SimpleNamespace(read=lambda *, count_clients: (), netns=1)
-    feed = SimpleNamespace(drain=lambda: destroyed.Drained((), 0))
+    feed = SimpleNamespace(drain=lambda: destroy_feed.Drained((), 0))
     clock = SimpleNamespace(monotonic=lambda: now[0], time_ns=time.time_ns)
     monkeypatch.setattr(linux, "time", clock)
     source = linux.Linux(diag, feed, None, trace)  # type: ignore[arg-type]

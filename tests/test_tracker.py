@@ -22,12 +22,12 @@ from porteye_core.model import (
     Seen,
     Socket,
 )
-from porteye_core.tracker import Scan, Tracker, comparison
-from porteye_core.tracker.hearing import announced
-from porteye_core.tracker.homeless import Homeless
-from porteye_core.tracker.matching import Matched, match
-from porteye_core.tracker.merging import merged
-from porteye_core.tracker.open_listeners import OpenListeners
+from porteye_core.tracking import Scan, Tracker, comparison
+from porteye_core.tracking.hearing import announced
+from porteye_core.tracking.homeless import Homeless
+from porteye_core.tracking.matching import Matched, match
+from porteye_core.tracking.merging import merged
+from porteye_core.tracking.open_listeners import OpenListeners
 from tests.kit.seeing import see
 from tests.kit.values import endpoint, listener, owned, process
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from porteye_core.model import Endpoint
-from porteye_core.tracker import comparison
+from porteye_core.tracking import comparison
 from tests.kit.kernel import CONTAINER, OWN, POD, Kernel, Task
 from tests.kit.kernel_watch import WAYS, Watch
 from tests.kit.values import endpoint

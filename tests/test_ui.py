@@ -16,8 +16,8 @@ from streamlit.testing.v1 import AppTest
 
 from porteye_core import config
 from porteye_core.filters import MAX_RECORDS
-from porteye_core.store import migrations
-from porteye_core.store.sqlite import open_writer
+from porteye_core.store.file import migrations
+from porteye_core.store.writing.startup import open_writer
 from porteye_core.ui.context import View
 from porteye_core.ui.markdown import code, literal
 from tests.kit import configuration

@@ -8,8 +8,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from porteye_core.model import Opening, Seen
-from porteye_core.store.connection import open_connection
-from porteye_core.store.writer import Writer
+from porteye_core.store.file.connection import open_connection
+from porteye_core.store.writing.writer import Writer
 from tests.kit.seeding import Instant
 from tests.kit.values import SECOND, endpoint, owned, process
 from tests.test_ui import open_page, switch, texts

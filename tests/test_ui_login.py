@@ -9,9 +9,9 @@ from starlette.routing import Mount
 from starlette.testclient import TestClient
 from streamlit.testing.v1 import AppTest
 
-from porteye_core.access import Access
 from porteye_core.api import create_api
 from porteye_core.config import Config
+from porteye_core.guards.access import Access
 from tests.kit.seeding import Instant
 from tests.kit.service import PROJECT
 

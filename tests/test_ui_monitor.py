@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from porteye_core import dashboard
 from porteye_core.config import monitor_command
 from porteye_core.model import Limit, Tick, WatchPlan
 from porteye_core.restarts import Restart
-from porteye_core.store.sqlite import open_writer
+from porteye_core.store.writing.startup import open_writer
+from porteye_core.web import server
 from tests.kit.seeding import MINUTE, PLAN, Instant, seed
 from tests.kit.values import HOST, SECOND
 from tests.test_ui import (
@@ -125,7 +125,7 @@ def test_a_monitor_that_is_about_to_be_replaced_is_said_with_the_time(
 ) -> None:
     with killed(db):
         page = open_page(db, monkeypatch)
-        restarts = dashboard.restarts()
+        restarts = server.restarts()
         for tries, advised in ((1, False), (9, True)):
             at = time.time_ns() // 1000 + MINUTE
             monkeypatch.setattr(restarts, "pending", Restart("It was killed.", tries, at))

@@ -3,7 +3,7 @@
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from porteye_core.store import bounds
+from porteye_core.store.file import authorizer
 from tests.kit import configuration
 from tests.kit.seeding import Instant, grow
 from tests.kit.service import PROJECT
@@ -15,7 +15,7 @@ def test_the_page_says_that_it_gave_up_and_what_to_do(
     grow(seeded.db, 20_000)
     monkeypatch.setenv("PORTEYE_DB", str(seeded.db))
     configuration.forget()
-    monkeypatch.setattr(bounds, "MAX_QUERY_TIME", -1.0)
+    monkeypatch.setattr(authorizer, "MAX_QUERY_TIME", -1.0)
     page = AppTest.from_file(str(PROJECT / "streamlit_app.py"), default_timeout=120)
     page.query_params["process"] = "python"
     page.query_params["protocol"] = "udp"

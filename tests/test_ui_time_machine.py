@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from porteye_core.store.sqlite import open_writer
+from porteye_core.store.writing.startup import open_writer
 from porteye_core.ui.time_range import stamp
 from tests.kit.seeding import MINUTE, Instant, seed
 from tests.kit.stopped import STOPPED, stopped_for_a_minute

@@ -13,8 +13,8 @@ from streamlit.testing.v1 import AppTest
 
 from porteye_core.charts.figure import NOT_WATCHED
 from porteye_core.model import Seen
-from porteye_core.store.sqlite import open_writer
-from porteye_core.store.writer import Opening, Writer
+from porteye_core.store.writing.startup import open_writer
+from porteye_core.store.writing.writer import Opening, Writer
 from porteye_core.ui import context
 from porteye_core.ui.timeline_charts import KEPT
 from tests.kit.seeding import MINUTE, PLAN, Instant, grow, seed

@@ -37,7 +37,7 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Beat:
+class SamplingTick:
     """What changed until `at`, in the order of time, and what each open listener uses then."""
 
     at: int
@@ -60,7 +60,7 @@ class Machine:
         self._coming = BEGAN
         self._standing = places.standing(listeners, self._draws)
 
-    def beats(self, days: float) -> Iterator[Beat]:
+    def beats(self, days: float) -> Iterator[SamplingTick]:
         """Every beat of so many days; what stands opens at the first."""
         opened = [self._open(place, BEGAN) for place in self._standing]
         self._coming += self._wait(self._mean)
@@ -68,7 +68,7 @@ class Machine:
             changes = (*opened, *self._changes(at))
             opened = []
             self._move()
-            yield Beat(at, changes, self._uses)
+            yield SamplingTick(at, changes, self._uses)
 
     def _wait(self, mean: float) -> int:
         return round(self._draws.expovariate(1 / mean))

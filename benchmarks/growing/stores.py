@@ -7,14 +7,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
-from benchmarks.growing.days import BEGAN, Beat, Change
+from benchmarks.growing.days import BEGAN, Change, SamplingTick
 from benchmarks.seeding.places import OWN_NETNS
 from benchmarks.seeding.scale import SECOND
 from benchmarks.seeding.usage import BEAT
 from porteye_core.model import Keep, Listener, Owned, Sample, Seen, Tick, WatchPlan
-from porteye_core.store.host import Host
-from porteye_core.store.sqlite import open_writer
-from porteye_core.store.writer import Closing, Opening, Writer
+from porteye_core.store.tables.host_row import Host
+from porteye_core.store.writing.startup import open_writer
+from porteye_core.store.writing.writer import Closing, Opening, Writer
 
 _HOST = Host("workstation", "simulated", "Linux", 16 << 30, OWN_NETNS, "boot", BEGAN - SECOND)
 _PLAN = WatchPlan("simulated", SECOND, BEAT)
@@ -35,7 +35,7 @@ CREATE INDEX snapshot_port ON snapshot (port, at);
 class Store(Protocol):
     """What takes one beat after the other, each written to the disk."""
 
-    def take(self, beat: Beat) -> None:
+    def take(self, beat: SamplingTick) -> None:
         """Write it, and what changed before it."""
 
 
@@ -46,7 +46,7 @@ class PortEye:
         self._writer = writer
         self._known: dict[int, Listener] = {}
 
-    def take(self, beat: Beat) -> None:
+    def take(self, beat: SamplingTick) -> None:
         """Write it, then tidy as the looks of the ten seconds after it do."""
         for change in beat.changes:
             self._record(change)
@@ -70,7 +70,7 @@ class PortEye:
             (self._known[number],) = self._writer.record_changes(at, opened=[came])
 
     def _tidy(self, now: int) -> None:
-        self._writer.drop_some(now, now - BEGAN)
+        self._writer.purge_step(now, now - BEGAN)
 
 
 class RowPerTick:
@@ -80,7 +80,7 @@ class RowPerTick:
         self._connection = connection
         self._owned: dict[int, Owned] = {}
 
-    def take(self, beat: Beat) -> None:
+    def take(self, beat: SamplingTick) -> None:
         """Write its rows in one transaction; it has no events."""
         for change in beat.changes:
             if change.owned is None:

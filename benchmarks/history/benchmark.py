@@ -16,8 +16,8 @@ from benchmarks.machine import quantile, ratio
 from benchmarks.report import Cell, Check, Report, Table
 from benchmarks.seed import add_scale, scale_of, seed
 from porteye_core.errors import StoreSlow
-from porteye_core.store.bounds import MAX_QUERY_TIME
-from porteye_core.store.connection import add_functions, open_connection
+from porteye_core.store.file.authorizer import MAX_QUERY_TIME
+from porteye_core.store.file.connection import add_functions, open_connection
 from porteye_core.store.reading import event_counts
 from porteye_core.store.reading.listener_rows import Question
 

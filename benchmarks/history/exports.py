@@ -6,7 +6,7 @@ from pathlib import Path
 
 from benchmarks.load.forking import say
 from porteye_core.model import Filters
-from porteye_core.store.connection import open_connection
+from porteye_core.store.file.connection import open_connection
 from porteye_core.store.reading.export import history_csv, history_json
 
 _PIECES = {"CSV": history_csv, "JSON": history_json}

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks.zoo.sockets import Endpoint, Holder, Open, kernel_name
-from porteye_core.store.connection import open_connection
+from porteye_core.store.file.connection import open_connection
 
 # A listener whose namespace is not known belongs here by its port.
 _HERE = "(netns = :netns OR netns IS NULL AND port BETWEEN :first AND :last)"

@@ -14,13 +14,14 @@ from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingR
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from porteye_core import __version__, filters
-from porteye_core.access import Access
-from porteye_core.api import errors, headers, shapes
-from porteye_core.api.docs import docs_page
-from porteye_core.api.guesses import Guesses
-from porteye_core.api.headers import SecurityHeaders
-from porteye_core.api.token import TokenGuard
+from porteye_core.api import shapes
+from porteye_core.api.docs_page import docs_page
 from porteye_core.config import Config, monitor_command
+from porteye_core.guards import error_response, security_headers
+from porteye_core.guards.access import Access
+from porteye_core.guards.rate_limit import Guesses
+from porteye_core.guards.security_headers import SecurityHeaders
+from porteye_core.guards.token import TokenGuard
 from porteye_core.model import Filters
 from porteye_core.restarts import Restarts
 from porteye_core.store.reading import (
@@ -80,7 +81,7 @@ _FILE: dict[int | str, dict[str, Any]] = {
 
 class HeadAsGet:
     """ASGI middleware for HEAD wherever there is GET, for `curl -I` and probes: routes see a GET,
-    and the answer ends with its headers.
+    and the answer ends with its security_headers.
 
     The server then reports the client as gone, which ends an export before it has been made.
     """
@@ -138,7 +139,7 @@ def create_api(
         servers=[{"url": "../api"}],
         root_path_in_servers=False,
     )
-    errors.install(api)
+    error_response.install(api)
     api.add_middleware(HeadAsGet)
     if access and access.is_guarded:
         api.add_middleware(TokenGuard, access, guesses or Guesses())
@@ -150,7 +151,7 @@ def create_api(
             allow_headers=["Authorization"],
             expose_headers=["Link"],
         )
-    api.add_middleware(SecurityHeaders, headers.API)
+    api.add_middleware(SecurityHeaders, security_headers.API)
     _add_routes(api, config.db, restarts or Restarts())
     return api
 
@@ -241,7 +242,7 @@ def _not_watching(monitor: Status, db: Path) -> Response:
         State.HOLDING: "The monitor cannot write: what it sees waits in its memory.",
         State.STALLED: "The monitor runs, but has not been able to look for a while.",
     }
-    return errors.error_response(
+    return error_response.error_response(
         503,
         f"monitor_{monitor.state}",
         messages.get(monitor.state, "The monitor is not running: what listens now is not known."),

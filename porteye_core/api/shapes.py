@@ -4,10 +4,10 @@ from typing import Any
 
 from pydantic import BaseModel, Field, create_model
 
-from porteye_core.clock import timestamp
 from porteye_core.restarts import Restarts
 from porteye_core.store.reading import EVENT, PORT, Status
 from porteye_core.store.reading import Field as Declared
+from porteye_core.system.clock import timestamp
 
 
 def _shape(name: str, doc: str, fields: dict[str, Declared]) -> type[BaseModel]:

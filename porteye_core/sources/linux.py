@@ -21,13 +21,13 @@ from porteye_core.model import (
     Scope,
     Socket,
 )
-from porteye_core.sources.diag.crowd import joined
-from porteye_core.sources.diag.destroyed import DestroyFeed, open_destroy_feed
-from porteye_core.sources.diag.inet_diag import AF_INET6, DiagSocket
-from porteye_core.sources.diag.namespaces import Namespaces
-from porteye_core.sources.diag.sock_diag import SockDiag
-from porteye_core.sources.trace.tracepoint import Drained, Tracepoint
-from porteye_core.sources.trace.transitions import Transition
+from porteye_core.sources.netlink.crowd import joined
+from porteye_core.sources.netlink.destroy_feed import DestroyFeed, open_destroy_feed
+from porteye_core.sources.netlink.inet_diag import AF_INET6, DiagSocket
+from porteye_core.sources.netlink.namespaces import Namespaces
+from porteye_core.sources.netlink.sock_diag import SockDiag
+from porteye_core.sources.tracing.tracepoint import Drained, Tracepoint
+from porteye_core.sources.tracing.transitions import Transition
 
 _IPPROTO_TCP = 6
 # Interval of the check that no other tracing tool has switched ours off.

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from porteye_core.access import Access
 from porteye_core.config import Config
+from porteye_core.guards.access import Access
 from porteye_core.restarts import Restarts
 from porteye_core.ui import banner, filter_errors, layout, lookup_dialog, monitor_panel, sidebar
 from porteye_core.ui.context import View

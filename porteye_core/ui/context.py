@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import pandas as pd
 import streamlit as st
 
-from porteye_core.access import Access
 from porteye_core.errors import StoreError, StoreMissing, StoreSlow
+from porteye_core.guards.access import Access
 from porteye_core.model import Filters
 from porteye_core.store.reading import Reader, open_reader
 from porteye_core.ui.markdown import literal

@@ -4,7 +4,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from porteye_core.charts import beats as charts
+from porteye_core.charts import self_usage as charts
 from porteye_core.store.reading import MonitorUsage
 from porteye_core.ui import chart_zoom
 from porteye_core.ui.context import viewers_zone

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 import plotly.graph_objects as go
 
-from porteye_core.charts import activity, heat, lives
+from porteye_core.charts import activity, heat_map, timeline
 from porteye_core.charts.figure import Span
 from porteye_core.store.reading import Coverage, Reader, Timeline
 from porteye_core.ui.context import View, viewers_zone
@@ -113,11 +113,11 @@ def opened_and_closed(of: Charted) -> Chart:
 def lives_by_port(of: Charted) -> Chart:
     """Draw a bar for each life on the busiest ports."""
     found = of.found
-    merged = found.merged.fillna({"process": lives.SEVERAL})
+    merged = found.merged.fillna({"process": timeline.SEVERAL})
     return Chart(
         "lives",
         "Lives",
-        lives.timeline(found.lives, merged, found.rows, of.gaps, of.span),
+        timeline.timeline(found.lives, merged, found.rows, of.gaps, of.span),
         f"Bars of when listeners were open on {len(found.rows)} of {found.ports} ports;"
         f" {found.count} lives in all.",
         _cut(found),
@@ -131,7 +131,7 @@ def events_by_port(of: Charted) -> Chart:
     return Chart(
         "heat",
         f"Events by port per {found.bucket_by_port}",
-        heat.heat(found.cells, found.heat_rows, found.edges, of.gaps, of.span),
+        heat_map.heat(found.cells, found.heat_rows, found.edges, of.gaps, of.span),
         f"Map of how many events each of {len(found.heat_rows)} ports had"
         f" in each {found.bucket_by_port}.",
         _cut_heat(found),

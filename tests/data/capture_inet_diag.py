@@ -9,9 +9,9 @@ import select
 import socket
 from pathlib import Path
 
-from porteye_core.sources.diag import inet_diag
-from porteye_core.sources.diag.destroyed import open_destroy_feed
-from porteye_core.sources.diag.netlink import open_socket
+from porteye_core.sources.netlink import inet_diag
+from porteye_core.sources.netlink.destroy_feed import open_destroy_feed
+from porteye_core.sources.netlink.netlink import open_socket
 
 FOLDER = Path(__file__).parent
 ASKED = {

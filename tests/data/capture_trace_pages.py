@@ -8,8 +8,8 @@ import socket
 import time
 from pathlib import Path
 
-from porteye_core.sources.trace.tracefs import Instance, tracefs
-from porteye_core.sources.trace.transitions import CONDITION, EVENT
+from porteye_core.sources.tracing.tracefs import Instance, tracefs
+from porteye_core.sources.tracing.transitions import CONDITION, EVENT
 
 HERE = Path(__file__).parent / "trace_pages"
 FIRST_PORT = 45000

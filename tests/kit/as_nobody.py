@@ -10,8 +10,8 @@ import platform
 import signal
 import sys
 
-from porteye_core import cli
-from porteye_core.store import backup
+from porteye_core.monitor import command_line
+from porteye_core.store.file import backup
 
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE = 1, 4  # linux/prctl.h
 NOBODY = 65534
@@ -29,8 +29,8 @@ def become_nobody() -> None:
 
 
 if __name__ == "__main__":
-    cli.parser().format_help()  # these load modules when they are first used
+    command_line.parser().format_help()  # these load modules when they are first used
     platform.platform()
     assert callable(backup.back_up)
     become_nobody()
-    sys.exit(cli.main(sys.argv))
+    sys.exit(command_line.main(sys.argv))

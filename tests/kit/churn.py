@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 
 from porteye_core.model import Listener, Sample, Seen, Tick
-from porteye_core.store.writer import Closing, Opening, Writer
+from porteye_core.store.writing.writer import Closing, Opening, Writer
 from tests.kit.values import SECOND, by_id, endpoint, owned, process
 
 _OPENED, _OPEN_AT_MOST = 3, 6

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from porteye_core.store.sqlite import open_writer
+from porteye_core.store.writing.startup import open_writer
 from tests.kit.churn import churn
 from tests.kit.seeding import PLAN
 from tests.kit.values import HOST, SECOND

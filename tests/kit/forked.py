@@ -10,8 +10,8 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import ModuleType
 
-from porteye_core.store.connection import open_connection
-from porteye_core.store.sqlite import open_writer
+from porteye_core.store.file.connection import open_connection
+from porteye_core.store.writing.startup import open_writer
 from tests.kit.churn import churn, contradictions
 from tests.kit.seeding import PLAN
 from tests.kit.values import HOST, SECOND

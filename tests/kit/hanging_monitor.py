@@ -7,8 +7,8 @@ import sys
 import time
 from pathlib import Path
 
-from porteye_core import cli, heartbeat
 from porteye_core.model import Depth, Reading
+from porteye_core.monitor import command_line, heartbeat
 from porteye_core.sources import portable
 
 _REAL_READ = portable.Portable.read
@@ -23,4 +23,4 @@ def _hang_or_read(self: portable.Portable, depth: Depth) -> Reading:
 if __name__ == "__main__":
     portable.Portable.read = _hang_or_read  # type: ignore[method-assign]
     heartbeat._SHORTEST, heartbeat._INTERVALS = 1.0, 1
-    sys.exit(cli.main([sys.argv[0], "--source", "portable", *sys.argv[2:]]))
+    sys.exit(command_line.main([sys.argv[0], "--source", "portable", *sys.argv[2:]]))

@@ -18,7 +18,7 @@ from porteye_core.model import (
     Seen,
     Socket,
 )
-from porteye_core.tracker import Changes, Comparison, Scan, Tracker
+from porteye_core.tracking import Changes, Comparison, Scan, Tracker
 from tests.kit.kernel import OWN, Kernel, KernelSocket
 
 WAYS = ["traced", "polled", "own namespace only"]

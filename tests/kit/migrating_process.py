@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from porteye_core.store.sqlite import open_writer
+from porteye_core.store.writing.startup import open_writer
 from tests.kit.values import HOST
 
 if __name__ == "__main__":

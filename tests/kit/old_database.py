@@ -3,7 +3,7 @@
 import sqlite3
 from pathlib import Path
 
-from porteye_core.store import migrations
+from porteye_core.store.file import migrations
 from tests.kit.values import SECOND
 
 BEGUN = 1_700_000_000 * SECOND

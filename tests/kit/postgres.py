@@ -22,7 +22,7 @@ from psycopg.adapt import Buffer, Loader
 from psycopg.rows import tuple_row
 from psycopg.types.numeric import Int8Dumper
 
-from porteye_core.store.connection import add_functions
+from porteye_core.store.file.connection import add_functions
 from tests.kit.waiting import until
 
 _NOBODY = "65534"
@@ -158,7 +158,7 @@ class Postgres:
         self.execute("BEGIN")
 
     def execute(self, sql: str, parameters: Any = (), /) -> psycopg.Cursor[Row]:
-        text, names = translated(sql)
+        text, names = to_store_error(sql)
         values = [parameters[name] for name in names] if names else parameters
         return self._connection.execute(text.encode(), values)
 
@@ -173,12 +173,12 @@ def open_postgres(address: str) -> Iterator[Postgres]:
 
 
 @lru_cache
-def translated(statement: str) -> tuple[str, tuple[str, ...]]:
+def to_store_error(statement: str) -> tuple[str, tuple[str, ...]]:
     """The statement with PostgreSQL's parameters, and the names of these if they have any.
 
-    >>> translated("SELECT '?' WHERE a LIKE ? AND b = ?")
+    >>> to_store_error("SELECT '?' WHERE a LIKE ? AND b = ?")
     ("SELECT '?' WHERE a ILIKE $1 AND b = $2", ())
-    >>> translated("SELECT :to - :since WHERE at > :since")
+    >>> to_store_error("SELECT :to - :since WHERE at > :since")
     ('SELECT $1 - $2 WHERE at > $2', ('to', 'since'))
     """
     names: dict[str, int] = {}

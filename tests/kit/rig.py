@@ -3,12 +3,12 @@
 from pathlib import Path
 
 from porteye_core.errors import SourceError
-from porteye_core.footprint import FootprintMeter
 from porteye_core.model import Depth, Limit, Notice, Reading, Scope, Socket, WatchPlan
-from porteye_core.monitor import Monitor
-from porteye_core.owner import OwnerFinder, UsageMeter, processes
-from porteye_core.store.connection import open_connection
-from porteye_core.store.writer import Writer
+from porteye_core.monitor.loop import Monitor
+from porteye_core.monitor.own_usage import FootprintMeter
+from porteye_core.owners import OwnerFinder, UsageMeter, processes
+from porteye_core.store.file.connection import open_connection
+from porteye_core.store.writing.writer import Writer
 from tests.kit.values import SECOND, endpoint
 
 PLAN = WatchPlan("scripted", 1 * SECOND, 10 * SECOND)

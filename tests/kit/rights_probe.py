@@ -8,9 +8,9 @@ import json
 import sys
 from pathlib import Path
 
-from porteye_core import privilege
 from porteye_core.errors import SourceError
-from porteye_core.sources.diag.namespace import inside
+from porteye_core.sources.netlink.namespace import inside
+from porteye_core.system import privilege
 from tests.kit.as_nobody import become_nobody
 from tests.kit.user_namespace import become_root_of_a_namespace
 

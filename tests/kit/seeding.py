@@ -4,7 +4,7 @@ import sqlite3
 from pathlib import Path
 
 from porteye_core.model import Limit, Sample, Seen, Tick, WatchPlan
-from porteye_core.store.writer import Closing, Opening, Writer
+from porteye_core.store.writing.writer import Closing, Opening, Writer
 from tests.kit.values import SECOND, endpoint, owned, process
 
 LIMIT = Limit("polled", "Listeners are seen by polling.")

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from porteye_core.model import Listener, Owned, Scope
-from porteye_core.tracker import Changes, Scan, Tracker
+from porteye_core.tracking import Changes, Scan, Tracker
 
 
 def see(

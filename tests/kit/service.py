@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from porteye_core.store import lock
+from porteye_core.store.file import lock
 from tests.kit.processes import bound, end
 from tests.kit.waiting import until
 

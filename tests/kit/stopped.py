@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from porteye_core.model import Seen, Tick, WatchPlan
-from porteye_core.store.sqlite import open_writer
-from porteye_core.store.writer import Closing, Opening
+from porteye_core.store.writing.startup import open_writer
+from porteye_core.store.writing.writer import Closing, Opening
 from tests.kit.seeding import MINUTE
 from tests.kit.values import HOST, SECOND, endpoint, owned, process
 

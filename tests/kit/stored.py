@@ -1,10 +1,10 @@
 """What a writer writes with."""
 
-from porteye_core.store.database import Database
-from porteye_core.store.writer import Writer
+from porteye_core.store.writing.recorder import Recorder
+from porteye_core.store.writing.writer import Writer
 
 
-def database_of(writer: Writer) -> Database:
+def database_of(writer: Writer) -> Recorder:
     """The open file of this writer, which has one."""
-    assert writer._database
-    return writer._database
+    assert writer._recorder
+    return writer._recorder

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from porteye_core.errors import SourceError
-from porteye_core.sources.trace.setup import check_pid_namespace
-from porteye_core.sources.trace.tracefs import tracefs
+from porteye_core.sources.tracing.setup import check_pid_namespace
+from porteye_core.sources.tracing.tracefs import tracefs
 
 _GLOBAL = (
     "tracing_on",

@@ -13,7 +13,7 @@ from porteye_core.model import (
     Protocol,
     Socket,
 )
-from porteye_core.store.host import Host
+from porteye_core.store.tables.host_row import Host
 
 HOST = Host("here", "m1", "Linux", 8_000_000_000)
 SECOND = 1_000_000

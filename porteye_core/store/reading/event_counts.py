@@ -20,7 +20,6 @@ import pandas as pd
 
 from porteye_core.model import Filters
 from porteye_core.store import engine
-from porteye_core.store.counts import ACTIVITY, TURNOVER
 from porteye_core.store.reading.listener_rows import (
     Question,
     every,
@@ -28,6 +27,7 @@ from porteye_core.store.reading.listener_rows import (
     open_between,
     times,
 )
+from porteye_core.store.tables.event_counters import ACTIVITY, TURNOVER
 
 Numbers = npt.NDArray[np.int64]
 Answer = TypeVar("Answer")

@@ -9,8 +9,6 @@ import json
 
 from porteye_core.model import Filters
 from porteye_core.store import engine
-from porteye_core.store.counts import ACTIVITY
-from porteye_core.store.event_ids import EventIds, Ids
 from porteye_core.store.reading.event_counts import (
     Piece,
     cached,
@@ -19,6 +17,8 @@ from porteye_core.store.reading.event_counts import (
     total,
 )
 from porteye_core.store.reading.event_filter import EventFilter
+from porteye_core.store.tables.event_counters import ACTIVITY
+from porteye_core.store.tables.event_ids import EventIds, Ids
 
 _SECOND = 1_000_000
 _DAYS = (86400,)

@@ -13,7 +13,6 @@ import pandas as pd
 
 from porteye_core.model import Filters
 from porteye_core.store import engine
-from porteye_core.store.event_ids import EventIds, Ids
 from porteye_core.store.reading.event_filter import EventFilter, IndexedIds
 from porteye_core.store.reading.listener_rows import (
     ANY,
@@ -27,6 +26,7 @@ from porteye_core.store.reading.listener_rows import (
     services,
     times,
 )
+from porteye_core.store.tables.event_ids import EventIds, Ids
 
 _COLUMNS = select_columns(
     *("id", "protocol", "family", "address", "hidden"),

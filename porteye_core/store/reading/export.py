@@ -9,13 +9,13 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from porteye_core.clock import timestamp
 from porteye_core.exposure import exposure
 from porteye_core.filters import parameters
 from porteye_core.model import Filters
 from porteye_core.store import engine
 from porteye_core.store.reading import events, json_records
 from porteye_core.store.reading.listener_rows import bound_of
+from porteye_core.system.clock import timestamp
 
 COLUMNS = (
     "id",

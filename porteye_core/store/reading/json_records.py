@@ -7,12 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from porteye_core.clock import timestamp
 from porteye_core.exposure import Exposure, Namespace, exposure
-from porteye_core.reasons import reason
-from porteye_core.services import service
+from porteye_core.hidden_owners import reason
+from porteye_core.port_names import service
 from porteye_core.store import engine
 from porteye_core.store.reading.listener_rows import bound_of
+from porteye_core.system.clock import timestamp
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from porteye_core.exposure import Bound, Namespace, exposure
+from porteye_core.hidden_owners import reason
 from porteye_core.model import Filters, InterfaceKind
-from porteye_core.reasons import reason
-from porteye_core.services import service
+from porteye_core.port_names import service
 from porteye_core.store import engine
-from porteye_core.store.dead_band import KEEP_ALIVE_US
+from porteye_core.store.tables.dead_band import KEEP_ALIVE_US
 
 # The writer stores no sample while nothing moves, and one at least this often: what is older than
 # this and an interval between samples says nothing about now.

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from porteye_core.store import engine
-from porteye_core.store.event_ids import EventIds
 from porteye_core.store.reading.listener import LIVES, Life, life_of
 from porteye_core.store.reading.listener_rows import process_condition
+from porteye_core.store.tables.event_ids import EventIds
 
 # More programs than that match a word that says nothing; the newest of them are asked.
 _MAX_PROGRAMS = 200

@@ -10,7 +10,7 @@ import pandas as pd
 
 from porteye_core.model import Filters
 from porteye_core.store import engine
-from porteye_core.store.connection import open_connection
+from porteye_core.store.file.connection import open_connection
 from porteye_core.store.reading import (
     event_total,
     events,
@@ -36,7 +36,7 @@ def open_reader(db: Path) -> Iterator["Reader"]:
     """A Reader for one page or request; all that it answers is of one moment.
 
     Raises StoreMissing, StoreOlder, StoreNewer, StoreDamaged, StoreSlow if a question takes longer
-    than bounds.MAX_QUERY_TIME, or StoreError.
+    than authorizer.MAX_QUERY_TIME, or StoreError.
     """
     with open_connection(db) as connection:
         yield Reader(connection, db)

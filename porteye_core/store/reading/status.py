@@ -9,8 +9,9 @@ from pathlib import Path
 
 from porteye_core.errors import StoreError, StoreMissing
 from porteye_core.model import Limit, Watch, WatchPlan
-from porteye_core.store import engine, lock
-from porteye_core.store.connection import open_connection
+from porteye_core.store import engine
+from porteye_core.store.file import lock
+from porteye_core.store.file.connection import open_connection
 
 # A watch shows that it is alive at every sampling beat; a busy machine may delay one or two.
 _MISSED_BEATS = 3

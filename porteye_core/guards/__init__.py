@@ -1,0 +1,1 @@
+"""Guards in front of page and API: access, hosts, tokens, logins, headers."""

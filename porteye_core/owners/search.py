@@ -1,0 +1,120 @@
+"""The search for the holders of one scan's new sockets, within the time for it."""
+
+from collections import Counter
+from collections.abc import Container, Iterable, Mapping, Sequence
+from contextlib import suppress
+from itertools import islice
+
+from porteye_core.model import Endpoint, Place, Socket
+from porteye_core.owners.fd_holders import (
+    Deadline,
+    Descriptor,
+    FamilySearch,
+    OutOfTimeError,
+    SharedHolders,
+    Walk,
+    packed,
+)
+from porteye_core.owners.psutil_holders import HolderSearch
+
+# Seconds that a search may take in one turn of the monitor's loop: one user's processes can need
+# 10 s. What is left goes on in the next turn.
+_SEARCH = 0.5
+# Sockets that one walk searches: it remembers 300 bytes of each.
+_MOST_WALKED = 10_000
+# Of more a walk through all processes takes no longer than their families do.
+_MOST_IN_FAMILIES = 500
+
+Held = dict[int, bytes]
+"""By inode, the holders of the sockets that were searched, packed."""
+
+
+class OwnerSearch:
+    """The search for the owners of one scan's new sockets, or those of a part of it, within the
+    time for it.
+
+    By inode where the source knows it, else by what psutil said.
+    """
+
+    def __init__(self, sockets: Sequence[Socket], hints: Mapping[Place, int]) -> None:
+        self._sockets = sockets
+        self._twins: Counter[Endpoint] | None = None
+        self._hints = hints
+        self._by_endpoint = HolderSearch()
+        self.postponed: set[int] = set()
+
+    def by_inode(
+        self,
+        sockets: Sequence[Socket],
+        walk: Walk | None,
+        waiting: Container[int],
+        upcoming: Iterable[Socket] = (),
+    ) -> tuple[Held, Walk | None]:
+        """The holders of these sockets by inode, as far as they were searched, and the walk that
+        is not done; `walk`: the one before. Raises SourceError.
+
+        A socket that the process named by the kernel has no more has mostly closed since the scan:
+        it waits in `postponed`, and is walked for where the next scan shows it, too. `waiting`:
+        those that have waited; `upcoming`: sockets of later parts, which one walk finds as well.
+        """
+        deadline = Deadline(_SEARCH)
+        upcoming = iter(upcoming)
+        found: Held = {}
+        left = {each.inode: each.uid for each in sockets if each.inode is not None}
+        if len(left) <= _MOST_IN_FAMILIES:
+            self._search_families(sockets, left, found, waiting, deadline)
+        while left or walk:
+            walk = walk or Walk(_wanted(left, upcoming))
+            walk.advance(deadline)
+            if not walk.is_done:
+                break
+            found |= {inode: packed(walk.holders(inode)) for inode in walk.wanted}
+            left = {inode: uid for inode, uid in left.items() if inode not in found}
+            walk = None
+        return found, walk
+
+    def _search_families(
+        self,
+        sockets: Sequence[Socket],
+        left: dict[int, int | None],
+        found: Held,
+        waiting: Container[int],
+        deadline: Deadline,
+    ) -> None:
+        """Move from `left` to `found` what the hints find."""
+        shared = SharedHolders()
+        with suppress(OutOfTimeError):
+            family = FamilySearch(left, deadline)
+            for each in sockets:
+                hint = self._hints.get(each.endpoint.place)
+                if hint is not None and each.inode is not None and each.inode in left:
+                    held = family.holders(each.inode, hint)
+                    held = held[: 1 + shared.room(each.uid, len(held))]
+                    if held:
+                        shared.add(each.uid, len(held) - 1)
+                        found[each.inode] = packed(held)
+                        del left[each.inode]
+                    elif each.inode not in waiting:
+                        self.postponed.add(each.inode)
+                        del left[each.inode]
+
+    def by_endpoint(self, socket: Socket) -> list[Descriptor]:
+        """The holders of a socket of which the source knows one process."""
+        assert socket.pid is not None  # without either nobody is searched
+        if self._twins is None:
+            self._twins = Counter(found.endpoint for found in self._sockets)
+        if self._twins[socket.endpoint] > 1:
+            return [Descriptor(socket.pid)]
+        held = self._by_endpoint.holders(socket.endpoint, socket.pid)
+        return [Descriptor(pid) for pid in held]
+
+
+def _wanted(left: Mapping[int, int | None], upcoming: Iterable[Socket]) -> dict[int, int | None]:
+    """The users of the sockets that one walk searches, by inode."""
+    wanted = dict(islice(left.items(), _MOST_WALKED))
+    for each in upcoming:
+        if len(wanted) >= _MOST_WALKED:
+            break
+        if each.inode is not None:
+            wanted[each.inode] = each.uid
+    return wanted

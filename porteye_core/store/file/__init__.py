@@ -1,0 +1,1 @@
+"""The database file: schema, lock, ownership, damage, quarantine, backup, connections that read."""

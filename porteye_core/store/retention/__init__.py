@@ -1,0 +1,1 @@
+"""Limits of the history: rounds of deletion, in short steps."""

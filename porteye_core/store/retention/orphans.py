@@ -1,0 +1,147 @@
+"""Deletion of processes and programs that no row refers to, in steps."""
+
+import sqlite3
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from porteye_core.store.file.transaction import unchecked
+from porteye_core.store.retention.step_budget import USUAL, StepBudget
+from porteye_core.store.tables.process_table import ProcessTable
+
+
+class _Referring(NamedTuple):
+    """A table whose rows refer to a process and a program; `key`: the columns of its order."""
+
+    table: str
+    key: tuple[str, ...]
+    program: str = "program_id"
+
+
+_REFERRING = (
+    _Referring("listener", ("id",)),
+    _Referring("holder", ("listener_id", "process_id"), program="NULL"),
+    _Referring("former", ("listener_id", "until")),
+)
+
+
+class _IdSet:
+    """Set of ids up to a maximum, as bits: a Python set of a million ids takes 60 MB."""
+
+    def __init__(self, max_id: int) -> None:
+        self._bits = bytearray(max_id // 8 + 1)
+
+    def add(self, row_id: int | None) -> None:
+        """Add an id; None and ids above the maximum are ignored."""
+        if row_id is not None and row_id >> 3 < len(self._bits):
+            self._bits[row_id >> 3] |= 1 << (row_id & 7)
+
+    def __contains__(self, row_id: int) -> bool:
+        return bool(self._bits[row_id >> 3] & 1 << (row_id & 7))
+
+
+def drop_orphans(
+    connection: sqlite3.Connection, process_table: ProcessTable, seconds: float = USUAL
+) -> Iterator[None]:
+    """Delete orphans; each `next()` is one step of so many seconds.
+
+    Writers may run between steps: the rows that they refer to pass `process_table` and stay.
+    """
+    with process_table.noting_use() as used:
+        search = _Search(connection, seconds)
+        for referring in _REFERRING:
+            yield from search.mark(referring)
+        yield from search.drop_processes(process_table, used)
+        yield from search.drop_programs(process_table, used)
+
+
+class _Search:
+    def __init__(self, connection: sqlite3.Connection, seconds: float) -> None:
+        self._connection = connection
+        self._marks = StepBudget(first=1000, least=100, most=50_000, goal=seconds)
+        # A deletion costs more than a mark.
+        self._drops = StepBudget(first=100, least=50, most=20_000, goal=seconds)
+        self._max_process, self._max_program = map(self._max_id, ("process", "program"))
+        self._processes = _IdSet(self._max_process)
+        self._programs = _IdSet(self._max_program)
+
+    def _max_id(self, table: str) -> int:
+        return int(
+            self._connection.execute(f"SELECT coalesce(max(id), 0) FROM {table}").fetchone()[0]
+        )
+
+    def mark(self, referring: _Referring) -> Iterator[None]:
+        """Mark the processes and programs that the rows of a table refer to."""
+        key = ", ".join(referring.key)
+        statement = (
+            f"SELECT {key}, process_id, {referring.program} FROM {referring.table}"
+            f" WHERE ({key}) > ({', '.join('?' * len(referring.key))}) ORDER BY {key} LIMIT ?"
+        )
+        last: tuple[int, ...] = (0,) * len(referring.key)
+        while True:
+            with self._marks.measured():
+                rows = self._connection.execute(statement, (*last, self._marks.size)).fetchall()
+                for *_, process, program in rows:
+                    self._processes.add(process)
+                    self._programs.add(program)
+            if not rows:
+                return
+            last = rows[-1][:-2]
+            yield
+
+    def drop_processes(
+        self, process_table: ProcessTable, used: set[tuple[int, int]]
+    ) -> Iterator[None]:
+        last = 0
+        while True:
+            with self._drops.measured():
+                rows = self._connection.execute(
+                    "SELECT id, program_id FROM process WHERE id > ? AND id <= ?"
+                    " ORDER BY id LIMIT ?",
+                    (last, self._max_process, self._drops.size),
+                ).fetchall()
+                if not rows:
+                    return
+                last = rows[-1][0]
+                in_use = {process for process, _ in used}
+                orphans = {
+                    row_id
+                    for row_id, _ in rows
+                    if row_id not in self._processes and row_id not in in_use
+                }
+                for row_id, program in rows:
+                    if row_id not in orphans:
+                        self._programs.add(program)
+                self._drop("process", orphans, process_table)
+            yield
+
+    def drop_programs(
+        self, process_table: ProcessTable, used: set[tuple[int, int]]
+    ) -> Iterator[None]:
+        last = 0
+        while True:
+            with self._drops.measured():
+                rows = self._connection.execute(
+                    "SELECT id, EXISTS (SELECT 1 FROM event WHERE program_id = program.id)"
+                    " FROM program WHERE id > ? AND id <= ? ORDER BY id LIMIT ?",
+                    (last, self._max_program, self._drops.size),
+                ).fetchall()
+                if not rows:
+                    return
+                last = rows[-1][0]
+                in_use = {program for _, program in used}
+                orphans = {
+                    row_id
+                    for row_id, has_event in rows
+                    if not (has_event or row_id in self._programs or row_id in in_use)
+                }
+                self._drop("program", orphans, process_table)
+            yield
+
+    def _drop(self, table: str, orphans: set[int], process_table: ProcessTable) -> None:
+        if not orphans:
+            return
+        with unchecked(self._connection):
+            self._connection.executemany(
+                f"DELETE FROM {table} WHERE id = ?", [(row_id,) for row_id in sorted(orphans)]
+            )
+        process_table.forget()

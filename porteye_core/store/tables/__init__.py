@@ -1,0 +1,1 @@
+"""Rows of single tables, written within the caller's transaction."""

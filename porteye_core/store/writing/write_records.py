@@ -1,0 +1,71 @@
+"""Records of the writer: values that can wait until the database takes a write."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from porteye_core.model import (
+    Closing,
+    Limit,
+    Listener,
+    Opening,
+    Owned,
+    Sample,
+    Tick,
+    WatchPlan,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A watch began."""
+
+    at: int
+    plan: WatchPlan
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """Changes of one scan; each opening has the id of its listener."""
+
+    at: int
+    opened: tuple[tuple[int, Opening], ...] = ()
+    closed: tuple[Closing, ...] = ()
+    reowned: tuple[tuple[Listener, Owned], ...] = ()
+    unseen: tuple[Listener, ...] = ()
+    placed: tuple[tuple[int, int], ...] = ()  # listener ids and their namespaces
+
+    def __len__(self) -> int:
+        return sum(map(len, (self.opened, self.closed, self.reowned, self.unseen, self.placed)))
+
+
+@dataclass(frozen=True, slots=True)
+class SamplingTick:
+    """A sampling beat, with samples of listeners that it observed."""
+
+    tick: Tick
+    samples: Collection[Sample]
+
+
+@dataclass(frozen=True, slots=True)
+class Sampled:
+    """More samples of the latest beat."""
+
+    at: int
+    samples: Collection[Sample]
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """The watch has a further limitation."""
+
+    limit: Limit
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The watch ended cleanly."""
+
+    at: int
+
+
+Record = Begun | Changed | SamplingTick | Sampled | Noted | Ended

@@ -1,0 +1,1 @@
+"""The machine, as every room needs it: clocks, rights, and safe text."""

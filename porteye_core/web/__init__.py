@@ -1,0 +1,1 @@
+"""The web process: server, connections, and the monitor that it keeps running."""

@@ -1,0 +1,118 @@
+"""Launcher of the monitor service beside the dashboard."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator
+
+from porteye_core.config import PROJECT, Config
+from porteye_core.restarts import Restart, Restarts
+from porteye_core.store.file import lock
+from porteye_core.system import systemd
+
+log = logging.getLogger("porteye.launcher")
+
+# The token belongs to the page, and the service manager's variables to the dashboard's process.
+_NOT_PASSED_ON = {"PORTEYE_TOKEN", *systemd.VARIABLES}
+_PATIENCE = 5.0  # seconds; the monitor ends within one
+_CHECK_INTERVAL = 2.0  # seconds between two checks for a monitor of somebody else
+# Seconds in which somebody else may restart a monitor. deploy/porteye.service restarts after 2 s,
+# and gives up if another monitor has the database.
+_GRACE = 10.0
+_MIN_REST, _MAX_REST = 1.0, 300.0  # seconds between two tries
+_STEADY = 60.0  # seconds after which a start counts as successful
+
+
+@contextlib.asynccontextmanager
+async def monitor_beside(config: Config, restarts: Restarts) -> AsyncIterator[None]:
+    """Keep a monitor running for this database while the context is open.
+
+    Another monitor of the database is left alone.
+    """
+    if not config.start_monitor:
+        yield
+        return
+    keeping = asyncio.create_task(_keep_one(config, restarts))
+    try:
+        yield
+    finally:
+        keeping.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await keeping
+
+
+async def _keep_one(config: Config, restarts: Restarts) -> None:
+    """Start a monitor whenever none runs; of two that start, the database's lock admits one."""
+    tries, rest = 0, _MIN_REST
+    while True:
+        if lock.holder(config.db) is not None:
+            await _until_free(config, restarts)
+            tries, rest = 0, _MIN_REST
+            continue
+        begun = time.monotonic()
+        ended = await _run(config, restarts)
+        tries += 1
+        if time.monotonic() - begun > _STEADY:
+            tries, rest = 1, _MIN_REST
+        log.warning("%s Another is started in %g s.", ended, rest)
+        await _rest(restarts, ended, tries, rest)
+        rest = min(2 * rest, _MAX_REST)
+
+
+async def _until_free(config: Config, restarts: Restarts) -> None:
+    """Wait until another monitor has ended and nobody has restarted it."""
+    restarts.pending = None
+    while lock.holder(config.db) is not None:
+        await asyncio.sleep(_CHECK_INTERVAL)
+    await _rest(restarts, "The monitor has ended.", 0, _GRACE)
+
+
+async def _rest(restarts: Restarts, ended: str, tries: int, seconds: float) -> None:
+    at = time.time_ns() // 1000 + round(seconds * 1e6)
+    restarts.pending = Restart(ended, tries, at)
+    await asyncio.sleep(seconds)
+
+
+async def _run(config: Config, restarts: Restarts) -> str:
+    """Run a monitor to its end; return a sentence about its end."""
+    try:
+        monitor = await asyncio.create_subprocess_exec(
+            sys.executable,
+            str(PROJECT / "monitor_service.py"),
+            "--db",
+            str(config.db),
+            "--exit-with-parent",
+            stdin=asyncio.subprocess.DEVNULL,
+            env={name: value for name, value in os.environ.items() if name not in _NOT_PASSED_ON},
+        )
+    except OSError as err:
+        return f"The monitor could not be started: {err.strerror}."
+    if restarts.pending is not None:
+        restarts.count += 1
+    restarts.pending = None
+    try:
+        return _how(await monitor.wait())
+    finally:
+        if monitor.returncode is None:
+            await _end(monitor)
+
+
+def _how(status: int) -> str:
+    if status >= 0:
+        return f"The monitor ended with status {status}."
+    return f"The monitor was ended by signal {-status} ({signal.strsignal(-status)})."
+
+
+async def _end(monitor: asyncio.subprocess.Process) -> None:
+    with contextlib.suppress(ProcessLookupError):  # it has ended already
+        monitor.terminate()
+    try:
+        await asyncio.wait_for(monitor.wait(), _PATIENCE)
+    except TimeoutError:
+        log.warning("the monitor, pid %d, did not end in %g s: killed", monitor.pid, _PATIENCE)
+        monitor.kill()
+        await monitor.wait()
