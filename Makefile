@@ -20,8 +20,8 @@ monitor: ## watch as root, without the dashboard
 test: ## run every test, with lint, types and import contracts
 	$(PYTHON) -m pytest -n 6
 
-quick: ## run the tests that need neither a browser nor half a minute
-	$(PYTHON) -m pytest -q -n 6 -m "not long and not browser"
+quick: ## run the quick tests of single modules
+	$(PYTHON) -m pytest -q -n 6 -m "not long" tests/unit
 
 browser: ## run the tests of the page in a Chromium
 	$(PYTHON) -m pytest -q -n 2 -m browser

@@ -1,4 +1,4 @@
-"""The values that every room shares; nothing here touches the machine.
+"""Values that all rooms share; pure.
 
 All times are integer microseconds since the epoch, UTC, unless a name says otherwise.
 """
@@ -14,7 +14,7 @@ class Protocol(StrEnum):
     TCP = "tcp"
     UDP = "udp"
 
-    __hash__ = str.__hash__  # Enum's own is Python code, and every endpoint's hash calls it
+    __hash__ = str.__hash__  # Enum's own hash is Python code, and each endpoint's hash calls it
 
 
 class Family(StrEnum):
@@ -27,30 +27,30 @@ class Family(StrEnum):
 
 
 class Kind(StrEnum):
-    """What happened to a listener."""
+    """Kind of an event: a listener opened or closed."""
 
     OPENED = "opened"
     CLOSED = "closed"
 
 
 class Seen(StrEnum):
-    """How exact an event's time is."""
+    """Precision of an event's time."""
 
-    KERNEL = "kernel"  # to the microsecond
+    KERNEL = "kernel"  # exact to the microsecond
     POLL = "poll"  # within one interval before it
-    GAP = "gap"  # some time while nobody watched
+    GAP = "gap"  # at some time while nobody watched
 
 
 class Hidden(StrEnum):
-    """Why a listener's owner is not known."""
+    """Reason for an unknown owner."""
 
-    PRIVILEGE = "privilege"  # the process belongs to somebody else: administrative rights show it
-    GONE = "gone"  # the process had ended before it could be read
-    KERNEL = "kernel"  # no process has the socket open: it belongs to the kernel itself
+    PRIVILEGE = "privilege"  # the process belongs to another user: more rights would show it
+    GONE = "gone"  # the process ended before it was read
+    KERNEL = "kernel"  # no process holds the socket: it belongs to the kernel
 
 
 class InterfaceKind(StrEnum):
-    """The hosts that a network interface leads to."""
+    """Hosts that a network interface leads to."""
 
     MACHINE = "machine"  # this one alone: a loopback or dummy device
     CONTAINERS = "containers"  # this one and its containers: a bridge that has only veth ports
@@ -62,11 +62,11 @@ class InterfaceKind(StrEnum):
 
 
 class Depth(IntEnum):
-    """How much one look reads; each depth includes the ones before."""
+    """Depth of one scan; each includes the ones before."""
 
-    NOTICES = 1  # what the kernel announced
-    SOCKETS = 2  # every listening socket
-    CLIENTS = 3  # and its connections, counted
+    NOTICES = 1  # the kernel's events
+    SOCKETS = 2  # all listening sockets
+    CLIENTS = 3  # with the number of their connections
 
 
 Place = tuple[Protocol, Family, str, int]
@@ -74,7 +74,7 @@ Place = tuple[Protocol, Family, str, int]
 
 @dataclass(frozen=True, slots=True, order=True)
 class Endpoint:
-    """Where a socket is bound; `netns` is the inode of the network namespace, None if unknown."""
+    """Address of a bound socket; netns: inode of the network namespace, None if unknown."""
 
     protocol: Protocol
     family: Family
@@ -84,7 +84,7 @@ class Endpoint:
 
     @property
     def place(self) -> Place:
-        """The endpoint without its namespace, which not every source can tell."""
+        """Endpoint without its namespace, which some sources do not know."""
         return self.protocol, self.family, self.address, self.port
 
     def __str__(self) -> str:
@@ -94,7 +94,7 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True, order=True)
 class ProcessKey:
-    """A process for as long as it lives: a bare pid is reused, so its start time belongs to it."""
+    """Identity of a process: pid and start time, because pids are reused."""
 
     pid: int
     started_at: int
@@ -102,7 +102,7 @@ class ProcessKey:
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What of a process survives its restart; secrets in `cmdline` are masked already."""
+    """Attributes of a process that survive its restart; secrets in `cmdline` are masked."""
 
     name: str
     exe: str = ""
@@ -120,7 +120,7 @@ class Ancestor:
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """A process as it was when it was read; a unit or container that it lacks is empty."""
+    """Description of a process at the time of reading; a missing unit or container is empty."""
 
     key: ProcessKey
     program: Program
@@ -132,7 +132,7 @@ class Process:
 
 @dataclass(frozen=True, slots=True)
 class Interface:
-    """The network interface that a socket is bound to.
+    """Network interface that a socket is bound to.
 
     The name is empty and the kind None for a socket that is bound to none. An interface that has
     been removed has no name any more: it is called "if" and its index.
@@ -147,7 +147,7 @@ UNBOUND = Interface()
 
 @dataclass(frozen=True, slots=True)
 class Socket:
-    """One listening socket in one look.
+    """Listening socket in one scan.
 
     Whatever the source cannot tell is None; `clients` is None, too, in a look that did not count
     connections, and for UDP, which has none. queue: connections that wait to be accepted, backlog:
@@ -170,7 +170,7 @@ class Socket:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """The kernel's word, at a time of its own, that a listener opened or closed.
+    """Kernel event: a listener opened or closed, at the kernel's own time.
 
     skaddr: the kernel's address of the socket, the same in open and close, 0 if not told; cookie:
     the kernel's number of the socket, None if not told; pid and name: who did it, None and empty
@@ -221,7 +221,7 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One scan and the notices after it: `sockets` is None unless it read them all.
+    """Scan with the kernel events after it; sockets: None if not all were read.
 
     The notices reach beyond the moment at which it read them. `lost` counts the kernel's records
     that were lost since the reading before. began: the wall time at which the scan began. more:
@@ -238,7 +238,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Owned:
-    """A socket and the processes that hold it: the owner is the oldest holder."""
+    """Socket with the processes that hold it; the owner is the oldest holder."""
 
     socket: Socket
     owner: Process | None = None
@@ -248,13 +248,13 @@ class Owned:
 
     @property
     def key(self) -> ProcessKey | None:
-        """The owner's identity, None if the owner is hidden."""
+        """Identity of the owner; None if the owner is hidden."""
         return self.owner.key if self.owner else None
 
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """One life of one listening socket that is open as far as is known."""
+    """Life of a listening socket that is open as far as is known."""
 
     id: int
     endpoint: Endpoint
@@ -272,7 +272,7 @@ class Listener:
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """A socket that was found open, and how exact the time is."""
+    """Opening of a listener; seen: the precision of its time."""
 
     owned: Owned
     at: int
@@ -283,7 +283,7 @@ class Opening:
 
 @dataclass(frozen=True, slots=True)
 class Closing:
-    """A listener that was found closed, and how exact the time is."""
+    """Closing of a listener; seen: the precision of its time."""
 
     listener: Listener
     at: int
@@ -292,7 +292,7 @@ class Closing:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What a listener used at one sampling beat; None where it could not be read.
+    """Use of a listener at one sampling tick; None where it could not be read.
 
     cpu: hundredths of a percent of one core since the sample before; rss: bytes.
     """
@@ -307,7 +307,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """A named way in which a watch sees less than everything, and what would lift it."""
+    """Named limitation of a watch, with a hint to its remedy."""
 
     name: str
     text: str
@@ -316,7 +316,7 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """One sampling beat: proof that somebody watched at `at`.
+    """Sampling tick: proof that somebody watched at `at`.
 
     monotonic: microseconds of a clock that never steps; gap: microseconds before `at` in which the
     system was not read; jump: microseconds by which the wall clock was set since the scan before;
@@ -343,18 +343,18 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class WatchPlan:
-    """How a monitor means to watch; intervals in microseconds."""
+    """Settings of a watch; intervals in microseconds."""
 
     source: str
     interval_us: int
     sample_interval_us: int
     limits: tuple[Limit, ...] = ()
-    why: str = ""  # why this source and no better one
+    why: str = ""  # reason for this source
 
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """An interval in which a monitor was watching; `stopped_at` is None until it ends cleanly."""
+    """Interval in which a monitor watched; stopped_at: None until it ends cleanly."""
 
     id: int
     started_at: int
@@ -365,9 +365,11 @@ class Watch:
 
 @dataclass(frozen=True, slots=True)
 class Keep:
-    """How much history to keep: durations in microseconds, None for ever; size: bytes that the
-    database may have, None for no limit. Nothing is kept longer than the events that it tells of,
-    and no rollup is dropped before its samples."""
+    """Limits of the history: durations in microseconds, None for ever.
+
+    size: bytes of the database, None for no limit. Nothing is kept longer than the events that it
+    belongs to, and no rollup is dropped before its samples.
+    """
 
     samples: int | None = None
     rollups: int | None = None
@@ -381,10 +383,10 @@ DEFAULT_KEEP = Keep(samples=7 * 86_400_000_000, rollups=365 * 86_400_000_000)
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """Which listeners and events a reader asks for; the page, its URL and the API share it.
+    """Filters of listeners and events, shared by page, URL and API.
 
-    ports: inclusive ranges, empty for all; process: part of a name, title or command line, whatever
-    its case; limit: how many records; since, until: times, None for no bound.
+    ports: inclusive ranges, empty for all. process: part of a name, title or command line, in any
+    case. limit: maximum of records. since, until: times, None for no bound.
     """
 
     ports: tuple[tuple[int, int], ...] = ()

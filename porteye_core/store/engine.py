@@ -2,8 +2,8 @@
 
 The statements are written in SQL that SQLite 3.37 and PostgreSQL 15 both accept: every subquery in
 FROM has an alias, CROSS JOIN takes no ON, a condition is a boolean, and CASE stands for iif, for
-the maximum of two values and for the sum of a comparison. tests/test_store_engines.py compares what
-both answer.
+the maximum of two values and for the sum of a comparison. tests/unit/store/test_engine.py compares
+the answers of both.
 
 An adapter for another engine provides, beside this protocol:
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.kit.page import open_page, switch, texts
 from tests.kit.seeding import Instant, grow
-from tests.test_ui import open_page, switch, texts
 
 PYTHONS = {"since": "2020-01-01T00:00:00Z", "until": "2100-01-01T00:00:00Z", "process": "python"}
 

@@ -15,9 +15,7 @@ from porteye_core.model import Limit, Tick, WatchPlan
 from porteye_core.restarts import Restart
 from porteye_core.store.writing.startup import open_writer
 from porteye_core.web import server
-from tests.kit.seeding import MINUTE, PLAN, Instant, seed
-from tests.kit.values import HOST, SECOND
-from tests.test_ui import (
+from tests.kit.page import (
     VIEWS,
     html,
     metrics,
@@ -25,6 +23,8 @@ from tests.test_ui import (
     switch,
     texts,
 )
+from tests.kit.seeding import MINUTE, PLAN, Instant, seed
+from tests.kit.values import HOST, SECOND
 
 ALL = sorted(path.stem for path in VIEWS.glob("*.py") if path.stem != "__init__")
 Make = Callable[[Path], AbstractContextManager[object]]

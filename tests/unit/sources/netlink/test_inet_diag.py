@@ -3,7 +3,6 @@
 import struct
 import sys
 from collections import Counter
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -12,10 +11,11 @@ from hypothesis import strategies as st
 from porteye_core.sources.netlink import inet_diag
 from porteye_core.sources.netlink.connections import count_by_local
 from porteye_core.sources.netlink.inet_diag import AF_INET, AF_INET6, decode, request
+from tests.kit.service import PROJECT
 
 pytestmark = pytest.mark.skipif(sys.byteorder != "little", reason="captured on a little-endian CPU")
 
-CAPTURES = {path.stem: path.read_bytes() for path in (Path(__file__).parent / "data").glob("*.bin")}
+CAPTURES = {path.stem: path.read_bytes() for path in (PROJECT / "tests" / "data").glob("*.bin")}
 V4_MAPPED = bytes(10) + b"\xff\xff\x7f\x00\x00\x01"
 LOCALHOST = b"\x7f\x00\x00\x01" + bytes(12)
 

@@ -19,7 +19,7 @@ ACCESS = Access(login=True)
 PAGE = """
 import os
 from porteye_core import config, restarts, ui
-from tests.test_ui_login import ACCESS
+from tests.unit.ui.test_pages_login import ACCESS
 ui.main(config.load({}, os.environ), ACCESS, restarts.Restarts())
 """
 

@@ -18,9 +18,9 @@ from porteye_core.store.retention.step_budget import StepBudget
 from porteye_core.store.writing.startup import open_writer
 from porteye_core.store.writing.writer import Closing, Opening, Writer
 from tests.conftest import PLAN
+from tests.kit.counts import assert_counts_agree
 from tests.kit.stored import database_of
 from tests.kit.values import HOST, SECOND, by_id, endpoint, owned, process
-from tests.test_store_rollups import assert_counts_agree
 
 HOUR = 3600 * SECOND
 DAY = 24 * HOUR

@@ -6,10 +6,8 @@ A page without values also raises no exception, so every test asserts values fir
 import json
 import re
 import sqlite3
-from collections.abc import Mapping
 from pathlib import Path
 
-import pandas as pd
 import pytest
 from streamlit.runtime.context import ContextProxy
 from streamlit.testing.v1 import AppTest
@@ -20,60 +18,14 @@ from porteye_core.store.file import migrations
 from porteye_core.store.writing.startup import open_writer
 from porteye_core.ui.context import View
 from porteye_core.ui.markdown import code, literal
-from tests.kit import configuration
+from tests.kit.page import address, html, metrics, open_page, switch, table, texts
 from tests.kit.seeding import Instant
-from tests.kit.service import PROJECT
 from tests.kit.values import HOST
-
-VIEWS = PROJECT / "porteye_core" / "ui" / "views"
 
 
 @pytest.fixture
 def page(seeded: Instant, monkeypatch: pytest.MonkeyPatch) -> AppTest:
     return open_page(seeded.db, monkeypatch)
-
-
-def open_page(
-    db: Path, monkeypatch: pytest.MonkeyPatch, said: Mapping[str, str] | None = None
-) -> AppTest:
-    monkeypatch.setenv("PORTEYE_DB", str(db))
-    configuration.forget()
-    page = AppTest.from_file(str(PROJECT / "streamlit_app.py"), default_timeout=120)
-    for name, value in (said or {}).items():
-        page.query_params[name] = value
-    return page.run()
-
-
-def address(page: AppTest) -> dict[str, str]:
-    """What the URL says: one value a name, which the test runner keeps bare or in a list."""
-    return {
-        name: value if isinstance(value, str) else value[-1]
-        for name, value in page.query_params.items()
-    }
-
-
-def switch(page: AppTest, view: str) -> AppTest:
-    return page.switch_page(str((VIEWS / f"{view}.py").relative_to(PROJECT))).run()
-
-
-def table(page: AppTest) -> pd.DataFrame:
-    assert not page.exception
-    assert len(page.dataframe) == 1
-    found: pd.DataFrame = page.dataframe[0].value
-    return found
-
-
-def metrics(page: AppTest) -> dict[str, str]:
-    return {metric.label: metric.value for metric in page.metric}
-
-
-def texts(page: AppTest) -> str:
-    kinds = (page.info, page.warning, page.error, page.caption, page.markdown)
-    return "\n".join(element.value for kind in kinds for element in kind)
-
-
-def html(page: AppTest) -> str:
-    return "\n".join(element.proto.body for element in page.get("html"))
 
 
 def test_live_shows_what_listens_and_counts_it(page: AppTest) -> None:

@@ -12,27 +12,11 @@ from hypothesis import strategies as st
 
 from porteye_core.model import Listener, Owned, Sample, Seen, Tick
 from porteye_core.store.file import migrations
-from porteye_core.store.file.connection import open_connection
 from porteye_core.store.writing.startup import open_writer
 from porteye_core.store.writing.writer import Closing, Opening, Writer
 from tests.conftest import PLAN
+from tests.kit.counts import assert_counts_agree, table
 from tests.kit.values import HOST, SECOND, endpoint, owned, process
-
-TURNOVER = """
-SELECT resolution, at - at % (resolution * 1000000) AS bucket,
-    sum(kind = 'opened'), sum(kind = 'closed')
-FROM event, (SELECT 60 AS resolution UNION ALL SELECT 3600 UNION ALL SELECT 86400)
-GROUP BY resolution, bucket ORDER BY resolution, bucket
-"""
-ACTIVITY = """
-SELECT resolution, e.at - e.at % (resolution * 1000000) AS bucket, e.port, l.protocol,
-    coalesce(e.program_id, l.program_id, 0) AS program,
-    sum(e.kind = 'opened'), sum(e.kind = 'closed')
-FROM event e JOIN listener l ON l.id = e.listener_id,
-    (SELECT 3600 AS resolution UNION ALL SELECT 86400)
-GROUP BY resolution, bucket, e.port, l.protocol, program
-ORDER BY resolution, bucket, e.port, l.protocol, program
-"""
 
 
 @contextmanager
@@ -43,16 +27,6 @@ def new_writer() -> Iterator[tuple[Path, Writer]]:
         with open_writer(db, HOST, 1) as writer:
             writer.begin_watch(1, PLAN)
             yield db, writer
-
-
-def table(db: Path, statement: str) -> list[tuple[object, ...]]:
-    with open_connection(db) as reader:
-        return [tuple(row) for row in reader.execute(statement)]
-
-
-def assert_counts_agree(db: Path) -> None:
-    assert table(db, "SELECT * FROM turnover ORDER BY 1, 2") == table(db, TURNOVER)
-    assert table(db, "SELECT * FROM activity ORDER BY 1, 2, 3, 4, 5") == table(db, ACTIVITY)
 
 
 HOURS = st.integers(0, 60 * 3600 * SECOND)

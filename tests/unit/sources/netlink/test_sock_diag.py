@@ -25,12 +25,13 @@ from porteye_core.sources.netlink.namespaces import Namespaces
 from porteye_core.sources.netlink.netlink import Dumper, open_dumper
 from porteye_core.sources.netlink.sock_diag import SockDiag
 from porteye_core.sources.portable import Portable
+from tests.kit.service import PROJECT
 
 if sys.platform != "linux":
     pytest.skip("sock_diag is Linux's", allow_module_level=True)
 
 ROOT = os.geteuid() == 0
-DATA = Path(__file__).parent / "data"
+DATA = PROJECT / "tests" / "data"
 ADDRESSES = {socket.AF_INET: "127.0.0.1", socket.AF_INET6: "::1"}
 EVERY_KIND = [(f, k) for f in ADDRESSES for k in (socket.SOCK_STREAM, socket.SOCK_DGRAM)]
 

@@ -1,7 +1,7 @@
 """What is stored, beside an independent log of random operations on real listeners.
 
 RANDOM_OPERATIONS is the number of operations, RANDOM_SEED their seed:
-RANDOM_OPERATIONS=20000 python -m pytest tests/test_random_operations.py -k tracepoint
+RANDOM_OPERATIONS=20000 python -m pytest tests/system/test_random_operations.py -k tracepoint
 """
 
 import os

@@ -2,7 +2,6 @@
 
 import struct
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -11,8 +10,9 @@ from hypothesis import strategies as st
 from porteye_core.errors import SourceError
 from porteye_core.sources.tracing.format import event_format, page_layout
 from porteye_core.sources.tracing.ring_buffer import Decoder, Page, PageLayout
+from tests.kit.service import PROJECT
 
-DATA = Path(__file__).parent / "data/trace_pages"
+DATA = PROJECT / "tests" / "data/trace_pages"
 FIRST_PORT, PAUSE = 45000, 200_000_000
 LISTEN, CLOSE = 10, 7
 LAYOUT = page_layout(

@@ -15,6 +15,9 @@ STATEMENT = re.compile(
     re.DOTALL,
 )
 
+# A clause as subject, where a noun or a verb says the same in fewer words.
+RELATIVE = re.compile(r"(What|Who|Whom|Whose|Whether|How|When|Where|Which|That)\b")
+
 
 def run(*command: str) -> None:
     done = subprocess.run(
@@ -42,6 +45,29 @@ def test_imports_point_down() -> None:
 @pytest.mark.parametrize("path", sorted(PROJECT.glob("porteye_core/**/*.py")), ids=lambda p: p.stem)
 def test_no_file_outgrows_one_job(path: Path) -> None:
     assert len(path.read_text().splitlines()) <= 400
+
+
+def test_each_unit_test_lies_where_its_module_does() -> None:
+    """tests/unit/store/file/test_lock_race.py tests porteye_core/store/file/lock.py."""
+    stray = []
+    for path in sorted((PROJECT / "tests/unit").rglob("test_*.py")):
+        room = PROJECT / "porteye_core" / path.parent.relative_to(PROJECT / "tests/unit")
+        modules = {module.stem for module in room.glob("*.py")}
+        name = path.stem.removeprefix("test_")
+        if not any(name == module or name.startswith(f"{module}_") for module in modules):
+            stray.append(str(path.relative_to(PROJECT)))
+    assert stray == []
+
+
+def test_docstrings_open_with_a_noun_or_a_verb() -> None:
+    opened = [
+        text
+        for path in sorted(PROJECT.glob("porteye_core/**/*.py"))
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+        and (text := ast.get_docstring(node))
+    ]
+    assert [text for text in opened if RELATIVE.match(text)] == []
 
 
 def test_the_loop_of_the_monitor_stays_small() -> None:

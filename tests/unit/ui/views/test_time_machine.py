@@ -9,10 +9,10 @@ from streamlit.testing.v1 import AppTest
 
 from porteye_core.store.writing.startup import open_writer
 from porteye_core.ui.time_range import stamp
+from tests.kit.page import address, open_page, switch, table, texts
 from tests.kit.seeding import MINUTE, Instant, seed
 from tests.kit.stopped import STOPPED, stopped_for_a_minute
 from tests.kit.values import HOST, SECOND
-from tests.test_ui import address, open_page, switch, table, texts
 
 
 @pytest.fixture

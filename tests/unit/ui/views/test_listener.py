@@ -10,9 +10,9 @@ from streamlit.testing.v1 import AppTest
 from porteye_core.model import Opening, Seen
 from porteye_core.store.file.connection import open_connection
 from porteye_core.store.writing.writer import Writer
+from tests.kit.page import open_page, switch, texts
 from tests.kit.seeding import Instant
 from tests.kit.values import SECOND, endpoint, owned, process
-from tests.test_ui import open_page, switch, texts
 
 
 @pytest.fixture

@@ -17,11 +17,11 @@ from porteye_core.store.writing.startup import open_writer
 from porteye_core.store.writing.writer import Opening, Writer
 from porteye_core.ui import context
 from porteye_core.ui.timeline_charts import KEPT
+from tests.kit.page import open_page, switch
+from tests.kit.page import texts as marked
 from tests.kit.seeding import MINUTE, PLAN, Instant, grow, seed
 from tests.kit.stopped import BEGUN, STOPPED, stopped_for_a_minute
 from tests.kit.values import HOST, SECOND, endpoint, owned, process
-from tests.test_ui import open_page, switch
-from tests.test_ui import texts as marked
 
 
 @pytest.fixture

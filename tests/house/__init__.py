@@ -1,0 +1,1 @@
+"""Rules of the project: lint, types, import contracts, documents, packaging."""

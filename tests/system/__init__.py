@@ -1,0 +1,1 @@
+"""Tests of real processes: monitors, dashboards, servers, benchmarks."""
