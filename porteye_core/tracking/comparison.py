@@ -138,9 +138,16 @@ class Comparison:
         self._left.clear()
         left = [self._listeners[each] for each in numbers if each in self._listeners]
         closed, unseen = self._decide(left, may_hold)
-        opened = tuple(self._openings(self._strangers))
+        opened = tuple(self._openings(self._living_strangers()))
         self._strangers = []
         return Changes((), opened, closed, unseen)
+
+    def _living_strangers(self) -> list[Owned]:
+        """The strangers of all parts without those that closed since their part was compared."""
+        living = self._waiting.living([each.socket for each in self._strangers], ())
+        self.is_left_over |= len(living) < len(self._strangers)
+        ids = {id(each) for each in living}
+        return [each for each in self._strangers if id(each.socket) in ids]
 
     def _left_at(self, sockets: Sequence[Socket]) -> list[Listener]:
         """The recorded listeners of earlier parts that a socket of this one can be."""

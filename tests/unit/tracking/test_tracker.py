@@ -821,3 +821,22 @@ def test_notices_between_two_parts_end_what_is_known_and_what_a_later_part_shows
     assert seen | set(rest) == set(range(1, 41)) - {known, stranger}
     assert not tracker.end(work, lambda _: False).closed
     assert 99 in tracker.listeners
+
+
+def test_a_socket_without_a_port_that_closes_between_two_parts_is_one_life(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(comparison, "PART", 1)
+    tracker = Tracker()
+    shows = [shown(7, process(10), port=4242), shown(8, process(11), port=81)]
+    sockets = [each.socket for each in shows]
+    tracker.hear(Reading(sockets, (unbound(5, 7),), began=8))
+    work = tracker.compare(OWN_ALONE, scan(8))
+    for part in filter(None, work.parts(sockets)):
+        holders = [shows[sockets.index(each)] for each in part.sockets]
+        assert not work.see(part, holders, lambda _: False).opened
+    (life,) = tracker.hear(Reading(None, (closing(4242, skaddr=7),))).born
+    assert life[1] is not None
+    opened = tracker.end(work, lambda _: False).opened
+    assert [each.owned for each in opened] == shows[1:]
+    assert tracker.wants_scan
