@@ -96,6 +96,7 @@ class Watch:
             self._close(closing)
         for opening, ending in heard.born:
             self._be_born(opening, ending)
+        self._check_announced({each.cookie for each in notices})
         if dump:
             scan = Scan(dump.at, Seen.POLL, self.has_scanned, OWN, others_rarely=True)
             self.work = self._compare(dump, scan)
@@ -190,6 +191,11 @@ class Watch:
         self.tracker.keep(listener, owned.holders if owned else None, newborn=newborn)
         self.lives[listener.id].listener = listener
 
+    def _check_announced(self, cookies: set[int | None]) -> None:
+        """An announced closing closes its listener at once, but for a guessed twin."""
+        left = [each.listener for each in self.lives if each.closed_at is None]
+        assert not [each for each in left if each.inode in cookies - {None} and not each.guessed]
+
     def _check_kept(self, was: Listener, now: Listener, owned: Owned) -> None:
         socket = self.kernel.numbered(owned.socket.inode)
         assert now.inode == socket.inode
@@ -216,6 +222,8 @@ class Watch:
             socket = self.kernel.numbered(was.inode)
             if not self.kernel.is_blurred(was.endpoint):
                 assert not socket.is_open, "nothing closes while its socket lives"
+                if closing.seen is Seen.KERNEL:
+                    assert closing.at == socket.closed_at
         if was.inode is None:
             self._excuse_unreachable(was)
         self.tracker.drop(was)

@@ -4,12 +4,14 @@ A kernel of random processes opens, hands on and closes sockets, loses records a
 dump; its own log says what is true. What the tracker says must agree with it at every step.
 """
 
+from zlib import crc32
+
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from porteye_core.model import Endpoint
+from porteye_core.model import Endpoint, Place
 from porteye_core.tracking import comparison
 from tests.kit.kernel import CONTAINER, OWN, POD, Kernel, Task
 from tests.kit.kernel_watch import WAYS, Watch
@@ -21,6 +23,10 @@ TCP = endpoint(80)
 PLACES = st.sampled_from([TCP, TCP, endpoint(80, address="0.0.0.0"), endpoint(53, "udp")])
 NAMESPACES = st.sampled_from([OWN, OWN, CONTAINER, POD])
 UNBOUND = endpoint(0, address="0.0.0.0")
+
+
+def _stable_hash(place: Place) -> int:
+    return crc32(repr(place).encode())
 
 
 class Scenario(RuleBasedStateMachine):
@@ -39,6 +45,8 @@ class Scenario(RuleBasedStateMachine):
     def begin(self, way: str, part: int, earlier: list[Endpoint], *, loses: bool) -> None:
         """Start a monitor on a machine that has listeners already, a scan in parts or at once."""
         self.patched.setattr(comparison, "PART", part)
+        # Python's own hash of a text differs from run to run, and with it the order of the parts.
+        self.patched.setattr(comparison, "hash", _stable_hash, raising=False)
         self.kernel = Kernel(is_traced=False)
         for each in earlier:
             self.kernel.listen(self.kernel.spawn(OWN), each)
@@ -160,7 +168,7 @@ class Scenario(RuleBasedStateMachine):
 
 TestScenario = Scenario.TestCase
 TestScenario.settings = settings(
-    max_examples=800,
+    max_examples=600,
     stateful_step_count=40,
     deadline=None,
     derandomize=True,  # the suite is the same every time
