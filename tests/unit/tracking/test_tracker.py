@@ -828,7 +828,8 @@ def test_a_socket_without_a_port_that_closes_between_two_parts_is_one_life(
 ) -> None:
     monkeypatch.setattr(comparison, "PART", 1)
     tracker = Tracker()
-    shows = [shown(7, process(10), port=4242), shown(8, process(11), port=81)]
+    shows = [shown(7, process(10), port=4242)]
+    shows += [shown(n, process(n), port=n) for n in (81, 82)]
     sockets = [each.socket for each in shows]
     tracker.hear(Reading(sockets, (unbound(5, 7),), began=8))
     work = tracker.compare(OWN_ALONE, scan(8))
