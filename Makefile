@@ -18,10 +18,10 @@ monitor: ## watch as root, without the dashboard
 	sudo $(PYTHON) monitor_service.py
 
 test: ## run every test, with lint, types and import contracts
-	$(PYTHON) -m pytest -n 6
+	$(PYTHON) -m pytest -n 4
 
 quick: ## run the quick tests of single modules
-	$(PYTHON) -m pytest -q -n 6 -m "not long" tests/unit
+	$(PYTHON) -m pytest -q -n 4 -m "not long" tests/unit
 
 browser: ## run the tests of the page in a Chromium
 	$(PYTHON) -m pytest -q -n 2 -m browser

@@ -20,12 +20,40 @@ from tests.kit.values import HOST, SECOND
 
 PLAN = WatchPlan("portable", 2 * SECOND, 10 * SECOND)
 
+# Modules that make storms of sockets or processes, and those whose comparison with the whole
+# machine such a storm disturbs.
+HOST_WIDE = frozenset(
+    (
+        "benchmarks_hostile",
+        "benchmarks_soak",
+        "host_descriptors",
+        "host_load",
+        "linux",
+        "masking_live",
+        "monitor_clock",
+        "monitor_crowded_namespaces",
+        "monitor_hands",
+        "monitor_namespaces",
+        "monitor_storm",
+        "random_operations",
+        "search",
+        "tracepoint",
+        "tracepoint_pieces",
+        "zoo",
+    )
+)
+
 
 def pytest_configure(config: pytest.Config) -> None:
     # The time of an example says more about the machine than about the code.
     hypothesis.settings.register_profile("no deadline", deadline=None)
     hypothesis.settings.load_profile("no deadline")
     interrupt_at_sigterm(workers=bool(config.getoption("numprocesses", None)))
+
+
+def _is_host_wide(item: pytest.Item) -> bool:
+    """Tell that a test loads or watches the whole machine: no two of these run at a time."""
+    return item.path.stem.removeprefix("test_") in HOST_WIDE
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
@@ -35,7 +63,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         module, _, _ = item.nodeid.partition("::")
         group = item.nodeid if item.get_closest_marker("long") else module
-        item.add_marker(pytest.mark.xdist_group(group))
+        item.add_marker(pytest.mark.xdist_group("host" if _is_host_wide(item) else group))
     items.sort(key=lambda item: [not item.get_closest_marker(name) for name in ("long", "browser")])
 
 

@@ -40,8 +40,10 @@ def titled() -> Iterator[list[int]]:
     assert running.stdout is not None
     running.stdin.write(json.dumps(LINES) + "\n")
     running.stdin.flush()
-    yield [int(port) for port in running.stdout.readline().split()]
-    running.communicate(timeout=120)
+    try:
+        yield [int(port) for port in running.stdout.readline().split()]
+    finally:
+        running.communicate(timeout=120)
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +59,9 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     found: dict[str, bytes] = {}
     with titled() as ports, monitor(db, *flags, within=logging_to_a_file) as service:
         marks = ",".join("?" * len(ports))
-        owned = f"SELECT 1 FROM listener WHERE program_id IS NOT NULL AND port IN ({marks})"
+        owned = (
+            f"SELECT DISTINCT port FROM listener WHERE program_id IS NOT NULL AND port IN ({marks})"
+        )
         until(lambda: len(rows(db, owned, *ports)) == len(LINES), "all of them are seen")
         found["database"] = b"".join(path.read_bytes() for path in folder.glob("porteye.db*"))
         with dashboard(db, folder, PORTEYE_MONITOR="off") as app:

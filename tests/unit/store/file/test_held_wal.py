@@ -267,7 +267,8 @@ def test_a_reader_is_a_process_that_locks_a_byte_of_readers(line: str, pids: lis
 
 
 def test_a_real_monitor_reports_a_held_wal_in_its_log_and_to_the_api(db: Path) -> None:
-    flags = ("--max-size", "10MB", "--sample-interval", "0.4")  # 2.5 MB of it are for the WAL
+    # 2.5 MB are for the WAL. A line for each life would fill the pipe of the log.
+    flags = ("--max-size", "10MB", "--sample-interval", "0.4", "--log-level", "warning")
     api = TestClient(create_api(Config(db)), base_url="http://127.0.0.1")
     with monitor(db, *flags) as process, outsiders(db) as outsider, Opener() as opener:
 
