@@ -48,7 +48,7 @@ class Load:
 class Outcome:
     """What one load did to the monitor; memory in MiB, times in seconds.
 
-    silence: the longest time without a report of the loop; look: the longest look, as the monitor
+    silence: the longest time without a report of the loop; look: the longest scan, as the monitor
     stored it; late: how much later than its interval a beat came, at most; delay: the longest time
     until a listener of the container was stored.
     """
@@ -196,7 +196,7 @@ def _live_beside(
 
 
 def _looks(service: Service, interval: float) -> tuple[float, float]:
-    """The longest look, and the longest time by which a beat was late; seconds."""
+    """The longest scan, and the longest time by which a beat was late; seconds."""
     ((longest,),) = service.rows("SELECT max(scan_us) FROM tick")
     beats = [at for (at,) in service.rows("SELECT monotonic FROM tick WHERE rss IS NOT NULL")]
     between = (after - before for before, after in pairwise(beats))
@@ -218,7 +218,7 @@ def _passed(attacker: Worker, service: Service) -> tuple[float, str]:
 def _table(outcomes: Sequence[Outcome]) -> Table:
     columns = (
         *("load", "size", "reached, a second", "peak RSS MiB", "longest silence s"),
-        *("longest look s", "latest beat s", "container stored after s", "SIGTERM s"),
+        *("longest scan s", "latest tick s", "container stored after s", "SIGTERM s"),
         *("container beside it", "its times"),
     )
     rows = tuple(
