@@ -225,7 +225,7 @@ def test_holders_that_are_born_later_are_bounded_too(monkeypatch: pytest.MonkeyP
     with Opener() as opener:
         opener.listen()
         (inode,) = _sockets(opener.pid)
-        assert len(own(searching, inode).holders) == 1
+        until(lambda: len(own(searching, inode).holders) == 1, "its holder is found")
         searching.refresh()
         opener.fork(20)
 
@@ -249,7 +249,7 @@ def test_what_an_owner_becomes_after_its_youth_is_found_by_the_second_beat(
     with Opener() as opener:
         opener.listen()
         (inode,) = _sockets(opener.pid)
-        own(searching, inode)
+        until(lambda: own(searching, inode).owner, "its owner is found")
         now[0] += 2 * finder._YOUNG
         assert not searching.check_young()
         service = executable(tmp_path / "order-service")
@@ -257,10 +257,10 @@ def test_what_an_owner_becomes_after_its_youth_is_found_by_the_second_beat(
         for _ in range(2):
             assert not searching.check_young()
             searching.refresh()
-        found = own(searching, inode)
-        assert found.owner is not None
-        assert found.owner.program.name == service.name
-        assert found.owner.key.pid == opener.pid
+        owner = until(lambda: own(searching, inode).owner, "its owner is found again")
+        assert owner is not None
+        assert owner.program.name == service.name
+        assert owner.key.pid == opener.pid
 
 
 def test_what_a_young_owner_becomes_is_found_without_a_beat(tmp_path: Path) -> None:
@@ -269,7 +269,7 @@ def test_what_a_young_owner_becomes_is_found_without_a_beat(tmp_path: Path) -> N
         searching.own([])  # what a first scan shows is of any age
         opener.listen()
         (inode,) = _sockets(opener.pid)
-        own(searching, inode)
+        until(lambda: own(searching, inode).owner, "its owner is found")
         assert not searching.check_young()
         opener.chdir(tmp_path)
         assert searching.check_young()
