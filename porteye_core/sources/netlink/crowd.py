@@ -6,6 +6,7 @@ for, and not kept.
 
 import socket
 import struct
+from abc import ABC, abstractmethod
 from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -116,7 +117,28 @@ def _packed(row: DiagSocket) -> bytes:
     )
 
 
-class Crowd(Sequence[Socket]):
+class _Sockets(Sequence[Socket], ABC):
+    """Sequence of sockets that reads the one at a position only when it is asked for."""
+
+    @abstractmethod
+    def _at(self, position: int) -> Socket:
+        """Return the socket at a position that exists."""
+
+    @overload
+    def __getitem__(self, position: int) -> Socket: ...
+
+    @overload
+    def __getitem__(self, position: slice) -> Sequence[Socket]: ...
+
+    def __getitem__(self, position: int | slice) -> Socket | Sequence[Socket]:
+        if isinstance(position, slice):
+            return [self[each] for each in range(*position.indices(len(self)))]
+        if not 0 <= position < len(self):
+            raise IndexError(position)
+        return self._at(position)
+
+
+class Crowd(_Sockets):
     """Sockets that are made of rows when they are asked for."""
 
     def __init__(
@@ -134,22 +156,12 @@ class Crowd(Sequence[Socket]):
     def __len__(self) -> int:
         return len(self._rows)
 
-    @overload
-    def __getitem__(self, position: int) -> Socket: ...
-
-    @overload
-    def __getitem__(self, position: slice) -> Sequence[Socket]: ...
-
-    def __getitem__(self, position: int | slice) -> Socket | Sequence[Socket]:
-        if isinstance(position, slice):
-            return [self[each] for each in range(*position.indices(len(self)))]
-        if not 0 <= position < len(self):
-            raise IndexError(position)
+    def _at(self, position: int) -> Socket:
         clients = None if self._clients is None else self._clients.get(position, 0)
         return self._made(self._rows[position], clients)
 
 
-class Joined(Sequence[Socket]):
+class Joined(_Sockets):
     """Sequences of sockets, one after the other."""
 
     def __init__(self, parts: Sequence[Sequence[Socket]]) -> None:
@@ -159,17 +171,7 @@ class Joined(Sequence[Socket]):
     def __len__(self) -> int:
         return self._starts[-1]
 
-    @overload
-    def __getitem__(self, position: int) -> Socket: ...
-
-    @overload
-    def __getitem__(self, position: slice) -> Sequence[Socket]: ...
-
-    def __getitem__(self, position: int | slice) -> Socket | Sequence[Socket]:
-        if isinstance(position, slice):
-            return [self[each] for each in range(*position.indices(len(self)))]
-        if not 0 <= position < len(self):
-            raise IndexError(position)
+    def _at(self, position: int) -> Socket:
         part = bisect_right(self._starts, position) - 1
         return self._parts[part][position - self._starts[part]]
 
