@@ -1,7 +1,7 @@
 """Deletion of processes and programs that no row refers to, in steps."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from porteye_core.store.file.transaction import unchecked
@@ -91,50 +91,68 @@ class _Search:
     def drop_processes(
         self, process_table: ProcessTable, used: set[tuple[int, int]]
     ) -> Iterator[None]:
-        last = 0
-        while True:
-            with self._drops.measured():
-                rows = self._connection.execute(
-                    "SELECT id, program_id FROM process WHERE id > ? AND id <= ?"
-                    " ORDER BY id LIMIT ?",
-                    (last, self._max_process, self._drops.size),
-                ).fetchall()
-                if not rows:
-                    return
-                last = rows[-1][0]
-                in_use = {process for process, _ in used}
-                orphans = {
-                    row_id
-                    for row_id, _ in rows
-                    if row_id not in self._processes and row_id not in in_use
-                }
-                for row_id, program in rows:
-                    if row_id not in orphans:
-                        self._programs.add(program)
-                self._drop("process", orphans, process_table)
-            yield
+        statement = (
+            "SELECT id, program_id FROM process WHERE id > ? AND id <= ? ORDER BY id LIMIT ?"
+        )
+
+        def orphans_of(rows: Sequence[sqlite3.Row]) -> set[int]:
+            in_use = {process for process, _ in used}
+            orphans = {
+                row_id
+                for row_id, _ in rows
+                if row_id not in self._processes and row_id not in in_use
+            }
+            for row_id, program in rows:
+                if row_id not in orphans:
+                    self._programs.add(program)
+            return orphans
+
+        yield from self._drop_each(
+            "process", statement, self._max_process, orphans_of, process_table
+        )
 
     def drop_programs(
         self, process_table: ProcessTable, used: set[tuple[int, int]]
     ) -> Iterator[None]:
+        statement = (
+            "SELECT id, EXISTS (SELECT 1 FROM event WHERE program_id = program.id)"
+            " FROM program WHERE id > ? AND id <= ? ORDER BY id LIMIT ?"
+        )
+
+        def orphans_of(rows: Sequence[sqlite3.Row]) -> set[int]:
+            in_use = {program for _, program in used}
+            return {
+                row_id
+                for row_id, has_event in rows
+                if not (has_event or row_id in self._programs or row_id in in_use)
+            }
+
+        yield from self._drop_each(
+            "program", statement, self._max_program, orphans_of, process_table
+        )
+
+    def _drop_each(
+        self,
+        table: str,
+        statement: str,
+        max_id: int,
+        orphans_of: Callable[[Sequence[sqlite3.Row]], set[int]],
+        process_table: ProcessTable,
+    ) -> Iterator[None]:
+        """Delete the orphans among the rows of a table, up to an id, in steps.
+
+        statement: selects rows after an id; orphans_of: the ids of the orphans among them.
+        """
         last = 0
         while True:
             with self._drops.measured():
                 rows = self._connection.execute(
-                    "SELECT id, EXISTS (SELECT 1 FROM event WHERE program_id = program.id)"
-                    " FROM program WHERE id > ? AND id <= ? ORDER BY id LIMIT ?",
-                    (last, self._max_program, self._drops.size),
+                    statement, (last, max_id, self._drops.size)
                 ).fetchall()
                 if not rows:
                     return
                 last = rows[-1][0]
-                in_use = {program for _, program in used}
-                orphans = {
-                    row_id
-                    for row_id, has_event in rows
-                    if not (has_event or row_id in self._programs or row_id in in_use)
-                }
-                self._drop("program", orphans, process_table)
+                self._drop(table, orphans_of(rows), process_table)
             yield
 
     def _drop(self, table: str, orphans: set[int], process_table: ProcessTable) -> None:
