@@ -62,6 +62,14 @@ def log_of(db: Path) -> Path:
     return db.with_name(f"{db.name}-wal")
 
 
+def record_and_copy(db: Path, writer: Writer, old: Path) -> None:
+    """Record 29 openings of a watch, and copy the WAL that has them."""
+    writer.begin_watch(1, PLAN)
+    for port in range(1, 30):
+        record(writer, port)
+    shutil.copy(log_of(db), old)
+
+
 hand = pytest.mark.parametrize(
     "do", [delete_the_log, empty_the_log, restore_an_old_log, delete_the_index, delete_both]
 )
@@ -73,10 +81,7 @@ def test_a_log_that_is_deleted_in_use_loses_nothing_and_is_told(
 ) -> None:
     old = tmp_path / "old"
     with open_writer(db, HOST, 1) as writer:
-        writer.begin_watch(1, PLAN)
-        for port in range(1, 30):
-            record(writer, port)
-        shutil.copy(log_of(db), old)
+        record_and_copy(db, writer, old)
         for port in range(30, 50):
             record(writer, port)
         do(db, old)
@@ -98,10 +103,7 @@ def test_a_log_that_is_deleted_under_a_reader_waits_for_it_and_loses_nothing(
 ) -> None:
     old = tmp_path / "old"
     with open_writer(db, HOST, 1) as writer:
-        writer.begin_watch(1, PLAN)
-        for port in range(1, 30):
-            record(writer, port)
-        shutil.copy(log_of(db), old)
+        record_and_copy(db, writer, old)
         with open_connection(db) as reader:
             assert len(reader.execute("SELECT * FROM event").fetchall()) == 29
             for port in range(30, 50):
