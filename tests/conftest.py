@@ -20,29 +20,6 @@ from tests.kit.values import HOST, SECOND
 
 PLAN = WatchPlan("portable", 2 * SECOND, 10 * SECOND)
 
-# Modules that make storms of sockets or processes, and those whose comparison with the whole
-# machine such a storm disturbs.
-HOST_WIDE = frozenset(
-    (
-        "benchmarks_hostile",
-        "benchmarks_soak",
-        "host_descriptors",
-        "host_load",
-        "linux",
-        "masking_live",
-        "monitor_clock",
-        "monitor_crowded_namespaces",
-        "monitor_hands",
-        "monitor_namespaces",
-        "monitor_storm",
-        "random_operations",
-        "search",
-        "tracepoint",
-        "tracepoint_pieces",
-        "zoo",
-    )
-)
-
 
 def pytest_configure(config: pytest.Config) -> None:
     # The time of an example says more about the machine than about the code.
@@ -51,19 +28,17 @@ def pytest_configure(config: pytest.Config) -> None:
     interrupt_at_sigterm(workers=bool(config.getoption("numprocesses", None)))
 
 
-def _is_host_wide(item: pytest.Item) -> bool:
-    """Tell that a test loads or watches the whole machine: no two of these run at a time."""
-    return item.path.stem.removeprefix("test_") in HOST_WIDE
-
-
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep the tests of a module on one worker, for they share fixtures; a long test is a group of
-    its own. The longest begin first, so that no worker is alone with one at the end."""
+    its own, and all host tests are one. The longest begin first, so that no worker is alone with
+    one at the end."""
     for item in items:
         module, _, _ = item.nodeid.partition("::")
         group = item.nodeid if item.get_closest_marker("long") else module
-        item.add_marker(pytest.mark.xdist_group("host" if _is_host_wide(item) else group))
+        if item.get_closest_marker("host"):
+            group = "host"
+        item.add_marker(pytest.mark.xdist_group(group))
     items.sort(key=lambda item: [not item.get_closest_marker(name) for name in ("long", "browser")])
 
 

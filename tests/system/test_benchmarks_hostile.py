@@ -19,6 +19,7 @@ from tests.kit.service import PROJECT
 from tests.kit.waiting import until
 
 pytestmark = [
+    pytest.mark.host,
     pytest.mark.skipif(sys.platform != "linux", reason="the loads are Linux processes"),
     pytest.mark.skipif(sys.platform == "linux" and os.geteuid() != 0, reason="needs root"),
 ]

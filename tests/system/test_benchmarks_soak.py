@@ -13,7 +13,10 @@ from benchmarks import loads, soak
 from benchmarks.soak import course, sample
 from tests.kit.waiting import until
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the loads are Linux processes")
+pytestmark = [
+    pytest.mark.host,
+    pytest.mark.skipif(sys.platform != "linux", reason="the loads are Linux processes"),
+]
 
 _SHORT = ("--minutes=0.2", "--every=0.5", "--warm-up=4")
 _WARMING = 2.0  # MiB: caches that still fill may add so much in these seconds, a leak adds more

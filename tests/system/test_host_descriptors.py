@@ -19,6 +19,8 @@ if sys.platform != "linux":
 
 import resource
 
+pytestmark = pytest.mark.host
+
 EVENTS = "SELECT kind, seen FROM event WHERE port = ? ORDER BY id"
 OWNER = (
     "SELECT p.pid, g.cmdline != '', l.hidden FROM listener l JOIN process p ON p.id = l.process_id"

@@ -26,6 +26,8 @@ from porteye_core.sources.netlink.inet_diag import AF_INET, ESTABLISHED
 from porteye_core.sources.netlink.netlink import open_dumper
 from porteye_core.sources.netlink.sock_diag import SockDiag
 
+pytestmark = pytest.mark.host
+
 CONNECTIONS, PROCESSES = 20_000, 5_000
 LARGEST_ROW = 512  # bytes; a listening socket is told in some 130
 

@@ -16,7 +16,10 @@ from tests.kit.command_lines import WITH_SECRETS, secrets, words
 from tests.kit.service import PROJECT, monitor, rows
 from tests.kit.waiting import until
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="titles are set through /proc")
+pytestmark = [
+    pytest.mark.host,
+    pytest.mark.skipif(sys.platform != "linux", reason="titles are set through /proc"),
+]
 
 SHOWN = WITH_SECRETS[::4]  # as many processes as start and listen within seconds
 LINES = [words(line) for line in SHOWN]

@@ -20,6 +20,8 @@ from tests.kit.service import monitor, rows
 from tests.kit.values import HOST, SECOND, endpoint
 from tests.kit.waiting import until
 
+pytestmark = pytest.mark.host
+
 HOUR, DAY, TEN_YEARS = 3600, 86_400, 3652 * 86_400
 JUMPS = "SELECT jump FROM tick WHERE jump != 0 ORDER BY id"
 EVENTS = "SELECT kind FROM event WHERE port = ? ORDER BY id"

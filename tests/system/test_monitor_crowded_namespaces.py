@@ -12,7 +12,7 @@ from tests.kit.service import rows
 from tests.kit.stranger import stranger
 from tests.kit.watched import KERNEL_SOURCES, Watched, watching
 
-pytestmark = root
+pytestmark = [pytest.mark.host, root]
 PROTOCOLS = ("tcp", "udp")
 
 

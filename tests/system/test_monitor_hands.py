@@ -14,6 +14,8 @@ from tests.kit.opener import Opener
 from tests.kit.waiting import until
 from tests.kit.watched import ROOTS_SOURCES, Watched, watching
 
+pytestmark = pytest.mark.host
+
 # Seconds between listening and the fork, and the number of forks: each process but the last ends.
 DAEMONS = {
     "at once": (0.0, 1),

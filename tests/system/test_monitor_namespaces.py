@@ -15,6 +15,8 @@ from tests.kit.opener import Opener
 from tests.kit.tracing import needs_tracing
 from tests.kit.watched import KERNEL_SOURCES, Watched, watching
 
+pytestmark = pytest.mark.host
+
 HOME = Path(f"/proc/{os.getpid()}/ns/net")
 
 

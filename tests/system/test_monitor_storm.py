@@ -19,6 +19,8 @@ from tests.kit.rig import Rig, ScriptedClock
 from tests.kit.seeing import see
 from tests.kit.values import HOST, SECOND, endpoint, listener, owned, process
 
+pytestmark = pytest.mark.host
+
 STORM = 20_000
 PIECE = 2_000
 # Calls for each listener and socket: a pass over both looks into a few groups of each.

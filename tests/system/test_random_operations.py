@@ -30,6 +30,7 @@ INTERVALS = {"tracepoint": 0.5, "sock_diag": 0.25}
 MOST_OTHERS = 5000  # listeners of other programs that leave the records room
 
 pytestmark = [
+    pytest.mark.host,
     pytest.mark.long,
     pytest.mark.skipif(sys.platform != "linux", reason="namespaces and threads are Linux's"),
     root,

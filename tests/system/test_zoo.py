@@ -27,7 +27,10 @@ from tests.kit.service import PROJECT, environment
 from tests.kit.unit import missing
 from tests.kit.waiting import until
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="ss is a program of Linux")
+pytestmark = [
+    pytest.mark.host,
+    pytest.mark.skipif(sys.platform != "linux", reason="ss is a program of Linux"),
+]
 
 _ABSENT = missing("nginx", "redis-server", "redis-cli", "ss", "ps", "ip")
 installed = pytest.mark.skipif(bool(_ABSENT), reason=_ABSENT)

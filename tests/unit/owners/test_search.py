@@ -24,6 +24,8 @@ from tests.kit.opener import Opener, executable
 from tests.kit.values import endpoint
 from tests.kit.waiting import until
 
+pytestmark = pytest.mark.host
+
 if sys.platform != "linux":
     pytest.skip("descriptors are Linux's", allow_module_level=True)
 

@@ -22,7 +22,10 @@ from tests.kit.service import SERVICE, environment, monitor, rows
 from tests.kit.waiting import until
 
 ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="netlink and tracefs are Linux's")
+pytestmark = [
+    pytest.mark.host,
+    pytest.mark.skipif(sys.platform != "linux", reason="netlink and tracefs are Linux's"),
+]
 
 
 def _traced() -> str:

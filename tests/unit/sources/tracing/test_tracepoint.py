@@ -18,7 +18,7 @@ from tests.kit.opener import Opener
 from tests.kit.tracing import needs_tracing
 from tests.kit.waiting import until
 
-pytestmark = needs_tracing
+pytestmark = [pytest.mark.host, needs_tracing]
 
 PROCESSES, EACH = 50, 40
 LISTENERS = PROCESSES * EACH

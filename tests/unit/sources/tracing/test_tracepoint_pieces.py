@@ -29,6 +29,8 @@ from porteye_core.sources.tracing.ring_buffer import Record
 from porteye_core.sources.tracing.tracepoint import Drained, Tracepoint
 from porteye_core.sources.tracing.transitions import Row, Transition, without_ended
 
+pytestmark = pytest.mark.host
+
 # Listens and closes so many times on one CPU, once it is told to.
 STORM = """
 import os, socket, sys
