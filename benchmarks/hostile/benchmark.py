@@ -46,7 +46,7 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one load did to the monitor; memory in MiB, times in seconds.
+    """Effects of one load on the monitor; memory in MiB, times in seconds.
 
     silence: the longest time without a report of the loop; look: the longest scan, as the monitor
     stored it; late: how much later than its interval a beat came, at most; delay: the longest time

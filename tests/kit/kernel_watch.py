@@ -241,7 +241,7 @@ class Watch:
     # --- when nothing happens any more
 
     def check_settled(self) -> None:
-        """What is open is exactly what is there."""
+        """Assert that exactly the living sockets are open."""
         scope = self.scope(None, everything=True)
         assert scope.living is not None
         living = {each for each in self.kernel.living if each.endpoint.netns in scope.living}

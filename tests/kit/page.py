@@ -25,7 +25,7 @@ def open_page(
 
 
 def address(page: AppTest) -> dict[str, str]:
-    """What the URL says: one value a name, which the test runner keeps bare or in a list."""
+    """Parameters of the URL: one value a name, which the test runner keeps bare or in a list."""
     return {
         name: value if isinstance(value, str) else value[-1]
         for name, value in page.query_params.items()

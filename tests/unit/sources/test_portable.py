@@ -14,6 +14,8 @@ from porteye_core.sources import proc_net
 from porteye_core.sources.portable import Portable
 from tests.kit.opener import Opener
 
+pytestmark = pytest.mark.host
+
 MATRIX = [(family, kind) for family in ("ipv4", "ipv6") for kind in ("tcp", "udp")]
 
 

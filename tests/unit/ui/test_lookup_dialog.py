@@ -1,4 +1,4 @@
-"""What a person means who types into the quick answers."""
+"""Meaning of a text in the lookup dialog."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Whether somebody watches, and when nobody did."""
+"""State of the monitor, and the gaps of its watches."""
 
 import sqlite3
 from contextlib import closing
