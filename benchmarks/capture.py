@@ -11,7 +11,7 @@ from benchmarks.machine import quantile
 from benchmarks.matching import Outcome, compare
 from benchmarks.report import Cell, Check, Report, Table
 from benchmarks.service import Service, until, watching
-from benchmarks.watchers import Seen, Stored
+from benchmarks.watchers import Precision, Stored
 
 _POLL = 0.25
 _QUIET, _LONGEST = 5.0, 60.0  # seconds without anything new until the monitor has caught up
@@ -66,11 +66,11 @@ def run(options: argparse.Namespace) -> Report:
             Check("kernel records lost, as PortEye says", f"{lost:,}", "0", lost == 0),
         ),
         skipped,
-        tuple(_looks(seen)),
+        tuple(_scans(seen)),
     )
 
 
-def _ways(skipped: Mapping[str, str]) -> Mapping[str, AbstractContextManager[Seen]]:
+def _ways(skipped: Mapping[str, str]) -> Mapping[str, AbstractContextManager[Precision]]:
     """The peers that can run here, not yet started."""
     ways = {f"psutil poller, {_POLL} s": watchers.poller("psutil", _POLL)}
     if "ss" not in skipped:
@@ -89,12 +89,12 @@ def stored_by(service: Service, since: int) -> list[Stored]:
     return [Stored(*row) for row in service.rows(_STORED, since)]
 
 
-def _found(seen: dict[str, Seen]) -> dict[str, list[Stored]]:
+def _found(seen: dict[str, Precision]) -> dict[str, list[Stored]]:
     return {name: each.found for name, each in seen.items()}
 
 
-def _looks(seen: dict[str, Seen]) -> Iterable[str]:
-    return [f"{name}: {each.looks} looks" for name, each in seen.items() if each.looks]
+def _scans(seen: dict[str, Precision]) -> Iterable[str]:
+    return [f"{name}: {each.scans} scans" for name, each in seen.items() if each.scans]
 
 
 def _catch_up(service: Service, since: int, wanted: int) -> None:

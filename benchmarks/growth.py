@@ -13,7 +13,7 @@ from benchmarks.growing.stores import Store, porteye, row_per_tick
 from benchmarks.machine import ratio
 from benchmarks.report import Check, Report, Table
 from benchmarks.seeding.scale import DAY
-from porteye_core.model import DEFAULT_KEEP, Keep
+from porteye_core.model import DEFAULT_RETENTION, RetentionPolicy
 
 _BUDGET_SIZE, _BUDGET_WRITTEN = 30.0, 0.5  # MB, GB a day
 _SHOWN = 7  # every so many days
@@ -42,7 +42,7 @@ def add_flags(flags: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> Report:
     """Write the same days to both, one after the other."""
-    keep = Keep(round(options.keep_samples * DAY), DEFAULT_KEEP.rollups)
+    keep = RetentionPolicy(round(options.keep_samples * DAY), DEFAULT_RETENTION.rollups)
     with tempfile.TemporaryDirectory(prefix="porteye-benchmark-", dir=options.folder) as folder:
         db, peer = Path(folder) / "porteye.db", Path(folder) / "peer.db"
         with row_per_tick(peer) as rows:
@@ -50,7 +50,7 @@ def run(options: argparse.Namespace) -> Report:
         with porteye(db, keep) as store:
             ours = list(replay(store, db, _machine(options), options.days))
         events = _number(db, "SELECT count(*) FROM event")
-    title = f"{options.listeners:,} listeners, a beat each 10 s, {events:,} events"
+    title = f"{options.listeners:,} listeners, a tick each 10 s, {events:,} events"
     note = f"the row of text per tick is measured over its first {options.peer_hours:g} h"
     on_disk = any(day.written for day in ours)
     return Report(
@@ -68,11 +68,11 @@ def _machine(options: argparse.Namespace) -> Machine:
 def replay(store: Store, db: Path, machine: Machine, days: float) -> Iterator[Day]:
     """Write so many days, and measure each when it ends."""
     began, written = BEGAN, _written()
-    for beat in machine.beats(days):
-        if beat.at - began >= DAY:
-            yield _day(db, beat.at - began, written)
-            began, written = beat.at, _written()
-        store.take(beat)
+    for tick in machine.ticks(days):
+        if tick.at - began >= DAY:
+            yield _day(db, tick.at - began, written)
+            began, written = tick.at, _written()
+        store.take(tick)
     yield _day(db, BEGAN + round(days * DAY) - began, written)
 
 

@@ -14,7 +14,7 @@ from benchmarks.report import Check, Report, Table
 from benchmarks.service import Service, watching
 
 _BUDGET_CPU, _BUDGET_CHURN, _BUDGET_RSS = 0.5, 10.0, 32.0  # percent, percent, MiB
-_WARM_UP = 12.0  # seconds: the first looks, and the first sample after the one at the start
+_WARM_UP = 12.0  # seconds: the first scans, and the first sample after the one at the start
 _LATEST = "SELECT COUNT(*) FROM event WHERE kind = 'opened'"
 
 
@@ -74,7 +74,7 @@ def run(options: argparse.Namespace) -> Report:
     )
 
 
-def _ways(skipped: Mapping[str, str]) -> Mapping[str, AbstractContextManager[watchers.Seen]]:
+def _ways(skipped: Mapping[str, str]) -> Mapping[str, AbstractContextManager[watchers.Precision]]:
     """The peers that can run here, not yet started."""
     ways = {"psutil poller, 1 s": watchers.poller("psutil", 1)}
     if "ss" not in skipped:
@@ -108,7 +108,7 @@ def _metered(pid: int) -> Iterator[list[Cost]]:
 
 
 def _settled(service: Service) -> int:
-    time.sleep(2)  # two looks after the churn
+    time.sleep(2)  # two scans after the churn
     return service.number(_LATEST)
 
 

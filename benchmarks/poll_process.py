@@ -1,7 +1,7 @@
 """A poller, as one is commonly written: WAY INTERVAL, WAY being psutil or ss.
 
 Once an interval it lists who listens and compares with the list before. When told to end it says
-how often it looked and what it saw appear: time, port, pid and program name.
+how often it scanned and what it saw appear: time, port, pid and program name.
 """
 
 import re
@@ -47,7 +47,7 @@ def by_ss(_known: set[Key]) -> dict[Key, str]:
 
 
 def main() -> None:
-    """Poll until the standard input ends, and once more then; say so if a look fails."""
+    """Poll until the standard input ends, and once more then; say so if a scan fails."""
     try:
         poll()
     except (PeerError, psutil.Error, OSError) as err:
@@ -56,24 +56,24 @@ def main() -> None:
 
 def poll() -> None:
     """Poll until the standard input ends, and once more then."""
-    look = {"psutil": by_psutil, "ss": by_ss}[sys.argv[1]]
+    scan = {"psutil": by_psutil, "ss": by_ss}[sys.argv[1]]
     interval = float(sys.argv[2])
     known: set[Key] = set()
     appeared: list[tuple[int, int, int | None, str]] = []
-    looks, due, told = 0, time.monotonic(), False
+    scans, due, told = 0, time.monotonic(), False
     while True:
         at = time.time_ns()
-        now = look(known)
-        if looks:
+        now = scan(known)
+        if scans:
             appeared += [(at, *key, name) for key, name in now.items() if key not in known]
         else:
             forking.say({"ready": True})
-        known, looks = set(now), looks + 1
+        known, scans = set(now), scans + 1
         if told:
             break
         due = max(due + interval, time.monotonic())
         told = bool(select.select([sys.stdin], [], [], max(0, due - time.monotonic()))[0])
-    forking.say({"looks": looks, "appeared": appeared})
+    forking.say({"scans": scans, "appeared": appeared})
 
 
 if __name__ == "__main__":

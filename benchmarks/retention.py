@@ -14,7 +14,7 @@ from pathlib import Path
 from benchmarks.machine import quantile
 from benchmarks.report import Cell, Check, Report, Table
 from benchmarks.seed import add_scale, scale_of, seed
-from porteye_core.model import Keep
+from porteye_core.model import RetentionPolicy
 from porteye_core.store.tables.host_row import Host
 from porteye_core.store.writing.startup import open_writer
 
@@ -56,9 +56,9 @@ def run(options: argparse.Namespace) -> Report:
             seed(db, scale_of(options))
         _reach_the_disk(db)
         keep = round(options.keep_events * _DAY)
-        by_age = dropped(db, Keep(samples=_DAY, events=keep), options.steps)
+        by_age = dropped(db, RetentionPolicy(samples=_DAY, events=keep), options.steps)
         limit = int(by_age.after * options.max_size)
-        by_size = dropped(db, Keep(size=limit), options.steps)
+        by_size = dropped(db, RetentionPolicy(size=limit), options.steps)
     found = {
         f"older than {options.keep_events:g} days": by_age,
         f"--max-size of {limit / 1e6:,.0f} MB": by_size,
@@ -85,7 +85,7 @@ def _reach_the_disk(db: Path) -> None:
         os.fsync(file.fileno())
 
 
-def dropped(db: Path, keep: Keep, most: int) -> Dropped:
+def dropped(db: Path, keep: RetentionPolicy, most: int) -> Dropped:
     """Offer the writer steps, a second apart by its own clock, until it has nothing to drop."""
     with closing(sqlite3.connect(db)) as connection:
         now = connection.execute("SELECT max(at) FROM event").fetchone()[0]

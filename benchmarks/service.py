@@ -60,7 +60,7 @@ class Service:
 
 @contextmanager
 def watching(*flags: str, environ: Mapping[str, str] | None = None) -> Iterator[Service]:
-    """A service with these flags, or those of every benchmark, whose first look is stored.
+    """A service with these flags, or those of every benchmark, whose first scan is stored.
 
     `environ`: variables beside those of this process.
     """
@@ -84,7 +84,7 @@ def watching(*flags: str, environ: Mapping[str, str] | None = None) -> Iterator[
             )
         running = Service(process, db)
         try:
-            if not until(lambda: process.poll() is not None or _has_looked(running), 60):
+            if not until(lambda: process.poll() is not None or _has_scanned(running), 60):
                 raise RuntimeError("PortEye did not begin to watch within a minute")
             if process.poll() is not None:
                 raise RuntimeError(f"PortEye ended: {log.read_text()}")
@@ -93,7 +93,7 @@ def watching(*flags: str, environ: Mapping[str, str] | None = None) -> Iterator[
             running.end()
 
 
-def _has_looked(service: Service) -> bool:
+def _has_scanned(service: Service) -> bool:
     try:
         return bool(service.rows("SELECT 1 FROM tick LIMIT 1"))
     except StoreError:

@@ -1,4 +1,4 @@
-"""How long does one look at who listens take, without and with many connections?"""
+"""How long does one scan at who listens take, without and with many connections?"""
 
 import argparse
 import time
@@ -9,13 +9,13 @@ from statistics import median
 import psutil
 
 from benchmarks import loads, peers
-from benchmarks.look import porteye_look
 from benchmarks.machine import ratio
 from benchmarks.peers import PeerError, output_of
 from benchmarks.report import Check, Report, Table
+from benchmarks.scan import porteye_scan
 
-_Look = Callable[[], object]
-_PSUTIL, _PORTEYE = "psutil net_connections", "PortEye, steady look with owners"
+_Scan = Callable[[], object]
+_PSUTIL, _PORTEYE = "psutil net_connections", "PortEye, steady scan with owners"
 _BUDGET, _BUDGET_CONNECTIONS = 50, 150
 
 
@@ -32,17 +32,17 @@ def run(options: argparse.Namespace) -> Report:
     """Measure every watcher by turns, over the load and then with connections on top."""
     skipped = peers.missing(("ss", "lsof"))
     skipped["bpftrace"] = "it tells what happens, not what is open"
-    looks: dict[str, _Look] = {_PORTEYE: porteye_look(), _PSUTIL: _by_psutil}
+    scans: dict[str, _Scan] = {_PORTEYE: porteye_scan(), _PSUTIL: _by_psutil}
     for name, command in (("ss", peers.SS), ("lsof", peers.LSOF)):
         if name not in skipped:
-            looks[" ".join(command)] = _by_command(command)
+            scans[" ".join(command)] = _by_command(command)
     with ExitStack() as stack:
         stack.enter_context(
             loads.standing(options.listeners, options.processes, options.descriptors)
         )
-        without = measure(looks, options.rounds, skipped)
+        without = measure(scans, options.rounds, skipped)
         stack.enter_context(loads.connections(options.connections // 2))
-        top = measure(looks, options.rounds, skipped)
+        top = measure(scans, options.rounds, skipped)
     load = (
         f"{options.listeners:,} listeners in {options.processes:,} processes with"
         f" {options.descriptors:,} descriptors"
@@ -61,18 +61,18 @@ def run(options: argparse.Namespace) -> Report:
 
 
 def measure(
-    looks: dict[str, _Look], rounds: int, skipped: dict[str, str]
+    scans: dict[str, _Scan], rounds: int, skipped: dict[str, str]
 ) -> dict[str, list[float]]:
-    """Milliseconds of each look in each round, after one round that is not counted.
+    """Milliseconds of each scan in each round, after one round that is not counted.
 
     A peer that fails is added to `skipped` and measured no further.
     """
-    took: dict[str, list[float]] = {name: [] for name in looks}
+    took: dict[str, list[float]] = {name: [] for name in scans}
     for number in range(rounds + 1):
         for name in list(took):
             began = time.perf_counter_ns()
             try:
-                looks[name]()
+                scans[name]()
             except PeerError as err:
                 skipped[name] = str(err)
                 del took[name]
@@ -86,7 +86,7 @@ def _by_psutil() -> object:
     return psutil.net_connections(kind="inet")
 
 
-def _by_command(command: tuple[str, ...]) -> _Look:
+def _by_command(command: tuple[str, ...]) -> _Scan:
     return lambda: output_of(command)
 
 
@@ -96,7 +96,7 @@ def _table(title: str, took: dict[str, list[float]]) -> Table:
         (name, median(each), min(each), max(each), ratio(median(each), ours))
         for name, each in took.items()
     )
-    return Table(title, ("look", "median ms", "min", "max", "times PortEye's"), rows)
+    return Table(title, ("scan", "median ms", "min", "max", "times PortEye's"), rows)
 
 
 def _check(what: str, took: dict[str, list[float]], budget: int) -> Check:

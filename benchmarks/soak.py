@@ -14,7 +14,7 @@ from benchmarks.report import Check, Report, Table
 from benchmarks.service import watching
 
 _BUDGET_RSS = 32.0  # MiB
-_WARM_UP = 12.0  # seconds: the first looks, and the first sample after the one at the start
+_WARM_UP = 12.0  # seconds: the first scans, and the first sample after the one at the start
 _VISITORS, _LISTENERS, _STAY = 10, 2, 5.0  # processes at a time, listeners of each, seconds
 # What the trend of the second half may add to be called flat: a leak adds for as long as it runs.
 _FLAT = {"resident MiB": 0.5, "descriptors": 0.5, "threads": 0.5}

@@ -24,21 +24,21 @@ class Stored:
 
 
 @dataclass(slots=True)
-class Seen:
-    """A peer while it runs. `found` and `looks` are set after the block, or else `failure`."""
+class Precision:
+    """A peer while it runs. `found` and `scans` are set after the block, or else `failure`."""
 
     pid: int
     found: list[Stored] = field(default_factory=list)
-    looks: int | None = None
+    scans: int | None = None
     failure: str = ""
 
 
 @contextmanager
-def poller(way: str, interval: float) -> Iterator[Seen]:
-    """A poller that has had its first look. Raises PeerError if it cannot look."""
+def poller(way: str, interval: float) -> Iterator[Precision]:
+    """A poller that has had its first scan. Raises PeerError if it cannot scan."""
     with worker("poll_process", way, interval, bare=False) as running:
         _answer(running)
-        seen = Seen(running.pid)
+        seen = Precision(running.pid)
         yield seen
         running.tell_to_end()
         try:
@@ -46,7 +46,7 @@ def poller(way: str, interval: float) -> Iterator[Seen]:
         except PeerError as err:
             seen.failure = str(err)
             return
-        seen.looks = done["looks"]
+        seen.scans = done["scans"]
         seen.found = [
             Stored(port, at // 1000, pid=pid, name=name) for at, port, pid, name in done["appeared"]
         ]
@@ -63,10 +63,10 @@ def _answer(running: Worker) -> dict[str, Any]:
 
 
 @contextmanager
-def bpftrace() -> Iterator[Seen]:
+def bpftrace() -> Iterator[Precision]:
     """The one-liner, attached; it prints no time that could be compared, and no closing."""
     with attached_bpftrace() as (process, text):
-        seen = Seen(process.pid)
+        seen = Precision(process.pid)
         yield seen
         time.sleep(1)  # its output is buffered in the kernel for as long
         if process.poll() is not None:
@@ -79,8 +79,8 @@ def bpftrace() -> Iterator[Seen]:
 
 
 def start(
-    stack: ExitStack, ways: Mapping[str, AbstractContextManager[Seen]], skipped: dict[str, str]
-) -> dict[str, Seen]:
+    stack: ExitStack, ways: Mapping[str, AbstractContextManager[Precision]], skipped: dict[str, str]
+) -> dict[str, Precision]:
     """Start these peers until the stack ends; those that do not start are added to `skipped`."""
     started = {}
     for name, way in ways.items():
@@ -91,7 +91,7 @@ def start(
     return started
 
 
-def lasted(started: Mapping[str, Seen], skipped: dict[str, str]) -> dict[str, Seen]:
+def lasted(started: Mapping[str, Precision], skipped: dict[str, str]) -> dict[str, Precision]:
     """The peers that ran to the end; those that failed on the way are added to `skipped`."""
     skipped |= {name: each.failure for name, each in started.items() if each.failure}
     return {name: each for name, each in started.items() if not each.failure}

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from porteye_core import units
 from porteye_core.errors import ConfigError
-from porteye_core.model import DEFAULT_KEEP, Keep
+from porteye_core.model import DEFAULT_RETENTION, RetentionPolicy
 
 PROJECT = Path(__file__).resolve().parent.parent
 SOURCES = ("auto", "tracepoint", "sock_diag", "portable")
@@ -35,7 +35,7 @@ class Config:
     source: str = "auto"
     once: bool = False
     backup: Path | None = None
-    keep: Keep = DEFAULT_KEEP
+    retention: RetentionPolicy = DEFAULT_RETENTION
     require_admin: bool = False
     elevate: bool = False
     exit_with_parent: bool = False
@@ -66,7 +66,7 @@ def load(flags: Mapping[str, object], environ: Mapping[str, str]) -> Config:
         source=_choice(*given("source", "PORTEYE_SOURCE"), SOURCES, default.source),
         once=bool(flags.get("once")),
         backup=_file("--backup", flags.get("backup")),
-        keep=_keep(flags),
+        retention=_retention(flags),
         require_admin=bool(flags.get("require_admin")),
         elevate=bool(flags.get("elevate")),
         exit_with_parent=bool(flags.get("exit_with_parent")),
@@ -80,15 +80,15 @@ def load(flags: Mapping[str, object], environ: Mapping[str, str]) -> Config:
     )
 
 
-def _keep(flags: Mapping[str, object]) -> Keep:
-    keep = DEFAULT_KEEP
+def _retention(flags: Mapping[str, object]) -> RetentionPolicy:
+    retention = DEFAULT_RETENTION
     if (given := flags.get("keep_events")) is not None:
-        keep = replace(keep, events=units.duration("--keep-events", str(given)))
+        retention = replace(retention, events=units.duration("--keep-events", str(given)))
     if (given := flags.get("keep_samples")) is not None:
-        keep = replace(keep, samples=units.duration("--keep-samples", str(given)))
+        retention = replace(retention, samples=units.duration("--keep-samples", str(given)))
     if (given := flags.get("max_size")) is not None:
-        keep = replace(keep, size=units.size("--max-size", str(given)))
-    return keep
+        retention = replace(retention, size=units.size("--max-size", str(given)))
+    return retention
 
 
 def monitor_command(db: Path) -> str:

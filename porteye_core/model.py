@@ -33,7 +33,7 @@ class Kind(StrEnum):
     CLOSED = "closed"
 
 
-class Seen(StrEnum):
+class Precision(StrEnum):
     """Precision of an event's time."""
 
     KERNEL = "kernel"  # exact to the microsecond
@@ -61,7 +61,7 @@ class InterfaceKind(StrEnum):
     __hash__ = str.__hash__  # as above
 
 
-class Depth(IntEnum):
+class ScanDepth(IntEnum):
     """Depth of one scan; each includes the ones before."""
 
     NOTICES = 1  # the kernel's events
@@ -69,7 +69,7 @@ class Depth(IntEnum):
     CLIENTS = 3  # with the number of their connections
 
 
-Place = tuple[Protocol, Family, str, int]
+SocketAddress = tuple[Protocol, Family, str, int]
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -83,7 +83,7 @@ class Endpoint:
     netns: int | None = None
 
     @property
-    def place(self) -> Place:
+    def socket_address(self) -> SocketAddress:
         """Endpoint without its namespace, which some sources do not know."""
         return self.protocol, self.family, self.address, self.port
 
@@ -149,9 +149,9 @@ UNBOUND = Interface()
 class Socket:
     """Listening socket in one scan.
 
-    Whatever the source cannot tell is None; `clients` is None, too, in a look that did not count
+    Whatever the source cannot tell is None; `clients` is None, too, in a scan that did not count
     connections, and for UDP, which has none. queue: connections that wait to be accepted, backlog:
-    their most; cookie: the kernel's own number of the socket, never used again until a reboot;
+    their maximum; cookie: the kernel's own number of the socket, never used again until a reboot;
     v6only: IPV6_V6ONLY, None for IPv4.
     """
 
@@ -169,7 +169,7 @@ class Socket:
 
 
 @dataclass(frozen=True, slots=True)
-class Notice:
+class KernelEvent:
     """Kernel event: a listener opened or closed, at the kernel's own time.
 
     skaddr: the kernel's address of the socket, the same in open and close, 0 if not told; cookie:
@@ -220,7 +220,7 @@ class Scope:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class Snapshot:
     """Scan with the kernel events after it; sockets: None if not all were read.
 
     The notices reach beyond the moment at which it read them. `lost` counts the kernel's records
@@ -229,7 +229,7 @@ class Reading:
     """
 
     sockets: Sequence[Socket] | None
-    notices: tuple[Notice, ...] = ()
+    kernel_events: tuple[KernelEvent, ...] = ()
     lost: int = 0
     scope: Scope = Scope()
     began: int = 0
@@ -237,7 +237,7 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
-class Owned:
+class AttributedSocket:
     """Socket with the processes that hold it; the owner is the oldest holder."""
 
     socket: Socket
@@ -274,11 +274,13 @@ class Listener:
 class Opening:
     """Opening of a listener; seen: the precision of its time."""
 
-    owned: Owned
+    owned: AttributedSocket
     at: int
-    seen: Seen
-    closed: tuple[int, Seen] | None = None  # when it has closed again already
-    notice: Notice | None = None  # the record of the opening of a socket that a scan found
+    seen: Precision
+    closed: tuple[int, Precision] | None = None  # when it has closed again already
+    kernel_event: KernelEvent | None = (
+        None  # the record of the opening of a socket that a scan found
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,7 +289,7 @@ class Closing:
 
     listener: Listener
     at: int
-    seen: Seen
+    seen: Precision
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,7 +308,7 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
-class Limit:
+class Limitation:
     """Named limitation of a watch, with a hint to its remedy."""
 
     name: str
@@ -322,7 +324,7 @@ class Tick:
     system was not read; jump: microseconds by which the wall clock was set since the scan before;
     left_out: network namespaces that were not scanned for lack of time; left_out_us: the longest
     time for which one of them has not been scanned. cpu, rss and size are the
-    monitor's own, see footprint.Footprint; None between two beats, and where they cannot be read.
+    monitor's own, see footprint.Footprint; None between two ticks, and where they cannot be read.
     """
 
     at: int
@@ -348,7 +350,7 @@ class WatchPlan:
     source: str
     interval_us: int
     sample_interval_us: int
-    limits: tuple[Limit, ...] = ()
+    limitations: tuple[Limitation, ...] = ()
     why: str = ""  # reason for this source
 
 
@@ -364,7 +366,7 @@ class Watch:
 
 
 @dataclass(frozen=True, slots=True)
-class Keep:
+class RetentionPolicy:
     """Limits of the history: durations in microseconds, None for ever.
 
     size: bytes of the database, None for no limit. Nothing is kept longer than the events that it
@@ -377,8 +379,8 @@ class Keep:
     size: int | None = None
 
 
-FOR_EVER = Keep()
-DEFAULT_KEEP = Keep(samples=7 * 86_400_000_000, rollups=365 * 86_400_000_000)
+KEEP_FOREVER = RetentionPolicy()
+DEFAULT_RETENTION = RetentionPolicy(samples=7 * 86_400_000_000, rollups=365 * 86_400_000_000)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,10 +21,10 @@ def duration(name: str, text: str) -> int | None:
     """
     if text.strip().lower() == "forever":
         return None
-    number = _number(name, text, _UNITS, "a duration like 12h, 30d, 8w, 1y, or forever")
-    if number < _HOUR:
+    value = _number(name, text, _UNITS, "a duration like 12h, 30d, 8w, 1y, or forever")
+    if value < _HOUR:
         raise ConfigError(f"{name} {text} is too short.", "Give at least 1h.")
-    return number
+    return value
 
 
 def size(name: str, text: str) -> int:
@@ -35,10 +35,10 @@ def size(name: str, text: str) -> int:
 
     Raises ConfigError, which begins with the name.
     """
-    number = _number(name, text, _SIZES, "a size like 500MB, 2GB or 1TB")
-    if number < _MIN_SIZE:
+    value = _number(name, text, _SIZES, "a size like 500MB, 2GB or 1TB")
+    if value < _MIN_SIZE:
         raise ConfigError(f"{name} {text} is too small.", "Give at least 10MB.")
-    return number
+    return value
 
 
 def _number(name: str, text: str, units: dict[str, int], expected: str) -> int:

@@ -11,7 +11,7 @@ from benchmarks.seeding import places
 from benchmarks.seeding.places import Place
 from benchmarks.seeding.scale import DAY, MINUTE
 from benchmarks.seeding.usage import BEAT, CHANGES
-from porteye_core.model import Owned, ProcessKey, Socket
+from porteye_core.model import AttributedSocket, ProcessKey, Socket
 
 BEGAN = 1_767_225_600_000_000  # 2026-01-01
 _PAIRS = 1000  # of an endpoint and a program, among those that come and go
@@ -33,7 +33,7 @@ class Change:
 
     at: int
     number: int
-    owned: Owned | None
+    owned: AttributedSocket | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +60,8 @@ class Machine:
         self._coming = BEGAN
         self._standing = places.standing(listeners, self._draws)
 
-    def beats(self, days: float) -> Iterator[SamplingTick]:
-        """Every beat of so many days; what stands opens at the first."""
+    def ticks(self, days: float) -> Iterator[SamplingTick]:
+        """Every tick of so many days; what stands opens at the first."""
         opened = [self._open(place, BEGAN) for place in self._standing]
         self._coming += self._wait(self._mean)
         for at in range(BEGAN, BEGAN + round(days * DAY), BEAT):
@@ -109,8 +109,8 @@ class Machine:
         return Use(int(2000 * draw()), int((8 + 90 * draw()) * 2**20), int(20 * draw()))
 
 
-def _owned(place: Place, number: int, at: int) -> Owned:
+def _owned(place: Place, number: int, at: int) -> AttributedSocket:
     pid = _FIRST_PID + number % _PIDS
     owner = place.owner and replace(place.owner, key=ProcessKey(pid, at))
     socket = Socket(place.endpoint, number, owner.key.pid if owner else None, 3)
-    return Owned(socket, owner, (owner,) if owner else (), place.hidden, place.user)
+    return AttributedSocket(socket, owner, (owner,) if owner else (), place.hidden, place.user)

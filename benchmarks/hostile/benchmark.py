@@ -48,7 +48,7 @@ class Load:
 class Outcome:
     """Effects of one load on the monitor; memory in MiB, times in seconds.
 
-    silence: the longest time without a report of the loop; look: the longest scan, as the monitor
+    silence: the longest time without a report of the loop; scan: the longest scan, as the monitor
     stored it; late: how much later than its interval a beat came, at most; delay: the longest time
     until a listener of the container was stored.
     """
@@ -56,7 +56,7 @@ class Outcome:
     load: Load
     peak: float
     silence: float
-    look: float
+    scan: float
     late: float
     delay: float
     stop: float
@@ -67,8 +67,8 @@ class Outcome:
 
     @property
     def turn(self) -> float:
-        """The longest turn, of which silence and look are both signs."""
-        return max(self.silence, self.look)
+        """The longest turn, of which silence and scan are both signs."""
+        return max(self.silence, self.scan)
 
 
 def add_flags(flags: argparse.ArgumentParser) -> None:
@@ -153,14 +153,14 @@ def _attack(load: Load, options: argparse.Namespace) -> Outcome:
         heard.stop()
         peak = Peak(service.pid)
         stop = service.end(meanwhile=peak.read)
-        look, late = _looks(service, options.sample_interval)
+        scan, late = _scans(service, options.sample_interval)
         attacker.tell_to_end()
         rate, note = _passed(attacker, service) if load.name == _PASSING else (None, "")
         return Outcome(
             load=load,
             peak=peak.mib,
             silence=heard.longest,
-            look=look,
+            scan=scan,
             late=late,
             delay=delay,
             stop=stop,
@@ -195,7 +195,7 @@ def _live_beside(
     return max(delays)
 
 
-def _looks(service: Service, interval: float) -> tuple[float, float]:
+def _scans(service: Service, interval: float) -> tuple[float, float]:
     """The longest scan, and the longest time by which a beat was late; seconds."""
     ((longest,),) = service.rows("SELECT max(scan_us) FROM tick")
     beats = [at for (at,) in service.rows("SELECT monotonic FROM tick WHERE rss IS NOT NULL")]
@@ -224,7 +224,7 @@ def _table(outcomes: Sequence[Outcome]) -> Table:
     rows = tuple(
         (
             *(each.load.name, each.load.size, each.rate, each.peak, each.silence),
-            *(each.look, each.late, each.delay, each.stop),
+            *(each.scan, each.late, each.delay, each.stop),
             *("FAULT" if each.faults else "right", each.marks),
         )
         for each in outcomes

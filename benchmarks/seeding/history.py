@@ -11,7 +11,7 @@ from benchmarks.seeding.lives import Lives
 from benchmarks.seeding.places import Place
 from benchmarks.seeding.scale import SECOND, Scale
 from benchmarks.seeding.watches import Times, Watches
-from porteye_core.model import Kind, Protocol, Seen
+from porteye_core.model import Kind, Precision, Protocol
 
 # The owner of one opening in so many was learnt only after the event had been written.
 _LEARNT_LATER = 400
@@ -101,11 +101,13 @@ def _where(place: Place) -> tuple[str, str, str, int, int | None]:
 
 def _seen(places: Sequence[Place], found: Lives, watched: Watches) -> tuple[list[str], list[str]]:
     """How exact each opening and closing is: UDP openings are polled always, TCP's without root;
-    the kernel tells closings to everybody, within the time of a look."""
+    the kernel tells closings to everybody, within the time of a scan."""
     udp = np.array([place.endpoint.protocol is Protocol.UDP for place in places])[found.place]
     polled = udp | _polled(watched.number(found.opened))
-    opened = np.select([found.opened_in_gap, polled], [Seen.GAP.value, Seen.POLL.value], "kernel")
-    closed = np.where(found.closed_in_gap, Seen.GAP.value, Seen.KERNEL.value)
+    opened = np.select(
+        [found.opened_in_gap, polled], [Precision.GAP.value, Precision.POLL.value], "kernel"
+    )
+    closed = np.where(found.closed_in_gap, Precision.GAP.value, Precision.KERNEL.value)
     return opened.tolist(), closed.tolist()
 
 

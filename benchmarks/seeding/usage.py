@@ -10,7 +10,7 @@ from benchmarks.seeding.watches import Times, Watches
 
 BEAT = 10 * SECOND
 LASTING = 10 * MINUTE  # a shorter life has little to roll up
-_KEEP_ALIVE = 30  # beats: five minutes
+_KEEP_ALIVE = 30  # ticks: five minutes
 _MISSED = 30 * SECOND
 # How much of its time a listener is idle, changes now and then, or always.
 CHANGES = ((0.65, 0.0), (0.25, 0.1), (0.1, 0.6))
@@ -63,9 +63,9 @@ def write_samples(
     tick_ids, sampled = [], []
     for listener, begun, kind in zip(listeners.tolist(), opened.tolist(), kinds, strict=True):
         first = int(np.searchsorted(ticks, begun))
-        beats = np.arange(first, len(ticks), dtype=np.int64)
-        moved = rng.random(len(beats)) < CHANGES[kind][1]
-        kept = beats[moved | ((beats - first) % _KEEP_ALIVE == 0)]
+        ticks = np.arange(first, len(ticks), dtype=np.int64)
+        moved = rng.random(len(ticks)) < CHANGES[kind][1]
+        kept = ticks[moved | ((ticks - first) % _KEEP_ALIVE == 0)]
         tick_ids.append(kept + 1)
         sampled.append(np.full(len(kept), listener, dtype=np.int64))
     tick, listener_id = np.concatenate(tick_ids), np.concatenate(sampled)
@@ -92,10 +92,10 @@ def write_rollups(
             "INSERT INTO rollup VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, 128)",
             (
                 (
-                    *(seconds, bucket, each, beats, beats * (50 + wave), 400 + wave),
+                    *(seconds, bucket, each, ticks, ticks * (50 + wave), 400 + wave),
                     *((8 + each % 90) << 20, wave % 7),
                 )
-                for bucket, each, beats in rows
+                for bucket, each, ticks in rows
                 for wave in (abs(bucket // HOUR % 24 - 12) * (each % 13),)
             ),
         )
@@ -104,10 +104,10 @@ def write_rollups(
 def _buckets(
     length: int, since: int, listeners: list[int], opened: list[int], ends: list[int]
 ) -> Iterator[tuple[int, int, int]]:
-    """Bucket, listener and beats within, of every bucket that a listener was sampled in."""
+    """Bucket, listener and ticks within, of every bucket that a listener was sampled in."""
     for listener, begin, end in zip(listeners, opened, ends, strict=True):
         start = max(begin, since)
         for bucket in range(start - start % length, end, length):
-            beats = (min(end, bucket + length) - max(begin, bucket)) // BEAT
-            if beats:
-                yield bucket, listener, beats
+            ticks = (min(end, bucket + length) - max(begin, bucket)) // BEAT
+            if ticks:
+                yield bucket, listener, ticks

@@ -33,7 +33,7 @@ class Unavailable(Exception):
 
 
 def add_flags(flags: argparse.ArgumentParser) -> None:
-    """The programs and sources to run, the monitor's beat, and the time until a fault."""
+    """The programs and sources to run, the monitor's tick, and the time until a fault."""
     names = [each.name for each in PROGRAMS]
     flags.add_argument("--program", action="append", choices=names, help="only this; repeatable")
     flags.add_argument("--source", action="append", choices=SOURCES, help="only this; repeatable")
@@ -91,8 +91,8 @@ def _run_under(
     with ExitStack() as stack:
         try:
             namespace = network.enter_new()
-            beat = ("--sample-interval", str(options.sample_interval))
-            service = stack.enter_context(watching("--source", source, *beat))
+            tick = ("--sample-interval", str(options.sample_interval))
+            service = stack.enter_context(watching("--source", source, *tick))
         except (OSError, RuntimeError) as err:
             raise Unavailable(str(err)) from err
         stored = Stored(service.db, namespace, _PORTS)

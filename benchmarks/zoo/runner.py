@@ -107,8 +107,8 @@ class Runner:
         began = time.monotonic()
         if until(agree, self._patience, _EVERY):
             seconds = time.monotonic() - began
-            # A beat may undo what the look before it knew.
-            self._await_beat()
+            # A tick may undo what the scan before it knew.
+            self._await_tick()
             if until(agree, self._patience, _EVERY):
                 return Result(program.name, step.name, seconds)
         new = {each.listener.endpoint for each in found if each not in self._known}
@@ -116,7 +116,7 @@ class Runner:
         lines = tuple(str(each) for each in found if each.listener.endpoint in new)
         return Result(program.name, step.name, None, lines)
 
-    def _await_beat(self) -> None:
+    def _await_tick(self) -> None:
         """Wait until the monitor has taken a sample; it may have ended, which is a fault later."""
         now = time.time_ns() // 1000
         question = "SELECT count(*) FROM tick WHERE rss IS NOT NULL AND at > ?"

@@ -45,7 +45,7 @@ _PROTOCOL = Query(description="tcp or udp")
 _SINCE = Query(description="not before this time, ISO 8601 with offset")
 _UNTIL = Query(description="not after this time, ISO 8601 with offset")
 # A form that was left empty sends limit= and means the default.
-_Limit = Annotated[
+_RowLimit = Annotated[
     int,
     Field(ge=1, le=filters.MAX_RECORDS),
     BeforeValidator(lambda value: 100 if value == "" else value),
@@ -108,7 +108,7 @@ def _which(
     protocol: Annotated[str, _PROTOCOL] = "",
     since: Annotated[str, _SINCE] = "",
     until: Annotated[str, _UNTIL] = "",
-    limit: _Limit = 100,
+    limit: _RowLimit = 100,
 ) -> Filters:
     return Filters(
         ports=filters.ports(port),
@@ -238,9 +238,9 @@ def _after(first: str, rest: Iterator[str]) -> Iterator[str]:
 
 def _not_watching(monitor: Status, db: Path) -> Response:
     messages = {
-        State.STARTING: "The monitor is starting and has not looked yet.",
+        State.STARTING: "The monitor is starting and has not scanned yet.",
         State.HOLDING: "The monitor cannot write: what it sees waits in its memory.",
-        State.STALLED: "The monitor runs, but has not been able to look for a while.",
+        State.STALLED: "The monitor runs, but has not been able to scan for a while.",
     }
     return error_response.error_response(
         503,

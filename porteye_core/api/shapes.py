@@ -22,7 +22,7 @@ PORT_SHAPE = _shape("Port", "A listener that is open now.", PORT)
 EVENT_SHAPE = _shape("Event", "A listener opened or closed.", EVENT)
 
 
-class LimitShape(BaseModel):
+class LimitationShape(BaseModel):
     """A way in which the watch sees less than everything."""
 
     name: str
@@ -42,8 +42,8 @@ class Health(BaseModel):
     since: str | None = Field(description="when the latest watch began")
     seen: str | None = Field(description="when it last stored something")
     stopped: str | None
-    limits: list[LimitShape]
-    scan_ms: float | None = Field(description="duration of the latest full look")
+    limits: list[LimitationShape]
+    scan_ms: float | None = Field(description="duration of the latest full scan")
     hidden: int | None = Field(description="listeners whose owner is not known")
     lost: int | None = Field(description="kernel records lost during the watch")
     left_out: int | None = Field(
@@ -85,8 +85,8 @@ def health(status: Status, restarts: Restarts, version: str) -> dict[str, Any]:
         seen=timestamp(watch.seen_at) if watch else None,
         stopped=timestamp(watch.stopped_at) if watch and watch.stopped_at else None,
         limits=[
-            LimitShape(name=limit.name, text=limit.text, hint=limit.hint)
-            for limit in (plan.limits if plan else ())
+            LimitationShape(name=limitation.name, text=limitation.text, hint=limitation.hint)
+            for limitation in (plan.limitations if plan else ())
         ],
         scan_ms=None if status.scan_us is None else status.scan_us / 1000,
         hidden=status.hidden,

@@ -11,32 +11,32 @@ _MEBIBYTE = 1 << 20
 
 def processor(figures: pd.DataFrame, gaps: pd.DataFrame, span: Span) -> go.Figure:
     """Draw percent of one core: each bucket's mean, and its maximum as a dotted line."""
-    lines = _mean_and_most(figures, "cpu", "%{y:.2f} %")
+    lines = _mean_and_max(figures, "cpu", "%{y:.2f} %")
     return _drawn(lines, gaps, span, "% of one core")
 
 
-def looks(figures: pd.DataFrame, gaps: pd.DataFrame, span: Span) -> go.Figure:
+def scan_times(figures: pd.DataFrame, gaps: pd.DataFrame, span: Span) -> go.Figure:
     """Draw the duration of a scan: each bucket's mean, and its maximum as a dotted line."""
-    lines = _mean_and_most(figures, "scan", "%{y:.1f} ms")
+    lines = _mean_and_max(figures, "scan", "%{y:.1f} ms")
     return _drawn(lines, gaps, span, "Milliseconds")
 
 
 def memory(figures: pd.DataFrame, gaps: pd.DataFrame, span: Span) -> go.Figure:
     """Draw resident memory: each bucket's maximum."""
-    line = _line(figures["at"], figures["rss"] / _MEBIBYTE, "most", "%{y:.1f} MiB")
+    line = _line(figures["at"], figures["rss"] / _MEBIBYTE, "max", "%{y:.1f} MiB")
     return _drawn([line], gaps, span, "MiB")
 
 
 def database(figures: pd.DataFrame, gaps: pd.DataFrame, span: Span) -> go.Figure:
     """Draw the size of the database with its WAL: each bucket's maximum."""
-    line = _line(figures["at"], figures["size"] / _MEBIBYTE, "most", "%{y:.1f} MiB")
+    line = _line(figures["at"], figures["size"] / _MEBIBYTE, "max", "%{y:.1f} MiB")
     return _drawn([line], gaps, span, "MiB")
 
 
-def _mean_and_most(figures: pd.DataFrame, name: str, value: str) -> list[Trace]:
+def _mean_and_max(figures: pd.DataFrame, name: str, value: str) -> list[Trace]:
     return [
         _line(figures["at"], figures[name], "mean", value),
-        _line(figures["at"], figures[f"{name}_most"], "most", value, PALETTE[1], "dot"),
+        _line(figures["at"], figures[f"{name}_max"], "max", value, PALETTE[1], "dot"),
     ]
 
 

@@ -72,10 +72,10 @@ def timeline(
     traces = []
     for name, color in dict.fromkeys(colors.values()):
         shown = True
-        for part, look in layers:
+        for part, style in layers:
             if name in part:
                 traces.append(
-                    part[name] | _named(name, shown=shown) | look(color) | {"width": thickness}
+                    part[name] | _named(name, shown=shown) | style(color) | {"width": thickness}
                 )
                 shown = False
     height = FRAME_HEIGHT + _ROW_HEIGHT * drawn_rows

@@ -11,9 +11,9 @@ _BURST = 10  # a person who mistypes, or a script with yesterday's token
 _A_SECOND = 1.0
 _PAUSE = 1.0  # seconds that an answer is held back
 # An address takes some 300 bytes; one that is forgotten has a new burst, and no more.
-_MOST_ADDRESSES = 1024
+_MAX_ADDRESSES = 1024
 # Each answer that is held back holds a connection.
-_MOST_WAITING = 64
+_MAX_WAITING = 64
 _NETWORK = 64  # bits: an IPv6 host has all addresses of its network (RFC 4291, section 2.5.1)
 
 
@@ -48,7 +48,7 @@ class Guesses:
         if bucket.left >= 1:
             bucket.left -= 1
             return False
-        if self._waiting < _MOST_WAITING:
+        if self._waiting < _MAX_WAITING:
             self._waiting += 1
             try:
                 await self._pause(_PAUSE)
@@ -62,7 +62,7 @@ class Guesses:
         bucket.left = min(_BURST, bucket.left + (now - bucket.at) * _A_SECOND)
         bucket.at = now
         self._buckets[host] = bucket
-        if len(self._buckets) > _MOST_ADDRESSES:
+        if len(self._buckets) > _MAX_ADDRESSES:
             self._buckets.popitem(last=False)
         return bucket
 

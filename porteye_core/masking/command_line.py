@@ -12,7 +12,7 @@ from porteye_core.masking.text import ECHOED, mask_assignment, mask_text
 from porteye_core.masking.usage import FARTHEST, Place
 
 _DEEPEST_SCRIPT = 3  # sh -c "sh -c '…'": beyond that only the text is searched
-_MOST_CLIENTS = 32  # whose arguments are searched: no command line of a person names more
+_MAX_CLIENTS = 32  # whose arguments are searched: no command line of a person names more
 # What stands before a command, or before the command that another one starts.
 _WRAPPER = re.compile(
     r"(?s)(?:\S{0,64}/)?(?:sudo|doas|env|exec|nice|nohup|timeout|setsid|stdbuf|time|command|xargs|npx"
@@ -73,7 +73,7 @@ def _masked(argv: Sequence[str], depth: int) -> Iterator[str]:
         if named is not None and (is_first or not named.first):
             client = named
             clients += 1
-            if clients <= _MOST_CLIENTS:
+            if clients <= _MAX_CLIENTS:
                 rest = argv[position + 1 : position + 1 + FARTHEST]
                 places |= {position + 1 + at: place for at, place in client.places(rest)}
         if position in places:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from porteye_core.model import Notice, Opening, Reading, Seen
+from porteye_core.model import KernelEvent, Opening, Precision, Snapshot
 from porteye_core.monitor.recording import Recording, log_changes
 from porteye_core.owners import OwnerFinder
 from porteye_core.system.clock import Clock
@@ -18,7 +18,7 @@ class Announcements:
         self._tracker = recording.tracker
         self._clock = clock
 
-    def record(self, reading: Reading, vague: Seen) -> None:
+    def record(self, reading: Snapshot, vague: Precision) -> None:
         """Store the changes that a reading announces.
 
         vague: exactness of a closing whose event has no time of its own.
@@ -27,24 +27,24 @@ class Announcements:
         openings = self._openings(heard.born)
         born = self._recording.record(self._clock.now(), openings, heard.closed)
         log_changes(openings, heard.closed)
-        for (notice, _), opening, listener in zip(heard.born, openings, born, strict=False):
+        for (kernel_event, _), opening, listener in zip(heard.born, openings, born, strict=False):
             if opening.closed is None:
-                known = replace(listener, skaddr=notice.skaddr)
+                known = replace(listener, skaddr=kernel_event.skaddr)
                 self._recording.keep(known, opening.owned, newborn=True)
             elif listener.endpoint.netns is None:
                 self._tracker.homeless.add(listener, opening.closed[0])
         now = self._clock.now()
-        if placed := self._tracker.homeless.hear(reading.notices, now):
+        if placed := self._tracker.homeless.hear(reading.kernel_events, now):
             self._recording.place(now, placed)
 
-    def _openings(self, born: Sequence[tuple[Notice, Notice | None]]) -> list[Opening]:
+    def _openings(self, born: Sequence[tuple[KernelEvent, KernelEvent | None]]) -> list[Opening]:
         named = self._finder.naming()
         return [
             Opening(
-                named.owned(notice),
-                notice.at,
-                Seen.KERNEL,
-                None if closed is None else (max(closed.at, notice.at), Seen.KERNEL),
+                named.owned(kernel_event),
+                kernel_event.at,
+                Precision.KERNEL,
+                None if closed is None else (max(closed.at, kernel_event.at), Precision.KERNEL),
             )
-            for notice, closed in born
+            for kernel_event, closed in born
         ]

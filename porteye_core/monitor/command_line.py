@@ -15,7 +15,7 @@ import psutil
 from porteye_core import __version__, config
 from porteye_core.config import Config
 from porteye_core.errors import PortEyeError, PrivilegeError, SourceError, StoreError
-from porteye_core.model import Limit, WatchPlan
+from porteye_core.model import Limitation, WatchPlan
 from porteye_core.monitor.heartbeat import Heartbeat
 from porteye_core.monitor.log_format import PlainFormatter
 from porteye_core.monitor.loop import Monitor
@@ -47,7 +47,7 @@ def parser(program: str = "monitor_service.py") -> argparse.ArgumentParser:
     add(
         "--interval",
         metavar="SECONDS",
-        help="how often to look at everything (default: by the source, 0.25 to 2)",
+        help="interval between two scans of everything (default: by the source, 0.25 to 2)",
     )
     add(
         "--sample-interval",
@@ -71,7 +71,7 @@ def parser(program: str = "monitor_service.py") -> argparse.ArgumentParser:
     )
     add("--source", metavar="NAME", help=f"{', '.join(config.SOURCES)} (default: auto)")
     instead = flags.add_mutually_exclusive_group().add_argument
-    instead("--once", action="store_true", help="look once, store it and exit")
+    instead("--once", action="store_true", help="scan once, store it and exit")
     instead("--backup", metavar="PATH", help="copy the database to a new file, check it and exit")
     add(
         "--require-admin",
@@ -144,14 +144,14 @@ def _watch(settings: Config, argv: Sequence[str]) -> None:
     with ExitStack() as stack:
         waiter = stack.enter_context(Waiter())
         rights = privilege.rights()
-        limits = _privilege_limits(settings, argv, rights)
+        limitations = _privilege_limits(settings, argv, rights)
         # The database first: a second monitor must not disturb the first one's tracing.
         writer = stack.enter_context(
-            open_writer(settings.db, _this_host(), SystemClock().now(), settings.keep)
+            open_writer(settings.db, _this_host(), SystemClock().now(), settings.retention)
         )
         picked = pick(settings.source, enters_namespaces=rights.enters_namespaces)
         stack.callback(picked.source.close)
-        plan = _plan(settings, picked, limits)
+        plan = _plan(settings, picked, limitations)
         reader = processes(writer.booted_at)
         monitor = Monitor(
             source=picked.source,
@@ -174,11 +174,13 @@ def _watch(settings: Config, argv: Sequence[str]) -> None:
             alive=lambda: heartbeat.turn(monitor.watched),
             stopping=lambda: waiter.wait(0, ()),
         )
-        if settings.once and not monitor.has_looked:
-            raise SourceError("The only look failed: nothing is stored.", "Try it again.")
+        if settings.once and not monitor.has_scanned:
+            raise SourceError("The only scan failed: nothing is stored.", "Try it again.")
 
 
-def _privilege_limits(settings: Config, argv: Sequence[str], rights: Rights) -> tuple[Limit, ...]:
+def _privilege_limits(
+    settings: Config, argv: Sequence[str], rights: Rights
+) -> tuple[Limitation, ...]:
     """The limit of a monitor without rights, logged once. Raises PrivilegeError if they are
     required."""
     if rights.reads_everyone:
@@ -186,7 +188,7 @@ def _privilege_limits(settings: Config, argv: Sequence[str], rights: Rights) -> 
     remedy = rights.remedy(_again(settings, argv))
     if settings.require_admin:
         raise PrivilegeError(f"--require-admin: {rights.lack}", remedy)
-    hidden = Limit("unprivileged", rights.lack, remedy)
+    hidden = Limitation("unprivileged", rights.lack, remedy)
     log.warning("%s %s", hidden.text, hidden.hint)
     return (hidden,)
 
@@ -205,13 +207,13 @@ def _again(settings: Config, argv: Sequence[str]) -> list[str]:
     return kept
 
 
-def _plan(settings: Config, picked: Picked, limits: tuple[Limit, ...]) -> WatchPlan:
+def _plan(settings: Config, picked: Picked, limitations: tuple[Limitation, ...]) -> WatchPlan:
     interval = settings.interval or picked.source.interval
     return WatchPlan(
         picked.source.name,
         round(interval * 1e6),
         round(max(interval, settings.sample_interval) * 1e6),
-        (*limits, *picked.source.limits()),
+        (*limitations, *picked.source.limitations()),
         picked.why,
     )
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
 
 from porteye_core.errors import SourceError
-from porteye_core.model import Depth, Reading, Seen, Socket, WatchPlan
+from porteye_core.model import Precision, ScanDepth, Snapshot, Socket, WatchPlan
 from porteye_core.monitor.announcements import Announcements
 from porteye_core.monitor.own_usage import FootprintMeter
 from porteye_core.monitor.reconciliation import Reconciliation
@@ -75,16 +75,16 @@ class Monitor:
 
     def _must_stop(self, wait: Wait, orphaned: Callable[[], bool]) -> bool:
         """Take a turn and wait for the next one; return True if the monitor has to stop."""
-        self.look()
+        self.scan()
         self._grace.alive()
         self._writer.maintain(self._clock, has_time=self._left() >= _STEP)
         if self._work and not (orphaned() or self._grace.stopping()):
             return False
         filenos = () if self._failing else self._source.filenos()
-        most = 0.0 if self._is_behind else self._left()
-        if orphaned() or (filenos and wait(min(_REST, most), ())):
+        longest = 0.0 if self._is_behind else self._left()
+        if orphaned() or (filenos and wait(min(_REST, longest), ())):
             return True
-        return wait(min(most, self._left()), filenos)
+        return wait(min(longest, self._left()), filenos)
 
     def _left(self) -> float:
         return self._schedule.left(self._clock.elapsed())
@@ -93,27 +93,27 @@ class Monitor:
         """Store what was announced until now, as far as the time for it goes."""
         until = self._grace.end
         with suppress(SourceError):
-            while self.has_looked and not self._failing:
-                reading = self._source.read(Depth.NOTICES)
+            while self.has_scanned and not self._failing:
+                reading = self._source.read(ScanDepth.NOTICES)
                 self._hear(reading, gap=0)
-                if not reading.notices or self._clock.elapsed() > until:
+                if not reading.kernel_events or self._clock.elapsed() > until:
                     break
 
     @property
-    def has_looked(self) -> bool:
+    def has_scanned(self) -> bool:
         """True after the first successful scan."""
-        return self._schedule.has_looked
+        return self._schedule.has_scanned
 
     @property
     def watched(self) -> int | None:
         """Number of open listeners; None if the latest scan failed."""
-        return None if self._failing or not self.has_looked else len(self._tracker.listeners)
+        return None if self._failing or not self.has_scanned else len(self._tracker.listeners)
 
     def stop(self) -> None:
         """End the watch."""
         self._recording.end(self._clock.now())
 
-    def look(self) -> None:
+    def scan(self) -> None:
         """Take one turn; a scan that fails is a gap, and closes nothing.
 
         While there is work on a scan it reads events, and goes on with that.
@@ -122,7 +122,7 @@ class Monitor:
             self._begin_with_what_is_stored()
         at, began = moment(self._clock)
         if self._work:
-            turn = Turn(at, began, Depth.NOTICES)
+            turn = Turn(at, began, ScanDepth.NOTICES)
         else:
             turn = self._schedule.turn(at, began, failing=self._failing)
         try:
@@ -144,7 +144,7 @@ class Monitor:
         self._failing, self._is_behind = True, False
         self._work.give_up()
 
-    def _take(self, reading: Reading, turn: Turn) -> None:
+    def _take(self, reading: Snapshot, turn: Turn) -> None:
         if not self._recording.has_begun:
             self._recording.begin(turn.at, self._plan)
             self._finder.recall(self._tracker.listeners)
@@ -153,14 +153,14 @@ class Monitor:
             self._work.begin(self._see(reading, reading.sockets, turn))
         self._work.go_on()
 
-    def _hear(self, reading: Reading, gap: int) -> None:
+    def _hear(self, reading: Snapshot, gap: int) -> None:
         self._ticks.count_lost(reading)
-        self._announcements.record(reading, Seen.GAP if gap else Seen.POLL)
+        self._announcements.record(reading, Precision.GAP if gap else Precision.POLL)
         if reading.lost or self._tracker.wants_scan:
             self._schedule.hasten()
 
     def _see(
-        self, reading: Reading, sockets: Sequence[Socket], turn: Turn
+        self, reading: Snapshot, sockets: Sequence[Socket], turn: Turn
     ) -> Generator[None, None, None]:
         """Reconcile with a scan, and write a tick; each `next()` does a part."""
         if turn.is_sampling:
@@ -173,7 +173,7 @@ class Monitor:
                 self._recording,
                 reading.scope,
                 self._scan(reading, turn),
-                is_first=not self.has_looked,
+                is_first=not self.has_scanned,
                 sampling=turn.is_sampling,
             )
             yield from work.steps(sockets)
@@ -182,16 +182,16 @@ class Monitor:
             observed = work.observed
         step = self._schedule.step(turn)
         yield from self._ticks.record(turn, step, self._tracker.listeners, observed)
-        self._schedule.looked(turn)
+        self._schedule.scanned(turn)
         self._failing = False
 
-    def _scan(self, reading: Reading, turn: Turn) -> Scan:
+    def _scan(self, reading: Snapshot, turn: Turn) -> Scan:
         """Exactness of the scan of a turn."""
         rarely = self._plan.sample_interval_us > self._plan.interval_us
         return Scan(
             turn.at,
-            Seen.GAP if turn.gap or not self.has_looked else Seen.POLL,
-            announces=bool(self._source.filenos()) and self.has_looked,
+            Precision.GAP if turn.gap or not self.has_scanned else Precision.POLL,
+            announces=bool(self._source.filenos()) and self.has_scanned,
             own=reading.scope.own,
             others_rarely=rarely or self._ticks.leave_out,
         )

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from porteye_core.model import Listener, Opening, Owned, Scope, Socket
+from porteye_core.model import AttributedSocket, Listener, Opening, Scope, Socket
 from porteye_core.monitor.recording import Recording, log_changes
 from porteye_core.monitor.sampling import Observed
 from porteye_core.owners import OwnerFinder
@@ -73,14 +73,14 @@ class Reconciliation:
         for listener, owned in learnt:
             recording.keep(listener, owned)
         for listener, opening in zip(born, opened, strict=False):
-            skaddr = opening.notice.skaddr if opening.notice else 0
+            skaddr = opening.kernel_event.skaddr if opening.kernel_event else 0
             recording.keep(replace(listener, skaddr=skaddr), opening.owned)
             self.observed.add(listener.id, opening.owned)
         for was, _, owned in changes.kept:
             if self._sampling or was.id in recording.unsampled:
                 self.observed.add(was.id, owned)
 
-    def _is_news(self, was: Listener, listener: Listener, now: Owned) -> bool:
+    def _is_news(self, was: Listener, listener: Listener, now: AttributedSocket) -> bool:
         """Tell that a scan shows more of a listener, or other descriptions of its holders."""
         return listener is not was or self._tracker.listeners.described(was.id) is not now.holders
 
@@ -93,10 +93,10 @@ class Reconciliation:
         found = []
         for each in openings:
             owner = each.owned.owner
-            if each.notice is None or (owner and owner.key.pid == each.notice.pid):
+            if each.kernel_event is None or (owner and owner.key.pid == each.kernel_event.pid):
                 found.append(each)
                 continue
-            opener = named.owned(each.notice)
+            opener = named.owned(each.kernel_event)
             by_opener = replace(opener, socket=each.owned.socket, user=each.owned.user)
             found.append(replace(each, owned=by_opener))
             self._is_final = False
@@ -109,8 +109,8 @@ class Reconciliation:
             if self.observed.count == len(listeners):
                 unsampled.clear()
                 return
-            unsampled |= set(listeners.numbers())
-        for number in unsampled - self.observed.numbers():
-            if number in listeners:
-                self.observed.add_unseen(number, listeners[number].owner)
+            unsampled |= set(listeners.ids())
+        for listener_id in unsampled - self.observed.ids():
+            if listener_id in listeners:
+                self.observed.add_unseen(listener_id, listeners[listener_id].owner)
         unsampled.clear()

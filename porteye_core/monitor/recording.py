@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Iterable, Sequence
 
-from porteye_core.model import Closing, Listener, Opening, Owned, Seen, WatchPlan
+from porteye_core.model import AttributedSocket, Closing, Listener, Opening, Precision, WatchPlan
 from porteye_core.store.writing.writer import Writer
 from porteye_core.tracking import Tracker
 
@@ -11,7 +11,7 @@ log = logging.getLogger("porteye")
 
 # Changes that one transaction stores, in half a second: between two of them a stop is heard.
 _PIECE = 2000
-_MOST_LINES = 20
+_MAX_LINES = 20
 
 
 class Recording:
@@ -32,7 +32,7 @@ class Recording:
         self.has_begun = True
         if self._writer.rebooted:
             # No socket outlives a boot, however well its numbers fit one of this.
-            ended = [Closing(each, at, Seen.GAP) for each in self.tracker.clear()]
+            ended = [Closing(each, at, Precision.GAP) for each in self.tracker.clear()]
             self._writer.record_changes(at, closed=ended)
 
     def end(self, at: int) -> None:
@@ -46,7 +46,7 @@ class Recording:
         at: int,
         opened: Sequence[Opening],
         closed: Sequence[Closing],
-        learnt: Sequence[tuple[Listener, Owned]] = (),
+        learnt: Sequence[tuple[Listener, AttributedSocket]] = (),
         unseen: Sequence[Listener] = (),
     ) -> list[Listener]:
         """Store changes, of which one user can make 20,000 at once, in pieces; returns the opened
@@ -66,7 +66,7 @@ class Recording:
                 self.drop(each.listener)
         return born
 
-    def keep(self, listener: Listener, owned: Owned, *, newborn: bool = False) -> None:
+    def keep(self, listener: Listener, owned: AttributedSocket, *, newborn: bool = False) -> None:
         """Take in a listener that is stored with these holders; newborn: a notice announced it."""
         self.tracker.keep(listener, owned.holders, newborn=newborn)
         if newborn:
@@ -89,7 +89,7 @@ def log_changes(
     closed = list(closings)
     if not openings and not closed:
         return
-    if first or len(openings) + len(closed) > _MOST_LINES:
+    if first or len(openings) + len(closed) > _MAX_LINES:
         log.info("%d listeners opened, %d closed", len(openings), len(closed))
         return
     for opening in openings:

@@ -4,7 +4,7 @@ from collections.abc import Container, Iterator
 from itertools import islice
 from typing import NamedTuple
 
-from porteye_core.model import Owned, ProcessKey, Sample
+from porteye_core.model import AttributedSocket, ProcessKey, Sample
 from porteye_core.owners.usage import UNKNOWN, Usage, UsageMeter
 
 
@@ -18,7 +18,7 @@ class _Alike(NamedTuple):
 
 
 class Samples:
-    """Samples of one beat, which are made when they are read: one user can have 100,000."""
+    """Samples of one tick, which are made when they are read: one user can have 100,000."""
 
     def __init__(self, alike: dict[_Alike, list[int]], usage: dict[ProcessKey, Usage]) -> None:
         self._alike = alike
@@ -32,11 +32,11 @@ class Samples:
             yield piece
 
     def _made(self, living: Container[int]) -> Iterator[Sample]:
-        for each, numbers in self._alike.items():
+        for each, ids in self._alike.items():
             usage = self._usage.get(each.owner, UNKNOWN) if each.owner else UNKNOWN
-            for number in numbers:
-                if number in living:
-                    yield Sample(number, *usage, *each[1:])
+            for listener_id in ids:
+                if listener_id in living:
+                    yield Sample(listener_id, *usage, *each[1:])
 
 
 class Observed:
@@ -55,24 +55,24 @@ class Observed:
         """The number of listeners that were added."""
         return sum(map(len, self._alike.values()))
 
-    def sum_up(self, owned: Owned) -> None:
+    def sum_up(self, owned: AttributedSocket) -> None:
         """Add a socket of the scan to the sums."""
         self.clients += owned.socket.clients or 0
         self.hidden += owned.hidden is not None
 
-    def add(self, number: int, owned: Owned) -> None:
+    def add(self, listener_id: int, owned: AttributedSocket) -> None:
         """Add a listener and its socket."""
         socket = owned.socket
         alike = _Alike(owned.key, socket.clients, socket.queue, socket.backlog)
-        self._alike.setdefault(alike, []).append(number)
+        self._alike.setdefault(alike, []).append(listener_id)
 
-    def add_unseen(self, number: int, owner: ProcessKey | None) -> None:
+    def add_unseen(self, listener_id: int, owner: ProcessKey | None) -> None:
         """Add a listener that the scan does not show."""
-        self._alike.setdefault(_Alike(owner, None, None, None), []).append(number)
+        self._alike.setdefault(_Alike(owner, None, None, None), []).append(listener_id)
 
-    def numbers(self) -> set[int]:
+    def ids(self) -> set[int]:
         """The listeners that were added."""
-        return {number for each in self._alike.values() for number in each}
+        return {listener_id for each in self._alike.values() for listener_id in each}
 
     def samples(self, meter: UsageMeter) -> Samples:
         """A sample for each; its process is measured once."""

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from porteye_core.model import Depth, WatchPlan
+from porteye_core.model import ScanDepth, WatchPlan
 
 # A scan later than this many intervals plus this time leaves a gap.
 _LATE_INTERVALS, _LATE_US = 2, 1_000_000
@@ -20,13 +20,13 @@ class Turn(NamedTuple):
 
     at: int
     began: int
-    depth: Depth
+    depth: ScanDepth
     gap: int = 0
 
     @property
     def is_sampling(self) -> bool:
         """True if it is a sampling tick."""
-        return self.depth is Depth.CLIENTS
+        return self.depth is ScanDepth.CLIENTS
 
 
 class Schedule:
@@ -40,7 +40,7 @@ class Schedule:
         self._clocks: tuple[int, int] | None = None  # at the last scan: wall, steady
 
     @property
-    def has_looked(self) -> bool:
+    def has_scanned(self) -> bool:
         """True after the first successful scan."""
         return self._looked is not None
 
@@ -55,15 +55,15 @@ class Schedule:
     def turn(self, at: int, began: int, *, failing: bool) -> Turn:
         """Plan the turn that begins now; failing: the scan before it failed."""
         if began < self._due:
-            return Turn(at, began, Depth.NOTICES)
+            return Turn(at, began, ScanDepth.NOTICES)
         gap = self._gap(began, failing=failing)
         self._due = self._next_due(began)
         # A tick may come half an interval early, which is better than half an interval late.
-        beat = self._plan.sample_interval_us - self._plan.interval_us // 2
-        sampling = self._sampled is None or began - self._sampled >= beat or gap
-        return Turn(at, began, Depth.CLIENTS if sampling else Depth.SOCKETS, gap)
+        tick = self._plan.sample_interval_us - self._plan.interval_us // 2
+        sampling = self._sampled is None or began - self._sampled >= tick or gap
+        return Turn(at, began, ScanDepth.CLIENTS if sampling else ScanDepth.SOCKETS, gap)
 
-    def looked(self, turn: Turn) -> None:
+    def scanned(self, turn: Turn) -> None:
         """Note that the scan of a turn has succeeded."""
         self._looked = turn.began
         self._clocks = turn.at, turn.began

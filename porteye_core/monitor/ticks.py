@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterator
 
-from porteye_core.model import Reading, Scope, Tick
+from porteye_core.model import Scope, Snapshot, Tick
 from porteye_core.monitor.own_usage import Footprint, FootprintMeter
 from porteye_core.monitor.sampling import Observed
 from porteye_core.monitor.schedule import Turn
@@ -33,11 +33,11 @@ class Ticks:
         """Tell that the latest sampling tick left namespaces out."""
         return self._left_out > 0
 
-    def count_lost(self, reading: Reading) -> None:
+    def count_lost(self, reading: Snapshot) -> None:
         """Count the kernel's records that were lost before a reading."""
         if reading.lost:
             self._lost += reading.lost
-            log.warning("%d kernel records were lost: the next look reconciles", reading.lost)
+            log.warning("%d kernel records were lost: the next scan reconciles", reading.lost)
 
     def count_left_out(self, scope: Scope) -> None:
         """Count the namespaces that the scan of a sampling tick left out."""

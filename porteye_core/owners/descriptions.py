@@ -17,8 +17,8 @@ from porteye_core.owners.processes import Processes
 _FREE_CHANGES = 8
 _LONGEST_PAUSE = 3600.0
 # Processes that are remembered beside those in use, of 2 KB each: 1,000 a second can come and go,
-# and beats may be an hour apart.
-_MOST_UNUSED = 4096
+# and ticks may be an hour apart.
+_MAX_UNUSED = 4096
 
 
 @dataclass(slots=True)
@@ -81,8 +81,8 @@ class Descriptions:
 
     def _drop_unused(self) -> None:
         """Forget the older half of those that nothing uses, if there are too many."""
-        if len(self._known) > self._used + _MOST_UNUSED:
-            for key in [*islice(self._known, self._used, self._used + _MOST_UNUSED // 2)]:
+        if len(self._known) > self._used + _MAX_UNUSED:
+            for key in [*islice(self._known, self._used, self._used + _MAX_UNUSED // 2)]:
                 del self._known[key]
 
     def _renew(self, known: _Description, read: Process) -> None:

@@ -20,9 +20,9 @@ log = logging.getLogger("porteye")
 
 # Holders that are kept of all sockets of one user, beside the first of each: 250 processes can
 # share 20,000 sockets, of which each then has five million holders.
-MOST_SHARED = 10_000
+MAX_SHARED = 10_000
 # Links that one search in families remembers: a process rarely listens at more than a few.
-_MOST_LINKS = 50_000
+_MAX_LINKS = 50_000
 _MAX_DESCENDANTS = 1024  # a pre-fork server has tens of workers; a shell may have any number
 # Descriptors of one process that a walk reads before it goes on with the others.
 _PIECE = 1024
@@ -73,18 +73,18 @@ class SharedHolders:
         for user, holders in kept:
             self._kept[user] += max(holders, 0)
 
-    def room(self, user: int | None, most: int) -> int:
+    def room(self, user: int | None, maximum: int) -> int:
         """The number of further holders that may be kept of a socket of this user."""
-        return max(min(MOST_SHARED - self._kept[user], most), 0)
+        return max(min(MAX_SHARED - self._kept[user], maximum), 0)
 
     def add(self, user: int | None, holders: int) -> None:
         """Count holders that are kept."""
         self._kept[user] += max(holders, 0)
-        if self._must_warn and self._kept[user] >= MOST_SHARED:
+        if self._must_warn and self._kept[user] >= MAX_SHARED:
             self._must_warn = False
             log.warning(
                 "%d holders share the listeners of user %s: no more of them are recorded.",
-                MOST_SHARED,
+                MAX_SHARED,
                 user,
             )
 
@@ -117,7 +117,7 @@ class FamilySearch:
         self._deadline = deadline
         self._proc = proc
         self._held: dict[int, dict[int, int]] = {}
-        self._room = _MOST_LINKS
+        self._room = _MAX_LINKS
         self._below: dict[int, list[int]] = {}
 
     def holders(self, inode: int, hint: int) -> list[Descriptor]:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from porteye_core.model import Hidden, Listener, Owned, Place, Process, Socket
+from porteye_core.model import AttributedSocket, Hidden, Listener, Process, Socket, SocketAddress
 from porteye_core.owners.descriptions import Descriptions
 from porteye_core.owners.fd_holders import (
     Deadline,
@@ -23,21 +23,21 @@ from porteye_core.owners.processes import Processes
 from porteye_core.owners.remembered import Found, Holding, Known, Remembered, Users, known_by
 from porteye_core.owners.search import Held, OwnerSearch
 
-# An owner that could not be found is searched again after so many beats, and then ever more rarely:
+# An owner that could not be found is searched again after so many ticks, and then ever more rarely:
 # a search walks over every process, and a socket of the kernel's never has an owner.
 _FIRST_RETRY, _RAREST_RETRY = 6, 360
 
-# Seconds that the search for newer holders may take in each beat; what is left goes on in the next.
+# Seconds that the search for newer holders may take in each tick; what is left goes on in the next.
 _SEARCH_NEWBORN = 0.25
 
 # Seconds for which an owner is checked at every scan: daemons fork, and servers give up rights,
-# shortly after they listen. An older one is checked at a beat, of many at every second.
+# shortly after they listen. An older one is checked at a tick, of many at every second.
 _YOUNG = 15.0
-_MOST_YOUNG = 1024  # one user can open 100,000 at once: the rest is checked at beats
-_FEW = 128  # sockets whose owners are all checked at each beat
+_MAX_YOUNG = 1024  # one user can open 100,000 at once: the rest is checked at ticks
+_FEW = 128  # sockets whose owners are all checked at each tick
 
 # Holders of one listener that are kept: a server of more has workers that are all alike.
-_MOST_HOLDERS = 256
+_MAX_HOLDERS = 256
 
 
 class OwnerFinder:
@@ -95,9 +95,9 @@ class OwnerFinder:
     def own(
         self,
         sockets: Sequence[Socket],
-        hints: Mapping[Place, int] | None = None,
+        hints: Mapping[SocketAddress, int] | None = None,
         scanned: frozenset[int] | None = None,
-    ) -> tuple[Owned, ...]:
+    ) -> tuple[AttributedSocket, ...]:
         """The sockets of one scan with their owners; see begin() and own_part()."""
         self.begin(scanned)
         owned = self.own_part(sockets, hints)
@@ -129,9 +129,9 @@ class OwnerFinder:
     def own_part(
         self,
         sockets: Sequence[Socket],
-        hints: Mapping[Place, int] | None = None,
+        hints: Mapping[SocketAddress, int] | None = None,
         upcoming: Iterable[Socket] = (),
-    ) -> tuple[Owned, ...]:
+    ) -> tuple[AttributedSocket, ...]:
         """Sockets of the scan with their owners and holders, in the same order.
 
         hints: by endpoint, the process that the kernel named when a socket was opened there.
@@ -165,7 +165,7 @@ class OwnerFinder:
         at: Known,
         search: OwnerSearch,
         started: Mapping[int, int | None],
-    ) -> Owned:
+    ) -> AttributedSocket:
         if at not in self._found:
             if socket.inode is not None:
                 held = self._ahead.pop(socket.inode, None)
@@ -241,7 +241,7 @@ class OwnerFinder:
         return self._check(list(self._young))
 
     def refresh(self) -> None:
-        """Check all owners, at a beat: the next scan searches anew what may have changed.
+        """Check all owners, at a tick: the next scan searches anew what may have changed.
 
         A child inherits what its parent holds, a socket may outlive its owner in another process,
         and a descriptor that is passed over a Unix socket changes hands without a birth or an end.
@@ -279,7 +279,7 @@ class OwnerFinder:
         self._add_newborn(living)
 
     def _due(self) -> list[Known]:
-        """The sockets whose owners are checked at this beat: of many those of half of the owners,
+        """The sockets whose owners are checked at this tick: of many those of half of the owners,
         for a glance at 1,000 costs 20 ms."""
         if len(self._found) <= _FEW:
             return list(self._found)
@@ -288,7 +288,7 @@ class OwnerFinder:
         )
 
     def _add_newborn(self, living: set[int]) -> None:
-        """Add the holders that were born since the beat before: workers of pre-fork servers."""
+        """Add the holders that were born since the tick before: workers of pre-fork servers."""
         self._count_shared()
         born, self._living = living - (self._living or living), living
         if self._newborn is None and born:
@@ -316,7 +316,7 @@ class OwnerFinder:
 
     def _added(self, known: Found, descriptors: Iterable[Descriptor]) -> Found:
         holding, before = known.holding, known.descriptors
-        room = self._shared.room(holding.uid, _MOST_HOLDERS - len(before))
+        room = self._shared.room(holding.uid, _MAX_HOLDERS - len(before))
         pids = {each.key.pid for each in holding.holders}
         kept = itertools.islice((each for each in descriptors if each.pid not in pids), room)
         found = [(each, self._describe(each.pid)) for each in kept]
@@ -366,11 +366,11 @@ class OwnerFinder:
         user = self._user(socket.uid)
         if by is None:
             return Found(self._holding(socket, (), None, user))
-        kept = tuple(by[: 1 + self._shared.room(socket.uid, _MOST_HOLDERS - 1)])
+        kept = tuple(by[: 1 + self._shared.room(socket.uid, _MAX_HOLDERS - 1)])
         self._shared.add(socket.uid, len(kept) - 1)
         holders = tuple(filter(None, (self._describe(each.pid) for each in kept)))
         if holders:
-            if self._has_found and len(self._young) < _MOST_YOUNG:
+            if self._has_found and len(self._young) < _MAX_YOUNG:
                 self._young[at] = self._young_until
             return Found(self._holding(socket, holders, None, user), packed(kept))
         nobody = Hidden.KERNEL if self._privileged else Hidden.PRIVILEGE

@@ -3,7 +3,15 @@
 import os
 from dataclasses import replace
 
-from porteye_core.model import Hidden, Notice, Owned, Process, ProcessKey, Program, Socket
+from porteye_core.model import (
+    AttributedSocket,
+    Hidden,
+    KernelEvent,
+    Process,
+    ProcessKey,
+    Program,
+    Socket,
+)
 from porteye_core.owners.descriptions import Descriptions
 from porteye_core.owners.processes import field
 
@@ -16,23 +24,24 @@ class Naming:
         self._read: dict[int, tuple[Process]] = {}
         self._gone: dict[tuple[int, str], Process] = {}
 
-    def owned(self, notice: Notice) -> Owned:
+    def owned(self, kernel_event: KernelEvent) -> AttributedSocket:
         """Attribute an opened socket; an ended process has only pid and name."""
-        pid = notice.pid
+        pid = kernel_event.pid
         assert pid is not None  # each record of an opening has a pid
         # A process that was alive at one event was alive at the later ones.
         if pid not in self._read:
-            process = self._descriptions.of_earlier(pid, notice.at)
+            process = self._descriptions.of_earlier(pid, kernel_event.at)
             if process:
                 self._read[pid] = (process,)
         if pid in self._read:
-            endpoint = replace(notice.endpoint, netns=_netns(pid, notice.tid or pid))
+            endpoint = replace(kernel_event.endpoint, netns=_netns(pid, kernel_event.tid or pid))
             holders = self._read[pid]
-            return Owned(Socket(endpoint, pid=pid), holders[0], holders)
+            return AttributedSocket(Socket(endpoint, pid=pid), holders[0], holders)
         gone = self._gone.setdefault(
-            (pid, notice.name), Process(ProcessKey(pid, notice.at), Program(field(notice.name)))
+            (pid, kernel_event.name),
+            Process(ProcessKey(pid, kernel_event.at), Program(field(kernel_event.name))),
         )
-        return Owned(Socket(notice.endpoint, pid=pid), gone, (gone,), Hidden.GONE)
+        return AttributedSocket(Socket(kernel_event.endpoint, pid=pid), gone, (gone,), Hidden.GONE)
 
 
 def _netns(pid: int, tid: int) -> int | None:

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, replace
 
-from porteye_core.model import Hidden, Owned, Process, ProcessKey, Socket
+from porteye_core.model import AttributedSocket, Hidden, Process, ProcessKey, Socket
 from porteye_core.owners.fd_holders import Descriptor, packed, unpacked
 
 Known = int | tuple[object, ...]
@@ -39,13 +39,13 @@ class Holding:
         """The processes that hold the socket."""
         return (each.key.pid for each in self.holders)
 
-    def owned(self, socket: Socket) -> Owned:
+    def owned(self, socket: Socket) -> AttributedSocket:
         """The socket with its owner and holders, without its descriptor if that is another's than
         the owner's."""
         owner = self.owner
         if owner is not None and socket.pid not in (None, owner.key.pid):
             socket = replace(socket, pid=owner.key.pid, fd=None)
-        return Owned(socket, owner, self.holders, self.hidden, self.user)
+        return AttributedSocket(socket, owner, self.holders, self.hidden, self.user)
 
 
 @dataclass(slots=True)

@@ -5,7 +5,7 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from contextlib import suppress
 from itertools import islice
 
-from porteye_core.model import Endpoint, Place, Socket
+from porteye_core.model import Endpoint, Socket, SocketAddress
 from porteye_core.owners.fd_holders import (
     Deadline,
     Descriptor,
@@ -21,9 +21,9 @@ from porteye_core.owners.psutil_holders import HolderSearch
 # 10 s. What is left goes on in the next turn.
 _SEARCH = 0.5
 # Sockets that one walk searches: it remembers 300 bytes of each.
-_MOST_WALKED = 10_000
+_MAX_WALKED = 10_000
 # Of more a walk through all processes takes no longer than their families do.
-_MOST_IN_FAMILIES = 500
+_MAX_IN_FAMILIES = 500
 
 Held = dict[int, bytes]
 """By inode, the holders of the sockets that were searched, packed."""
@@ -36,7 +36,7 @@ class OwnerSearch:
     By inode where the source knows it, else by what psutil said.
     """
 
-    def __init__(self, sockets: Sequence[Socket], hints: Mapping[Place, int]) -> None:
+    def __init__(self, sockets: Sequence[Socket], hints: Mapping[SocketAddress, int]) -> None:
         self._sockets = sockets
         self._twins: Counter[Endpoint] | None = None
         self._hints = hints
@@ -61,7 +61,7 @@ class OwnerSearch:
         upcoming = iter(upcoming)
         found: Held = {}
         left = {each.inode: each.uid for each in sockets if each.inode is not None}
-        if len(left) <= _MOST_IN_FAMILIES:
+        if len(left) <= _MAX_IN_FAMILIES:
             self._search_families(sockets, left, found, waiting, deadline)
         while left or walk:
             walk = walk or Walk(_wanted(left, upcoming))
@@ -86,7 +86,7 @@ class OwnerSearch:
         with suppress(OutOfTimeError):
             family = FamilySearch(left, deadline)
             for each in sockets:
-                hint = self._hints.get(each.endpoint.place)
+                hint = self._hints.get(each.endpoint.socket_address)
                 if hint is not None and each.inode is not None and each.inode in left:
                     held = family.holders(each.inode, hint)
                     held = held[: 1 + shared.room(each.uid, len(held))]
@@ -111,9 +111,9 @@ class OwnerSearch:
 
 def _wanted(left: Mapping[int, int | None], upcoming: Iterable[Socket]) -> dict[int, int | None]:
     """The users of the sockets that one walk searches, by inode."""
-    wanted = dict(islice(left.items(), _MOST_WALKED))
+    wanted = dict(islice(left.items(), _MAX_WALKED))
     for each in upcoming:
-        if len(wanted) >= _MOST_WALKED:
+        if len(wanted) >= _MAX_WALKED:
             break
         if each.inode is not None:
             wanted[each.inode] = each.uid

@@ -4,7 +4,7 @@ import sys
 from typing import NamedTuple, Protocol
 
 from porteye_core.errors import ConfigError, SourceError
-from porteye_core.model import Depth, Limit, Reading
+from porteye_core.model import Limitation, ScanDepth, Snapshot
 from porteye_core.sources.portable import Portable
 
 __all__ = ["Picked", "Source", "pick"]
@@ -17,7 +17,7 @@ class Source(Protocol):
     interval: float
     """Default of seconds between two scans of all sockets."""
 
-    def read(self, depth: Depth) -> Reading:
+    def read(self, depth: ScanDepth) -> Snapshot:
         """Read the events since the last read, and the sockets as far as `depth` says.
 
         The sockets are all listening ones that this user may see, in a stable order. If nothing
@@ -26,7 +26,7 @@ class Source(Protocol):
         """
         ...
 
-    def limits(self) -> tuple[Limit, ...]:
+    def limitations(self) -> tuple[Limitation, ...]:
         """Limitations of this source with the rights that it has."""
         ...
 

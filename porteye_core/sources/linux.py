@@ -10,15 +10,15 @@ from contextlib import ExitStack
 
 from porteye_core.errors import SourceError
 from porteye_core.model import (
-    Depth,
     Endpoint,
     Family,
+    KernelEvent,
     Kind,
-    Limit,
-    Notice,
+    Limitation,
     Protocol,
-    Reading,
+    ScanDepth,
     Scope,
+    Snapshot,
     Socket,
 )
 from porteye_core.sources.netlink.crowd import joined
@@ -54,23 +54,23 @@ class Linux:
         self._is_behind = False
         self._behind_since = 0.0
 
-    def read(self, depth: Depth) -> Reading:
+    def read(self, depth: ScanDepth) -> Snapshot:
         """See Source.read."""
         began = _now()
-        if depth is Depth.NOTICES:
-            notices, lost = self._announced(scanning=False)
-            return Reading(None, notices, lost, began=began, more=self._is_behind)
+        if depth is ScanDepth.NOTICES:
+            kernel_events, lost = self._announced(scanning=False)
+            return Snapshot(None, kernel_events, lost, began=began, more=self._is_behind)
         sockets: Sequence[Socket] | None
         sockets, scope = self._sockets(depth)
-        notices, lost = self._announced(scanning=True)
+        kernel_events, lost = self._announced(scanning=True)
         # A scan without all events before it would open sockets twice.
         if self._is_behind:
             sockets = None
-        return Reading(sockets, notices, lost, scope, began, more=self._is_behind)
+        return Snapshot(sockets, kernel_events, lost, scope, began, more=self._is_behind)
 
-    def limits(self) -> tuple[Limit, ...]:
+    def limitations(self) -> tuple[Limitation, ...]:
         """See Source.limits."""
-        found = [limit for limit in self._diag.limits() if limit.name != "polled"]
+        found = [limit for limit in self._diag.limitations() if limit.name != "polled"]
         if self._trace is None:
             found.insert(0, _POLLED)
         if self._others is None:
@@ -88,12 +88,12 @@ class Linux:
                 if part:
                     stack.callback(part.close)
 
-    def _sockets(self, depth: Depth) -> tuple[Sequence[Socket], Scope]:
+    def _sockets(self, depth: ScanDepth) -> tuple[Sequence[Socket], Scope]:
         """Sockets with the namespaces that were scanned.
 
         Other namespaces are scanned at sampling ticks only: each costs as much as the own one.
         """
-        counting = depth is Depth.CLIENTS
+        counting = depth is ScanDepth.CLIENTS
         own = self._diag.read(count_clients=counting)
         netns = self._diag.netns
         assert netns is not None  # it has just read
@@ -109,7 +109,7 @@ class Linux:
         unscanned = others.unscanned
         return sockets, Scope(scanned, living, complete=True, own=netns, unscanned=unscanned)
 
-    def _announced(self, *, scanning: bool) -> tuple[tuple[Notice, ...], int]:
+    def _announced(self, *, scanning: bool) -> tuple[tuple[KernelEvent, ...], int]:
         destroyed = self._feed.drain()
         now = _now()
         closed = [_closed(each, now, self._diag.netns) for each in destroyed.sockets]
@@ -141,14 +141,14 @@ class Linux:
             self._checked = now
 
 
-_POLLED = Limit(
-    "polled", "Openings are seen by polling: what opens and closes between two looks is missed."
+_POLLED = Limitation(
+    "polled", "Openings are seen by polling: what opens and closes between two scans is missed."
 )
-_ONE_NAMESPACE = Limit(
+_ONE_NAMESPACE = Limitation(
     "one_namespace",
     "Only the monitor's own network namespace is seen: listeners of containers are not.",
 )
-_ONE_SCANNED = Limit(
+_ONE_SCANNED = Limitation(
     "one_namespace",
     "Only the monitor's own network namespace is scanned: of listeners of containers those of TCP"
     " are seen that open while it watches, and no others.",
@@ -168,15 +168,15 @@ def open_source(*, traced: bool, enters_namespaces: bool) -> Linux:
         return Linux(diag, feed, others, trace)
 
 
-def _closed(gone: DiagSocket, now: int, netns: int | None) -> Notice:
+def _closed(gone: DiagSocket, now: int, netns: int | None) -> KernelEvent:
     family = Family.IPV6 if gone.family == AF_INET6 else Family.IPV4
     protocol = Protocol.TCP if gone.protocol == _IPPROTO_TCP else Protocol.UDP
     endpoint = Endpoint(protocol, family, gone.address, gone.port, netns)
-    return Notice(now, Kind.CLOSED, endpoint, cookie=gone.cookie)
+    return KernelEvent(now, Kind.CLOSED, endpoint, cookie=gone.cookie)
 
 
-def _traced(transition: Transition) -> Notice:
-    return Notice(
+def _traced(transition: Transition) -> KernelEvent:
+    return KernelEvent(
         transition.at,
         Kind.OPENED if transition.opened else Kind.CLOSED,
         Endpoint(Protocol.TCP, transition.family, transition.address, transition.port),

@@ -1,6 +1,6 @@
 """psutil: works on every system, sees one row and one process for each socket.
 
-psutil walks every descriptor of every process for one look, so on Linux a look is skipped while
+psutil walks every descriptor of every process for one scan, so on Linux a scan is skipped while
 the kernel's own socket tables list the very same listening sockets.
 """
 
@@ -16,7 +16,16 @@ from typing import NamedTuple
 import psutil
 
 from porteye_core.errors import SourceError
-from porteye_core.model import Depth, Endpoint, Family, Limit, Protocol, Reading, Scope, Socket
+from porteye_core.model import (
+    Endpoint,
+    Family,
+    Limitation,
+    Protocol,
+    ScanDepth,
+    Scope,
+    Snapshot,
+    Socket,
+)
 from porteye_core.sources import proc_net
 
 _FAMILIES = {socket.AF_INET: Family.IPV4, socket.AF_INET6: Family.IPV6}
@@ -39,7 +48,7 @@ class Row(NamedTuple):
 
 
 class Portable:
-    """The psutil source; `fingerprint` says cheaply whether a full look could find anything new."""
+    """The psutil source; `fingerprint` says cheaply whether a full scan could find anything new."""
 
     name = "portable"
     interval = 2.0
@@ -52,19 +61,19 @@ class Portable:
         self._scope = Scope(mine, mine, own=self._netns)
         self._sockets: tuple[Socket, ...] = ()
 
-    def read(self, depth: Depth) -> Reading:
+    def read(self, depth: ScanDepth) -> Snapshot:
         """See Source.read; the fingerprint comes first, so that a later change shows next time."""
-        if depth is Depth.NOTICES:
-            return Reading(None)
+        if depth is ScanDepth.NOTICES:
+            return Snapshot(None)
         print_now = self._fingerprint()
-        count_clients = depth is Depth.CLIENTS
+        count_clients = depth is ScanDepth.CLIENTS
         if not count_clients and print_now is not None and print_now == self._print:
-            return Reading(self._sockets, scope=self._scope)
+            return Snapshot(self._sockets, scope=self._scope)
         rows = [row for row in _rows() if row.laddr]
         sockets = sorted(_sockets(rows, self._netns), key=_order)
         self._sockets = tuple(_with_clients(sockets, rows) if count_clients else sockets)
         self._print = print_now
-        return Reading(self._sockets, scope=self._scope)
+        return Snapshot(self._sockets, scope=self._scope)
 
     def filenos(self) -> tuple[int, ...]:
         """See Source.filenos: nothing is announced."""
@@ -73,12 +82,12 @@ class Portable:
     def close(self) -> None:
         """See Source.close: there is nothing to undo."""
 
-    def limits(self) -> tuple[Limit, ...]:
+    def limitations(self) -> tuple[Limitation, ...]:
         """See Source.limits."""
         return (
-            Limit(
+            Limitation(
                 "polled",
-                "Listeners are seen by polling: what opens and closes between two looks is missed,"
+                "Listeners are seen by polling: what opens and closes between two scans is missed,"
                 " and so is a socket that is closed and opened again between them.",
             ),
         )
@@ -100,7 +109,7 @@ def _rows_of(process: psutil.Process) -> list[Row]:
 
 
 def _own_netns() -> int | None:
-    """The network namespace that psutil looks into, where there is such a thing."""
+    """The network namespace that psutil reads, where there is such a thing."""
     try:
         return Path("/proc/self/ns/net").stat().st_ino
     except OSError:

@@ -16,7 +16,7 @@ _LISTENING = re.compile(
 def fingerprint(folder: Path = Path("/proc/net")) -> frozenset[bytes] | None:
     """Addresses and inodes of this network namespace's listening sockets.
 
-    None where there are no such tables, or they cannot be read: then only a full look tells.
+    None where there are no such tables, or they cannot be read: then only a full scan tells.
     """
     try:
         return frozenset(

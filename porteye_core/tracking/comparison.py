@@ -11,16 +11,16 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from porteye_core.model import (
+    AttributedSocket,
     Closing,
     Family,
     Listener,
     Opening,
-    Owned,
-    Place,
+    Precision,
     Protocol,
     Scope,
-    Seen,
     Socket,
+    SocketAddress,
 )
 from porteye_core.tracking.matching import is_only_recorded, match
 from porteye_core.tracking.merging import merged
@@ -62,7 +62,9 @@ class Comparison:
         self.sockets: Sequence[Socket] = ()
         self._is_divided = False
         self._left: dict[tuple[Protocol, Family, int], list[int]] = defaultdict(list)
-        self._strangers: list[Owned] = []  # whose openings may be those of unbound sockets
+        self._strangers: list[
+            AttributedSocket
+        ] = []  # whose openings may be those of unbound sockets
         self.is_pressing = False  # the next scan of the own namespace decides on a listener
         self.is_left_over = False  # a socket was left to the next scan
 
@@ -70,26 +72,28 @@ class Comparison:
         """The scan with what is open, in parts, each of which has to be seen before the next; None
         while a scan of many is divided."""
         self.sockets = sockets
-        most = max(len(sockets), len(self._listeners))
-        count = -(-most // PART)
-        self._is_divided = most > 2 * PART
+        largest = max(len(sockets), len(self._listeners))
+        count = -(-largest // PART)
+        self._is_divided = largest > 2 * PART
         if not self._is_divided:
             yield self._part(sockets, list(self._listeners))
             return
-        numbers: list[list[int]] = [[] for _ in range(2 * count)]
+        listener_ids: list[list[int]] = [[] for _ in range(2 * count)]
         positions = [array("L") for _ in range(2 * count)]
-        for turn, number in enumerate(list(self._listeners.numbers())):
-            if number in self._listeners:
-                numbers[_index(self._listeners.place(number), count)].append(number)
+        for turn, listener_id in enumerate(list(self._listeners.ids())):
+            if listener_id in self._listeners:
+                listener_ids[_index(self._listeners.place(listener_id), count)].append(listener_id)
             if turn % _STEP == 0:
                 yield None
         for position, socket in enumerate(sockets):
-            positions[_index(socket.endpoint.place, count)].append(position)
+            positions[_index(socket.endpoint.socket_address, count)].append(position)
             if position % _STEP == 0:
                 yield None
         for index in range(2 * count):
-            known = [self._listeners[each] for each in numbers[index] if each in self._listeners]
-            numbers[index].clear()
+            known = [
+                self._listeners[each] for each in listener_ids[index] if each in self._listeners
+            ]
+            listener_ids[index].clear()
             if known or positions[index]:
                 later = (sockets[at] for each in positions[index + 1 :] for at in each)
                 yield self._part([sockets[at] for at in positions[index]], known, later)
@@ -103,13 +107,13 @@ class Comparison:
         living = self._waiting.living(sockets, listeners)
         self.is_left_over |= len(living) < len(sockets)
         hints = {
-            each.endpoint.place: each.owner.pid
+            each.endpoint.socket_address: each.owner.pid
             for each in listeners
             if each.inode is None and each.owner
         }
         return Part(living, listeners, hints, upcoming)
 
-    def see(self, part: Part, owned: Sequence[Owned], may_hold: MayHold) -> Changes:
+    def see(self, part: Part, owned: Sequence[AttributedSocket], may_hold: MayHold) -> Changes:
         """Compare one part, whose sockets have these owners.
 
         may_hold: tells that a process which had the listener can have it still: its descriptor is
@@ -134,15 +138,15 @@ class Comparison:
 
     def end(self, may_hold: MayHold) -> Changes:
         """Decide on what no single part could tell."""
-        numbers = [each for found in self._left.values() for each in found]
+        listener_ids = [each for found in self._left.values() for each in found]
         self._left.clear()
-        left = [self._listeners[each] for each in numbers if each in self._listeners]
+        left = [self._listeners[each] for each in listener_ids if each in self._listeners]
         closed, unseen = self._decide(left, may_hold)
         opened = tuple(self._openings(self._living_strangers()))
         self._strangers = []
         return Changes((), opened, closed, unseen)
 
-    def _living_strangers(self) -> list[Owned]:
+    def _living_strangers(self) -> list[AttributedSocket]:
         """The strangers of all parts without those that closed since their part was compared."""
         living = self._waiting.living([each.socket for each in self._strangers], ())
         self.is_left_over |= len(living) < len(self._strangers)
@@ -154,8 +158,8 @@ class Comparison:
         if not self._left:
             return []
         keys = {(at.protocol, at.family, at.port) for at in (each.endpoint for each in sockets)}
-        numbers = [each for key in keys for each in self._left.get(key, ())]
-        return [self._listeners[each] for each in numbers if each in self._listeners]
+        listener_ids = [each for key in keys for each in self._left.get(key, ())]
+        return [self._listeners[each] for each in listener_ids if each in self._listeners]
 
     def _take_left(self, left: Sequence[Listener], found: set[int]) -> None:
         for each in left:
@@ -174,7 +178,7 @@ class Comparison:
                 found.append(each)
         return found
 
-    def _opened(self, strangers: Sequence[Owned]) -> Iterator[Opening]:
+    def _opened(self, strangers: Sequence[AttributedSocket]) -> Iterator[Opening]:
         """The openings of sockets that a part found, without those that may be an unbound one's:
         only all of them together tell which."""
         if not self._is_divided:
@@ -182,23 +186,23 @@ class Comparison:
             return
         unbound = self._portless.places()
         for each in strangers:
-            if each.socket.endpoint.place[:3] in unbound:
+            if each.socket.endpoint.socket_address[:3] in unbound:
                 self._strangers.append(each)
             else:
                 yield self._opening(each)
 
-    def _openings(self, strangers: Sequence[Owned]) -> Iterator[Opening]:
+    def _openings(self, strangers: Sequence[AttributedSocket]) -> Iterator[Opening]:
         """The openings of sockets that a scan found, at the times of their records if known."""
         recorded = self._portless.take(strangers)
         latest = self._portless.latest()
         for position, owned in enumerate(strangers):
-            if notice := recorded.get(position):
-                yield Opening(owned, notice.at, Seen.KERNEL, notice=notice)
+            if kernel_event := recorded.get(position):
+                yield Opening(owned, kernel_event.at, Precision.KERNEL, kernel_event=kernel_event)
             else:
                 # Never before a record that may be this socket's: its closing finds it by that.
-                yield self._opening(owned, latest.get(owned.socket.endpoint.place[:3], 0))
+                yield self._opening(owned, latest.get(owned.socket.endpoint.socket_address[:3], 0))
 
-    def _opening(self, owned: Owned, earliest: int = 0) -> Opening:
+    def _opening(self, owned: AttributedSocket, earliest: int = 0) -> Opening:
         at = max(self.scan.at, earliest)
         return Opening(owned, at, self.scan.seen_in(owned.socket.endpoint.netns))
 
@@ -222,13 +226,13 @@ class Comparison:
             tuple(each for each in verdicts if isinstance(each, Listener)),
         )
 
-    def _times(self, missing: Sequence[Listener]) -> dict[Place, list[int]]:
+    def _times(self, missing: Sequence[Listener]) -> dict[SocketAddress, list[int]]:
         """The times of closings that are those of the missing listeners at their places: of more
         listeners than closings, the dump may have skipped one that lives."""
         unplaced = self._waiting.unplaced
         if not unplaced:
             return {}
-        counts = Counter(each.endpoint.place for each in missing if not each.skaddr)
+        counts = Counter(each.endpoint.socket_address for each in missing if not each.skaddr)
         before = {
             at: [each for each in unplaced.get(at, ()) if each < self.scan.at] for at in counts
         }
@@ -238,12 +242,12 @@ class Comparison:
         self,
         listener: Listener,
         reach: Reach,
-        times: Mapping[Place, Sequence[int]],
+        times: Mapping[SocketAddress, Sequence[int]],
         may_hold: MayHold,
     ) -> Closing | Listener | None:
         """Decide on a listener that a scan does not show: closed, unseen, or neither yet."""
         waiting, scan = self._waiting, self.scan
-        if listener.id in waiting.newborn or listener.endpoint.place in waiting.doubtful:
+        if listener.id in waiting.newborn or listener.endpoint.socket_address in waiting.doubtful:
             return None
         if reach is not Reach.SCANNED:
             known = not_scanned(listener, reach, self.scope, scan.at, may_hold)
@@ -252,19 +256,21 @@ class Comparison:
                     waiting.missed.pop(listener.id, None)  # a process shows it
                 return None if known is listener else known
         first = waiting.missed.setdefault(listener.id, scan.at)
-        known_times = () if listener.skaddr else times.get(listener.endpoint.place, ())
+        known_times = () if listener.skaddr else times.get(listener.endpoint.socket_address, ())
         if scan.announces and first == scan.at and not known_times:
             return None
         del waiting.missed[listener.id]
         if known_times:
             # Of several closings at one place nothing tells which is whose.
-            is_mixed = len(known_times) > 1 or listener.endpoint.place in waiting.mixed
-            return Closing(listener, known_times[-1], Seen.POLL if is_mixed else Seen.KERNEL)
-        seen = scan.seen_in(listener.endpoint.netns) if reach is Reach.SCANNED else Seen.GAP
+            is_mixed = len(known_times) > 1 or listener.endpoint.socket_address in waiting.mixed
+            return Closing(
+                listener, known_times[-1], Precision.POLL if is_mixed else Precision.KERNEL
+            )
+        seen = scan.seen_in(listener.endpoint.netns) if reach is Reach.SCANNED else Precision.GAP
         return Closing(listener, first, seen)
 
 
-def _index(place: Place, count: int) -> int:
+def _index(place: SocketAddress, count: int) -> int:
     """The part of a place, those of the unspecified addresses before all others."""
     return hash(place) % count + (0 if place[2] in _UNSPECIFIED else count)
 

@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from porteye_core.model import Listener, Owned, Place, ProcessKey
+from porteye_core.model import AttributedSocket, Listener, ProcessKey, SocketAddress
 
 _Key = ProcessKey | None
 _Ids = dict[int, None]  # an ordered set
@@ -20,13 +20,13 @@ class Matched:
     guesses: the ids of recorded listeners that could as well have the socket of a twin.
     """
 
-    pairs: tuple[tuple[Listener, Owned], ...]
-    strangers: tuple[Owned, ...]
+    pairs: tuple[tuple[Listener, AttributedSocket], ...]
+    strangers: tuple[AttributedSocket, ...]
     missing: tuple[Listener, ...]
     guesses: frozenset[int] = frozenset()
 
 
-def match(listeners: Iterable[Listener], seen: Sequence[Owned]) -> Matched:
+def match(listeners: Iterable[Listener], seen: Sequence[AttributedSocket]) -> Matched:
     """Match listeners with the sockets that a scan shows.
 
     The kernel's own numbers, cookie and inode, decide where both sides know them, whoever holds the
@@ -54,8 +54,8 @@ def match(listeners: Iterable[Listener], seen: Sequence[Owned]) -> Matched:
 
 
 def _by_number(
-    listeners: Iterable[Listener], seen: Iterable[Owned]
-) -> tuple[list[tuple[Listener, Owned]], list[Listener], list[Owned]]:
+    listeners: Iterable[Listener], seen: Iterable[AttributedSocket]
+) -> tuple[list[tuple[Listener, AttributedSocket]], list[Listener], list[AttributedSocket]]:
     """Pair listeners and sockets with the same cookie, or inode where one has no cookie; returns
     the pairs, and the listeners and sockets that are left.
 
@@ -70,8 +70,8 @@ def _by_number(
             by_cookie.setdefault(listener.cookie, []).append(listener)
         if listener.inode is not None:
             by_inode.setdefault(listener.inode, []).append(listener)
-    pairs: list[tuple[Listener, Owned]] = []
-    rest: list[Owned] = []
+    pairs: list[tuple[Listener, AttributedSocket]] = []
+    rest: list[AttributedSocket] = []
     for owned in seen:
         socket = owned.socket
         # One in each namespace at most.
@@ -88,11 +88,11 @@ def _by_number(
 
 
 def _apply(
-    rule: Callable[[Owned], Listener | None],
+    rule: Callable[[AttributedSocket], Listener | None],
     pool: "_Pool",
-    seen: Iterable[Owned],
-    pairs: list[tuple[Listener, Owned]],
-) -> list[Owned]:
+    seen: Iterable[AttributedSocket],
+    pairs: list[tuple[Listener, AttributedSocket]],
+) -> list[AttributedSocket]:
     """Pair what one rule finds; returns the sockets that are left."""
     rest = []
     for owned in seen:
@@ -108,24 +108,27 @@ def _apply(
 class _Twins:
     """Recorded listeners without certain numbers, and new sockets, counted by place and owner."""
 
-    def __init__(self, listeners: Iterable[Listener], sockets: Iterable[Owned]) -> None:
+    def __init__(self, listeners: Iterable[Listener], sockets: Iterable[AttributedSocket]) -> None:
         self._listeners = Counter(
             key
             for each in listeners
             if is_only_recorded(each) or each.guessed
-            for key in (each.endpoint.place, (each.endpoint.place, each.owner))
+            for key in (each.endpoint.socket_address, (each.endpoint.socket_address, each.owner))
         )
         self._sockets = Counter(
             key
             for each in sockets
-            for key in (each.socket.endpoint.place, (each.socket.endpoint.place, each.key))
+            for key in (
+                each.socket.endpoint.socket_address,
+                (each.socket.endpoint.socket_address, each.key),
+            )
         )
 
-    def has(self, listener: Listener, owned: Owned) -> bool:
+    def has(self, listener: Listener, owned: AttributedSocket) -> bool:
         """Tell that nothing but chance chose this socket for the listener."""
         if not (is_only_recorded(listener) or listener.guessed):
             return False
-        place = owned.socket.endpoint.place
+        place = owned.socket.endpoint.socket_address
         key = (place, owned.key) if owned.key == listener.owner else place
         return listener.guessed or self._listeners[key] > 1 or self._sockets[key] > 1
 
@@ -166,7 +169,9 @@ class _Pool:
         self.left: dict[int, Listener] = {}
         # By place, by namespace, and by the presence of numbers: a socket with numbers is none of
         # the listeners that have others.
-        self._buckets: dict[Place, dict[tuple[int | None, bool], _Bucket]] = defaultdict(dict)
+        self._buckets: dict[SocketAddress, dict[tuple[int | None, bool], _Bucket]] = defaultdict(
+            dict
+        )
         self._recorded: dict[tuple[object, ...], _Ids] = defaultdict(dict)
         self._guessed: dict[tuple[object, ...], _Ids] = defaultdict(dict)
         for listener in listeners:
@@ -181,7 +186,7 @@ class _Pool:
             group.pop(listener.id, None)
 
     def _groups(self, listener: Listener) -> Iterator[_Ids]:
-        place, netns = listener.endpoint.place, listener.endpoint.netns
+        place, netns = listener.endpoint.socket_address, listener.endpoint.netns
         has_numbers = listener.inode is not None or listener.cookie is not None
         if listener.guessed:
             yield self._guessed[place,]
@@ -193,7 +198,7 @@ class _Pool:
             yield self._recorded[place, listener.owner]
         yield from self._buckets[place].setdefault((netns, has_numbers), _Bucket()).groups(listener)
 
-    def by_owner(self, owned: Owned) -> Listener | None:
+    def by_owner(self, owned: AttributedSocket) -> Listener | None:
         """A listener at this place of the same owner, by the same descriptor if it is known."""
         for bucket in self._around(owned):
             if found := self._first(bucket.by_descriptor.get((owned.key, owned.socket.fd))):
@@ -204,7 +209,7 @@ class _Pool:
                 return found
         return None
 
-    def by_holder(self, owned: Owned) -> Listener | None:
+    def by_holder(self, owned: AttributedSocket) -> Listener | None:
         """A listener at this place that was handed on: its owner holds the socket now, or the
         socket's owner held it before."""
         for bucket in self._around(owned):
@@ -216,7 +221,7 @@ class _Pool:
                 return found
         return None
 
-    def by_place(self, owned: Owned) -> Listener | None:
+    def by_place(self, owned: AttributedSocket) -> Listener | None:
         """A listener at this place that nothing tells from the socket."""
         for bucket in self._around(owned):
             groups: list[_Ids | None] = [bucket.everyone]
@@ -228,24 +233,24 @@ class _Pool:
                 return found
         return None
 
-    def by_guess(self, owned: Owned) -> Listener | None:
+    def by_guess(self, owned: AttributedSocket) -> Listener | None:
         """A listener at this place that was given the numbers of a twin, which has closed."""
         if owned.socket.inode is None:
             return None
         at = owned.socket.endpoint
-        keys = ((at.place, at.netns, owned.key), (at.place, at.netns))
+        keys = ((at.socket_address, at.netns, owned.key), (at.socket_address, at.netns))
         return next(filter(None, (self._first(self._guessed.get(each)) for each in keys)), None)
 
-    def by_guess_elsewhere(self, owned: Owned) -> Listener | None:
+    def by_guess_elsewhere(self, owned: AttributedSocket) -> Listener | None:
         """A listener that was given the numbers of a twin in another namespace: neither record
         names one."""
         if owned.socket.inode is None:
             return None
-        place = owned.socket.endpoint.place
+        place = owned.socket.endpoint.socket_address
         keys = ((place, owned.key), (place,))
         return next(filter(None, (self._first(self._guessed.get(each)) for each in keys)), None)
 
-    def by_record(self, owned: Owned) -> Listener | None:
+    def by_record(self, owned: AttributedSocket) -> Listener | None:
         """A listener that only the record of its opening describes.
 
         The record names no namespace: the thread's, when it was read, is a guess. For an address
@@ -253,7 +258,7 @@ class _Pool:
         """
         if owned.socket.inode is None:
             return None
-        place = owned.socket.endpoint.place
+        place = owned.socket.endpoint.socket_address
         keys = [holder.key for holder in owned.holders]
         groups = (
             *((place, key) for key in keys),
@@ -262,10 +267,13 @@ class _Pool:
         )
         return next(filter(None, (self._first(self._recorded.get(each)) for each in groups)), None)
 
-    def _around(self, owned: Owned) -> Iterator[_Bucket]:
+    def _around(self, owned: AttributedSocket) -> Iterator[_Bucket]:
         """The buckets in which the socket can be, those of its own namespace first."""
         socket = owned.socket
-        buckets, netns = self._buckets.get(socket.endpoint.place, {}), socket.endpoint.netns
+        buckets, netns = (
+            self._buckets.get(socket.endpoint.socket_address, {}),
+            socket.endpoint.netns,
+        )
         spaces = {each: None for each, _ in buckets} if netns is None else (netns, None)
         for space in spaces:
             for has_numbers in (False, True) if socket.inode is None else (False,):
@@ -276,15 +284,15 @@ class _Pool:
         return self.left[next(iter(ids))] if ids else None
 
 
-def _unspecified(place: Place) -> Place:
+def _unspecified(place: SocketAddress) -> SocketAddress:
     protocol, family, address, port = place
     return protocol, family, "::" if ":" in address else "0.0.0.0", port  # noqa: S104 - compared
 
 
-def _agree(listener: Listener, owned: Owned) -> bool:
+def _agree(listener: Listener, owned: AttributedSocket) -> bool:
     """Compare the numbers of a listener and a socket of which one is the same."""
     socket = owned.socket
-    if listener.endpoint.place != socket.endpoint.place:
+    if listener.endpoint.socket_address != socket.endpoint.socket_address:
         return False  # a socket that was shut down can listen again, elsewhere
     if _differ(listener.endpoint.netns, socket.endpoint.netns):
         return False

@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 
-from porteye_core.model import Listener, Owned, ProcessKey
+from porteye_core.model import AttributedSocket, Listener, ProcessKey
 
 
-def merged(listener: Listener, owned: Owned, *, guessed: bool = False) -> Listener:
+def merged(listener: Listener, owned: AttributedSocket, *, guessed: bool = False) -> Listener:
     """The listener with what this scan shows of it, itself if that is nothing new; what a scan
     cannot show stays as it was. guessed: the socket can be that of a twin."""
     socket = owned.socket
@@ -48,5 +48,5 @@ def merged(listener: Listener, owned: Owned, *, guessed: bool = False) -> Listen
     )
 
 
-def _keys(owned: Owned) -> frozenset[ProcessKey]:
+def _keys(owned: AttributedSocket) -> frozenset[ProcessKey]:
     return frozenset(holder.key for holder in owned.holders)

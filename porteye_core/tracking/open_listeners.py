@@ -13,13 +13,13 @@ from porteye_core.model import (
     Endpoint,
     Family,
     Interface,
+    KernelEvent,
     Kind,
     Listener,
-    Notice,
-    Place,
     Process,
     ProcessKey,
     Protocol,
+    SocketAddress,
 )
 
 # Which numbers there are; port, index of the shared values, descriptor, time of the opening, inode,
@@ -58,15 +58,15 @@ class OpenListeners:
     def __len__(self) -> int:
         return len(self._rows)
 
-    def __contains__(self, number: object) -> bool:
-        return number in self._rows
+    def __contains__(self, listener_id: object) -> bool:
+        return listener_id in self._rows
 
     def __iter__(self) -> Iterator[Listener]:
-        for number, row in self._rows.items():
-            yield self._listener(number, row)
+        for listener_id, row in self._rows.items():
+            yield self._listener(listener_id, row)
 
-    def __getitem__(self, number: int) -> Listener:
-        return self._listener(number, self._rows[number])
+    def __getitem__(self, listener_id: int) -> Listener:
+        return self._listener(listener_id, self._rows[listener_id])
 
     def put(self, listener: Listener, described: tuple[Process, ...] | None = None) -> None:
         """Add a listener, or what was learnt of it. described: its holders; None: as before."""
@@ -92,57 +92,57 @@ class OpenListeners:
         """Take a listener out; nothing happens if it is not there."""
         self._rows.pop(listener.id, None)
 
-    def described(self, number: int) -> tuple[Process, ...]:
+    def described(self, listener_id: int) -> tuple[Process, ...]:
         """The holders of a listener as they were described when it was put in."""
-        return self._of(self._rows[number]).described
+        return self._of(self._rows[listener_id]).described
 
     def owners(self) -> set[ProcessKey]:
         """The owners that are known."""
         found = {self._of(row).owner for row in self._rows.values()}
         return {each for each in found if each}
 
-    def numbers(self) -> Iterator[int]:
+    def ids(self) -> Iterator[int]:
         """The ids."""
         return iter(self._rows)
 
-    def place(self, number: int) -> Place:
+    def place(self, listener_id: int) -> SocketAddress:
         """The place of a listener."""
-        return self._place(self._rows[number])
+        return self._place(self._rows[listener_id])
 
-    def concerned(self, notices: Iterable[Notice]) -> "Concerned":
+    def concerned(self, kernel_events: Iterable[KernelEvent]) -> "Concerned":
         """The listeners that these notices can close."""
-        closings = [each for each in notices if each.kind is Kind.CLOSED]
+        closings = [each for each in kernel_events if each.kind is Kind.CLOSED]
         found = Concerned()
         if not closings:
             return found
         addresses = {each.skaddr for each in closings} - {0}
         cookies = {each.cookie for each in closings} - {None}
-        places = {each.endpoint.place for each in closings if each.cookie is None}
+        places = {each.endpoint.socket_address for each in closings if each.cookie is None}
         ports = {port for _, _, _, port in places}
         unpack = _NUMBERS.unpack_from
-        for number, row in self._rows.items():
+        for listener_id, row in self._rows.items():
             flags, port, _, _, _, _, cookie, skaddr = unpack(row)
             if (
                 skaddr in addresses
                 or (flags & _COOKIE and cookie in cookies)
                 or (port in ports and self._place(row) in places)
             ):
-                found.put(self._listener(number, row))
+                found.put(self._listener(listener_id, row))
         return found
 
     def _of(self, row: bytes) -> _Shared:
         index: int = _INDEX.unpack_from(row, _INDEX_AT)[0]
         return self._shared[index]
 
-    def _place(self, row: bytes) -> Place:
+    def _place(self, row: bytes) -> SocketAddress:
         shared = self._of(row)
         return shared.protocol, shared.family, _address(row), _NUMBERS.unpack_from(row)[1]
 
-    def _listener(self, number: int, row: bytes) -> Listener:
+    def _listener(self, listener_id: int, row: bytes) -> Listener:
         flags, port, index, fd, opened_at, inode, cookie, skaddr = _NUMBERS.unpack_from(row)
         shared = self._shared[index]
         return Listener(
-            number,
+            listener_id,
             Endpoint(shared.protocol, shared.family, _address(row), port, shared.netns),
             opened_at,
             inode if flags & _INODE else None,
@@ -168,10 +168,10 @@ class OpenListeners:
     def _forget_unused(self) -> None:
         """Forget the shared values that no listener has any more."""
         before, self._shared, self._indices = self._shared, [], {}
-        for number, row in self._rows.items():
+        for listener_id, row in self._rows.items():
             (index,) = _INDEX.unpack_from(row, _INDEX_AT)
             index = _INDEX.pack(self._index(before[index]))
-            self._rows[number] = row[:_INDEX_AT] + index + row[_INDEX_AT + _INDEX.size :]
+            self._rows[listener_id] = row[:_INDEX_AT] + index + row[_INDEX_AT + _INDEX.size :]
         self._most = _FEW + 2 * len(self._shared)
 
 
@@ -182,10 +182,10 @@ class Concerned:
         self._by_id: dict[int, Listener] = {}
         self._by_skaddr: dict[int, Listener] = {}
         self._by_cookie: dict[int, Listener] = {}
-        self._unnamed: dict[Place, set[int]] = defaultdict(set)
+        self._unnamed: dict[SocketAddress, set[int]] = defaultdict(set)
 
-    def __getitem__(self, number: int) -> Listener:
-        return self._by_id[number]
+    def __getitem__(self, listener_id: int) -> Listener:
+        return self._by_id[listener_id]
 
     def put(self, listener: Listener) -> None:
         """Add a listener."""
@@ -193,7 +193,7 @@ class Concerned:
         if listener.skaddr:
             self._by_skaddr[listener.skaddr] = listener
         else:
-            self._unnamed[listener.endpoint.place].add(listener.id)
+            self._unnamed[listener.endpoint.socket_address].add(listener.id)
         if listener.cookie is not None:
             self._by_cookie[listener.cookie] = listener
 
@@ -211,7 +211,7 @@ class Concerned:
             return None
         return found
 
-    def unnamed(self, place: Place) -> set[int]:
+    def unnamed(self, place: SocketAddress) -> set[int]:
         """The ids of the listeners at a place whose address in the kernel is not known."""
         return self._unnamed.get(place, set())
 

@@ -38,7 +38,7 @@ def not_scanned(
     at: int,
     may_hold: Callable[[Listener], bool],
 ) -> Listener | None:
-    """A listener that can be where the scan did not look, as it is known now; None if nothing
+    """A listener that can be where the scan did not reach, as it is known now; None if nothing
     speaks for it. at: the time of the scan."""
     known = _without_refuted(listener, scope)
     if reach is Reach.LATER:

@@ -3,7 +3,15 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from porteye_core.model import Closing, Listener, Opening, Owned, Place, Seen, Socket
+from porteye_core.model import (
+    AttributedSocket,
+    Closing,
+    Listener,
+    Opening,
+    Precision,
+    Socket,
+    SocketAddress,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,15 +25,15 @@ class Scan:
     """
 
     at: int
-    seen: Seen
+    seen: Precision
     announces: bool = False
     own: int | None = None
     others_rarely: bool = False
 
-    def seen_in(self, netns: int | None) -> Seen:
+    def seen_in(self, netns: int | None) -> Precision:
         """The exactness of a change in this namespace: nobody watched it between two scans."""
         foreign = self.own is not None and netns not in (None, self.own)
-        return Seen.GAP if foreign and self.others_rarely else self.seen
+        return Precision.GAP if foreign and self.others_rarely else self.seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +44,7 @@ class Changes:
     longer be looked for, or are not in the namespace that was guessed.
     """
 
-    kept: tuple[tuple[Listener, Listener, Owned], ...] = ()
+    kept: tuple[tuple[Listener, Listener, AttributedSocket], ...] = ()
     opened: tuple[Opening, ...] = ()
     closed: tuple[Closing, ...] = ()
     unseen: tuple[Listener, ...] = ()
@@ -52,5 +60,5 @@ class Part:
 
     sockets: tuple[Socket, ...]
     listeners: Sequence[Listener]
-    hints: dict[Place, int]
+    hints: dict[SocketAddress, int]
     upcoming: Iterable[Socket] = ()

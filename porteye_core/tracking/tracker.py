@@ -8,7 +8,7 @@ of many sockets is compared in parts, and more notices may be heard between two 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from porteye_core.model import Listener, Process, Reading, Scope, Seen, Socket
+from porteye_core.model import Listener, Precision, Process, Scope, Snapshot, Socket
 from porteye_core.tracking.comparison import Comparison, MayHold
 from porteye_core.tracking.hearing import Announced, announced
 from porteye_core.tracking.homeless import Homeless
@@ -80,22 +80,24 @@ class Tracker:
         self._waiting.missed.clear()
         return everyone
 
-    def hear(self, reading: Reading, vague: Seen = Seen.POLL) -> Announced:
+    def hear(self, reading: Snapshot, vague: Precision = Precision.POLL) -> Announced:
         """Match the notices of a reading with what is open.
 
         vague: the exactness of a closing whose notice has no time of its own.
         """
         if self._comparison is None:
             self._waiting.begin(reading.began)
-        if not reading.notices:
+        if not reading.kernel_events:
             return Announced((), (), (), ())
-        heard = announced(self.listeners, (*self._portless.notices, *reading.notices), vague=vague)
+        heard = announced(
+            self.listeners, (*self._portless.kernel_events, *reading.kernel_events), vague=vague
+        )
         self._waiting.wait_for_scan(heard.unplaced)
         timed = map(self._waiting.at_recorded_time, heard.closed)
         closed = tuple(map(self._waiting.not_after_missed, timed))
         heard = replace(heard, closed=closed)
-        self._portless.notices = heard.portless
-        self._waiting.hear(heard, reading.notices)
+        self._portless.kernel_events = heard.portless
+        self._waiting.hear(heard, reading.kernel_events)
         return heard
 
     def compare(self, scope: Scope, scan: Scan) -> Comparison:

@@ -3,7 +3,15 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from porteye_core.model import Closing, Kind, Listener, Notice, Place, Seen, Socket
+from porteye_core.model import (
+    Closing,
+    KernelEvent,
+    Kind,
+    Listener,
+    Precision,
+    Socket,
+    SocketAddress,
+)
 from porteye_core.tracking.hearing import Announced
 
 # Kernel times are converted to the wall clock, which is read twice for it: they may be off by less
@@ -23,9 +31,9 @@ class Waiting:
     def __init__(self) -> None:
         self.newborn: set[int] = set()
         self.missed: dict[int, int] = {}
-        self.unplaced: dict[Place, list[int]] = {}
-        self.mixed: set[Place] = set()
-        self.doubtful: set[Place] = set()
+        self.unplaced: dict[SocketAddress, list[int]] = {}
+        self.mixed: set[SocketAddress] = set()
+        self.doubtful: set[SocketAddress] = set()
         self._closed = _Closed()
         self._began = 0
 
@@ -35,25 +43,27 @@ class Waiting:
         self._closed = _Closed()
         self._began = began
 
-    def forget(self, number: int) -> None:
+    def forget(self, listener_id: int) -> None:
         """Forget a listener that has closed."""
-        self.newborn.discard(number)
-        self.missed.pop(number, None)
+        self.newborn.discard(listener_id)
+        self.missed.pop(listener_id, None)
 
-    def wait_for_scan(self, closings: Iterable[Notice]) -> None:
+    def wait_for_scan(self, closings: Iterable[KernelEvent]) -> None:
         """Note closings of which a scan tells whose they are."""
-        for notice in closings:
-            self.unplaced.setdefault(notice.endpoint.place, []).append(notice.at)
+        for kernel_event in closings:
+            self.unplaced.setdefault(kernel_event.endpoint.socket_address, []).append(
+                kernel_event.at
+            )
 
-    def hear(self, heard: Announced, notices: Iterable[Notice]) -> None:
+    def hear(self, heard: Announced, kernel_events: Iterable[KernelEvent]) -> None:
         """Note what was announced after the scan began."""
-        self._closed |= _closed(heard, notices, self._began)
+        self._closed |= _closed(heard, kernel_events, self._began)
 
     def not_after_missed(self, closing: Closing) -> Closing:
         """The closing, no later than the scan that missed the listener: a notice that has no time
         of its own may come after it."""
         missed = self.missed.get(closing.listener.id, closing.at)
-        if closing.seen is Seen.KERNEL or missed >= closing.at:
+        if closing.seen is Precision.KERNEL or missed >= closing.at:
             return closing
         return Closing(closing.listener, missed, closing.seen)
 
@@ -63,16 +73,16 @@ class Waiting:
         The announcement of a destroyed socket names the listener, and the record before it the
         time: of several records nothing tells which is whose.
         """
-        place = closing.listener.endpoint.place
+        place = closing.listener.endpoint.socket_address
         times = self.unplaced.get(place)
-        if closing.seen is Seen.KERNEL or closing.listener.skaddr or not times:
+        if closing.seen is Precision.KERNEL or closing.listener.skaddr or not times:
             return closing
         if len(times) > 1:
             self.mixed.add(place)
         at = times.pop(0)
         if not times:
             del self.unplaced[place]
-        return closing if place in self.mixed else replace(closing, at=at, seen=Seen.KERNEL)
+        return closing if place in self.mixed else replace(closing, at=at, seen=Precision.KERNEL)
 
     def keep_later(self, at: int) -> None:
         """Keep the closings after a scan of this time, which it could not tell."""
@@ -91,7 +101,7 @@ class Waiting:
         closed = self._closed
         if not closed:
             return tuple(sockets)
-        known = [each for each in listeners if each.endpoint.place in closed.places]
+        known = [each for each in listeners if each.endpoint.socket_address in closed.places]
         inodes = {each.inode for each in known} - {None}
         cookies = {each.cookie for each in known} - {None}
         found = []
@@ -99,11 +109,11 @@ class Waiting:
             if socket.cookie in closed.cookies or socket.inode in closed.inodes:
                 continue
             if (
-                socket.endpoint.place in closed.places
+                socket.endpoint.socket_address in closed.places
                 and socket.inode not in inodes
                 and socket.cookie not in cookies
             ):
-                self.doubtful.add(socket.endpoint.place)
+                self.doubtful.add(socket.endpoint.socket_address)
                 continue
             found.append(socket)
         return tuple(found)
@@ -115,7 +125,7 @@ class _Closed:
 
     cookies: frozenset[int] = frozenset()
     inodes: frozenset[int] = frozenset()
-    places: frozenset[Place] = frozenset()
+    places: frozenset[SocketAddress] = frozenset()
 
     def __bool__(self) -> bool:
         return bool(self.cookies or self.inodes or self.places)
@@ -126,8 +136,8 @@ class _Closed:
         )
 
 
-def _closed(heard: Announced, notices: Iterable[Notice], began: int) -> _Closed:
-    closings = [notice for notice in notices if notice.kind is Kind.CLOSED]
+def _closed(heard: Announced, kernel_events: Iterable[KernelEvent], began: int) -> _Closed:
+    closings = [kernel_event for kernel_event in kernel_events if kernel_event.kind is Kind.CLOSED]
     known = [each.listener for each in heard.closed if not each.listener.guessed]
     cookies = {each.cookie for each in closings} | {each.cookie for each in known}
     return _Closed(
@@ -135,8 +145,8 @@ def _closed(heard: Announced, notices: Iterable[Notice], began: int) -> _Closed:
         frozenset(each.inode for each in known if each.inode is not None),
         # A socket leaves the tables before its closing is recorded: an earlier scan alone has it.
         frozenset(
-            notice.endpoint.place
-            for notice in closings
-            if notice.cookie is None and notice.at >= began - _CLOCKS_DIFFER
+            kernel_event.endpoint.socket_address
+            for kernel_event in closings
+            if kernel_event.cookie is None and kernel_event.at >= began - _CLOCKS_DIFFER
         ),
     )

@@ -52,7 +52,7 @@ def _not_running(state: Status, advice: str) -> None:
 def _stalled(state: Status, db: Path) -> None:
     seen = f" since {times.plain(state.watch.seen_at)}" if state.watch else ""
     st.warning(
-        f"**The monitor cannot look:** it runs, pid {state.pid}, but has recorded nothing{seen}."
+        f"**The monitor cannot scan:** it runs, pid {state.pid}, but has recorded nothing{seen}."
         f" Its log says why; if it hangs, end it. {start(db, again=True)}",
         icon=":material/warning:",
     )
@@ -70,7 +70,7 @@ def _holding(state: Status, _db: Path) -> None:
 
 def _starting(_state: Status, _db: Path) -> None:
     st.info(
-        "**The monitor is starting:** the first look is a moment away.",
+        "**The monitor is starting:** the first scan is a moment away.",
         icon=":material/hourglass_empty:",
     )
 

@@ -43,7 +43,7 @@ def chart(figure: go.Figure, key: str, range_: tuple[int, int], alt: str) -> Non
 
 def how_to() -> str:
     """Return the sentence about picking, empty on a phone."""
-    return "" if is_phone() else "Drag across a chart to look closer."
+    return "" if is_phone() else "Drag across a chart to zoom in."
 
 
 def way_back() -> None:

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 import streamlit as st
 
 from porteye_core.exposure import Exposure, exposure
-from porteye_core.model import Hidden, InterfaceKind, Protocol, Seen
+from porteye_core.model import Hidden, InterfaceKind, Precision, Protocol
 from porteye_core.store.reading import Life, Reader, Status
 from porteye_core.ui.context import viewers_zone
 from porteye_core.ui.markdown import literal
@@ -56,9 +56,9 @@ def sentence(life: Life, now: int, zone: ZoneInfo, last_watched: int | None = No
 
 
 _OPENING = {
-    Seen.KERNEL: "Its opening is a record of the kernel.",
-    Seen.POLL: "A scan found it open, which the one before did not show.",
-    Seen.GAP: "It was open already when a scan first could show it.",
+    Precision.KERNEL: "Its opening is a record of the kernel.",
+    Precision.POLL: "A scan found it open, which the one before did not show.",
+    Precision.GAP: "It was open already when a scan first could show it.",
 }
 
 
@@ -119,11 +119,11 @@ def _where(life: Life) -> str:
 
 def _when(life: Life, now: int, zone: ZoneInfo) -> str:
     opened = moment(life.opened_at, now, zone)
-    since = f"some time before {opened}" if life.opened_seen is Seen.GAP else opened
+    since = f"some time before {opened}" if life.opened_seen is Precision.GAP else opened
     if life.closed_at is None:
         return f"since {since}, {ago(life.opened_at, now)}"
     closed = moment(life.closed_at, now, zone)
-    until = f"some time before {closed}" if life.closed_seen is Seen.GAP else closed
-    gap = Seen.GAP in (life.opened_seen, life.closed_seen)
+    until = f"some time before {closed}" if life.closed_seen is Precision.GAP else closed
+    gap = Precision.GAP in (life.opened_seen, life.closed_seen)
     about = "about " if gap else ""
     return f"from {since} to {until}, for {about}{rough_length(life.closed_at - life.opened_at)}"

@@ -34,14 +34,14 @@ def parse_query(text: str) -> LookupQuery:
     3000
     """
     meant = text.replace("\0", "").strip()[:MAX_PROCESS]
-    port, pid = _PORT.fullmatch(meant), _PID.fullmatch(meant)
-    number = int(port[1]) if port and int(port[1]) <= HIGHEST_PORT else None
+    named, pid = _PORT.fullmatch(meant), _PID.fullmatch(meant)
+    port = int(named[1]) if named and int(named[1]) <= HIGHEST_PORT else None
     if meant.lower().startswith("pid") and pid:
         return LookupQuery(pid=int(pid[1]))
     bare = pid is not None and pid[1] == meant
-    if number is None and not bare:
+    if port is None and not bare:
         return LookupQuery(name=meant)
-    return LookupQuery(port=number, pid=int(meant) if bare else None)
+    return LookupQuery(port=port, pid=int(meant) if bare else None)
 
 
 def button(db: Path) -> None:

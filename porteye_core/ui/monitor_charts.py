@@ -16,10 +16,10 @@ def draw(own: MonitorUsage, unwatched: pd.DataFrame, since: int, until: int) -> 
     """Draw the charts of this range; `unwatched` are its gaps."""
     st.markdown("##### What watching costs")
     if own.figures["scan"].isna().all():
-        st.info("The monitor made no look in this time range.")
+        st.info("The monitor made no scan in this time range.")
         return
     if own.one_in > 1:
-        st.caption(f"Drawn from about one beat of {own.one_in:,}: the range has too many.")
+        st.caption(f"Drawn from about one tick of {own.one_in:,}: the range has too many.")
     since = min(since, until - _SHORTEST)
     figures, zone = own.figures, viewers_zone()
     for frame in (figures, unwatched):
@@ -33,9 +33,7 @@ def draw(own: MonitorUsage, unwatched: pd.DataFrame, since: int, until: int) -> 
     span, range_ = (start, end), (since, until)
     with left:
         _chart("Processor time", charts.processor(figures, unwatched, span), figures["cpu"], range_)
-        _chart(
-            "How long a look takes", charts.looks(figures, unwatched, span), figures["scan"], range_
-        )
+        _chart("Scan time", charts.scan_times(figures, unwatched, span), figures["scan"], range_)
     with right:
         _chart("Memory", charts.memory(figures, unwatched, span), figures["rss"], range_)
         _chart(

@@ -74,7 +74,7 @@ def _details(state: Status, db: Path, restarts: Restarts) -> None:
     if state.lost:
         verb = "record was" if state.lost == 1 else "records were"
         st.caption(f":material/warning: {state.lost:,} kernel {verb} lost.")
-    for limit in plan.limits:
+    for limit in plan.limitations:
         hint = f" {code(limit.hint)}" if limit.hint else ""
         st.caption(f":material/info: {literal(limit.text)}{hint}")
 
@@ -91,7 +91,7 @@ _BADGES = {
     State.WATCHING: lambda: st.badge("Watching", icon=":material/visibility:", color="green"),
     State.STARTING: lambda: st.badge("Starting", icon=":material/hourglass_empty:", color="blue"),
     State.HOLDING: lambda: st.badge("Cannot write", icon=":material/warning:", color="orange"),
-    State.STALLED: lambda: st.badge("Cannot look", icon=":material/warning:", color="orange"),
+    State.STALLED: lambda: st.badge("Cannot scan", icon=":material/warning:", color="orange"),
     State.STOPPED: lambda: st.badge("Not running", icon=":material/visibility_off:", color="red"),
     State.NEVER: lambda: st.badge("Not running", icon=":material/visibility_off:", color="red"),
 }

@@ -53,7 +53,7 @@ def draw(reader: Reader, current: Status, since: int, until: int, now: int, limi
     st.markdown(
         f":material/warning: {lost['lost'].sum():,} records of the kernel were lost"
         f"{', the newest hundred times of more' if more else ''}. What they would have told, the"
-        " look after each found."
+        " scan after each found."
     )
     lost["at"] = lost["at"].dt.tz_convert(viewers_zone())
     show_table(lost, _LOSSES, (), key="lost", alt="When records of the kernel were lost")

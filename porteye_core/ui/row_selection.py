@@ -13,17 +13,17 @@ def pick(key: str) -> None:
     st.session_state[_picked(key)] = drawn[rows[0]] if rows and rows[0] < len(drawn) else None
 
 
-def picked(key: str, numbers: list[int]) -> int | None:
+def picked(key: str, listener_ids: list[int]) -> int | None:
     """The listener whose row is picked, None if none of these is."""
-    number: int | None = st.session_state.get(_picked(key))
-    return number if number in numbers else None
+    listener_id: int | None = st.session_state.get(_picked(key))
+    return listener_id if listener_id in listener_ids else None
 
 
-def follow(key: str, numbers: list[int]) -> None:
+def follow(key: str, listener_ids: list[int]) -> None:
     """Let the picked row stay picked in a table of these listeners that is about to be drawn."""
-    st.session_state[_drawn(key)] = numbers
-    number = st.session_state.get(_picked(key))
-    rows = [numbers.index(number)] if number in numbers else []
+    st.session_state[_drawn(key)] = listener_ids
+    listener_id = st.session_state.get(_picked(key))
+    rows = [listener_ids.index(listener_id)] if listener_id in listener_ids else []
     kept = st.session_state.get(key)
     if kept is not None and kept["selection"]["rows"] != rows:
         st.session_state[key] = {"selection": {"rows": rows, "columns": [], "cells": []}}

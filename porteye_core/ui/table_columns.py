@@ -73,7 +73,7 @@ _COLUMNS = {
     "cpu": _number("CPU %", "Of one core, since the sample before", "%.1f"),
     "cpu_trend": _trend("CPU: the mean of each five minutes of the last hour"),
     "rss": _number("Memory", None, "bytes"),
-    "rss_trend": _trend("Memory: the most in each five minutes of the last hour"),
+    "rss_trend": _trend("Memory: the maximum of each five minutes of the last hour"),
     "since": _time("Since", "In your time zone; the story has the exact time", "MM-DD HH:mm"),
     "opened_seen": _text(
         "Seen",

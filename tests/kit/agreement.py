@@ -87,7 +87,7 @@ def _row(values: tuple[Any, ...], owners: Mapping[Any, Any], holders: Mapping[An
     return Row(**named, owners=(*owners.get(number, ()), *last), holders=held)
 
 
-def beats(db: Path, interval: float) -> Beats:
+def ticks(db: Path, interval: float) -> Beats:
     statement = "SELECT at, scan_us, rss IS NOT NULL AND left_out = 0 FROM tick ORDER BY at"
     ticks: list[tuple[Any, ...]] = [*rows(db, statement)]
     return Beats(

@@ -4,7 +4,7 @@ import sqlite3
 from collections import deque
 from collections.abc import Callable, Iterable
 
-from porteye_core.model import Listener, Sample, Seen, Tick
+from porteye_core.model import Listener, Precision, Sample, Tick
 from porteye_core.store.writing.writer import Closing, Opening, Writer
 from tests.kit.values import SECOND, by_id, endpoint, owned, process
 
@@ -22,8 +22,8 @@ def churn(writer: Writer, steps: Iterable[int], acknowledge: Callable[[str], Non
         gone = [alive.popleft() for _ in range(len(alive) - _OPEN_AT_MOST)]
         alive += writer.record_changes(
             at,
-            [Opening(each, at, Seen.POLL) for each in seen],
-            [Closing(each, at, Seen.POLL) for each in gone],
+            [Opening(each, at, Precision.POLL) for each in seen],
+            [Closing(each, at, Precision.POLL) for each in gone],
         )
         acknowledge(f"event {at} {len(seen) + len(gone)}\n")
         tick = Tick(at, at, listeners=len(alive), clients=0, scan_us=900, hidden=0)
@@ -57,8 +57,8 @@ def contradictions(
     connection: sqlite3.Connection, *, every_one_sampled: bool = True
 ) -> list[tuple[object, ...]]:
     """Where lives, events and what is counted of them do not say the same. every_one_sampled: each
-    beat had a sample of each listener, as that of `churn` has."""
-    statements = [*_CONTRADICTIONS, *([_BEATS] if every_one_sampled else [])]
+    tick had a sample of each listener, as that of `churn` has."""
+    statements = [*_CONTRADICTIONS, *([_TICKS] if every_one_sampled else [])]
     found = [tuple(row) for each in statements for row in connection.execute(each)]
     return found[:5]
 
@@ -73,7 +73,7 @@ SELECT resolution, sum(opened), sum(closed) FROM {} GROUP BY resolution
 HAVING sum(opened) <> (SELECT count(*) FROM event WHERE kind = 'opened')
     OR sum(closed) <> (SELECT count(*) FROM event WHERE kind = 'closed')
 """
-_BEATS = """
+_TICKS = """
 SELECT bucket, sum(beats) FROM rollup WHERE resolution = 300
     AND bucket = (SELECT max(bucket) FROM rollup WHERE resolution = 300) GROUP BY bucket
 HAVING sum(beats) <> (SELECT sum(listeners) FROM tick WHERE at >= bucket)

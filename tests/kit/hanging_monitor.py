@@ -7,14 +7,14 @@ import sys
 import time
 from pathlib import Path
 
-from porteye_core.model import Depth, Reading
+from porteye_core.model import ScanDepth, Snapshot
 from porteye_core.monitor import command_line, heartbeat
 from porteye_core.sources import portable
 
 _REAL_READ = portable.Portable.read
 
 
-def _hang_or_read(self: portable.Portable, depth: Depth) -> Reading:
+def _hang_or_read(self: portable.Portable, depth: ScanDepth) -> Snapshot:
     while Path(sys.argv[1]).exists():
         time.sleep(0.05)
     return _REAL_READ(self, depth)

@@ -7,7 +7,16 @@ same every time.
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 
-from porteye_core.model import Endpoint, Hidden, Kind, Notice, Owned, Process, Protocol, Socket
+from porteye_core.model import (
+    AttributedSocket,
+    Endpoint,
+    Hidden,
+    KernelEvent,
+    Kind,
+    Process,
+    Protocol,
+    Socket,
+)
 from tests.kit.values import process
 
 OWN, CONTAINER, POD = 1, 2, 3  # network namespaces; the monitor lives in the first
@@ -63,9 +72,9 @@ class Kernel:
     sockets: list[KernelSocket] = field(default_factory=list)
     lost: int = 0
     _blurred: set[tuple[Protocol, int]] = field(default_factory=set)
-    _records: list[Notice] = field(default_factory=list)
-    _destroyed: list[Notice] = field(default_factory=list)
-    _late: list[Notice] = field(default_factory=list)
+    _records: list[KernelEvent] = field(default_factory=list)
+    _destroyed: list[KernelEvent] = field(default_factory=list)
+    _late: list[KernelEvent] = field(default_factory=list)
     _started: int = 0
 
     def tick(self) -> int:
@@ -130,7 +139,7 @@ class Kernel:
         socket.closed_at = self.tick()
         self._record(Kind.CLOSED, socket, task)
         if socket.endpoint.netns == OWN:
-            gone = Notice(self.now, Kind.CLOSED, socket.endpoint, cookie=socket.inode)
+            gone = KernelEvent(self.now, Kind.CLOSED, socket.endpoint, cookie=socket.inode)
             (self._late if late else self._destroyed).append(gone)
 
     def _free(self) -> int:
@@ -142,7 +151,9 @@ class Kernel:
         at = replace(socket.endpoint, netns=None)
         if self.is_traced and at.protocol is Protocol.TCP:
             pid = task.described.key.pid
-            self._records.append(Notice(self.now, kind, at, socket.skaddr, pid=pid, name="nginx"))
+            self._records.append(
+                KernelEvent(self.now, kind, at, socket.skaddr, pid=pid, name="nginx")
+            )
 
     # --- what a monitor reads
 
@@ -157,39 +168,41 @@ class Kernel:
         """Tell that a record at this port was lost, so that nothing tells its lives for certain."""
         return _port(at) in self._blurred
 
-    def drain(self) -> tuple[tuple[Notice, ...], int]:
+    def drain(self) -> tuple[tuple[KernelEvent, ...], int]:
         """The records, then the announcements that have come until now; and the count of the lost
         ones. An announcement that is late comes the next time."""
         now = self.tick()
         gone = [replace(each, at=now) for each in self._destroyed]
-        notices, lost = (*self._records, *gone), self.lost
+        kernel_events, lost = (*self._records, *gone), self.lost
         self._records, self._destroyed, self._late, self.lost = [], self._late, [], 0
-        return notices, lost
+        return kernel_events, lost
 
     def dump(self, namespaces: Collection[int], skipped: Iterable[KernelSocket]) -> list[Socket]:
         """The sockets of these namespaces without the skipped ones."""
         left_out = set(skipped)
         found = [each for each in self.living if each.endpoint.netns in namespaces]
-        found.sort(key=lambda each: (each.endpoint.place, each.inode))
+        found.sort(key=lambda each: (each.endpoint.socket_address, each.inode))
         return [each.row for each in found if each not in left_out]
 
-    def owned(self, row: Socket) -> Owned:
+    def owned(self, row: Socket) -> AttributedSocket:
         """A socket of a dump, with those who hold it now."""
         holders = tuple(each.described for each in self._holders(row.inode))
-        return Owned(
+        return AttributedSocket(
             row, holders[0] if holders else None, holders, None if holders else Hidden.GONE
         )
 
-    def opener(self, notice: Notice) -> Owned:
+    def opener(self, kernel_event: KernelEvent) -> AttributedSocket:
         """The socket of an opening, with its opener if that lives still; its namespace is the one
         that the process is in now."""
         for task, netns in self.namespace_of.items():
             key = task.described.key
-            if key.pid == notice.pid and key.started_at < notice.at:
-                at = replace(notice.endpoint, netns=netns)
-                return Owned(Socket(at, pid=key.pid), task.described, (task.described,))
-        gone = process(notice.pid or 0, notice.at)
-        return Owned(Socket(notice.endpoint, pid=notice.pid), gone, (gone,), Hidden.GONE)
+            if key.pid == kernel_event.pid and key.started_at < kernel_event.at:
+                at = replace(kernel_event.endpoint, netns=netns)
+                return AttributedSocket(Socket(at, pid=key.pid), task.described, (task.described,))
+        gone = process(kernel_event.pid or 0, kernel_event.at)
+        return AttributedSocket(
+            Socket(kernel_event.endpoint, pid=kernel_event.pid), gone, (gone,), Hidden.GONE
+        )
 
     def numbered(self, inode: int | None) -> KernelSocket:
         """The socket with this inode, open or closed."""

@@ -8,14 +8,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from porteye_core.model import (
+    AttributedSocket,
     Closing,
+    KernelEvent,
     Listener,
-    Notice,
     Opening,
-    Owned,
-    Reading,
+    Precision,
     Scope,
-    Seen,
+    Snapshot,
     Socket,
 )
 from porteye_core.tracking import Changes, Comparison, Scan, Tracker
@@ -87,18 +87,18 @@ class Watch:
         """Read what was announced, after the dump if there is one, and begin to compare that."""
         dump, self.dump = self.dump, None
         began = self.kernel.now
-        notices, lost = self.kernel.drain()
-        reading = Reading(None, notices, lost, began=began)
+        kernel_events, lost = self.kernel.drain()
+        reading = Snapshot(None, kernel_events, lost, began=began)
         if dump:
-            reading = Reading(dump.rows, notices, lost, dump.scope, dump.at)
+            reading = Snapshot(dump.rows, kernel_events, lost, dump.scope, dump.at)
         heard = self.tracker.hear(reading)
         for closing in heard.closed:
             self._close(closing)
         for opening, ending in heard.born:
             self._be_born(opening, ending)
-        self._check_announced({each.cookie for each in notices})
+        self._check_announced({each.cookie for each in kernel_events})
         if dump:
-            scan = Scan(dump.at, Seen.POLL, self.has_scanned, OWN, others_rarely=True)
+            scan = Scan(dump.at, Precision.POLL, self.has_scanned, OWN, others_rarely=True)
             self.work = self._compare(dump, scan)
             self.go_on()
 
@@ -152,7 +152,7 @@ class Watch:
 
     # --- what the tracker tells, beside what is true
 
-    def _be_born(self, opening: Notice, ending: Notice | None) -> None:
+    def _be_born(self, opening: KernelEvent, ending: KernelEvent | None) -> None:
         """Take in an announced life."""
         owned = self.kernel.opener(opening)
         socket = next(each for each in self.kernel.sockets if each.opened_at == opening.at)
@@ -161,18 +161,18 @@ class Watch:
             listener = replace(listener, skaddr=opening.skaddr)
             self._keep(listener, owned, newborn=True)
         else:
-            self._close(Closing(listener, ending.at, Seen.KERNEL))
+            self._close(Closing(listener, ending.at, Precision.KERNEL))
 
     def _open(self, opening: Opening) -> None:
         """Take in a life that a scan found."""
         socket = self.kernel.numbered(opening.owned.socket.inode)
-        if opening.seen is Seen.KERNEL and not self.kernel.is_blurred(socket.endpoint):
+        if opening.seen is Precision.KERNEL and not self.kernel.is_blurred(socket.endpoint):
             assert opening.at == socket.opened_at
         listener = self._begin(opening.owned, opening.at, socket)
-        skaddr = opening.notice.skaddr if opening.notice else 0
+        skaddr = opening.kernel_event.skaddr if opening.kernel_event else 0
         self._keep(replace(listener, skaddr=skaddr), opening.owned)
 
-    def _begin(self, owned: Owned, at: int, socket: KernelSocket) -> Listener:
+    def _begin(self, owned: AttributedSocket, at: int, socket: KernelSocket) -> Listener:
         if not (self.kernel.is_blurred(socket.endpoint) or socket in self._excused):
             assert socket not in self._life_of, "a socket has one life"
         number = self._life_of[socket] = len(self.lives)
@@ -185,7 +185,7 @@ class Watch:
         return listener
 
     def _keep(
-        self, listener: Listener, owned: Owned | None = None, *, newborn: bool = False
+        self, listener: Listener, owned: AttributedSocket | None = None, *, newborn: bool = False
     ) -> None:
         assert self.lives[listener.id].closed_at is None, "what has closed stays closed"
         self.tracker.keep(listener, owned.holders if owned else None, newborn=newborn)
@@ -196,7 +196,7 @@ class Watch:
         left = [each.listener for each in self.lives if each.closed_at is None]
         assert not [each for each in left if each.inode in cookies - {None} and not each.guessed]
 
-    def _check_kept(self, was: Listener, now: Listener, owned: Owned) -> None:
+    def _check_kept(self, was: Listener, now: Listener, owned: AttributedSocket) -> None:
         socket = self.kernel.numbered(owned.socket.inode)
         assert now.inode == socket.inode
         assert now.endpoint == socket.endpoint
@@ -222,7 +222,7 @@ class Watch:
             socket = self.kernel.numbered(was.inode)
             if not self.kernel.is_blurred(was.endpoint):
                 assert not socket.is_open, "nothing closes while its socket lives"
-                if closing.seen is Seen.KERNEL:
+                if closing.seen is Precision.KERNEL:
                     assert closing.at == socket.closed_at
         if was.inode is None:
             self._excuse_unreachable(was)
@@ -234,7 +234,9 @@ class Watch:
         if self._may_hold(was):
             return
         for socket in self._life_of:
-            is_twin = socket.endpoint.place == was.endpoint.place and socket.is_open
+            is_twin = (
+                socket.endpoint.socket_address == was.endpoint.socket_address and socket.is_open
+            )
             if is_twin and socket.endpoint.netns not in self.kernel.namespaces:
                 self._excused.add(socket)
 
@@ -246,7 +248,7 @@ class Watch:
         assert scope.living is not None
         living = {each for each in self.kernel.living if each.endpoint.netns in scope.living}
         left = [each.listener for each in self.lives if each.closed_at is None]
-        assert {each.id for each in left} == set(self.tracker.listeners.numbers())
+        assert {each.id for each in left} == set(self.tracker.listeners.ids())
         shown = [
             each
             for each in left
@@ -265,7 +267,7 @@ class Watch:
             assert self._may_hold(listener)
             return
         numbers = [each for each, number in self._life_of.items() if number == listener.id]
-        assert any(each.is_open for each in numbers), "it is where no scan can look"
+        assert any(each.is_open for each in numbers), "it is where no scan can scan"
 
     def _check_count(self) -> None:
         """As many lives as sockets that were announced or shown, twins included."""

@@ -32,7 +32,7 @@ from tests.kit.actor import (
 )
 
 _WORKERS = 10
-_MOST_HELD = 4  # by a worker, from one operation to the next
+_MAX_HELD = 4  # by a worker, from one operation to the next
 # Seconds: nothing, less than a scan takes, less than an interval, and more.
 _PAUSES = (0.0, 0.0, 0.0, 0.002, 0.02, 0.1, 0.3, 0.7)
 _DELAYS = (0.0, 0.02, 0.1, 0.3)  # after which a parent ends
@@ -78,7 +78,7 @@ def brief(actor: Actor) -> None:
 
 def stay(actor: Actor) -> None:
     """Open a listener that later operations share and close."""
-    if len(actor.held) == _MOST_HELD:
+    if len(actor.held) == _MAX_HELD:
         actor.close(actor.chance.choice(sorted(actor.held)))
     some(actor)
 

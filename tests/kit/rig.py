@@ -3,7 +3,15 @@
 from pathlib import Path
 
 from porteye_core.errors import SourceError
-from porteye_core.model import Depth, Limit, Notice, Reading, Scope, Socket, WatchPlan
+from porteye_core.model import (
+    KernelEvent,
+    Limitation,
+    ScanDepth,
+    Scope,
+    Snapshot,
+    Socket,
+    WatchPlan,
+)
 from porteye_core.monitor.loop import Monitor
 from porteye_core.monitor.own_usage import FootprintMeter
 from porteye_core.owners import OwnerFinder, UsageMeter, processes
@@ -39,36 +47,36 @@ class ScriptedSource:
     def __init__(self, clock: ScriptedClock) -> None:
         self.clock = clock
         self.sockets: tuple[Socket, ...] = ()
-        self.notices: tuple[Notice, ...] = ()
+        self.kernel_events: tuple[KernelEvent, ...] = ()
         self.lost = 0
         self.failing = False
         self.announces = False
         self.is_behind = False  # more is announced than is read: no socket is scanned
         self.scope: int | None = None
-        self.depths: list[Depth] = []
+        self.depths: list[ScanDepth] = []
 
-    def read(self, depth: Depth) -> Reading:
+    def read(self, depth: ScanDepth) -> Snapshot:
         if self.failing:
             raise SourceError("The table could not be read.")
         self.depths.append(depth)
-        notices, self.notices = self.notices, ()
+        kernel_events, self.kernel_events = self.kernel_events, ()
         lost, self.lost = self.lost, 0
-        scans = depth > Depth.NOTICES and not self.is_behind
+        scans = depth > ScanDepth.NOTICES and not self.is_behind
         sockets = tuple(self.sockets) if scans else None
         scope = self._scope(depth)
-        return Reading(sockets, notices, lost, scope, self.clock.now(), more=self.is_behind)
+        return Snapshot(sockets, kernel_events, lost, scope, self.clock.now(), more=self.is_behind)
 
-    def _scope(self, depth: Depth) -> Scope:
-        """Everything, or with a namespace of its own that one alone between beats."""
+    def _scope(self, depth: ScanDepth) -> Scope:
+        """Everything, or with a namespace of its own that one alone between ticks."""
         if self.scope is None:
             return Scope()
         mine = frozenset((self.scope,))
-        if depth is Depth.CLIENTS:
+        if depth is ScanDepth.CLIENTS:
             others = frozenset(each.endpoint.netns or self.scope for each in self.sockets)
             return Scope(mine | others, mine | others, complete=True, own=self.scope)
         return Scope(mine, own=self.scope)
 
-    def limits(self) -> tuple[Limit, ...]:
+    def limitations(self) -> tuple[Limitation, ...]:
         return ()
 
     def filenos(self) -> tuple[int, ...]:
@@ -79,7 +87,7 @@ class ScriptedSource:
 
 
 class Rig:
-    """A monitor whose every look is one call."""
+    """A monitor whose every scan is one call."""
 
     def __init__(self, db: Path, writer: Writer, clock: ScriptedClock) -> None:
         self.db, self.clock, self.source = db, clock, ScriptedSource(clock)
@@ -93,10 +101,10 @@ class Rig:
             plan=PLAN,
         )
 
-    def look(self, *sockets: Socket, after: int = SECOND, failing: bool = False) -> None:
+    def scan(self, *sockets: Socket, after: int = SECOND, failing: bool = False) -> None:
         self.clock.pass_(after)
         self.source.sockets, self.source.failing = sockets, failing
-        self.monitor.look()
+        self.monitor.scan()
 
     def rows(self, statement: str) -> list[tuple[object, ...]]:
         with open_connection(self.db) as reader:

@@ -3,11 +3,11 @@
 import sqlite3
 from pathlib import Path
 
-from porteye_core.model import Limit, Sample, Seen, Tick, WatchPlan
+from porteye_core.model import Limitation, Precision, Sample, Tick, WatchPlan
 from porteye_core.store.writing.writer import Closing, Opening, Writer
 from tests.kit.values import SECOND, endpoint, owned, process
 
-LIMIT = Limit("polled", "Listeners are seen by polling.")
+LIMIT = Limitation("polled", "Listeners are seen by polling.")
 PLAN = WatchPlan("portable", 2 * SECOND, 10 * SECOND, (LIMIT,))
 MINUTE = 60 * SECOND
 
@@ -26,12 +26,12 @@ def seed(writer: Writer, now: int) -> None:
     writer.begin_watch(begin, PLAN)
     hidden = owned(DNS.socket.endpoint)
     first = [NGINX, POSTGRES, hidden]
-    born = writer.record_changes(begin, [Opening(each, begin, Seen.GAP) for each in first])
+    born = writer.record_changes(begin, [Opening(each, begin, Precision.GAP) for each in first])
     opened, closed = now - 30 * MINUTE, now - 20 * MINUTE
-    (life,) = writer.record_changes(opened, [Opening(PYTHON, opened, Seen.POLL)])
-    writer.record_changes(closed, closed=[Closing(life, closed, Seen.POLL)])
+    (life,) = writer.record_changes(opened, [Opening(PYTHON, opened, Precision.POLL)])
+    writer.record_changes(closed, closed=[Closing(life, closed, Precision.POLL)])
     again = now - 10 * SECOND
-    (second,) = writer.record_changes(again, [Opening(PYTHON, again, Seen.POLL)])
+    (second,) = writer.record_changes(again, [Opening(PYTHON, again, Precision.POLL)])
     tick = Tick(now, now, listeners=4, clients=7, scan_us=1500, hidden=1)
     samples = [
         Sample(born[0].id, cpu=150, rss=400_000_000, clients=7),

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Sequence
 
-from porteye_core.model import Listener, Owned, Scope
+from porteye_core.model import AttributedSocket, Listener, Scope
 from porteye_core.tracking import Changes, Scan, Tracker
 
 
 def see(
     tracker: Tracker,
-    owned: Sequence[Owned],
+    owned: Sequence[AttributedSocket],
     scope: Scope,
     scan: Scan,
     may_hold: Callable[[Listener], bool] = lambda _: False,

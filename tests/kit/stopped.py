@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from porteye_core.model import Seen, Tick, WatchPlan
+from porteye_core.model import Precision, Tick, WatchPlan
 from porteye_core.store.writing.startup import open_writer
 from porteye_core.store.writing.writer import Closing, Opening
 from tests.kit.seeding import MINUTE
@@ -23,12 +23,14 @@ def stopped_for_a_minute(db: Path) -> None:
             for port, name in ((5432, "postgres"), (8000, "python3"), (3000, "node"))
         ]
         opened = BEGUN + 10 * SECOND
-        born = writer.record_changes(opened, [Opening(each, opened, Seen.KERNEL) for each in seen])
+        born = writer.record_changes(
+            opened, [Opening(each, opened, Precision.KERNEL) for each in seen]
+        )
         writer.end_watch(STOPPED)
         back = STOPPED + MINUTE
         writer.begin_watch(back, _PLAN)
-        writer.record_changes(back, closed=[Closing(born[1], back, Seen.GAP)])
+        writer.record_changes(back, closed=[Closing(born[1], back, Precision.GAP)])
         later = back + MINUTE
-        writer.record_changes(later, closed=[Closing(born[2], later, Seen.KERNEL)])
+        writer.record_changes(later, closed=[Closing(born[2], later, Precision.KERNEL)])
         writer.record_tick(Tick(_END, 1, listeners=1, clients=0, scan_us=1, hidden=0), [])
         writer.end_watch(_END)

@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 
 from porteye_core.model import (
+    AttributedSocket,
     Endpoint,
     Family,
     Listener,
-    Owned,
     Process,
     ProcessKey,
     Program,
@@ -38,13 +38,13 @@ def owned(
     inode: int | None = None,
     fd: int | None = None,
     holders: tuple[Process, ...] = (),
-) -> Owned:
+) -> AttributedSocket:
     where = at or endpoint()
     socket = Socket(where, inode, owner.key.pid if owner else None, fd)
-    return Owned(socket, owner, holders or ((owner,) if owner else ()))
+    return AttributedSocket(socket, owner, holders or ((owner,) if owner else ()))
 
 
-def listener(number: int, seen: Owned, opened_at: int = 0) -> Listener:
+def listener(number: int, seen: AttributedSocket, opened_at: int = 0) -> Listener:
     return Listener(
         number,
         seen.socket.endpoint,

@@ -102,25 +102,25 @@ class Watched:
         """The kinds of the events, in the order of time."""
         return [kind for kind, _ in self.events(opener, port, protocol)]
 
-    def beats(self, since: int = 0, before: int = 1 << 62) -> int:
-        """The number of beats after one moment and before another."""
+    def ticks(self, since: int = 0, before: int = 1 << 62) -> int:
+        """The number of ticks after one moment and before another."""
         statement = "SELECT count(*) FROM tick WHERE at > ? AND at < ? AND size IS NOT NULL"
         ((count,),) = rows(self.db, statement, since, before)
         assert isinstance(count, int)
         return count
 
-    def pass_two_beats(self) -> None:
+    def pass_two_ticks(self) -> None:
         """Wait until the monitor has scanned every namespace twice, and searched for owners."""
-        begun = self.beats()
-        # The beat under way may have begun before whatever shall be seen.
-        until(lambda: self.beats() > begun + 2, "two whole beats pass")
+        begun = self.ticks()
+        # The tick under way may have begun before whatever shall be seen.
+        until(lambda: self.ticks() > begun + 2, "two whole ticks pass")
 
 
 @contextmanager
-def watching(folder: Path, source: str, *, beat: float = 0.3) -> Iterator[Watched]:
-    """A monitor that scans five times a second; `beat`: seconds between samples, at which it
+def watching(folder: Path, source: str, *, tick: float = 0.3) -> Iterator[Watched]:
+    """A monitor that scans five times a second; `tick`: seconds between samples, at which it
     searches the other namespaces, too, and for holders and descriptions that have changed."""
     db = folder / "porteye.db"
-    flags = ("--source", source, "--sample-interval", f"{beat}", "--log-level", "warning")
+    flags = ("--source", source, "--sample-interval", f"{tick}", "--log-level", "warning")
     with monitor(db, *flags):
         yield Watched(db, source)

@@ -110,7 +110,7 @@ def test_a_poller_sees_what_stays_open() -> None:
     with ExitStack() as outlives:
         with watchers.poller("psutil", 60) as seen:
             (pid,) = outlives.enter_context(loads.standing(2, 1, 10))
-        assert seen.looks == 2
+        assert seen.scans == 2
         assert len([each for each in seen.found if each.pid == pid]) == 2
 
 
@@ -159,7 +159,7 @@ def test_a_port_that_comes_again_is_paired_by_time() -> None:
     assert len(pair([NOTED, again], [late])) == 1
 
 
-def test_looks_are_measured_by_turns() -> None:
+def test_scans_are_measured_by_turns() -> None:
     turns: list[str] = []
     took = snapshot.measure({"a": lambda: turns.append("a"), "b": lambda: turns.append("b")}, 2, {})
     assert turns == ["a", "b"] * 3

@@ -16,21 +16,21 @@ from benchmarks.growing.stores import porteye, row_per_tick
 from benchmarks.growth import Day, grown, replay
 from benchmarks.seeding.scale import DAY, MINUTE
 from benchmarks.seeding.usage import BEAT
-from porteye_core.model import FOR_EVER, Keep
+from porteye_core.model import KEEP_FOREVER, RetentionPolicy
 from tests.kit.service import PROJECT
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="/proc says what was written")
 
 _HOUR = 1 / 24  # days
-_BEATS = 360
+_TICKS = 360
 
 
 def machine() -> Machine:
     return Machine(listeners=30, events=24 * 40, seed=5)
 
 
-def beats(days: float = _HOUR) -> Iterator[SamplingTick]:
-    return machine().beats(days)
+def ticks(days: float = _HOUR) -> Iterator[SamplingTick]:
+    return machine().ticks(days)
 
 
 def number(db: Path, statement: str) -> int:
@@ -39,20 +39,20 @@ def number(db: Path, statement: str) -> int:
 
 
 def test_the_same_seed_makes_the_same_days() -> None:
-    assert [(b.at, b.changes, dict(b.uses)) for b in beats()] == [
-        (b.at, b.changes, dict(b.uses)) for b in beats()
+    assert [(b.at, b.changes, dict(b.uses)) for b in ticks()] == [
+        (b.at, b.changes, dict(b.uses)) for b in ticks()
     ]
 
 
 def test_listeners_stand_and_others_come_and_go_in_order() -> None:
     here: set[int] = set()
     noted = []
-    for beat in beats(0.5):
-        for change in beat.changes:
+    for tick in ticks(0.5):
+        for change in tick.changes:
             (here.remove if change.owned is None else here.add)(change.number)
             noted.append(change.at)
-        assert set(beat.uses) == here
-        assert all(at <= beat.at for at in noted[-len(beat.changes) :])
+        assert set(tick.uses) == here
+        assert all(at <= tick.at for at in noted[-len(tick.changes) :])
     assert noted == sorted(noted)
     assert set(range(1, 31)) <= here
     assert len(noted) - 30 == pytest.approx(480, rel=0.2)
@@ -60,25 +60,25 @@ def test_listeners_stand_and_others_come_and_go_in_order() -> None:
 
 def test_some_listeners_never_move_and_others_most_of_the_time() -> None:
     seen: dict[int, list[object]] = {}
-    for beat in Machine(100, 10, seed=1).beats(_HOUR / 2):
-        for each, use in beat.uses.items():
+    for tick in Machine(100, 10, seed=1).ticks(_HOUR / 2):
+        for each, use in tick.uses.items():
             seen.setdefault(each, []).append(use)
     moved = sorted(len(set(uses)) / len(uses) for uses in seen.values())
     assert sum(share < 0.01 for share in moved) == pytest.approx(65, abs=15)
     assert moved[-3] > 0.5
 
 
-def test_porteye_stores_every_beat_and_change_and_only_samples_that_moved(tmp_path: Path) -> None:
+def test_porteye_stores_every_tick_and_change_and_only_samples_that_moved(tmp_path: Path) -> None:
     db = tmp_path / "x.db"
     changes = listeners = 0
-    with porteye(db, FOR_EVER) as store:
-        for beat in beats():
-            store.take(beat)
-            changes += len(beat.changes)
-            listeners += len(beat.uses)
-    assert number(db, "SELECT count(*) FROM tick") == _BEATS
+    with porteye(db, KEEP_FOREVER) as store:
+        for tick in ticks():
+            store.take(tick)
+            changes += len(tick.changes)
+            listeners += len(tick.uses)
+    assert number(db, "SELECT count(*) FROM tick") == _TICKS
     assert number(db, "SELECT count(*) FROM event") == changes
-    assert number(db, "SELECT count(*) FROM listener WHERE closed_at IS NULL") == len(beat.uses)
+    assert number(db, "SELECT count(*) FROM listener WHERE closed_at IS NULL") == len(tick.uses)
     assert number(db, "SELECT sum(beats) FROM rollup WHERE resolution = 300") == listeners
     assert 0 < number(db, "SELECT count(*) FROM sample") < listeners / 2
     with closing(sqlite3.connect(db)) as connection:
@@ -87,33 +87,33 @@ def test_porteye_stores_every_beat_and_change_and_only_samples_that_moved(tmp_pa
 
 def test_what_is_older_than_wanted_goes_between_the_beats(tmp_path: Path) -> None:
     db = tmp_path / "x.db"
-    with porteye(db, Keep(samples=20 * MINUTE)) as store:
-        for beat in beats(2.1 * _HOUR):
-            store.take(beat)
+    with porteye(db, RetentionPolicy(samples=20 * MINUTE)) as store:
+        for tick in ticks(2.1 * _HOUR):
+            store.take(tick)
     assert number(db, "SELECT min(at) FROM tick") >= BEGAN + 30 * MINUTE
-    assert number(db, "SELECT max(at) FROM tick") == beat.at
+    assert number(db, "SELECT max(at) FROM tick") == tick.at
 
 
 def test_the_peer_stores_a_row_for_each_listener_at_each_beat(tmp_path: Path) -> None:
     db = tmp_path / "x.db"
     listeners = 0
     with row_per_tick(db) as store:
-        for beat in beats():
-            store.take(beat)
-            listeners += len(beat.uses)
+        for tick in ticks():
+            store.take(tick)
+            listeners += len(tick.uses)
     assert number(db, "SELECT count(*) FROM snapshot") == listeners
-    assert number(db, "SELECT count(DISTINCT at) FROM snapshot") == _BEATS
+    assert number(db, "SELECT count(DISTINCT at) FROM snapshot") == _TICKS
 
 
 class Appending:
-    """A store that writes eight kilobytes a beat, and reads as one of two pages."""
+    """A store that writes eight kilobytes a tick, and reads as one of two pages."""
 
     def __init__(self, db: Path) -> None:
         with closing(sqlite3.connect(db)) as connection:
             connection.execute("CREATE TABLE one (id)")
         self._log = db.with_name("log").open("ab", buffering=0)
 
-    def take(self, beat: SamplingTick) -> None:
+    def take(self, tick: SamplingTick) -> None:
         self._log.write(bytes(8192))
         os.fsync(self._log.fileno())
 

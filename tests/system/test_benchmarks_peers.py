@@ -123,11 +123,11 @@ def test_a_peer_that_does_not_start_is_skipped() -> None:
 
 
 def test_a_peer_that_fails_on_the_way_is_skipped(programs: Path) -> None:
-    """It lists a listener when it is tried and in its first look, and never again."""
+    """It lists a listener when it is tried and in its first scan, and never again."""
     write(
         programs / "ss",
-        f"echo look >> {programs}/looks\n"
-        f'[ $(wc -l < {programs}/looks) -le 2 ] && exec /usr/bin/ss "$@"\n'
+        f"echo scan >> {programs}/scans\n"
+        f'[ $(wc -l < {programs}/scans) -le 2 ] && exec /usr/bin/ss "$@"\n'
         "echo 'out of memory' >&2; exit 1",
     )
     sizes = ("--listeners=2", "--processes=1", "--descriptors=20")
@@ -146,7 +146,7 @@ def test_a_capture_has_no_column_for_a_bpftrace_without_btf(programs: Path) -> N
     assert any(name.startswith("PortEye") for name in columns(found))
 
 
-def test_a_look_that_fails_is_measured_no_further() -> None:
+def test_a_scan_that_fails_is_measured_no_further() -> None:
     def failing() -> None:
         raise PeerError("lsof ended with status 1: no message")
 

@@ -10,7 +10,7 @@ import pytest
 from benchmarks.retention import dropped
 from benchmarks.seed import seed
 from benchmarks.seeding.scale import DAY, Scale
-from porteye_core.model import Keep
+from porteye_core.model import RetentionPolicy
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the loads are Linux processes")
 
@@ -32,7 +32,7 @@ def test_every_step_is_timed_until_the_old_lives_are_gone(db: Path) -> None:
         (now,) = connection.execute("SELECT max(at) FROM event").fetchone()
     old = f"listener WHERE closed_at < {now - 5 * DAY - DAY // 12}"
     assert count(db, old) > 0
-    found = dropped(db, Keep(samples=DAY, events=5 * DAY), most=1000)
+    found = dropped(db, RetentionPolicy(samples=DAY, events=5 * DAY), most=1000)
     assert len(found.steps) > 3
     assert found.ended
     assert count(db, old) == 0
@@ -40,7 +40,7 @@ def test_every_step_is_timed_until_the_old_lives_are_gone(db: Path) -> None:
 
 
 def test_a_limit_of_steps_ends_it_before(db: Path) -> None:
-    found = dropped(db, Keep(samples=DAY, events=5 * DAY), most=2)
+    found = dropped(db, RetentionPolicy(samples=DAY, events=5 * DAY), most=2)
     assert len(found.steps) <= 2
     assert not found.ended
     assert count(db, "event") > 3000
@@ -48,6 +48,6 @@ def test_a_limit_of_steps_ends_it_before(db: Path) -> None:
 
 def test_a_smaller_size_gives_space_back(db: Path) -> None:
     size = db.stat().st_size
-    found = dropped(db, Keep(size=size * 3 // 4), most=1000)
+    found = dropped(db, RetentionPolicy(size=size * 3 // 4), most=1000)
     assert found.before == size
     assert found.after <= size * 3 // 4

@@ -94,7 +94,7 @@ def watch(db: Path) -> str:
             rig = Rig(db, writer, ScriptedClock())
             rig.clock.wall = _LATER
             for seen in (A, B) * 6:
-                rig.look(seen, after=10 * SECOND)
+                rig.scan(seen, after=10 * SECOND)
                 writer.retry(rig.clock.elapsed())
             kept = readable(db, "cache=private")
             for _ in range(40):

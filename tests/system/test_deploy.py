@@ -108,8 +108,8 @@ def listening(*before: str, user: int = 0, address: str = "127.0.0.1") -> Iterat
 @needs_tracing
 def test_the_units_rights_are_enough_for_the_tracepoint(confined_monitor: Path) -> None:
     assert rows(confined_monitor, "SELECT source FROM watch") == [("tracepoint",)]
-    limits = str(rows(confined_monitor, "SELECT limits FROM watch"))
-    assert not re.search("unprivileged|one_namespace|polled", limits)
+    limitations = str(rows(confined_monitor, "SELECT limits FROM watch"))
+    assert not re.search("unprivileged|one_namespace|polled", limitations)
 
 
 @confinable

@@ -60,7 +60,7 @@ def said_by(process: "subprocess.Popen[str]", words: str) -> str:
     return b"".join(said).decode()
 
 
-@pytest.mark.parametrize("sample_interval", ["0.4", "60"], ids=["at a beat", "between beats"])
+@pytest.mark.parametrize("sample_interval", ["0.4", "60"], ids=["at a tick", "between ticks"])
 @pytest.mark.parametrize(
     "source", ["portable", "sock_diag", pytest.param("tracepoint", marks=needs_tracing)]
 )
@@ -76,7 +76,7 @@ def test_without_descriptors_nothing_closes_and_with_them_it_goes_on(
             said = said_by(process, "Nothing is recorded")
             opener.close(goes)
             failed_at = turns(process.pid)
-            until(lambda: turns(process.pid) >= failed_at + 10, "ten more looks have failed")
+            until(lambda: turns(process.pid) >= failed_at + 10, "ten more scans have failed")
             assert rows(db, "SELECT 1 FROM event WHERE kind = 'closed' AND port = ?", stays) == []
         until(lambda: len(rows(db, EVENTS, goes)) == 2, "the closing is seen")
         until(lambda: rows(db, OWNER, comes) == [(other.pid, 1, None)], "the owner is seen")

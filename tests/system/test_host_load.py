@@ -1,4 +1,4 @@
-"""A host with 20,000 connections or 5,000 processes: what a look costs, counted and not timed."""
+"""A host with 20,000 connections or 5,000 processes: what a scan costs, counted and not timed."""
 
 import builtins
 import os
@@ -74,7 +74,7 @@ def held(source: SockDiag, ports: set[int]) -> list[Socket]:
     return [s for s in source.read(count_clients=False) if s.endpoint.port in ports]
 
 
-def test_connections_change_neither_what_a_look_finds_nor_what_the_kernel_tells_it(
+def test_connections_change_neither_what_a_scan_finds_nor_what_the_kernel_tells_it(
     source: SockDiag, request: pytest.FixtureRequest
 ) -> None:
     with Opener() as opener:
@@ -111,7 +111,7 @@ def touched(monkeypatch: pytest.MonkeyPatch) -> set[int]:
     return pids
 
 
-def test_of_thousands_of_processes_a_steady_look_reads_none_and_a_new_owner_is_found(
+def test_of_thousands_of_processes_a_steady_scan_reads_none_and_a_new_owner_is_found(
     source: SockDiag, crowd: set[int], touched: set[int]
 ) -> None:
     finder = OwnerFinder(processes(round(psutil.boot_time() * 1e6)), privileged=True)
@@ -122,7 +122,7 @@ def test_of_thousands_of_processes_a_steady_look_reads_none_and_a_new_owner_is_f
         while finder.is_searching:
             finder.own(held(source, ports))
         touched.clear()
-        for _ in range(3):  # between beats, and at one
+        for _ in range(3):  # between ticks, and at one
             finder.own(held(source, ports))
             finder.refresh()
         assert not touched & crowd

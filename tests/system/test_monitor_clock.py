@@ -57,10 +57,10 @@ def rig(db: Path) -> Iterator[Rig]:
 
 @steps
 def test_a_clock_that_is_set_closes_nothing_and_its_step_is_recorded(rig: Rig, step: int) -> None:
-    rig.look(A)
+    rig.scan(A)
     rig.clock.wall += step * SECOND
-    rig.look(A, after=10 * SECOND)
-    rig.look(A, after=10 * SECOND)
+    rig.scan(A, after=10 * SECOND)
+    rig.scan(A, after=10 * SECOND)
     assert len(rig.events) == 1
     assert rig.rows("SELECT jump FROM tick ORDER BY id") == [(0,), (step * SECOND,), (0,)]
 
@@ -69,35 +69,35 @@ def test_a_clock_that_is_set_closes_nothing_and_its_step_is_recorded(rig: Rig, s
 def test_a_step_is_stored_once_however_many_listeners_open_before_the_next_beat(
     rig: Rig, step: int
 ) -> None:
-    rig.look(A)
+    rig.scan(A)
     rig.clock.wall += step * SECOND
-    rig.look(A, B)
+    rig.scan(A, B)
     for port in range(2001, 2031):  # each has a tick of its own
-        rig.look(A, Socket(endpoint(port)))
+        rig.scan(A, Socket(endpoint(port)))
     assert rig.rows(JUMPS) == [(step * SECOND,)]
 
 
 def test_a_step_and_its_correction_between_two_beats_are_two(rig: Rig) -> None:
-    rig.look(A)
+    rig.scan(A)
     rig.clock.wall += HOUR * SECOND
-    rig.look(A)
-    rig.look(A)
+    rig.scan(A)
+    rig.scan(A)
     rig.clock.wall -= HOUR * SECOND
-    rig.look(A)
+    rig.scan(A)
     assert rig.rows(JUMPS) == [(HOUR * SECOND,), (-HOUR * SECOND,)]
 
 
 def test_a_clock_that_is_slewed_takes_no_step(rig: Rig) -> None:
     for second in range(40):
         rig.clock.wall += SECOND // 12  # as fast as chrony does it
-        rig.look(A, Socket(endpoint(2001 + second)))
+        rig.scan(A, Socket(endpoint(2001 + second)))
     assert rig.rows(JUMPS) == []
 
 
 def test_a_step_amid_a_slew_is_stored_once_and_as_large_as_it_was(rig: Rig) -> None:
     for second in range(40):
         rig.clock.wall += SECOND // 12 + (second == 15) * 3 * SECOND
-        rig.look(A, Socket(endpoint(2001 + second)))
+        rig.scan(A, Socket(endpoint(2001 + second)))
     assert rig.rows(JUMPS) == [(3 * SECOND + SECOND // 12,)]
 
 
@@ -109,27 +109,27 @@ def test_a_pause_between_the_two_clocks_is_no_step() -> None:
 
 @steps
 def test_no_life_ends_before_it_began_however_the_clock_is_set(rig: Rig, step: int) -> None:
-    rig.look()
-    rig.look(A)
+    rig.scan()
+    rig.scan(A)
     rig.clock.wall += step * SECOND
-    rig.look(A, B)
+    rig.scan(A, B)
     rig.clock.wall -= step * SECOND
-    rig.look()
+    rig.scan()
     assert rig.rows(LIVES) == [(2, 1)]
 
 
 @steps
 def test_ticks_are_in_the_order_of_the_steady_clock(rig: Rig, step: int) -> None:
     for _ in range(3):
-        rig.look(A, after=10 * SECOND)
+        rig.scan(A, after=10 * SECOND)
         rig.clock.wall += step * SECOND // 3
     steady = rig.rows("SELECT id, monotonic FROM tick ORDER BY monotonic")
     assert [number for number, _ in steady] == [1, 2, 3]
 
 
 def test_a_machine_that_slept_has_a_gap_and_no_step(rig: Rig) -> None:
-    rig.look(A, B)
-    rig.look(A, after=8 * HOUR * SECOND)
+    rig.scan(A, B)
+    rig.scan(A, after=8 * HOUR * SECOND)
     assert rig.events[2:] == [("closed", 1002, "gap")]
     assert rig.rows("SELECT gap, jump FROM tick ORDER BY id") == [(0, 0), (8 * HOUR * SECOND, 0)]
 

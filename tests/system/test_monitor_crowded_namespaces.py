@@ -55,12 +55,12 @@ def test_beside_hundreds_of_namespaces_a_container_is_recorded_before_and_after_
     tmp_path: Path, source: str, container: Opener
 ) -> None:
     ports = open_both(container)
-    with watching(tmp_path, source, beat=1.0) as watched:
+    with watching(tmp_path, source, tick=1.0) as watched:
         are_open(watched, container, ports)
         ports += open_both(container)
         are_open(watched, container, ports)
     ports += open_both(container)
-    with watching(tmp_path, source, beat=1.0) as watched:
+    with watching(tmp_path, source, tick=1.0) as watched:
         are_open(watched, container, ports)
         for protocol, port in ports:
             container.close(port)

@@ -48,7 +48,7 @@ def watched(
 
 @pytest.fixture(scope="module")
 def handed(watched: Watched) -> Iterator[dict[str, Handed]]:
-    """Every shape, once the monitor has had its second beat after them."""
+    """Every shape, once the monitor has had its second tick after them."""
     found: dict[str, Handed] = {}
     with ExitStack() as stack:
         openers = {
@@ -62,7 +62,7 @@ def handed(watched: Watched) -> Iterator[dict[str, Handed]]:
         port = last.open()
         watched.once(last, port, lambda life: life.pid == last.pid)
         found[WHEN_SEEN] = Handed(last, port, last.leave())
-        watched.pass_two_beats()
+        watched.pass_two_ticks()
         yield found
 
 
@@ -99,7 +99,7 @@ def test_a_socket_that_was_handed_on_closes_once_with_who_is_left(watched: Watch
         watched.once(opener, port, lambda life: life.pid == left)
         opener.close(port)
         watched.once(opener, port, lambda life: not life.is_open)
-        watched.pass_two_beats()
+        watched.pass_two_ticks()
         assert not any(life.is_open for life in watched.lives(opener, port))
         if watched.source != "portable":
             assert watched.kinds(opener, port) == ["opened", "closed"]

@@ -85,7 +85,7 @@ def number(namespace: Path) -> int:
 def closes(watched: Watched, opener: Opener, port: int, protocol: str = "tcp") -> None:
     """Wait until the only life there is closed, and then for more that would open or close."""
     watched.once(opener, port, lambda life: not life.is_open, protocol)
-    watched.pass_two_beats()
+    watched.pass_two_ticks()
     assert watched.kinds(opener, port, protocol) == ["opened", "closed"]
 
 
@@ -98,7 +98,7 @@ def test_a_listener_that_a_process_of_the_host_makes_elsewhere_has_that_namespac
     there = number(container.netns)
     assert there != number(opener.netns)
     watched.once(opener, port, lambda life: (life.pid, life.netns) == (opener.pid, there))
-    watched.pass_two_beats()
+    watched.pass_two_ticks()
     (life,) = watched.lives(opener, port)
     assert (life.is_open, life.pid, life.netns) == (1, opener.pid, there)
     opener.close(port)
@@ -111,7 +111,7 @@ def test_a_process_that_moves_after_it_listened_leaves_its_listener_where_it_was
     port = opener.open()
     opener.enter(container.netns)
     watched.once(opener, port, lambda life: life.pid == opener.pid)
-    watched.pass_two_beats()
+    watched.pass_two_ticks()
     (life,) = watched.lives(opener, port)
     assert (life.is_open, life.netns) == (1, number(HOME))
     late = opener.open()
@@ -144,7 +144,7 @@ def test_a_namespace_that_is_only_mounted_shows_what_a_process_of_the_host_holds
         watched.once(
             opener, port, lambda life: (life.pid, life.netns) == (opener.pid, there), protocol
         )
-    watched.pass_two_beats()
+    watched.pass_two_ticks()
     for protocol, port in ports.items():
         assert watched.kinds(opener, port, protocol) == ["opened"]
         opener.close(port)
@@ -161,7 +161,7 @@ def test_what_is_held_in_a_namespace_that_nobody_can_enter_any_more_is_not_close
     opener.enter(HOME)
     watched.once(opener, port, lambda life: (life.pid, life.netns) == (opener.pid, there))
     subprocess.run(["ip", "netns", "del", mounted.name], check=True)
-    watched.pass_two_beats()
+    watched.pass_two_ticks()
     assert watched.kinds(opener, port) == ["opened"]
     opener.close(port)
     closes(watched, opener, port)
@@ -215,7 +215,7 @@ def test_a_daemon_in_a_namespace_of_its_own_is_one_life_of_who_is_left(
     there = number(container.netns)
     port, left = container.daemonize(0.02)
     watched.once(container, port, lambda life: (life.pid, life.netns) == (left, there))
-    watched.pass_two_beats()
+    watched.pass_two_ticks()
     assert watched.kinds(container, port) == ["opened"]
 
 
@@ -239,7 +239,7 @@ def test_a_namespace_that_was_guessed_before_a_restart_is_not_certain_after_it(
             connection.execute(_AS_ITS_RECORD_LEFT_IT, (guess, opener.address, port))
         with watching(tmp_path, "tracepoint") as watched:
             watched.once(opener, port, lambda life: (life.pid, life.netns) == (opener.pid, there))
-            watched.pass_two_beats()
+            watched.pass_two_ticks()
             assert watched.kinds(opener, port) == ["opened"]
             opener.close(port)
             closes(watched, opener, port)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from porteye_core.model import Depth, Socket
+from porteye_core.model import ScanDepth, Socket
 from porteye_core.sources.portable import Portable
 from porteye_core.store.writing.startup import open_writer
 from tests.kit.rig import READER, Rig, ScriptedClock
@@ -40,7 +40,7 @@ def by_netlink() -> Sequence[Socket]:
 
 
 def by_psutil() -> Sequence[Socket]:
-    return Portable(lambda: None).read(Depth.SOCKETS).sockets or ()
+    return Portable(lambda: None).read(ScanDepth.SOCKETS).sockets or ()
 
 
 every_source = pytest.mark.parametrize("listed", [by_netlink, by_psutil])
@@ -79,8 +79,8 @@ def successor(first: "subprocess.Popen[bytes]", port: int) -> "subprocess.Popen[
     pytest.skip(f"pid {first.pid} was not to be had")
 
 
-def look(rig: Rig, listed: Listed, port: int) -> None:
-    rig.look(*(found for found in listed() if found.endpoint.port == port))
+def scan(rig: Rig, listed: Listed, port: int) -> None:
+    rig.scan(*(found for found in listed() if found.endpoint.port == port))
 
 
 @every_source
@@ -91,11 +91,11 @@ def test_a_process_with_the_pid_of_the_one_before_begins_a_life_of_its_own(
     port = until(lambda: port_of(first), "it holds the socket")
     with open_writer(db, HOST, 1) as writer:
         rig = Rig(db, writer, ScriptedClock())
-        look(rig, listed, port)
+        scan(rig, listed, port)
         second = successor(first, port)
         try:
-            look(rig, listed, port)
-            look(rig, listed, port)
+            scan(rig, listed, port)
+            scan(rig, listed, port)
         finally:
             end(second)
     assert [event[0] for event in rig.events] == ["opened", "closed", "opened"]
@@ -110,14 +110,14 @@ def test_so_does_one_that_came_while_nobody_watched(db: Path, listed: Listed) ->
     port = until(lambda: port_of(first), "it holds the socket")
     with open_writer(db, HOST, 1) as writer:
         rig = Rig(db, writer, clock)
-        look(rig, listed, port)
+        scan(rig, listed, port)
         rig.monitor.stop()
     second = successor(first, port)
     clock.pass_(100 * SECOND)
     try:
         with open_writer(db, HOST, 2) as writer:
             rig = Rig(db, writer, clock)
-            look(rig, listed, port)
+            scan(rig, listed, port)
     finally:
         end(second)
     assert [(kind, seen) for kind, _, seen in rig.events][1:] == [

@@ -1,4 +1,4 @@
-"""What a process becomes after it has listened is shown within two beats, under every source."""
+"""What a process becomes after it has listened is shown within two ticks, under every source."""
 
 import getpass
 import pwd
@@ -21,7 +21,7 @@ ROOM = "x" * 80  # for a title
 def watched(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Watched]:
-    with watching(tmp_path_factory.mktemp("programs"), request.param, beat=1) as watched:
+    with watching(tmp_path_factory.mktemp("programs"), request.param, tick=1) as watched:
         yield watched
 
 
@@ -34,7 +34,7 @@ class Scene:
     port: int
 
     def after(self, change: Callable[[], None], wanted: Callable[[Life], bool]) -> Life:
-        """The life once it is shown as wanted, which is by the second beat after the change, and
+        """The life once it is shown as wanted, which is by the second tick after the change, and
         with the description that it had before it in its history."""
         before = self.watched.once(self.opener, self.port)
         began = time.time_ns() // 1000
@@ -46,8 +46,8 @@ class Scene:
         former = self.formers[-1]
         assert former[1:] == (before.pid, before.name, before.user, before.cmdline, before.cwd)
         # A change has the time at which the scan began that shows it.
-        assert self.watched.beats(former.until, began) == 0
-        assert self.watched.beats(ended, former.until) < 2
+        assert self.watched.ticks(former.until, began) == 0
+        assert self.watched.ticks(ended, former.until) < 2
         return now
 
     @property
@@ -129,7 +129,7 @@ def test_a_process_whose_first_thread_has_ended_owns_its_sockets_and_is_describe
     opener.outlive()
     late = opener.open()
     scene.watched.once(opener, late, lambda life: life.pid == opener.pid)
-    scene.watched.pass_two_beats()
+    scene.watched.pass_two_ticks()
     for port in (scene.port, late):
         (life,) = scene.watched.lives(opener, port)
         assert (life.pid, life.hidden, life.is_open) == (opener.pid, None, 1)
@@ -145,7 +145,7 @@ def test_a_thread_with_descriptors_of_its_own_owns_its_socket(scene: Scene) -> N
     opener.split()
     port = opener.open()
     scene.watched.once(opener, port, lambda life: life.pid == opener.pid)
-    scene.watched.pass_two_beats()
+    scene.watched.pass_two_ticks()
     (life,) = scene.watched.lives(opener, port)
     assert (life.pid, life.hidden, life.is_open) == (opener.pid, None, 1)
     opener.close(port)

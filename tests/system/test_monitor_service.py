@@ -24,7 +24,7 @@ LIMITS = "SELECT limits FROM watch"
 EVENTS = "SELECT kind, seen FROM event WHERE port = ? ORDER BY id"
 
 
-def test_once_looks_once_and_stores_it(db: Path) -> None:
+def test_once_scans_once_and_stores_it(db: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         done = run_service("--db", str(db), "--once")
         port = server.getsockname()[1]
@@ -147,10 +147,12 @@ def test_root_of_a_user_namespace_is_told_what_is_hidden(tmp_path: Path) -> None
         assert done.returncode == 0, done.stderr
         hidden = rows(db, "SELECT hidden FROM listener WHERE port = ?", server.getsockname()[1])
         assert hidden == [("privilege",)]
-    limits = {each["name"]: each for each in json.loads(str(rows(db, LIMITS)[0][0]))}
-    assert {"unprivileged", "one_namespace", "polled"} <= limits.keys()
-    assert "in a user namespace" in limits["unprivileged"]["text"]
-    assert limits["unprivileged"]["hint"].startswith("Run outside of the user namespace: sudo ")
+    limitations = {each["name"]: each for each in json.loads(str(rows(db, LIMITS)[0][0]))}
+    assert {"unprivileged", "one_namespace", "polled"} <= limitations.keys()
+    assert "in a user namespace" in limitations["unprivileged"]["text"]
+    assert limitations["unprivileged"]["hint"].startswith(
+        "Run outside of the user namespace: sudo "
+    )
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="capabilities are Linux's")
@@ -167,9 +169,9 @@ def test_root_that_may_not_enter_namespaces_says_that_it_scans_one(tmp_path: Pat
         assert done.returncode == 0, done.stderr
         question = "SELECT process_id IS NOT NULL, hidden FROM listener WHERE port = ?"
         assert rows(db, question, server.getsockname()[1]) == [(1, None)]
-    limits = {each["name"] for each in json.loads(str(rows(db, LIMITS)[0][0]))}
-    assert "one_namespace" in limits
-    assert "unprivileged" not in limits
+    limitations = {each["name"] for each in json.loads(str(rows(db, LIMITS)[0][0]))}
+    assert "one_namespace" in limitations
+    assert "unprivileged" not in limitations
 
 
 @posix

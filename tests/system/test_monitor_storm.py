@@ -10,7 +10,16 @@ from typing import Self
 
 import pytest
 
-from porteye_core.model import Kind, Listener, Notice, Owned, Reading, Scope, Seen, Socket
+from porteye_core.model import (
+    AttributedSocket,
+    KernelEvent,
+    Kind,
+    Listener,
+    Precision,
+    Scope,
+    Snapshot,
+    Socket,
+)
 from porteye_core.monitor import ticks, time_limits
 from porteye_core.store.writing.startup import open_writer
 from porteye_core.tracking import Scan, Tracker, comparison
@@ -23,8 +32,8 @@ pytestmark = pytest.mark.host
 
 STORM = 20_000
 PIECE = 2_000
-# Calls for each listener and socket: a pass over both looks into a few groups of each.
-MOST_CALLS = 180
+# Calls for each listener and socket: a pass over both scans into a few groups of each.
+MAX_CALLS = 180
 
 sockets = [Socket(endpoint(1001), inode=inode, cookie=inode) for inode in range(1, STORM + 1)]
 
@@ -85,7 +94,7 @@ def test_a_stop_is_heard_between_the_pieces_of_a_closing_storm(db: Path) -> None
     clock = ScriptedClock()
     with open_writer(db, HOST, 1) as writer:
         rig = Rig(db, writer, clock)
-        rig.look(*sockets)
+        rig.scan(*sockets)
         rig.source.sockets = ()
         clock.pass_(SECOND)
         stop = Stop(2, clock)
@@ -94,7 +103,7 @@ def test_a_stop_is_heard_between_the_pieces_of_a_closing_storm(db: Path) -> None
         assert closed == [(3 * PIECE,)]
     with open_writer(db, HOST, 1) as writer:
         rig = Rig(db, writer, clock)
-        rig.look()
+        rig.scan()
         assert rig.rows("SELECT kind, count(*) FROM event GROUP BY kind ORDER BY kind") == [
             ("closed", STORM),
             ("opened", STORM),
@@ -124,11 +133,11 @@ BY_DESCRIPTOR = [owned(owner=ONE, fd=fd) for fd in range(1, STORM + 1)]
 BY_NOTHING = [owned(owner=ONE) for _ in range(STORM)]
 
 
-def known(seen: list[Owned]) -> list[Listener]:
+def known(seen: list[AttributedSocket]) -> list[Listener]:
     return [listener(number, each) for number, each in enumerate(seen)]
 
 
-def recorded(seen: list[Owned]) -> list[Listener]:
+def recorded(seen: list[AttributedSocket]) -> list[Listener]:
     """The same listeners as only the records of their openings describe them."""
     return [replace(each, skaddr=each.id + 1, inode=None, fd=None) for each in known(seen)]
 
@@ -160,7 +169,7 @@ def test_twenty_thousand_sockets_at_one_place_are_matched_in_linear_work(crowd: 
         matched = match(listeners, seen)
     assert len(matched.pairs) + len(matched.missing) == len(listeners)
     assert len(matched.pairs) + len(matched.strangers) == len(seen)
-    assert calls.number < MOST_CALLS * max(len(listeners), len(seen))
+    assert calls.number < MAX_CALLS * max(len(listeners), len(seen))
 
 
 OWN = 4026531840
@@ -170,31 +179,33 @@ EVERYTHING = Scope(frozenset((OWN,)), frozenset((OWN,)), complete=True)
 def test_as_many_that_listened_without_a_bound_port_are_told_apart_in_linear_work() -> None:
     tracker = Tracker()
     unbound = tuple(
-        Notice(at, Kind.OPENED, endpoint(0), skaddr=at, pid=ONE.key.pid)
+        KernelEvent(at, Kind.OPENED, endpoint(0), skaddr=at, pid=ONE.key.pid)
         for at in range(1, STORM + 1)
     )
     seen = [
         owned(replace(endpoint(1 + number % 60_000), netns=OWN), owner, inode=1 + number)
         for number, owner in enumerate([ONE, OTHER] * STORM)
     ]
-    assert len(tracker.hear(Reading(None, unbound)).portless) == STORM
+    assert len(tracker.hear(Snapshot(None, unbound)).portless) == STORM
     with Calls() as calls:
-        changes = see(tracker, seen, EVERYTHING, Scan(STORM + 9, Seen.POLL, announces=True))
+        changes = see(tracker, seen, EVERYTHING, Scan(STORM + 9, Precision.POLL, announces=True))
     # Of several openings nothing tells which is whose, so that none has the kernel's time.
-    assert {opening.seen for opening in changes.opened} == {Seen.POLL}
+    assert {opening.seen for opening in changes.opened} == {Precision.POLL}
     assert len(changes.opened) == len(seen)
-    assert calls.number < MOST_CALLS * len(seen)
+    assert calls.number < MAX_CALLS * len(seen)
 
 
 def test_as_many_closings_at_one_place_are_heard_in_linear_work() -> None:
     tracker = Tracker(known(BY_INODE))
-    closings = tuple(Notice(at, Kind.CLOSED, endpoint(), skaddr=at) for at in range(1, STORM + 1))
+    closings = tuple(
+        KernelEvent(at, Kind.CLOSED, endpoint(), skaddr=at) for at in range(1, STORM + 1)
+    )
     with Calls() as calls:
-        heard = tracker.hear(Reading(None, closings))
-        changes = see(tracker, [], EVERYTHING, Scan(STORM + 9, Seen.POLL, announces=True))
+        heard = tracker.hear(Snapshot(None, closings))
+        changes = see(tracker, [], EVERYTHING, Scan(STORM + 9, Precision.POLL, announces=True))
     assert len(heard.unplaced) + len(heard.closed) == STORM
     assert len(heard.closed) + len(changes.closed) == STORM
-    assert calls.number < MOST_CALLS * STORM
+    assert calls.number < MAX_CALLS * STORM
 
 
 # --- a scan in parts ---------------------------------------------------------------------------
@@ -223,16 +234,16 @@ def test_a_first_scan_of_many_is_stored_part_by_part_with_notices_heard_between(
     signs_of_life: list[None] = []
     rig.source.sockets = tuple(CROWD)
     stored = "SELECT count(*) FROM listener"
-    rig.look(*CROWD)
+    rig.scan(*CROWD)
     while not counted(rig, stored):
-        rig.monitor.look()
+        rig.monitor.scan()
     assert counted(rig, stored) < len(CROWD)
-    rig.source.notices = (
-        Notice(rig.clock.now(), Kind.OPENED, endpoint(500), skaddr=5, pid=os.getpid()),
+    rig.source.kernel_events = (
+        KernelEvent(rig.clock.now(), Kind.OPENED, endpoint(500), skaddr=5, pid=os.getpid()),
     )
-    while not rig.monitor.has_looked:
+    while not rig.monitor.has_scanned:
         signs_of_life.append(None)
-        rig.monitor.look()
+        rig.monitor.scan()
         assert counted(rig, "SELECT count(*) FROM listener WHERE port = 500") == 1
     assert len(signs_of_life) > 10
     assert counted(rig, stored) == len(CROWD) + 1
@@ -242,14 +253,15 @@ def test_a_first_scan_of_many_is_stored_part_by_part_with_notices_heard_between(
 
 def test_what_closes_during_a_scan_of_many_is_not_found_open_by_a_later_part(rig: Rig) -> None:
     rig.source.announces = True
-    rig.look(*CROWD)
+    rig.scan(*CROWD)
     while not counted(rig, "SELECT count(*) FROM listener"):
-        rig.monitor.look()
-    rig.source.notices = tuple(
-        Notice(rig.clock.now(), Kind.CLOSED, each.endpoint, cookie=each.cookie) for each in CROWD
+        rig.monitor.scan()
+    rig.source.kernel_events = tuple(
+        KernelEvent(rig.clock.now(), Kind.CLOSED, each.endpoint, cookie=each.cookie)
+        for each in CROWD
     )
-    while not rig.monitor.has_looked:
-        rig.monitor.look()
+    while not rig.monitor.has_scanned:
+        rig.monitor.scan()
     assert counted(rig, "SELECT count(*) FROM listener WHERE closed_at IS NULL") == 0
     assert 0 < counted(rig, "SELECT count(*) FROM listener") < len(CROWD)
 
@@ -266,7 +278,7 @@ def test_a_stop_in_the_middle_of_a_first_scan_of_many_leaves_the_rest_to_the_nex
     assert rig.rows("SELECT DISTINCT kind FROM event") == [("opened",)]
 
 
-def test_one_look_of_many_ends_with_all_of_them(rig: Rig) -> None:
+def test_one_scan_of_many_ends_with_all_of_them(rig: Rig) -> None:
     rig.source.sockets = tuple(CROWD)
     rig.monitor.run(stopped_at_once)
     assert counted(rig, "SELECT count(*) FROM listener") == len(CROWD)
@@ -274,16 +286,16 @@ def test_one_look_of_many_ends_with_all_of_them(rig: Rig) -> None:
 
 
 def test_a_source_that_fails_during_a_scan_of_many_is_a_gap_and_closes_nothing(rig: Rig) -> None:
-    rig.look(*CROWD)
-    while not rig.monitor.has_looked:
-        rig.monitor.look()
-    rig.look(*CROWD[:200])
-    rig.look(failing=True)
+    rig.scan(*CROWD)
+    while not rig.monitor.has_scanned:
+        rig.monitor.scan()
+    rig.scan(*CROWD[:200])
+    rig.scan(failing=True)
     assert rig.monitor.watched is None
     assert counted(rig, "SELECT count(*) FROM event WHERE kind = 'closed'") < 200
-    rig.look(*CROWD)
+    rig.scan(*CROWD)
     while rig.monitor.watched is None:
-        rig.monitor.look()
+        rig.monitor.scan()
     assert rig.monitor.watched == len(CROWD)
 
 
@@ -291,9 +303,9 @@ def test_the_samples_of_many_are_one_beat_in_pieces(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ticks, "_SAMPLES", 7)
-    rig.look(*CROWD)
-    while not rig.monitor.has_looked:
-        rig.monitor.look()
+    rig.scan(*CROWD)
+    while not rig.monitor.has_scanned:
+        rig.monitor.scan()
     assert counted(rig, "SELECT count(*) FROM tick") == 1
     assert counted(rig, "SELECT count(DISTINCT listener_id) FROM sample") == len(CROWD)
     assert rig.rows("SELECT resolution, sum(beats) FROM rollup GROUP BY resolution") == [

@@ -31,19 +31,19 @@ def rig(db: Path) -> Iterator[Rig]:
         yield Rig(db, writer, ScriptedClock())
 
 
-def limits(db: Path) -> list[object]:
+def limitations(db: Path) -> list[object]:
     return [row[0] for row in rows(db, LIMITS)]
 
 
 def test_in_a_new_database_what_is_open_begins_with_a_gap(rig: Rig) -> None:
-    rig.look(A)
-    rig.look(A, B)
+    rig.scan(A)
+    rig.scan(A, B)
     for suffix in ("", "-wal", "-shm"):
         rig.db.with_name(rig.db.name + suffix).unlink()
-    rig.look(A, B, after=10 * SECOND)
+    rig.scan(A, B, after=10 * SECOND)
     rig.monitor._writer.retry(rig.clock.elapsed())
-    rig.look(A, B)
-    rig.look(B)
+    rig.scan(A, B)
+    rig.scan(B)
     assert rig.events == [
         ("opened", 1001, "gap"),
         ("opened", 1002, "gap"),
@@ -53,18 +53,18 @@ def test_in_a_new_database_what_is_open_begins_with_a_gap(rig: Rig) -> None:
 
 
 def test_what_no_memory_is_left_for_is_a_gap(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
-    rig.look(A)
+    rig.scan(A)
     other = sqlite3.connect(rig.db, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     many = [Socket(endpoint(2000 + number)) for number in range(write_queue.MAX_CHANGES)]
-    rig.look(A, *many)
-    rig.look(B)  # nothing more is taken: neither this, nor that all the others closed
-    rig.look(B)
+    rig.scan(A, *many)
+    rig.scan(B)  # nothing more is taken: neither this, nor that all the others closed
+    rig.scan(B)
     assert [each.message for each in caplog.records if "So much waits" in each.message] != []
     other.execute("ROLLBACK")
     other.close()
     rig.monitor._writer.retry(rig.clock.elapsed())
-    rig.look(A, *many, B)
+    rig.scan(A, *many, B)
     assert rig.rows("SELECT count(*) FROM event WHERE kind = 'closed'") == [(0,)]
     assert ("opened", 1002, "gap") in rig.events
     assert rig.rows("SELECT gap / 1000000 FROM tick WHERE gap > 0") == [(3,)]
@@ -93,7 +93,7 @@ def test_a_full_disk_is_shown_and_what_was_seen_meanwhile_is_stored_later(tmp_pa
             opener.close(port)
             filler.unlink()
             until(lambda: len(rows(db, EVENTS, port)) == 2, "both events are stored")
-            until(lambda: limits(db)[-1:] == ["unwritten"], "the watch says that it waited")
+            until(lambda: limitations(db)[-1:] == ["unwritten"], "the watch says that it waited")
             assert app.json("/api/health")["status"] == "watching"
             assert rows(db, "SELECT count(*) FROM watch") == [(1,)]
 
@@ -104,7 +104,7 @@ def test_the_monitor_goes_on_in_a_new_database(db: Path) -> None:
         port = opener.listen()
         until(lambda: rows(db, EVENTS, port), "it is seen")
         db.unlink()
-        until(lambda: limits(db)[-1:] == ["replaced"], "a new watch has begun")
+        until(lambda: limitations(db)[-1:] == ["replaced"], "a new watch has begun")
         until(lambda: rows(db, EVENTS, port) == [("opened", "gap")], "it is seen again")
         assert process.poll() is None
     assert process.returncode == 0
@@ -117,7 +117,7 @@ def test_a_monitor_that_finds_its_database_damaged_sets_it_aside(db: Path) -> No
     db.write_bytes(db.read_bytes()[:100] + b"\xa5" * 50_000)
     damaged = db.read_bytes()
     with monitor(db) as process:
-        assert limits(db)[-1:] == ["set_aside"]
+        assert limitations(db)[-1:] == ["set_aside"]
         process.terminate()
         _, log = process.communicate(timeout=120)
     [kept] = [each for each in db.parent.glob("*.corrupt-*") if each.name.endswith("Z")]

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from porteye_core.store.file.connection import open_connection
-from tests.kit.agreement import beats, disagreements, of_driver, stored
+from tests.kit.agreement import disagreements, of_driver, stored, ticks
 from tests.kit.churn import contradictions
 from tests.kit.operations import Life, Operations
 from tests.kit.rights import root
@@ -27,7 +27,7 @@ COUNT = int(os.environ.get("RANDOM_OPERATIONS", "1500"))
 SEED = os.environ.get("RANDOM_SEED", "1")
 INTERVALS = {"tracepoint": 0.5, "sock_diag": 0.25}
 
-MOST_OTHERS = 5000  # listeners of other programs that leave the records room
+MAX_OTHERS = 5000  # listeners of other programs that leave the records room
 
 pytestmark = [
     pytest.mark.host,
@@ -47,16 +47,16 @@ def test_whatever_programs_do_each_life_is_stored_once_as_it_was(
     flags = "--source", source, "--interval", str(interval), "--sample-interval", "2"
 
     def wrong(lives: list[Life]) -> list[str]:
-        when = beats(db, interval)
+        when = ticks(db, interval)
         return disagreements(lives, stored(db), when, records=source == "tracepoint")
 
     def settle(lives: list[Life]) -> None:
         since = time.time_ns() // 1000
-        until(lambda: count_beats(db, since) > 1, "the monitor has looked twice")
+        until(lambda: count_ticks(db, since) > 1, "the monitor has scanned twice")
         with suppress(AssertionError):  # the last comparison shows what is wrong
-            # Holders are searched in pieces, which takes more beats on a busy machine.
+            # Holders are searched in pieces, which takes more ticks on a busy machine.
             until(lambda: not wrong(lives), "all is stored as it is")
-        if len(stored(db)) > len(lives) + MOST_OTHERS and lost(db):
+        if len(stored(db)) > len(lives) + MAX_OTHERS and lost(db):
             pytest.skip("another program opened so many sockets that records were lost")
         assert wrong(lives) == []
 
@@ -74,8 +74,8 @@ def test_whatever_programs_do_each_life_is_stored_once_as_it_was(
         assert contradictions(reader, every_one_sampled=False) == []
 
 
-def count_beats(db: Path, since: int) -> int:
-    """How often the monitor has looked at everything since this time."""
+def count_ticks(db: Path, since: int) -> int:
+    """How often the monitor has scanned everything since this time."""
     statement = "SELECT count(*) FROM tick WHERE at > ? AND rss IS NOT NULL"
     return int(str(rows(db, statement, since)[0][0]))
 

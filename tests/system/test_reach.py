@@ -23,11 +23,11 @@ from porteye_core.api import create_api
 from porteye_core.config import Config
 from porteye_core.model import (
     UNBOUND,
+    AttributedSocket,
     Filters,
     Interface,
     InterfaceKind,
-    Owned,
-    Seen,
+    Precision,
 )
 from porteye_core.store.reading import MomentCoverage, differences, open_reader
 from porteye_core.store.writing.startup import open_writer
@@ -72,7 +72,9 @@ def expect_stored(db: Path, port: int, place: tuple[object, ...]) -> None:
     until(lambda: rows(db, STORED, port) == [place], f"{place} is stored for {port}")
 
 
-def placed(port: int, address: str, interface: Interface | None, *, v6only: bool | None) -> Owned:
+def placed(
+    port: int, address: str, interface: Interface | None, *, v6only: bool | None
+) -> AttributedSocket:
     """An owned socket with what the kernel says of its place."""
     seen = owned(endpoint(port, address=address), process(port), inode=port)
     return replace(seen, socket=replace(seen.socket, interface=interface, v6only=v6only))
@@ -168,9 +170,9 @@ def test_an_interface_of_another_namespace_has_the_name_that_it_has_there(
         subprocess.run(["ip", "netns", "del", name], check=True)
 
 
-def test_what_a_look_cannot_tell_stays_as_it_was(db: Path, writer: Writer) -> None:
+def test_what_a_scan_cannot_tell_stays_as_it_was(db: Path, writer: Writer) -> None:
     known = placed(53, "0.0.0.0", LO, v6only=None)
-    (life,) = writer.record_changes(SECOND, [Opening(known, SECOND, Seen.POLL)])
+    (life,) = writer.record_changes(SECOND, [Opening(known, SECOND, Precision.POLL)])
     blank = placed(53, "0.0.0.0", None, v6only=None)
     writer.record_changes(2 * SECOND, reowned=[(life, blank)])
     assert rows(db, STORED, 53) == [("lo", "machine", None)]
@@ -189,7 +191,7 @@ def test_a_namespace_that_is_not_known_is_not_said_to_be_the_hosts(db: Path) -> 
             (4, None, "127.0.0.1"),
         ):
             seen = owned(replace(endpoint(port, address=address), netns=netns), process(port))
-            writer.record_changes(SECOND, [Opening(seen, SECOND, Seen.KERNEL)])
+            writer.record_changes(SECOND, [Opening(seen, SECOND, Precision.KERNEL)])
         with open_reader(db) as reader:
             table = reader.open_now(Filters(), 2 * SECOND)
     assert dict(zip(table["port"], table["exposure"], strict=True)) == {
@@ -201,7 +203,9 @@ def test_a_namespace_that_is_not_known_is_not_said_to_be_the_hosts(db: Path) -> 
 
 
 def test_a_host_without_namespaces_leaves_nothing_open(db: Path, writer: Writer) -> None:
-    writer.record_changes(SECOND, [Opening(owned(endpoint(1, address="::")), SECOND, Seen.POLL)])
+    writer.record_changes(
+        SECOND, [Opening(owned(endpoint(1, address="::")), SECOND, Precision.POLL)]
+    )
     with open_reader(db) as reader:
         assert list(reader.open_now(Filters(), 2 * SECOND)["exposure"]) == ["every interface"]
 
@@ -214,7 +218,7 @@ def three(db: Path, writer: Writer) -> Path:
         placed(2, "::", UNBOUND, v6only=True),
         placed(3, "::", None, v6only=None),
     )
-    writer.record_changes(SECOND, [Opening(each, SECOND, Seen.KERNEL) for each in places])
+    writer.record_changes(SECOND, [Opening(each, SECOND, Precision.KERNEL) for each in places])
     return db
 
 
@@ -257,7 +261,7 @@ def test_an_interface_whose_name_is_a_formula_is_harmless_in_a_spreadsheet(
     db: Path, writer: Writer
 ) -> None:
     odd = placed(1, "0.0.0.0", Interface("=1+1", InterfaceKind.NETWORK), v6only=None)
-    writer.record_changes(SECOND, [Opening(odd, SECOND, Seen.KERNEL)])
+    writer.record_changes(SECOND, [Opening(odd, SECOND, Precision.KERNEL)])
     with TestClient(Starlette(routes=[Mount("/api", create_api(Config(db=db)))])) as client:
         (row,) = csv.DictReader(io.StringIO(client.get("/api/history.csv").text))
     assert row["interface"] == "'=1+1"
@@ -285,11 +289,11 @@ def test_a_program_that_comes_back_on_another_interface_has_changed_its_place(
     change: str,
 ) -> None:
     first, second = (placed(1, "::", each[0], v6only=each[1]) for each in (was, now))
-    (life,) = writer.record_changes(SECOND, [Opening(first, SECOND, Seen.KERNEL)])
+    (life,) = writer.record_changes(SECOND, [Opening(first, SECOND, Precision.KERNEL)])
     writer.record_changes(
         3 * SECOND,
-        [Opening(second, 3 * SECOND, Seen.KERNEL)],
-        [Closing(life, 3 * SECOND, Seen.KERNEL)],
+        [Opening(second, 3 * SECOND, Precision.KERNEL)],
+        [Closing(life, 3 * SECOND, Precision.KERNEL)],
     )
     with open_reader(db) as reader:
         then, later = (

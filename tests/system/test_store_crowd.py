@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from porteye_core.model import Seen
+from porteye_core.model import Precision
 from porteye_core.store.file import lock
 from porteye_core.store.file.connection import open_connection
 from porteye_core.store.writing.startup import open_writer
@@ -81,9 +81,9 @@ def test_after_a_long_read_the_log_of_writes_is_small_again(db: Path) -> None:
             while log.stat().st_size <= _LARGEST_LEFT:
                 at += SECOND
                 seen = [owned(endpoint(port)) for port in range(1, 3001)]
-                born = writer.record_changes(at, [Opening(s, at, Seen.POLL) for s in seen])
-                writer.record_changes(at, closed=[Closing(b, at, Seen.POLL) for b in born])
+                born = writer.record_changes(at, [Opening(s, at, Precision.POLL) for s in seen])
+                writer.record_changes(at, closed=[Closing(b, at, Precision.POLL) for b in born])
         for _ in range(2):  # the first finds the log written back, the second begins it anew
             at += SECOND
-            writer.record_changes(at, [Opening(owned(endpoint(80)), at, Seen.POLL)])
+            writer.record_changes(at, [Opening(owned(endpoint(80)), at, Precision.POLL)])
         assert log.stat().st_size <= _LARGEST_LEFT

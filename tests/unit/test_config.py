@@ -27,7 +27,7 @@ def test_the_default_database_stands_beside_the_application(
     assert (default.parent / "streamlit_app.py").exists()
 
 
-def test_samples_are_never_asked_for_more_often_than_looks() -> None:
+def test_samples_are_never_asked_for_more_often_than_scans() -> None:
     assert config.load({"interval": "60"}, {}).sample_interval == 60
 
 

@@ -4,13 +4,17 @@ import pytest
 
 from porteye_core import config
 from porteye_core.errors import ConfigError
-from porteye_core.model import DEFAULT_KEEP, Keep
+from porteye_core.model import DEFAULT_RETENTION, RetentionPolicy
 
 DAY = 86_400_000_000
 
 
 def test_by_default_samples_stay_a_week_rollups_a_year_and_events_for_ever() -> None:
-    assert config.load({}, {}).keep == DEFAULT_KEEP == Keep(7 * DAY, 365 * DAY, None, None)
+    assert (
+        config.load({}, {}).retention
+        == DEFAULT_RETENTION
+        == RetentionPolicy(7 * DAY, 365 * DAY, None, None)
+    )
 
 
 @pytest.mark.parametrize(
@@ -24,15 +28,15 @@ def test_by_default_samples_stay_a_week_rollups_a_year_and_events_for_ever() -> 
     ],
 )
 def test_a_duration_is_a_number_and_a_unit(text: str, microseconds: int | None) -> None:
-    assert config.load({"keep_events": text}, {}).keep.events == microseconds
-    assert config.load({"keep_samples": text}, {}).keep.samples == microseconds
+    assert config.load({"keep_events": text}, {}).retention.events == microseconds
+    assert config.load({"keep_samples": text}, {}).retention.samples == microseconds
 
 
 @pytest.mark.parametrize(
     ("text", "size"), [("10MB", 10**7), ("2gb", 2 * 10**9), ("1.5 TB", 15 * 10**11)]
 )
 def test_a_size_is_in_thousands_of_thousands(text: str, size: int) -> None:
-    assert config.load({"max_size": text}, {}).keep.size == size
+    assert config.load({"max_size": text}, {}).retention.size == size
 
 
 @pytest.mark.parametrize(

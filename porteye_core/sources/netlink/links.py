@@ -40,7 +40,7 @@ _RECEIVE = 1 << 16
 _ATTEMPTS = 5
 _FRESH = 5.0  # seconds after which an interface is asked for again: it may have a new name
 # Bridges whose ports are listed in that time; a bridge has at most 1,024 ports (BR_PORT_BITS).
-_MOST_BRIDGES = 16
+_MAX_BRIDGES = 16
 
 
 class Link(NamedTuple):
@@ -98,7 +98,7 @@ class Links:
             return InterfaceKind.MACHINE
         if link.kind == "vrf":
             return InterfaceKind.VRF
-        if link.kind == "bridge" and self._bridges < _MOST_BRIDGES:
+        if link.kind == "bridge" and self._bridges < _MAX_BRIDGES:
             self._bridges += 1
             # A port of another kind may lead anywhere: a tap device is a virtual machine or a VPN.
             if all(port.kind == "veth" for port in self._ports(index)):
@@ -116,7 +116,7 @@ class Links:
             found, interrupted = self._answer()
             if not interrupted:
                 return found
-        raise SourceError(f"The network interfaces changed under each of {_ATTEMPTS} looks.")
+        raise SourceError(f"The network interfaces changed under each of {_ATTEMPTS} scans.")
 
     def _answer(self) -> tuple[list[Link], bool]:
         found: list[Link] = []

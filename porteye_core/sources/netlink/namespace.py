@@ -61,7 +61,7 @@ def away(make: Callable[[], _T]) -> _T:
     return made[0]
 
 
-def owner(namespace: Path, number: int) -> int | None:
+def owner(namespace: Path, inode: int) -> int | None:
     """The user who owns the namespace of this number, to which the path led a moment ago.
 
     That is root for what root made, with users of its own or without. None if the path leads to
@@ -69,7 +69,7 @@ def owner(namespace: Path, number: int) -> int | None:
     """
     try:
         with namespace.open() as file:
-            if os.fstat(file.fileno()).st_ino != number:
+            if os.fstat(file.fileno()).st_ino != inode:
                 return None
             descriptor = fcntl.ioctl(file, _NS_GET_USERNS)
         try:
@@ -99,5 +99,5 @@ def _setns(descriptor: int) -> None:
     import ctypes  # noqa: PLC0415 - only for Python 3.11, and only for other namespaces
 
     if ctypes.CDLL(None, use_errno=True).setns(descriptor, _CLONE_NEWNET):
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number))
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))

@@ -18,7 +18,7 @@ from porteye_core.sources.netlink.sock_diag import SockDiag
 
 # Seconds of one round for the namespaces of root, and for those that other users make. A scan takes
 # a third of a millisecond, and up to a hundred times that while others keep the processors busy.
-# The next round goes on where this one ended, and the longest wait is stored with each beat.
+# The next round goes on where this one ended, and the longest wait is stored with each tick.
 ROOTS_TIME, OTHERS_TIME = 1.0, 0.25
 _ROOT = 0
 # Files that hold a namespace without a process: `ip netns` and container runtimes mount them.
@@ -93,12 +93,12 @@ class Namespaces:
         living = self._living()
         known, now = self._known, self._clock()
         self._known = {}
-        for number, path in living.items():
-            at = known.get(number) or _Known(path, None, now, now)
+        for netns, path in living.items():
+            at = known.get(netns) or _Known(path, None, now, now)
             at.path = path  # the process whose path was used before may have ended
             if at.owner is None:
-                at.owner = owner(path, number)
-            self._known[number] = at
+                at.owner = owner(path, netns)
+            self._known[netns] = at
 
     def _scan_all(self) -> dict[int, Sequence[Socket]]:
         """The sockets by namespace; root has the first turns, and the others one after another."""
@@ -116,11 +116,11 @@ class Namespaces:
         """The sockets of these namespaces, one of them at least, until the time is over."""
         found: dict[int, Sequence[Socket]] = {}
         until = self._clock() + seconds
-        for number, each in these:
-            sockets = _scan(number, each.path)
+        for netns, each in these:
+            sockets = _scan(netns, each.path)
             each.tried_at = self._clock()
             if sockets is not None:
-                found[number] = sockets
+                found[netns] = sockets
                 each.scanned_at, each.may_listen = each.tried_at, bool(sockets)
             if each.tried_at > until:
                 break
@@ -130,9 +130,9 @@ class Namespaces:
         living: dict[int, Path] = {}
         for path in self._paths():
             with suppress(OSError):  # it has ended meanwhile
-                number = os.stat(path).st_ino  # noqa: PTH116 - ten times faster for 500 processes
-                if number != self._own and number not in living:
-                    living[number] = Path(path)
+                netns = os.stat(path).st_ino  # noqa: PTH116 - ten times faster for 500 processes
+                if netns != self._own and netns not in living:
+                    living[netns] = Path(path)
         return living
 
     def _paths(self) -> Iterator[str]:
@@ -155,7 +155,7 @@ def _in_turns(owned: Iterable[list[_Numbered]]) -> Iterator[_Numbered]:
         yield from filter(None, turn)
 
 
-def _scan(number: int, path: Path) -> Sequence[Socket] | None:
+def _scan(netns: int, path: Path) -> Sequence[Socket] | None:
     """The sockets of the namespace at a path, None unless it is the one of this number."""
     source = SockDiag()
     try:
@@ -166,7 +166,7 @@ def _scan(number: int, path: Path) -> Sequence[Socket] | None:
     finally:
         source.close()  # an open netlink socket would keep the namespace alive
     # The process whose path this is may have moved to another namespace meanwhile.
-    return sockets if source.netns == number else None
+    return sockets if source.netns == netns else None
 
 
 def _unescaped(octal: re.Match[bytes]) -> bytes:

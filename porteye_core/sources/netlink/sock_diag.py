@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from porteye_core.errors import SourceError
-from porteye_core.model import UNBOUND, Endpoint, Family, Interface, Limit, Protocol, Socket
+from porteye_core.model import UNBOUND, Endpoint, Family, Interface, Limitation, Protocol, Socket
 from porteye_core.sources.netlink import inet_diag
 from porteye_core.sources.netlink.connections import count_by_local
 from porteye_core.sources.netlink.crowd import Crowd, Rows
@@ -45,16 +45,16 @@ _LARGEST = 1 << 20
 
 
 class SockDiag:
-    """The sock_diag source, in the network namespace of its first look.
+    """The sock_diag source, in the network namespace of its first scan.
 
-    namespace: a path like /proc/PID/ns/net, to look there. Its inode is in every endpoint.
+    namespace: a path like /proc/PID/ns/net, to scan there. Its inode is in every endpoint.
     """
 
     name = "sock_diag"
 
     def __init__(self, namespace: Path | None = None) -> None:
         self._namespace = namespace
-        self.netns: int | None = None  # whose sockets it reads; known after the first look
+        self.netns: int | None = None  # whose sockets it reads; known after the first scan
         self._dumper: Dumper | None = None
         self._links: Links | None = None
         self._tables: Tables = {}
@@ -62,7 +62,7 @@ class SockDiag:
         self._identity: tuple[int, ...] = ()  # of a crowd
 
     def read(self, *, count_clients: bool) -> Sequence[Socket]:
-        """See Source.read; a queue that fills or drains alone is no change until a full look.
+        """See Source.read; a queue that fills or drains alone is no change until a full scan.
 
         A socket's `clients` are None, too, where it shares its endpoint and there are some.
         """
@@ -83,20 +83,20 @@ class SockDiag:
         return self._sockets
 
     def close(self) -> None:
-        """Close the netlink sockets; the next look opens others."""
+        """Close the netlink sockets; the next scan opens others."""
         for opened in (self._dumper, self._links):
             if opened:
                 opened.close()
         self._dumper = self._links = None
 
-    def limits(self) -> tuple[Limit, ...]:
+    def limitations(self) -> tuple[Limitation, ...]:
         """See Source.limits."""
         return (
-            Limit(
+            Limitation(
                 "polled",
-                "Listeners are seen by polling: what opens and closes between two looks is missed.",
+                "Listeners are seen by polling: what opens and closes between two scans is missed.",
             ),
-            Limit(
+            Limitation(
                 "shared_clients",
                 "Where several sockets share one endpoint, the clients of each are not known.",
             ),

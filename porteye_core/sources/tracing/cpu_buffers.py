@@ -14,7 +14,7 @@ _STATS_SIZE = 1024
 # Pages of one CPU that one read takes, of 53 records each. The rest waits for the next read, so a
 # storm of sockets bounds neither memory nor time.
 _PAGES = 32
-_MOST_SKIPPED = 64  # pieces: twice what a buffer of the largest size holds
+_MAX_SKIPPED = 64  # pieces: twice what a buffer of the largest size holds
 
 
 class _Cpu(NamedTuple):
@@ -81,7 +81,7 @@ class CpuBuffers:
         """
         skipped = 0
         # Bounded, because the kernel goes on writing.
-        for _ in range(_MOST_SKIPPED):
+        for _ in range(_MAX_SKIPPED):
             batch = self.read()
             skipped += len(batch.records)
             if batch.until is None:

@@ -38,13 +38,13 @@ _LEAST_KIB = 256
 
 _PASSES = 8
 _PIECE = 4096  # records of one drain: to store 2,000 lives takes 0.3 s
-_MOST_AT_ONCE = 2 * _PIECE
+_MAX_AT_ONCE = 2 * _PIECE
 # Records that wait in this process, of 300 bytes each: the kernel's buffer overwrites those of all,
 # and here the ones that matter less can be left out. One user makes 10,000 a second, or more. A
 # burst of 10,000 lives fits.
-_MOST_WAITING = 30_000
+_MAX_WAITING = 30_000
 # Records of one drain whose threads are looked up, which takes longer than all else before it.
-_MOST_FETCHED = 30_000
+_MAX_FETCHED = 30_000
 
 
 class Drained(NamedTuple):
@@ -138,7 +138,7 @@ class Tracepoint:
         """
         self._fetch()
         self._thin()
-        if self._ahead or self._count_waiting() > _MOST_AT_ONCE:
+        if self._ahead or self._count_waiting() > _MAX_AT_ONCE:
             self._skip()
         pieces, self._waiting = self._waiting, deque()
         return self._drained(pieces, more=False)
@@ -170,18 +170,18 @@ class Tracepoint:
         while more and len(fetched) < _PASSES:
             records, more = self._read()
             fetched.append(self._rows(records))
-        if sum(map(len, fetched)) > _MOST_FETCHED:
+        if sum(map(len, fetched)) > _MAX_FETCHED:
             fetched = self._thinned(fetched)
         for rows in fetched:
             for first in range(0, len(rows), _PIECE):
                 self._waiting.append(self._piece(rows[first : first + _PIECE]))
-        if self._count_waiting() > _MOST_WAITING:
+        if self._count_waiting() > _MAX_WAITING:
             self._thin()
-        if self._count_waiting() > _MOST_WAITING:
+        if self._count_waiting() > _MAX_WAITING:
             self._skip()
 
     def _piece(self, rows: list[Row]) -> Piece:
-        # One look for each thread: reversed, so that its first record stays in the dict.
+        # One lookup for each thread: reversed, so that its first record stays in the dict.
         threads = {row[2]: row[0] for row in reversed(rows)}
         return Piece(rows, self._departed.resolve(threads))
 

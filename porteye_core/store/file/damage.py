@@ -13,7 +13,7 @@ from functools import cache
 from ipaddress import ip_address
 
 from porteye_core.errors import StoreDamaged, StoreError
-from porteye_core.model import Limit
+from porteye_core.model import Limitation
 from porteye_core.store.file import migrations
 from porteye_core.store.file.authorizer import is_late
 from porteye_core.store.file.sqlite_errors import to_store_error
@@ -186,7 +186,7 @@ def _read_address(text: str) -> None:
 
 def _read_limits(text: str) -> None:
     for each in json.loads(text):
-        Limit(**each)
+        Limitation(**each)
 
 
 def _read_parents(text: str) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from porteye_core.model import Limit
+from porteye_core.model import Limitation
 from porteye_core.store.file.ownership import beside
 
 log = logging.getLogger("porteye")
@@ -60,11 +60,11 @@ class HeldWal:
         return self._hold is not None
 
     @property
-    def limit(self) -> Limit | None:
+    def limit(self) -> Limitation | None:
         """Present limitation."""
         return _limit(self._hold) if self._hold and self._hold.is_reported else None
 
-    def check(self, now: int, elapsed: int) -> Limit | None:
+    def check(self, now: int, elapsed: int) -> Limitation | None:
         """Check the WAL; return the limitation to store when a reported hold has ended.
 
         Raises sqlite3.Error.
@@ -97,19 +97,19 @@ class HeldWal:
         if size >= hold.size + _STEP_MB:
             hold.size = size
 
-    def _end(self, now: int) -> Limit | None:
+    def _end(self, now: int) -> Limitation | None:
         hold, self._hold = self._hold, None
         if hold is None or not hold.is_reported:
             return None
-        return Limit(
+        return Limitation(
             "log_held",
             f"From {_time(hold.since)} to {_time(now)} readers kept the WAL of the database (-wal)"
             f" from being emptied: it grew to {hold.size:,} MB.",
         )
 
 
-def _limit(hold: _Hold) -> Limit:
-    return Limit(
+def _limit(hold: _Hold) -> Limitation:
+    return Limitation(
         "log_held",
         f"Since {_time(hold.since)} or earlier, readers have kept the WAL of the database (-wal)"
         f" from being emptied: it has {hold.size:,} MB and grows.",

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Self
 
 from porteye_core.errors import StoreError, StoreHeld
-from porteye_core.model import Limit
+from porteye_core.model import Limitation
 from porteye_core.store.file.folder import Folder
 from porteye_core.store.file.ownership import give_to_caller, identity, open_private, open_to_read
 
@@ -21,7 +21,7 @@ from porteye_core.store.file.ownership import give_to_caller, identity, open_pri
 _PATIENCE = 0.5
 _PAUSE = 0.02
 # Bytes of the file, and characters of the trouble: six bytes each at most in JSON, and some more.
-_LENGTH, _MOST_SAID = 8192, 500
+_LENGTH, _MAX_SAID = 8192, 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Holder:
     pid: int
     since: int
     trouble: str = ""
-    limits: tuple[Limit, ...] = ()
+    limitations: tuple[Limitation, ...] = ()
 
 
 def path_of(db: Path) -> Path:
@@ -75,7 +75,7 @@ class WriterLock:
             raise
         self.say("")
 
-    def say(self, trouble: str, limits: Sequence[Limit] = ()) -> None:
+    def say(self, trouble: str, limitations: Sequence[Limitation] = ()) -> None:
         """Tell readers why nothing is stored now, and the present limitations.
 
         An empty `trouble` means that records are stored again. A limitation has a few hundred
@@ -84,10 +84,10 @@ class WriterLock:
         said = {
             "pid": os.getpid(),
             "since": self._now,
-            "trouble": trouble[:_MOST_SAID],
-            "limits": [asdict(each) for each in limits],
+            "trouble": trouble[:_MAX_SAID],
+            "limits": [asdict(each) for each in limitations],
         }
-        # Of one length, so that a full disk takes it. Else missing beats have to say it.
+        # Of one length, so that a full disk takes it. Else missing ticks have to say it.
         with suppress(OSError):
             os.lseek(self._fd, 0, os.SEEK_SET)
             os.write(self._fd, json.dumps(said).encode().ljust(_LENGTH))
@@ -164,8 +164,10 @@ def _read(fd: int) -> Holder | None:
         said = json.loads(
             os.pread(fd, _LENGTH, 0) if hasattr(os, "pread") else os.read(fd, _LENGTH)
         )
-        limits = tuple(Limit(**each) for each in said.get("limits", ()))
-        return Holder(int(said["pid"]), int(said["since"]), str(said.get("trouble", "")), limits)
+        limitations = tuple(Limitation(**each) for each in said.get("limits", ()))
+        return Holder(
+            int(said["pid"]), int(said["since"]), str(said.get("trouble", "")), limitations
+        )
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

@@ -8,14 +8,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from porteye_core.errors import StoreUnwritable
-from porteye_core.model import Limit
+from porteye_core.model import Limitation
 
 log = logging.getLogger("porteye")
 
 _SUFFIXES = ("", "-wal", "-shm")
 
 
-def set_aside(db: Path, reason: str) -> Limit:
+def set_aside(db: Path, reason: str) -> Limitation:
     """Rename the database, its WAL and its index; return the limitation of the next watch.
 
     Deletes and overwrites nothing. Raises StoreUnwritable if the folder does not allow a rename.
@@ -31,7 +31,7 @@ def set_aside(db: Path, reason: str) -> Limit:
             f"The database {db} is damaged and cannot be renamed: {err.strerror}. {reason}",
             "Move it away, or let the monitor write to its folder.",
         ) from err
-    limit = Limit(
+    limit = Limitation(
         "set_aside",
         f"The database was damaged. A new one was started; the earlier history is in {new.name}.",
         "Restore a backup, or recover rows with SQLite's .recover.",

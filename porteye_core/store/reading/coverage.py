@@ -6,7 +6,7 @@ from functools import cached_property
 
 import pandas as pd
 
-from porteye_core.model import Seen
+from porteye_core.model import Precision
 from porteye_core.store import engine
 from porteye_core.store.reading.listener_rows import times
 
@@ -133,10 +133,10 @@ class Watches:
         if moment is None:
             return None
         place = bisect_right(self._started, moment) - 1
-        if seen == Seen.KERNEL or place < 0:
-            return moment if seen == Seen.KERNEL else None
+        if seen == Precision.KERNEL or place < 0:
+            return moment if seen == Precision.KERNEL else None
         watch = self.all[place]
-        if seen == Seen.POLL:
+        if seen == Precision.POLL:
             return moment - watch.interval
         if moment in self._missed:
             return self._missed[moment]

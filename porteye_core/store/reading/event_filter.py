@@ -46,7 +46,7 @@ class EventFilter:
         if filters.process:
             where, parameters = process_condition(filters.process)
             found = connection.execute(f"SELECT id FROM program WHERE {where}", parameters)
-            self.programs = [number for (number,) in found]
+            self.programs = [program_id for (program_id,) in found]
 
     @property
     def is_nothing(self) -> bool:
@@ -76,11 +76,11 @@ class EventFilter:
                 IndexedIds(f"SELECT id FROM event WHERE {of_ports.sql}", of_ports.parameters)
             )
         if self.programs is not None:
-            numbers = json.dumps(self.programs)
+            program_ids = json.dumps(self.programs)
             of_each = (
                 "SELECT e.id FROM json_each(?) j CROSS JOIN event e WHERE e.program_id = j.value"
             )
-            found.append(IndexedIds(of_each, (numbers,)))
+            found.append(IndexedIds(of_each, (program_ids,)))
         return found
 
     @property
@@ -124,7 +124,7 @@ class EventFilter:
             f" {end}",
             (resolution_us // 1_000_000, bucket, *parameters),
         )
-        return [number for (number,) in found]
+        return [program_id for (program_id,) in found]
 
     def _narrow(self, port: str, program: str) -> Question:
         without_protocol = replace(self._filters, protocol=None)

@@ -1,7 +1,7 @@
 """The exact number of events that filters let through, without reading millions of rows.
 
 All of a time: from what the writer counts. Of some programs: by one index, whose entries between
-two ids need no look at the events. Of ports or of a protocol: from activity, which has a bucket's
+two ids need no read of the events. Of ports or of a protocol: from activity, which has a bucket's
 ports side by side.
 """
 

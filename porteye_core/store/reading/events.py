@@ -40,7 +40,7 @@ _TABLES = from_tables("event e JOIN listener l ON l.id = e.listener_id", program
 # Events read on the way back from the newest, in tens of nanoseconds each; a protocol is read from
 # the listener of each, in a microsecond.
 _FIRST_LOOK, _SECOND_LOOK, _SECOND_LOOK_PROTOCOL = 2_000, 200_000, 20_000
-# As many seeks in an index take as long as the second look.
+# As many seeks in an index take as long as the second read.
 _FEW_KEYS = 300
 # As many events here and there take as long.
 _FEW_EVENTS = 5_000
@@ -111,12 +111,12 @@ class _Search:
     def _search(self) -> None:
         event_filter = self._filter
         if event_filter.ports is None and event_filter.programs is None:
-            self._look(self._ids)
+            self._read(self._ids)
             return
         left = self._look_back(self._ids.high, _FIRST_LOOK)
         for few in event_filter.indexed:
             if self._is_few(few):
-                self._look(Ids(self._lowest, left), few.ids)
+                self._read(Ids(self._lowest, left), few.ids)
                 return
         keys = event_filter.keys
         if keys is None or len(keys.values) > _FEW_KEYS:
@@ -126,7 +126,7 @@ class _Search:
             self._look_where_counted(left)
             return
         for value in keys.values:
-            self._look(Ids(self._lowest, left), Question(f"{keys.column} = ?", (value,)))
+            self._read(Ids(self._lowest, left), Question(f"{keys.column} = ?", (value,)))
 
     def _is_few(self, of: IndexedIds) -> bool:
         """True if reading each of these events takes no longer than reading backwards."""
@@ -143,7 +143,7 @@ class _Search:
 
     def _look_back(self, high: int, count: int) -> int:
         """Look at so many events from `high` on down; returns the highest id that is left."""
-        self._look(Ids(max(self._lowest, high - count + 1), high))
+        self._read(Ids(max(self._lowest, high - count + 1), high))
         return high - count
 
     def _look_where_counted(self, high: int) -> None:
@@ -155,7 +155,7 @@ class _Search:
             for port in self._filter.counted_ports(_HOUR_US, hour):
                 # What is not of this hour is found in its own.
                 at = Question("e.port = ? AND e.at BETWEEN ? AND ?", (port, hour, until))
-                self._look(within, at)
+                self._read(within, at)
 
     def _hours(self, high: int) -> Iterator[int]:
         """The hours to look at, until no event of an earlier one can be among the newest."""
@@ -166,7 +166,7 @@ class _Search:
             if self._filter.is_counted(_DAY_US, day):
                 yield from (day + hour * _HOUR_US for hour in reversed(range(_HOURS)))
 
-    def _look(self, ids: Ids, also: Question = ANY) -> None:
+    def _read(self, ids: Ids, also: Question = ANY) -> None:
         if ids.low > ids.high:
             return
         where, parameters = self._filter.condition
@@ -175,10 +175,10 @@ class _Search:
             " ORDER BY e.id DESC LIMIT ?",
             (*also.parameters, *ids, *parameters, self._filters.limit),
         )
-        for (number,) in found:
+        for (event_id,) in found:
             if len(self._found) < self._filters.limit:
-                heapq.heappush(self._found, number)
-            elif number > self._found[0]:
-                heapq.heapreplace(self._found, number)
+                heapq.heappush(self._found, event_id)
+            elif event_id > self._found[0]:
+                heapq.heapreplace(self._found, event_id)
             else:
                 return

@@ -68,19 +68,19 @@ def last_hour(
 def trends(
     connection: engine.Connection, now: int
 ) -> tuple[dict[int, list[float]], dict[int, list[float]]]:
-    """By listener, its mean CPU in percent of a core and its most memory in bytes per five minutes
+    """By listener, its mean CPU in percent of a core and its peak memory in bytes per five minutes
     of the last hour, oldest first."""
     cpu: dict[int, list[float]] = {}
     rss: dict[int, list[float]] = {}
-    for number, beats, total, most in connection.execute(
+    for listener_id, ticks, total, peak in connection.execute(
         "SELECT listener_id, beats, cpu_sum, rss_max FROM rollup"
         " WHERE resolution = 300 AND bucket >= ? ORDER BY bucket",
         (now - _HOUR,),
     ):
         if total is not None:
-            cpu.setdefault(number, []).append(total / beats / 100)
-        if most is not None:
-            rss.setdefault(number, []).append(most)
+            cpu.setdefault(listener_id, []).append(total / ticks / 100)
+        if peak is not None:
+            rss.setdefault(listener_id, []).append(peak)
     return cpu, rss
 
 
@@ -108,11 +108,11 @@ def _per_point(times: Numbers, since: int) -> list[int]:
 def _pressed(connection: engine.Connection, listeners: set[int], since: int) -> list[int]:
     """In each five minutes, the listeners whose accept queue was half full or more."""
     counts = [0] * _POINTS
-    for bucket, number in connection.execute(
+    for bucket, listener_id in connection.execute(
         "SELECT bucket, listener_id FROM rollup WHERE resolution = 300 AND bucket > ?"
         " AND backlog > 0 AND queue_max * 2 >= backlog",
         (since,),
     ):
-        if number in listeners:
+        if listener_id in listeners:
             counts[min((bucket - since) // _POINT, _POINTS - 1)] += 1
     return counts

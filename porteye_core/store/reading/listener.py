@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 
 from porteye_core.exposure import Bound
-from porteye_core.model import Ancestor, Hidden, Protocol, Seen
+from porteye_core.model import Ancestor, Hidden, Precision, Protocol
 from porteye_core.store import engine
 from porteye_core.store.reading.listener_rows import bound_of, from_tables, select_columns
 
@@ -25,8 +25,8 @@ class Life:
     port: int
     opened_at: int
     closed_at: int | None
-    opened_seen: Seen
-    closed_seen: Seen | None
+    opened_seen: Precision
+    closed_seen: Precision | None
     unseen_at: int | None
     holders_gone: int
     inode: int | None  # of the socket
@@ -72,25 +72,25 @@ class Former:
     folded: int
 
 
-def life(connection: engine.Connection, number: int) -> Life | None:
+def life(connection: engine.Connection, listener_id: int) -> Life | None:
     """The listener of this number, None if there is none."""
-    row = connection.execute(f"{LIVES} WHERE l.id = ?", (number,)).fetchone()
+    row = connection.execute(f"{LIVES} WHERE l.id = ?", (listener_id,)).fetchone()
     return None if row is None else life_of(row)
 
 
-def holders(connection: engine.Connection, number: int) -> list[Held]:
+def holders(connection: engine.Connection, listener_id: int) -> list[Held]:
     """The processes that hold the listener, or held it when it closed, the oldest first."""
     rows = connection.execute(
         "SELECT p.pid, title(g.name, g.exe, g.cmdline), g.user, g.cmdline, p.started_at"
         " FROM holder h"
         " JOIN process p ON p.id = h.process_id JOIN program g ON g.id = p.program_id"
         " WHERE h.listener_id = ? ORDER BY p.started_at, p.pid",
-        (number,),
+        (listener_id,),
     )
     return [Held(*row) for row in rows]
 
 
-def former_owners(connection: engine.Connection, number: int) -> list[Former]:
+def former_owners(connection: engine.Connection, listener_id: int) -> list[Former]:
     """The owners that a listener had before, the earliest first: it was handed on, its owner became
     another program, gave up rights or changed its folder."""
     rows = connection.execute(
@@ -98,7 +98,7 @@ def former_owners(connection: engine.Connection, number: int) -> list[Former]:
         " coalesce(g.user, ''), coalesce(g.cmdline, ''), f.cwd, f.folded FROM former f"
         " LEFT JOIN process p ON p.id = f.process_id LEFT JOIN program g ON g.id = f.program_id"
         " WHERE f.listener_id = ? ORDER BY f.until",
-        (number,),
+        (listener_id,),
     )
     return [Former(*row) for row in rows]
 
@@ -136,8 +136,8 @@ def life_of(row: engine.Row) -> Life:
         port=row["port"],
         opened_at=row["opened_at"],
         closed_at=row["closed_at"],
-        opened_seen=Seen(row["opened_seen"]),
-        closed_seen=Seen(row["closed_seen"]) if row["closed_seen"] else None,
+        opened_seen=Precision(row["opened_seen"]),
+        closed_seen=Precision(row["closed_seen"]) if row["closed_seen"] else None,
         unseen_at=row["unseen_at"],
         holders_gone=row["holders_gone"],
         inode=row["inode"],

@@ -14,8 +14,8 @@ _MAX_READ = 20_000
 _PROBES = 20
 
 _FIGURES = (
-    " avg(cpu) / 100 AS cpu, max(cpu) / 100.0 AS cpu_most, max(rss) AS rss, max(size) AS size,"
-    " avg(scan_us) / 1000 AS scan, max(scan_us) / 1000.0 AS scan_most"
+    " avg(cpu) / 100 AS cpu, max(cpu) / 100.0 AS cpu_max, max(rss) AS rss, max(size) AS size,"
+    " avg(scan_us) / 1000 AS scan, max(scan_us) / 1000.0 AS scan_max"
 )
 # No tick lies between one that was read by its time and the end of its bucket twice: `at` orders
 # the index, whatever the clock did.
@@ -35,17 +35,17 @@ _SOME = (
 @dataclass(frozen=True, slots=True)
 class MonitorUsage:
     """`figures`: a row a bucket of the range, empty ones included: `at` is its middle, cpu and
-    cpu_most are in percent of one core, rss and size in bytes, scan and scan_most in milliseconds.
+    cpu_max are in percent of one core, rss and size in bytes, scan and scan_max in milliseconds.
     They come from about one tick of `one_in`."""
 
     figures: pd.DataFrame
     one_in: int
 
 
-def monitor_usage(connection: engine.Connection, since: int, until: int, beat: int) -> MonitorUsage:
-    """The mean and the most of each bucket of a range; `beat` is the interval of sampling."""
-    # A bucket of one beat would now and then have none, and look like a gap.
-    length = max(2 * beat, -(-(until - since) // _MAX_BUCKETS))
+def monitor_usage(connection: engine.Connection, since: int, until: int, tick: int) -> MonitorUsage:
+    """The mean and the maximum of each bucket of a range; `tick` is the interval of sampling."""
+    # A bucket of one tick would now and then have none, and look like a gap.
+    length = max(2 * tick, -(-(until - since) // _MAX_BUCKETS))
     buckets = -(-(until - since) // length)
     ticks = _ticks(connection, since, until)
     probes = buckets * _PROBES

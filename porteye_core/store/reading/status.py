@@ -8,12 +8,12 @@ from enum import StrEnum
 from pathlib import Path
 
 from porteye_core.errors import StoreError, StoreMissing
-from porteye_core.model import Limit, Watch, WatchPlan
+from porteye_core.model import Limitation, Watch, WatchPlan
 from porteye_core.store import engine
 from porteye_core.store.file import lock
 from porteye_core.store.file.connection import open_connection
 
-# A watch shows that it is alive at every sampling beat; a busy machine may delay one or two.
+# A watch shows that it is alive at every sampling tick; a busy machine may delay one or two.
 _MISSED_BEATS = 3
 
 
@@ -21,18 +21,18 @@ class State(StrEnum):
     """The state of the monitor of a database."""
 
     WATCHING = "watching"
-    STARTING = "starting"  # it has the database, and has not looked yet
-    HOLDING = "holding"  # it looks, and cannot write: what it sees waits in memory
-    STALLED = "stalled"  # it runs, and has not been able to look for several beats
+    STARTING = "starting"  # it has the database, and has not scanned yet
+    HOLDING = "holding"  # it scans, and cannot write: what it sees waits in memory
+    STALLED = "stalled"  # it runs, and has not been able to scan for several ticks
     STOPPED = "stopped"
-    NEVER = "never"  # no monitor ever looked
+    NEVER = "never"  # no monitor ever scanned
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
     """The monitor's state; `watch` is the latest one, None if there never was any.
 
-    The rest is of its latest sampling beat, see model.Tick; None before the first. trouble: why it
+    The rest is of its latest sampling tick, see model.Tick; None before the first. trouble: why it
     cannot write, if that is so.
     """
 
@@ -85,7 +85,7 @@ def status(connection: engine.Connection, db: Path, now: int) -> Status:
         (row["id"],),
     ).fetchone()
     scan_us, hidden, lost, left_out, left_out_us = tick or (None,) * 5
-    present = holder.limits if holder else ()
+    present = holder.limitations if holder else ()
     watch = _watch(row, (*present, *_left_out(left_out, left_out_us), *_dropped(connection)))
     state, trouble = _state(watch, holder, now), _trouble(holder)
     return Status(state, pid, watch, scan_us, hidden, lost, left_out, trouble)
@@ -112,36 +112,40 @@ def _state(watch: Watch, holder: lock.Holder | None, now: int) -> State:
     return State.STALLED if late else State.WATCHING
 
 
-def _watch(row: engine.Row, further: tuple[Limit, ...]) -> Watch:
-    limits = (*_limits(row["limits"]), *further)
-    plan = WatchPlan(row["source"], row["interval"], row["sample_interval"], limits, row["why"])
+def _watch(row: engine.Row, further: tuple[Limitation, ...]) -> Watch:
+    limitations = (*_limits(row["limits"]), *further)
+    plan = WatchPlan(
+        row["source"], row["interval"], row["sample_interval"], limitations, row["why"]
+    )
     return Watch(row["id"], row["started_at"], row["seen_at"], row["stopped_at"], plan)
 
 
-def _limits(text: str) -> tuple[Limit, ...]:
+def _limits(text: str) -> tuple[Limitation, ...]:
     """The limits of a watch; what damage made of them does not hide everything else."""
     try:
-        return tuple(Limit(**limit) for limit in json.loads(text))
+        return tuple(Limitation(**limit) for limit in json.loads(text))
     except (TypeError, ValueError):
-        return (Limit("unreadable", "The limits of this watch cannot be read: it is damaged."),)
+        return (
+            Limitation("unreadable", "The limits of this watch cannot be read: it is damaged."),
+        )
 
 
-def _left_out(count: int | None, longest_us: int | None) -> tuple[Limit, ...]:
+def _left_out(count: int | None, longest_us: int | None) -> tuple[Limitation, ...]:
     """Limitation for the namespaces that the latest tick had no time for."""
     if not count:
         return ()
     what = "1 network namespace was" if count == 1 else f"{count:,} network namespaces were"
     wait = "" if longest_us is None else f" The longest wait is {math.ceil(longest_us / 1e6):,} s."
     text = f"{what} not scanned at the latest sample, for lack of time, and will be at later ones."
-    return (Limit("left_out", text + wait),)
+    return (Limitation("left_out", text + wait),)
 
 
-def _dropped(connection: engine.Connection) -> tuple[Limit, ...]:
+def _dropped(connection: engine.Connection) -> tuple[Limitation, ...]:
     """The history that is missing; that samples become rollups with age is no loss."""
     rows = connection.execute(
         "SELECT kind, before, reason FROM dropped WHERE reason = 'size' OR kind = 'events'"
     )
-    return tuple(Limit("dropped", _lost(*row)) for row in rows)
+    return tuple(Limitation("dropped", _lost(*row)) for row in rows)
 
 
 def _lost(kind: str, before: int, reason: str) -> str:

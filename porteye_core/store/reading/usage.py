@@ -5,7 +5,7 @@ import pandas as pd
 from porteye_core.store import engine
 from porteye_core.store.reading.listener_rows import FRESH_US, Question, frame_of, times
 
-# Longer ranges are answered from rollups: a sample for each beat of a day is more than a chart has
+# Longer ranges are answered from rollups: a sample for each tick of a day is more than a chart has
 # pixels.
 _RAW_US, _FINE_US = 6 * 3600 * 1_000_000, 7 * 86_400 * 1_000_000
 

@@ -15,7 +15,7 @@ _MAX_RISES = 100
 _GOING_ON = {
     State.WATCHING: "goes on",
     State.HOLDING: "cannot write now",
-    State.STALLED: "cannot look now",
+    State.STALLED: "cannot scan now",
 }
 _BEYOND = 1 << 62  # no watch has this number
 
@@ -72,11 +72,11 @@ def watches(
 
 def _reason(gap: Gap, booted: int, state: State) -> str:
     if gap.after is None:
-        return "the machine slept, or the monitor could not look"
+        return "the machine slept, or the monitor could not scan"
     if gap.end is None and state is State.HOLDING:
         return "what is seen waits in the monitor's memory, and is not stored yet"
     if gap.end is None and state is State.STALLED:
-        return "the monitor runs, but cannot look"
+        return "the monitor runs, but cannot scan"
     if gap.after.end < booted and (gap.end is None or booted <= gap.end):
         return "the machine was started anew"
     if gap.after.stopped_at:

@@ -57,9 +57,9 @@ def drop_orphans(
 class _Search:
     def __init__(self, connection: sqlite3.Connection, seconds: float) -> None:
         self._connection = connection
-        self._marks = StepBudget(first=1000, least=100, most=50_000, goal=seconds)
+        self._marks = StepBudget(first=1000, minimum=100, maximum=50_000, goal=seconds)
         # A deletion costs more than a mark.
-        self._drops = StepBudget(first=100, least=50, most=20_000, goal=seconds)
+        self._drops = StepBudget(first=100, minimum=50, maximum=20_000, goal=seconds)
         self._max_process, self._max_program = map(self._max_id, ("process", "program"))
         self._processes = _IdSet(self._max_process)
         self._programs = _IdSet(self._max_program)

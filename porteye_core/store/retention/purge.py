@@ -37,9 +37,9 @@ class Purge:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        self._ticks = StepBudget(first=100, least=10, most=5000)
-        self._buckets = StepBudget(first=4, least=1, most=2000)
-        self._lives = StepBudget(first=50, least=20, most=2000)
+        self._ticks = StepBudget(first=100, minimum=10, maximum=5000)
+        self._buckets = StepBudget(first=4, minimum=1, maximum=2000)
+        self._lives = StepBudget(first=50, minimum=20, maximum=2000)
 
     def set_goal(self, seconds: float) -> None:
         """Set the time that each later step may take."""

@@ -1,4 +1,4 @@
-"""Keeps no more history than is wanted, in small steps between the looks of the monitor."""
+"""Keeps no more history than is wanted, in small steps between the scans of the monitor."""
 
 import logging
 import sqlite3
@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 from porteye_core.errors import StoreDamaged, StoreError
-from porteye_core.model import Keep, Limit
+from porteye_core.model import Limitation, RetentionPolicy
 from porteye_core.store.file.migrations import PAGE_SIZE
 from porteye_core.store.file.sqlite_errors import to_store_error
 from porteye_core.store.file.transaction import transaction
@@ -59,27 +59,30 @@ _OLDEST: dict[Kind, str] = {
 }
 
 
-def max_wal_size(keep: Keep) -> int:
+def max_wal_size(retention: RetentionPolicy) -> int:
     """Return the bytes of the WAL's file that SQLite leaves when it begins the WAL anew."""
-    return _LARGEST_LOG if keep.size is None else min(_LARGEST_LOG, keep.size // _QUARTER)
+    return _LARGEST_LOG if retention.size is None else min(_LARGEST_LOG, retention.size // _QUARTER)
 
 
 class Retention:
     """Runs rounds, an hour apart or when the file has become too large, step by step."""
 
     def __init__(
-        self, connection: sqlite3.Connection, keep: Keep, process_table: ProcessTable
+        self,
+        connection: sqlite3.Connection,
+        retention: RetentionPolicy,
+        process_table: ProcessTable,
     ) -> None:
         self._connection = connection
-        self._keep = keep
-        self._room = None if keep.size is None else keep.size - max_wal_size(keep)
+        self._keep = retention
+        self._room = None if retention.size is None else retention.size - max_wal_size(retention)
         self._process_table = process_table
         self._purge = Purge(connection)
-        connection.execute(f"PRAGMA journal_size_limit = {max_wal_size(keep)}")
-        self._usual_log_pages = min(_MAX_PAGES, max_wal_size(keep) // _QUARTER // PAGE_SIZE)
+        connection.execute(f"PRAGMA journal_size_limit = {max_wal_size(retention)}")
+        self._usual_log_pages = min(_MAX_PAGES, max_wal_size(retention) // _QUARTER // PAGE_SIZE)
         self._write_log_back_every(self._usual_log_pages)
         # Pages that are moved are written to the log, which a step fills by half at most.
-        self._vacuum = StepBudget(first=100, least=20, most=_LOG_PAGES // 2)
+        self._vacuum = StepBudget(first=100, minimum=20, maximum=_LOG_PAGES // 2)
         self._round: Steps | None = None
         self._due: int | None = None  # elapsed
         self._rested = 0
@@ -92,10 +95,10 @@ class Retention:
         self._filled_at: int | None = None  # bytes, when the room became full
         self._is_full = self._is_pressed = False
         self._seconds = USUAL  # of a step
-        self._limit: Limit | None = None
+        self._limit: Limitation | None = None
 
     @property
-    def limit(self) -> Limit | None:
+    def limit(self) -> Limitation | None:
         """Present limitation: the database is larger than its maximum."""
         return self._limit
 
@@ -181,13 +184,15 @@ class Retention:
         yield from self._give_back()
 
     def _drop_aged(self, now: int) -> Steps:
-        keep = self._keep
-        if keep.samples is not None:
-            yield from self._purge.samples(now - keep.samples, "age")
-            if keep.rollups is not None:
-                yield from self._purge.rollups(now - max(keep.samples, keep.rollups), "age")
-        if keep.events is not None:
-            yield from self._drop_events(now - keep.events, "age")
+        retention = self._keep
+        if retention.samples is not None:
+            yield from self._purge.samples(now - retention.samples, "age")
+            if retention.rollups is not None:
+                yield from self._purge.rollups(
+                    now - max(retention.samples, retention.rollups), "age"
+                )
+        if retention.events is not None:
+            yield from self._drop_events(now - retention.events, "age")
 
     def _drop_events(self, before: int, reason: Reason) -> Steps:
         lives = yield from self._purge.events(before, reason)
@@ -276,7 +281,7 @@ class Retention:
         if self._oversized_since is None:
             self._oversized_since = elapsed
         if elapsed - self._oversized_since >= _PATIENCE:
-            self._limit = Limit(
+            self._limit = Limitation(
                 "oversized",
                 f"The database is larger than --max-size, {self._most}: open listeners, lives that"
                 " closed within the last minute and new records take more. The rest is dropped as"

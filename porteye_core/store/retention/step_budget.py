@@ -22,11 +22,11 @@ def spend(pieces: Iterable[object]) -> None:
 class StepBudget:
     """Number of rows of the next step, adapted to the time of the latest step."""
 
-    def __init__(self, first: int, least: int, most: int, goal: float = USUAL) -> None:
-        """`least`: a slow disk syncs so many rows in the time of one. `goal`: seconds of a step."""
+    def __init__(self, first: int, minimum: int, maximum: int, goal: float = USUAL) -> None:
+        """`minimum`: a slow disk syncs so many rows as fast as one. `goal`: seconds of a step."""
         self.size = first
         self.goal = goal
-        self._least, self._most = least, most
+        self._minimum, self._maximum = minimum, maximum
 
     @contextmanager
     def measured(self) -> Iterator[None]:
@@ -35,4 +35,4 @@ class StepBudget:
         yield
         took = max(time.perf_counter() - began, 1e-6)
         factor = min(2.0, self.goal / took)
-        self.size = max(self._least, min(self._most, int(self.size * factor)))
+        self.size = max(self._minimum, min(self._maximum, int(self.size * factor)))

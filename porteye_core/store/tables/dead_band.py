@@ -20,9 +20,9 @@ _RSS, _RSS_SHARE = 262_144, 0.02  # bytes
 class DeadBand:
     """Latest stored sample of each listener."""
 
-    def __init__(self, beat_us: int) -> None:
-        """beat_us: time between two ticks; a tick may be so late, and no sample gets too old."""
-        self._longest = KEEP_ALIVE_US - beat_us
+    def __init__(self, tick_us: int) -> None:
+        """tick_us: time between two ticks; a tick may be so late, and no sample gets too old."""
+        self._longest = KEEP_ALIVE_US - tick_us
         self._stored: dict[int, _Stored] = {}
 
     def moved(self, at: int, samples: Iterable[Sample]) -> list[Sample]:
@@ -51,8 +51,8 @@ class DeadBand:
 
     def forget(self, listeners: Iterable[int]) -> None:
         """Forget closed listeners."""
-        for number in listeners:
-            self._stored.pop(number, None)
+        for listener_id in listeners:
+            self._stored.pop(listener_id, None)
 
 
 def has_moved(before: Sample, now: Sample) -> bool:

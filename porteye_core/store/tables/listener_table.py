@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from porteye_core.model import (
+    AttributedSocket,
     Closing,
     Endpoint,
     Family,
@@ -16,10 +17,9 @@ from porteye_core.model import (
     Kind,
     Listener,
     Opening,
-    Owned,
+    Precision,
     ProcessKey,
     Protocol,
-    Seen,
 )
 from porteye_core.store.tables.process_table import ProcessTable
 
@@ -32,7 +32,7 @@ class Event(NamedTuple):
 
     at: int
     kind: Kind
-    seen: Seen
+    seen: Precision
     listener: int
     port: int
     protocol: Protocol
@@ -171,7 +171,9 @@ class ListenerTable:
             at, Kind.CLOSED, closing.seen, listener.id, endpoint.port, endpoint.protocol, program
         )
 
-    def learn(self, at: int, reowned: Sequence[tuple[Listener, Owned]]) -> Iterator[Learnt]:
+    def learn(
+        self, at: int, reowned: Sequence[tuple[Listener, AttributedSocket]]
+    ) -> Iterator[Learnt]:
         """Store new facts about open listeners; yield the openings whose program is known now.
 
         Their counts belong to that program from now on.
@@ -231,7 +233,7 @@ class ListenerTable:
         self,
         at: int,
         listener: Listener,
-        owned: Owned,
+        owned: AttributedSocket,
         was: _Before,
         process: int | None,
         program: int | None,
@@ -297,10 +299,10 @@ class ListenerTable:
                 (folded + 1, listener_id, second),
             )
 
-    def _owner(self, owned: Owned) -> tuple[int | None, int | None]:
+    def _owner(self, owned: AttributedSocket) -> tuple[int | None, int | None]:
         return self._process_table.process(owned.owner) if owned.owner else (None, None)
 
-    def _hold(self, listener_id: int, owned: Owned) -> None:
+    def _hold(self, listener_id: int, owned: AttributedSocket) -> None:
         """Store the present holders; count and delete those that are gone.
 
         A pre-fork server can have any number of workers in a year.
@@ -340,7 +342,7 @@ def _unsigned(cookie: int | None) -> int | None:
     return cookie if cookie is None or cookie >= 0 else cookie + (1 << 64)
 
 
-def _interface(owned: Owned) -> tuple[str | None, InterfaceKind | None]:
+def _interface(owned: AttributedSocket) -> tuple[str | None, InterfaceKind | None]:
     interface = owned.socket.interface
     return (None, None) if interface is None else (interface.name, interface.kind)
 
@@ -354,7 +356,7 @@ def _events(opening: Opening, listener_id: int, program: int | None) -> Iterator
         yield Event(at, Kind.CLOSED, seen, *listener)
 
 
-def listener_of(listener_id: int, owned: Owned, opened_at: int) -> Listener:
+def listener_of(listener_id: int, owned: AttributedSocket, opened_at: int) -> Listener:
     """Make the listener with this id of a socket."""
     return Listener(
         listener_id,

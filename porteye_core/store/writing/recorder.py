@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from porteye_core import __version__
 from porteye_core.errors import StoreReplaced, StoreUnwritable, StoreWalDeleted
-from porteye_core.model import Keep, Limit, Listener, Sample, Tick, WatchPlan
+from porteye_core.model import Limitation, Listener, RetentionPolicy, Sample, Tick, WatchPlan
 from porteye_core.store.file.damage import explained
 from porteye_core.store.file.held_wal import HeldWal
 from porteye_core.store.file.ownership import beside, identity
@@ -44,7 +44,13 @@ class Recorder:
     """A database file, opened for writing."""
 
     def __init__(
-        self, connection: sqlite3.Connection, db: Path, host: int, keep: Keep, *, rebooted: bool
+        self,
+        connection: sqlite3.Connection,
+        db: Path,
+        host: int,
+        retention: RetentionPolicy,
+        *,
+        rebooted: bool,
     ) -> None:
         """rebooted: listeners open at the last scan ended with the boot before."""
         self.rebooted = rebooted
@@ -60,9 +66,9 @@ class Recorder:
         self._process_table = ProcessTable(connection, host)
         self._listener_table = ListenerTable(connection, host, self._process_table)
         self._rollups = Rollups(connection)
-        self._retention = Retention(connection, keep, self._process_table)
-        self._held_wal = HeldWal(connection, db, max_wal_size(keep))
-        self.dead_band = DeadBand(beat_us=0)
+        self._retention = Retention(connection, retention, self._process_table)
+        self._held_wal = HeldWal(connection, db, max_wal_size(retention))
+        self.dead_band = DeadBand(tick_us=0)
         self.watch = 0
         self.latest_tick: int | None = None
 
@@ -133,7 +139,7 @@ class Recorder:
             case Changed():
                 self._change(record)
             case SamplingTick():
-                self._beat(record)
+                self._tick(record)
             case Sampled():
                 self._sampled(record.at, record.samples)
             case Noted():
@@ -161,11 +167,11 @@ class Recorder:
         return self._retention.is_behind and not self._held_wal.is_held
 
     @property
-    def limits(self) -> tuple[Limit, ...]:
+    def limitations(self) -> tuple[Limitation, ...]:
         """Present limitations, which may end."""
         return tuple(filter(None, (self._held_wal.limit, self._retention.limit)))
 
-    def measure(self, now: int, elapsed: int) -> Limit | None:
+    def measure(self, now: int, elapsed: int) -> Limitation | None:
         """Compare the sizes of the database and its WAL with their maxima.
 
         Returns the limitation to store when readers no longer keep the WAL from being emptied.
@@ -225,7 +231,7 @@ class Recorder:
                     at,
                     at,
                     plan.source,
-                    json.dumps([asdict(limit) for limit in plan.limits]),
+                    json.dumps([asdict(limit) for limit in plan.limitations]),
                     plan.interval_us,
                     plan.sample_interval_us,
                     os.getpid(),
@@ -244,7 +250,7 @@ class Recorder:
         )
         self._rollups.fold()
 
-    def _note(self, limit: Limit) -> None:
+    def _note(self, limit: Limitation) -> None:
         self._connection.execute(
             "UPDATE watch SET limits = json_insert(limits, '$[#]', json(?)) WHERE id = ?",
             (json.dumps(asdict(limit)), self.watch),
@@ -257,8 +263,8 @@ class Recorder:
         self._listener_table.lose_sight(change.unseen)
         self._listener_table.place(change.placed)
         self._retention.note_released(self._listener_table.take_released())
-        for number, opening in change.opened:
-            events += self._listener_table.begin(number, opening)
+        for listener_id, opening in change.opened:
+            events += self._listener_table.begin(listener_id, opening)
         self._record_events(events)
         self._seen(change.at)
         self.dead_band.forget(closing.listener.id for closing in change.closed)
@@ -272,11 +278,11 @@ class Recorder:
         )
         event_counters.add(self._connection, events)
 
-    def _beat(self, beat: SamplingTick) -> None:
+    def _tick(self, sampling: SamplingTick) -> None:
         """Of the samples those that moved; all of them go into the rollups."""
-        tick = beat.tick
-        self.latest_tick = self._tick(tick)
-        self._sampled(tick.at, beat.samples)
+        tick = sampling.tick
+        self.latest_tick = self._store_tick(tick)
+        self._sampled(tick.at, sampling.samples)
         self._seen(tick.at)
         if tick.jump:
             self._retention.distrust(tick.monotonic)
@@ -293,7 +299,7 @@ class Recorder:
         self._rollups.add(at, samples)
         self.dead_band.remember(at, moved)
 
-    def _tick(self, tick: Tick) -> int | None:
+    def _store_tick(self, tick: Tick) -> int | None:
         values: Sequence[int | None] = (
             tick.at,
             tick.monotonic,

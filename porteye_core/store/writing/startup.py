@@ -6,7 +6,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from porteye_core.errors import StoreDamaged, StoreError
-from porteye_core.model import FOR_EVER, Keep
+from porteye_core.model import KEEP_FOREVER, RetentionPolicy
 from porteye_core.store.file import migrations
 from porteye_core.store.file.damage import check_ids, check_of, explained, flaw
 from porteye_core.store.file.lock import WriterLock
@@ -34,7 +34,9 @@ PRAGMA trusted_schema = OFF;
 
 
 @contextmanager
-def open_writer(db: Path, host: Host, now: int, keep: Keep = FOR_EVER) -> Iterator[Writer]:
+def open_writer(
+    db: Path, host: Host, now: int, retention: RetentionPolicy = KEEP_FOREVER
+) -> Iterator[Writer]:
     """Open the writer of this database; create or migrate the file if needed.
 
     keep: maximum of history. Raises StoreHeld if another process writes to the database,
@@ -44,11 +46,14 @@ def open_writer(db: Path, host: Host, now: int, keep: Keep = FOR_EVER) -> Iterat
         raise StoreError(
             f"SQLite {sqlite3.sqlite_version} is too old.", "PortEye needs 3.37 or later."
         )
-    with WriterLock(db, now) as lock, closing(Writer(lock, lambda: _open(db, host, keep))) as made:
+    with (
+        WriterLock(db, now) as lock,
+        closing(Writer(lock, lambda: _open(db, host, retention))) as made,
+    ):
         yield made
 
 
-def _open(db: Path, host: Host, keep: Keep) -> Recorder:
+def _open(db: Path, host: Host, retention: RetentionPolicy) -> Recorder:
     is_empty = create_private(db)
     try:
         if is_empty:
@@ -65,7 +70,7 @@ def _open(db: Path, host: Host, keep: Keep) -> Recorder:
             migrations.migrate(connection)
             _check(connection, db)
             rebooted = host.has_rebooted(connection)
-            return Recorder(connection, db, host.row(connection), keep, rebooted=rebooted)
+            return Recorder(connection, db, host.row(connection), retention, rebooted=rebooted)
     except BaseException:
         connection.close()
         raise

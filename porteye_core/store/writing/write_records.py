@@ -4,11 +4,11 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from porteye_core.model import (
+    AttributedSocket,
     Closing,
-    Limit,
+    Limitation,
     Listener,
     Opening,
-    Owned,
     Sample,
     Tick,
     WatchPlan,
@@ -30,7 +30,7 @@ class Changed:
     at: int
     opened: tuple[tuple[int, Opening], ...] = ()
     closed: tuple[Closing, ...] = ()
-    reowned: tuple[tuple[Listener, Owned], ...] = ()
+    reowned: tuple[tuple[Listener, AttributedSocket], ...] = ()
     unseen: tuple[Listener, ...] = ()
     placed: tuple[tuple[int, int], ...] = ()  # listener ids and their namespaces
 
@@ -40,7 +40,7 @@ class Changed:
 
 @dataclass(frozen=True, slots=True)
 class SamplingTick:
-    """A sampling beat, with samples of listeners that it observed."""
+    """A sampling tick, with samples of listeners that it observed."""
 
     tick: Tick
     samples: Collection[Sample]
@@ -48,7 +48,7 @@ class SamplingTick:
 
 @dataclass(frozen=True, slots=True)
 class Sampled:
-    """More samples of the latest beat."""
+    """More samples of the latest tick."""
 
     at: int
     samples: Collection[Sample]
@@ -58,7 +58,7 @@ class Sampled:
 class Noted:
     """The watch has a further limitation."""
 
-    limit: Limit
+    limit: Limitation
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,11 +16,11 @@ from porteye_core.errors import (
     StoreWalDeleted,
 )
 from porteye_core.model import (
+    AttributedSocket,
     Closing,
-    Limit,
+    Limitation,
     Listener,
     Opening,
-    Owned,
     Sample,
     Tick,
     WatchPlan,
@@ -47,12 +47,12 @@ log = logging.getLogger("porteye")
 
 _T = TypeVar("_T")
 _RETRY_US = 1_000_000  # between two tries while the database takes no write
-_REPLACED = Limit(
+_REPLACED = Limitation(
     "replaced",
     "The database was deleted or replaced while it was in use:"
     " what had been seen until then is not in this one.",
 )
-_WAL_DELETED = Limit(
+_WAL_DELETED = Limitation(
     "log_deleted",
     "The log of the database (-wal) or its index (-shm) was deleted or replaced while it was in"
     " use. What was in it is kept.",
@@ -60,7 +60,7 @@ _WAL_DELETED = Limit(
 
 
 class Writer:
-    """Writes watches, beats and what changed; what is taken at once is one transaction.
+    """Writes watches, ticks and what changed; what is taken at once is one transaction.
 
     While the database takes no write, what is recorded waits. A damaged one is set aside, and one
     that was deleted or replaced is left; the writer then opens the file that has the name, or makes
@@ -78,10 +78,10 @@ class Writer:
         self._recorder: Recorder | None = None
         self._ids: Iterator[int] = iter(())
         self._queue = WriteQueue()
-        self._limits: tuple[Limit, ...] = ()  # for the next watch
+        self._limits: tuple[Limitation, ...] = ()  # for the next watch
         self._damage: StoreDamaged | None = None
         self._trouble = ""  # why records wait
-        self._present: tuple[Limit, ...] = ()  # limitations in the lock file
+        self._present: tuple[Limitation, ...] = ()  # limitations in the lock file
         self._since = self._latest = 0  # times of the first record that waits, and of the last
         self._tried: int | None = None  # elapsed
         self.is_renewed = False
@@ -114,8 +114,8 @@ class Writer:
 
     def begin_watch(self, at: int, plan: WatchPlan) -> None:
         """Start a watch; what is recorded from now on belongs to it."""
-        limits, self._limits = self._limits, ()
-        self._record(at, Begun(at, replace(plan, limits=(*plan.limits, *limits))))
+        limitations, self._limits = self._limits, ()
+        self._record(at, Begun(at, replace(plan, limitations=(*plan.limitations, *limitations))))
 
     def end_watch(self, at: int) -> None:
         """End the watch cleanly. Raises StoreUnwritable if something is not stored even now."""
@@ -131,24 +131,26 @@ class Writer:
         at: int,
         opened: Sequence[Opening] = (),
         closed: Sequence[Closing] = (),
-        reowned: Sequence[tuple[Listener, Owned]] = (),
+        reowned: Sequence[tuple[Listener, AttributedSocket]] = (),
         unseen: Sequence[Listener] = (),
     ) -> tuple[Listener, ...]:
-        """Store what one look changed, with an event for each; returns the opened listeners."""
+        """Store what one scan changed, with an event for each; returns the opened listeners."""
         numbered = tuple((next(self._ids), opening) for opening in opened)
         self._record(at, Changed(at, numbered, tuple(closed), tuple(reowned), tuple(unseen)))
-        return tuple(listener_of(number, each.owned, each.at) for number, each in numbered)
+        return tuple(
+            listener_of(listener_id, each.owned, each.at) for listener_id, each in numbered
+        )
 
     def record_placed(self, at: int, placed: Sequence[tuple[int, int]]) -> None:
         """Store the namespaces of listeners, by id, that had none yet."""
         self._record(at, Changed(at, placed=tuple(placed)))
 
     def record_tick(self, tick: Tick, samples: Collection[Sample]) -> None:
-        """Store one sampling beat, and of samples of what it observed those that moved."""
+        """Store one sampling tick, and of samples of what it observed those that moved."""
         self._record(tick.at, SamplingTick(tick, samples))
 
     def record_samples(self, at: int, samples: Collection[Sample]) -> None:
-        """Store more samples of the latest beat, whose time this is."""
+        """Store more samples of the latest tick, whose time this is."""
         self._record(at, Sampled(at, samples))
 
     def maintain(self, clock: Clock, *, has_time: bool) -> None:
@@ -205,10 +207,10 @@ class Writer:
         self._say_limits()
 
     def _say_limits(self) -> None:
-        limits = self._recorder.limits if self._recorder else ()
-        if limits != self._present:
-            self._present = limits
-            self._lock.say(self._trouble, limits)
+        limitations = self._recorder.limitations if self._recorder else ()
+        if limitations != self._present:
+            self._present = limitations
+            self._lock.say(self._trouble, limitations)
 
     def close(self) -> None:
         """Close the file."""
@@ -323,13 +325,13 @@ class Writer:
         log.warning("A new watch begins in %s.", self._lock.db)
 
 
-def _unwritten(since: int, until: int, lost: int, trouble: str) -> Limit:
+def _unwritten(since: int, until: int, lost: int, trouble: str) -> Limitation:
     first, last = (
         datetime.fromtimestamp(at / 1e6, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
         for at in (since, until)
     )
     what = f" {lost} samples of that time were too many to keep." if lost else ""
-    return Limit(
+    return Limitation(
         "unwritten",
         f"From {first} to {last} what was seen waited in memory, and was stored then.{what}"
         f" {trouble}",

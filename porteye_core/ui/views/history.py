@@ -12,7 +12,7 @@ from porteye_core.ui.context import View, now, read, viewers_zone
 from porteye_core.ui.layout import show_table
 from porteye_core.ui.table_columns import columns
 
-_BEAT = 5  # seconds
+_REFRESH = 5  # seconds
 # Relative to the page's own address, which a proxy may have put below a path of its own.
 _API = "api"
 _FORMATS = ("CSV", "JSON")
@@ -35,7 +35,7 @@ _COLUMNS = columns(
 _ON_A_PHONE = ("at", "kind", "port", "process")
 
 
-@st.fragment(run_every=_BEAT)
+@st.fragment(run_every=_REFRESH)
 def page_of_events() -> None:
     """The newest events that the filters let through, or those before an event."""
     view = View.current()
@@ -68,10 +68,10 @@ def _show(reader: Reader, view: View) -> None:
 
 
 def _filters_now(view: View) -> Filters:
-    """The filters of a look: a range that ends now begins at a beat, the same for all that is asked
-    within it."""
-    beat = _BEAT * 1_000_000
-    return view.filters_at(now() // beat * beat)
+    """The filters of one drawing; a range that ends now ends at a multiple of the refresh interval,
+    so that all questions of a drawing have the same."""
+    interval = _REFRESH * 1_000_000
+    return view.filters_at(now() // interval * interval)
 
 
 def _before() -> int | None:

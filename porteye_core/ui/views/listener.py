@@ -11,7 +11,7 @@ from porteye_core.ui.listener_summary import evidence, sentence
 from porteye_core.ui.markdown import literal
 from porteye_core.ui.times import moment, rough_length, utc
 
-_MOST_CHOICES, _MOST_EARLIER = 2_000, 10
+_MAX_CHOICES, _MAX_EARLIER = 2_000, 10
 _CHOSEN = "chosen_listener"
 
 
@@ -23,8 +23,8 @@ def listener() -> None:
 
 def _draw(reader: Reader, view: View) -> None:
     said = st.query_params.get("listener", "")
-    number = int(said) if said.isascii() and said.isdecimal() and len(said) < 16 else None
-    life = None if number is None else reader.listener(number)
+    listener_id = int(said) if said.isascii() and said.isdecimal() and len(said) < 16 else None
+    life = None if listener_id is None else reader.listener(listener_id)
     if said and life is None:
         st.warning(
             literal(f"No listener {said[:40]} is recorded. Choose one that is open:"),
@@ -39,7 +39,7 @@ def _draw(reader: Reader, view: View) -> None:
 
 
 def _choose(reader: Reader) -> None:
-    lives = reader.choices(_MOST_CHOICES)
+    lives = reader.choices(_MAX_CHOICES)
     if not lives:
         st.info("Nothing listens: there is no story to tell yet.")
         return
@@ -48,7 +48,7 @@ def _choose(reader: Reader) -> None:
         "Whose story?",
         list(names),
         index=None,
-        format_func=lambda number: names.get(number, str(number)),
+        format_func=lambda listener_id: names.get(listener_id, str(listener_id)),
         placeholder="Type a port or a process",
         help="The story of a row of the view Now is a click away, too.",
         key=_CHOSEN,
@@ -61,8 +61,8 @@ def _open_chosen() -> None:
         _open(st.session_state[_CHOSEN])
 
 
-def _open(number: int) -> None:
-    st.query_params["listener"] = str(number)
+def _open(listener_id: int) -> None:
+    st.query_params["listener"] = str(listener_id)
 
 
 def _name(life: Life) -> str:
@@ -143,7 +143,7 @@ def _context(reader: Reader, life: Life) -> None:
         st.markdown(f"##### Held by {len(held)} processes{gone}")
         _holders(held)
     st.markdown(f"##### Earlier on port {life.port}")
-    before = reader.earlier(life, _MOST_EARLIER)
+    before = reader.earlier(life, _MAX_EARLIER)
     if not before:
         st.caption("Nothing is recorded before it.")
     for each in before:

@@ -76,13 +76,13 @@ def _plan(current: Status) -> None:
     plan = current.watch.plan
     st.markdown("##### How it watches")
     st.markdown(
-        f"By **{literal(plan.source)}**, with a look at everything every"
+        f"By **{literal(plan.source)}**, with a scan of everything every"
         f" {plan.interval_us / 1e6:g} s and samples every {plan.sample_interval_us / 1e6:g} s."
         + (f" {literal(plan.why)}" if plan.why else "")
     )
-    if not plan.limits:
+    if not plan.limitations:
         st.markdown(":material/check: It knows of nothing that it cannot see.")
-    for limit in plan.limits:
+    for limit in plan.limitations:
         hint = f" {code(limit.hint)}" if limit.hint else ""
         st.markdown(f":material/info: {literal(limit.text)}{hint}")
 

@@ -57,8 +57,8 @@ def _read(reader: Reader, filters: Filters, moment: int) -> _Read:
     def read_again() -> _Read:
         table = reader.open_now(filters, moment, moment - just_closed)
         cpu, rss = reader.trends(moment)
-        table["cpu_trend"] = [cpu.get(number, []) for number in table["id"]]
-        table["rss_trend"] = [rss.get(number, []) for number in table["id"]]
+        table["cpu_trend"] = [cpu.get(listener_id, []) for listener_id in table["id"]]
+        table["rss_trend"] = [rss.get(listener_id, []) for listener_id in table["id"]]
         return _Read(table, reader.last_hour(filters, table, moment))
 
     of = reader.version(), filters, moment // just_closed

@@ -141,10 +141,10 @@ def _show(reader: Reader, table: pd.DataFrame, moment: int, current: Status) -> 
         return
     st.caption(_certain(table) + _unmeasured(table))
     table["since"] = table["since"].dt.tz_convert(viewers_zone())
-    numbers = table["id"].tolist()
+    listener_ids = table["id"].tolist()
     with st.container(key="summary"):
-        draw_summary(reader, row_selection.picked(_KEY, numbers), current, moment)
-    row_selection.follow(_KEY, numbers)
+        draw_summary(reader, row_selection.picked(_KEY, listener_ids), current, moment)
+    row_selection.follow(_KEY, listener_ids)
     show_table(
         table, _columns(table), ("port", "process", "exposure", "certainty"),
         key=_KEY, alt="What listened at that moment", on_select=lambda: row_selection.pick(_KEY),

@@ -18,7 +18,7 @@ Figure = Callable[[pd.DataFrame, pd.DataFrame, tuple[pd.Timestamp, pd.Timestamp]
 @pytest.fixture
 def figures() -> pd.DataFrame:
     values = [1.0, 2.0, None, 4.0, None]
-    columns = ("cpu", "cpu_most", "scan", "scan_most", "rss", "size")
+    columns = ("cpu", "cpu_max", "scan", "scan_max", "rss", "size")
     at = [START + number * MINUTE for number in range(5)]
     return pd.DataFrame({"at": at, **dict.fromkeys(columns, values)})
 
@@ -28,13 +28,13 @@ def lines(figure: go.Figure) -> list[go.Scatter]:
     return [each for each in figure.data if each.name != "not watched"]
 
 
-@pytest.mark.parametrize("draw", [self_usage.processor, self_usage.looks])
-def test_mean_and_most_are_told_apart_by_name_and_dashes(
+@pytest.mark.parametrize("draw", [self_usage.processor, self_usage.scan_times])
+def test_mean_and_max_are_told_apart_by_name_and_dashes(
     draw: Figure, figures: pd.DataFrame
 ) -> None:
-    mean, most = lines(draw(figures, GAPS, SPAN))
-    assert (mean.name, most.name) == ("mean", "most")
-    assert mean.line.dash != most.line.dash
+    mean, maximum = lines(draw(figures, GAPS, SPAN))
+    assert (mean.name, maximum.name) == ("mean", "max")
+    assert mean.line.dash != maximum.line.dash
 
 
 @pytest.mark.parametrize("draw", [self_usage.memory, self_usage.database])
@@ -46,7 +46,7 @@ def test_bytes_are_drawn_in_mebibytes(draw: Figure, figures: pd.DataFrame) -> No
 
 
 @pytest.mark.parametrize(
-    "draw", [self_usage.processor, self_usage.looks, self_usage.memory, self_usage.database]
+    "draw", [self_usage.processor, self_usage.scan_times, self_usage.memory, self_usage.database]
 )
 def test_no_line_crosses_what_nobody_measured(draw: Figure, figures: pd.DataFrame) -> None:
     figure = draw(figures, GAPS, SPAN)

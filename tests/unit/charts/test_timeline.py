@@ -38,7 +38,7 @@ def buckets() -> pd.DataFrame:
 
 @pytest.fixture
 def lives() -> pd.DataFrame:
-    """One that was open before anybody looked, one polled, and one closed while nobody watched."""
+    """One that was open before anybody scanned, one polled, and one closed while nobody watched."""
     opened = [START - HOUR, START + HOUR, START + 2 * HOUR]
     closed = [pd.NaT, START + 2 * HOUR, START + 3.5 * HOUR]
     return pd.DataFrame(

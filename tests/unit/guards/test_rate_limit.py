@@ -58,11 +58,11 @@ def test_a_host_is_counted_once_whichever_address_it_takes(addresses: tuple[str,
 def test_so_many_addresses_are_remembered_and_no_more() -> None:
     counted = Guesses(Clock(), at_once)
     refused(counted, "192.0.2.1", 10)
-    for number in range(2 * rate_limit._MOST_ADDRESSES):
+    for number in range(2 * rate_limit._MAX_ADDRESSES):
         refused(counted, f"2001:db8:0:{number:x}::1", 1)
-        if number < rate_limit._MOST_ADDRESSES:
+        if number < rate_limit._MAX_ADDRESSES:
             assert refused(counted, "192.0.2.1", 1) == 1, "who goes on is not forgotten"
-    assert len(counted._buckets) == rate_limit._MOST_ADDRESSES
+    assert len(counted._buckets) == rate_limit._MAX_ADDRESSES
     assert refused(counted, "192.0.2.1", 1) == 0
 
 
@@ -72,7 +72,7 @@ def test_so_many_answers_are_held_back_and_the_rest_are_given_at_once() -> None:
         counted = Guesses(Clock(), lambda _seconds: held.wait())
         for _ in range(10):
             assert not await counted.was_wrong("192.0.2.1")
-        most = rate_limit._MOST_WAITING
+        most = rate_limit._MAX_WAITING
         tasks = [asyncio.create_task(counted.was_wrong("192.0.2.1")) for _ in range(most + 20)]
         done, waiting = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         found = len(done), len(waiting)
@@ -81,4 +81,4 @@ def test_so_many_answers_are_held_back_and_the_rest_are_given_at_once() -> None:
         assert counted._waiting == 0
         return found
 
-    assert asyncio.run(flood()) == (20, rate_limit._MOST_WAITING)
+    assert asyncio.run(flood()) == (20, rate_limit._MAX_WAITING)

@@ -93,7 +93,7 @@ def logged(manager: Manager, words: str) -> str:
     return next((line for line in manager.log.read_text().splitlines() if words in line), "")
 
 
-def test_it_is_ready_once_a_look_is_stored_and_stopping_when_told_to(
+def test_it_is_ready_once_a_scan_is_stored_and_stopping_when_told_to(
     db: Path, manager: Manager, started: list[subprocess.Popen[str]]
 ) -> None:
     process = start(started, manager, str(SERVICE), "--db", str(db))
@@ -153,7 +153,7 @@ def test_a_watchdog_that_bites_leaves_the_place_in_the_log(
     assert "in run" in manager.log.read_text()
 
 
-def test_a_failed_look_is_not_ready_and_says_so(manager: Manager) -> None:
+def test_a_failed_scan_is_not_ready_and_says_so(manager: Manager) -> None:
     with Heartbeat(ServiceManager(manager.variables), WatchPlan("portable", SECOND, SECOND)) as it:
         it.turn(None)
         first = manager.hear(10)

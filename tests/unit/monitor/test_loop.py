@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from porteye_core.errors import SourceError
-from porteye_core.model import Depth, Keep, Kind, Notice, Scope, Socket
+from porteye_core.model import KernelEvent, Kind, RetentionPolicy, ScanDepth, Scope, Socket
 from porteye_core.owners import OwnerFinder
 from porteye_core.store.writing.startup import open_writer
 from tests.kit.rig import A, B, Rig, ScriptedClock
@@ -25,31 +25,31 @@ def rig(db: Path) -> Iterator[Rig]:
         yield Rig(db, writer, ScriptedClock())
 
 
-def test_what_opens_and_closes_between_looks_is_seen_by_poll(rig: Rig) -> None:
-    rig.look()
-    rig.look(A)
-    rig.look()
+def test_what_opens_and_closes_between_scans_is_seen_by_poll(rig: Rig) -> None:
+    rig.scan()
+    rig.scan(A)
+    rig.scan()
     assert rig.events == [("opened", 1001, "poll"), ("closed", 1001, "poll")]
 
 
-def test_what_was_there_before_the_first_look_opened_in_a_gap(rig: Rig) -> None:
-    rig.look(A)
+def test_what_was_there_before_the_first_scan_opened_in_a_gap(rig: Rig) -> None:
+    rig.scan(A)
     assert rig.events == [("opened", 1001, "gap")]
 
 
-def test_a_failed_look_is_a_gap_and_closes_nothing(rig: Rig) -> None:
-    rig.look(A)
-    rig.look(failing=True)
+def test_a_failed_scan_is_a_gap_and_closes_nothing(rig: Rig) -> None:
+    rig.scan(A)
+    rig.scan(failing=True)
     assert len(rig.events) == 1
-    rig.look(A)
+    rig.scan(A)
     assert len(rig.events) == 1
     assert rig.rows("SELECT gap FROM tick WHERE gap > 0") == [(2 * SECOND,)]
 
 
-def test_what_changed_during_failed_looks_is_seen_in_a_gap(rig: Rig) -> None:
-    rig.look(A)
-    rig.look(failing=True)
-    rig.look(B)
+def test_what_changed_during_failed_scans_is_seen_in_a_gap(rig: Rig) -> None:
+    rig.scan(A)
+    rig.scan(failing=True)
+    rig.scan(B)
     assert rig.events[1:] == [("closed", 1001, "gap"), ("opened", 1002, "gap")]
 
 
@@ -58,42 +58,42 @@ def test_a_failure_is_logged_once_until_it_is_over(
 ) -> None:
     with caplog.at_level(logging.WARNING, "porteye"):
         for failing in (False, True, True, True, False, True):
-            rig.look(A, failing=failing)
+            rig.scan(A, failing=failing)
     assert len(caplog.records) == 2
 
 
-def test_no_watch_begins_before_the_first_look_succeeds(rig: Rig) -> None:
-    rig.look(failing=True)
+def test_no_watch_begins_before_the_first_scan_succeeds(rig: Rig) -> None:
+    rig.scan(failing=True)
     assert rig.rows("SELECT * FROM watch") == []
-    rig.look(A)
+    rig.scan(A)
     assert rig.rows("SELECT started_at FROM watch") == [(rig.clock.now(),)]
 
 
-def test_a_look_that_comes_much_too_late_saw_a_gap(rig: Rig) -> None:
-    rig.look(A)
-    rig.look(after=60 * SECOND)
+def test_a_scan_that_comes_much_too_late_saw_a_gap(rig: Rig) -> None:
+    rig.scan(A)
+    rig.scan(after=60 * SECOND)
     assert rig.events[1:] == [("closed", 1001, "gap")]
     assert rig.rows("SELECT gap FROM tick WHERE gap > 0") == [(60 * SECOND,)]
 
 
 def test_a_clock_that_is_set_is_recorded_and_ends_no_life_too_early(rig: Rig) -> None:
-    rig.look()
-    rig.look(A)
+    rig.scan()
+    rig.scan(A)
     rig.clock.wall -= 3600 * SECOND
-    rig.look(after=10 * SECOND)
+    rig.scan(after=10 * SECOND)
     assert rig.rows("SELECT jump FROM tick WHERE jump != 0") == [(-3600 * SECOND,)]
     assert rig.rows("SELECT closed_at >= opened_at FROM listener") == [(1,)]
     assert rig.rows("SELECT gap FROM tick WHERE gap > 0") == [(10 * SECOND,)]
 
 
-def test_samples_come_at_their_own_beat_and_for_what_has_just_opened(rig: Rig) -> None:
+def test_samples_come_at_their_own_tick_and_for_what_has_just_opened(rig: Rig) -> None:
     for _ in range(12):
-        rig.look(A)
-    deep = [Depth.CLIENTS] + [Depth.SOCKETS] * 9
-    assert rig.source.depths == [*deep, Depth.CLIENTS, Depth.SOCKETS]
-    rig.look(A, B)
+        rig.scan(A)
+    deep = [ScanDepth.CLIENTS] + [ScanDepth.SOCKETS] * 9
+    assert rig.source.depths == [*deep, ScanDepth.CLIENTS, ScanDepth.SOCKETS]
+    rig.scan(A, B)
     assert rig.rows("SELECT id FROM tick") == [(1,), (2,), (3,)]
-    # At the second beat nothing had changed.
+    # At the second tick nothing had changed.
     assert rig.rows("SELECT tick_id, port FROM sample JOIN listener l ON l.id = listener_id") == [
         (1, 1001),  # at tick 2 it has not moved
         (3, 1002),
@@ -108,28 +108,28 @@ def test_a_restart_logs_nothing_again_and_closes_what_has_gone(db: Path) -> None
     clock = ScriptedClock()
     with open_writer(db, HOST, 1) as writer:
         first = Rig(db, writer, clock)
-        first.look(A, B)
+        first.scan(A, B)
         first.monitor.stop()
     clock.pass_(100 * SECOND)
     with open_writer(db, HOST, 2) as writer:
         second = Rig(db, writer, clock)
-        second.look(A)
+        second.scan(A)
     assert second.events[2:] == [("closed", 1002, "gap")]
     assert second.rows("SELECT count(*) FROM watch") == [(2,)]
 
 
-def test_a_failed_first_look_after_a_restart_closes_nothing(db: Path) -> None:
+def test_a_failed_first_scan_after_a_restart_closes_nothing(db: Path) -> None:
     clock = ScriptedClock()
     with open_writer(db, HOST, 1) as writer:
-        Rig(db, writer, clock).look(A)
+        Rig(db, writer, clock).scan(A)
     with open_writer(db, HOST, 2) as writer:
         again = Rig(db, writer, clock)
-        again.look(failing=True)
-        again.look(A)
+        again.scan(failing=True)
+        again.scan(A)
     assert len(again.events) == 1
 
 
-def test_the_loop_looks_until_it_is_told_to_stop(rig: Rig) -> None:
+def test_the_loop_scans_until_it_is_told_to_stop(rig: Rig) -> None:
     waits: list[float] = []
 
     def wait(seconds: float, filenos: Sequence[int]) -> bool:
@@ -148,18 +148,18 @@ def test_a_monitor_whose_parent_has_gone_ends(rig: Rig) -> None:
     assert rig.rows("SELECT stopped_at IS NOT NULL FROM watch") == [(1,)]
 
 
-def test_a_beat_says_what_the_monitor_itself_used_and_a_tick_between_beats_does_not(
+def test_a_tick_says_what_the_monitor_itself_used_and_a_tick_between_ticks_does_not(
     rig: Rig,
 ) -> None:
-    rig.look(A)
-    rig.look(A, B)  # one second later, for the newborn alone
-    beat, between = rig.rows("SELECT cpu IS NULL, rss > 0, size > 0 FROM tick ORDER BY id")
-    assert beat == (0, 1, 1)
+    rig.scan(A)
+    rig.scan(A, B)  # one second later, for the newborn alone
+    tick, between = rig.rows("SELECT cpu IS NULL, rss > 0, size > 0 FROM tick ORDER BY id")
+    assert tick == (0, 1, 1)
     assert between == (1, None, None)
 
 
 def test_a_hidden_owner_is_counted_with_the_tick(rig: Rig) -> None:
-    rig.look(A, B)
+    rig.scan(A, B)
     assert rig.rows("SELECT hidden, listeners FROM tick") == [(2, 2)]
     assert rig.rows("SELECT DISTINCT hidden FROM listener") == [("kernel",)]
 
@@ -167,21 +167,23 @@ def test_a_hidden_owner_is_counted_with_the_tick(rig: Rig) -> None:
 OURS = os.getpid()
 
 
-def opened(at: int, port: int = 1001, skaddr: int = 7) -> Notice:
-    return Notice(at, Kind.OPENED, endpoint(port), skaddr, pid=OURS, name="me")
+def opened(at: int, port: int = 1001, skaddr: int = 7) -> KernelEvent:
+    return KernelEvent(at, Kind.OPENED, endpoint(port), skaddr, pid=OURS, name="me")
 
 
-def closed(at: int, port: int = 1001, skaddr: int = 7, cookie: int | None = None) -> Notice:
-    return Notice(at, Kind.CLOSED, endpoint(port), skaddr, cookie)
+def closed(at: int, port: int = 1001, skaddr: int = 7, cookie: int | None = None) -> KernelEvent:
+    return KernelEvent(at, Kind.CLOSED, endpoint(port), skaddr, cookie)
 
 
-def announce(rig: Rig, *notices: Notice, sockets: tuple[Socket, ...] = (), lost: int = 0) -> None:
-    rig.source.notices, rig.source.lost = notices, lost
-    rig.look(*sockets, after=SECOND // 10)
+def announce(
+    rig: Rig, *kernel_events: KernelEvent, sockets: tuple[Socket, ...] = (), lost: int = 0
+) -> None:
+    rig.source.kernel_events, rig.source.lost = kernel_events, lost
+    rig.scan(*sockets, after=SECOND // 10)
 
 
 def test_what_the_kernel_announced_has_the_kernels_time(rig: Rig) -> None:
-    rig.look()
+    rig.scan()
     at = rig.clock.now()
     announce(rig, opened(at + 1))
     announce(rig, closed(at + 5))
@@ -191,8 +193,8 @@ def test_what_the_kernel_announced_has_the_kernels_time(rig: Rig) -> None:
     ]
 
 
-def test_a_life_shorter_than_any_look_is_stored_whole(rig: Rig) -> None:
-    rig.look()
+def test_a_life_shorter_than_any_scan_is_stored_whole(rig: Rig) -> None:
+    rig.scan()
     at = rig.clock.now()
     announce(rig, opened(at + 1), closed(at + 3), opened(at + 4, 1002), closed(at + 6, 1002))
     assert rig.rows("SELECT port, closed_at - opened_at, closed_seen FROM listener") == [
@@ -200,44 +202,44 @@ def test_a_life_shorter_than_any_look_is_stored_whole(rig: Rig) -> None:
         (1002, 2, "kernel"),
     ]
     assert rig.rows("SELECT DISTINCT pid FROM process") == [(OURS,)]
-    assert rig.source.depths[1:] == [Depth.NOTICES]
+    assert rig.source.depths[1:] == [ScanDepth.NOTICES]
 
 
-def test_a_look_learns_the_inode_of_what_was_announced(rig: Rig) -> None:
-    rig.look()
+def test_a_scan_learns_the_inode_of_what_was_announced(rig: Rig) -> None:
+    rig.scan()
     announce(rig, opened(rig.clock.now()))
-    rig.look(Socket(endpoint(1001), inode=99, pid=OURS, cookie=5))
+    rig.scan(Socket(endpoint(1001), inode=99, pid=OURS, cookie=5))
     assert len(rig.events) == 1
     assert rig.rows("SELECT inode FROM listener") == [(99,)]
 
 
 def test_a_socket_that_closed_while_it_was_listed_is_not_opened_again(rig: Rig) -> None:
-    rig.look(Socket(endpoint(1001), inode=99, cookie=5))
-    rig.source.notices = (closed(rig.clock.now() + SECOND, cookie=5),)
-    rig.look(Socket(endpoint(1001), inode=99, cookie=5))
-    rig.look()
+    rig.scan(Socket(endpoint(1001), inode=99, cookie=5))
+    rig.source.kernel_events = (closed(rig.clock.now() + SECOND, cookie=5),)
+    rig.scan(Socket(endpoint(1001), inode=99, cookie=5))
+    rig.scan()
     assert rig.events == [("opened", 1001, "gap"), ("closed", 1001, "poll")]
 
 
 def test_a_socket_that_opened_while_others_were_listed_is_not_closed(rig: Rig) -> None:
-    rig.look()
-    rig.source.notices = (opened(rig.clock.now() + SECOND),)
-    rig.look()
+    rig.scan()
+    rig.source.kernel_events = (opened(rig.clock.now() + SECOND),)
+    rig.scan()
     assert rig.events == [("opened", 1001, "kernel")]
 
 
-def test_after_a_loss_the_next_look_reconciles(rig: Rig) -> None:
-    rig.look(A)
+def test_after_a_loss_the_next_scan_reconciles(rig: Rig) -> None:
+    rig.scan(A)
     announce(rig, lost=3)
     announce(rig, sockets=())
     assert rig.events[1:] == [("closed", 1001, "poll")]
-    assert rig.source.depths[1:] == [Depth.NOTICES, Depth.SOCKETS]
-    rig.look(after=10 * SECOND)
+    assert rig.source.depths[1:] == [ScanDepth.NOTICES, ScanDepth.SOCKETS]
+    rig.scan(after=10 * SECOND)
     assert rig.rows("SELECT max(lost) FROM tick") == [(3,)]
 
 
-def test_a_socket_that_was_not_bound_gets_its_port_from_the_next_look(rig: Rig) -> None:
-    rig.look()
+def test_a_socket_that_was_not_bound_gets_its_port_from_the_next_scan(rig: Rig) -> None:
+    rig.scan()
     at = rig.clock.now()
     announce(rig, opened(at, port=0))
     assert rig.events == []
@@ -250,7 +252,7 @@ def test_a_socket_that_was_not_bound_gets_its_port_from_the_next_look(rig: Rig) 
 def test_a_socket_that_was_not_bound_and_that_nobody_holds_now_is_one_life_of_its_opener(
     rig: Rig,
 ) -> None:
-    rig.look()
+    rig.scan()
     at = rig.clock.now()
     announce(rig, opened(at, port=0))
     announce(rig, sockets=(Socket(endpoint(4242), inode=99),))
@@ -266,15 +268,15 @@ def test_of_twins_the_one_whose_record_closed_has_gone_whichever_number_it_was_g
     rig: Rig,
 ) -> None:
     one, two = (Socket(endpoint(1001), inode=inode, cookie=inode) for inode in (1, 2))
-    rig.look()
+    rig.scan()
     at = rig.clock.now()
     announce(rig, opened(at + 1, skaddr=7), opened(at + 2, skaddr=8))
-    rig.look(one, two)
+    rig.scan(one, two)
     given = rig.rows("SELECT inode FROM listener ORDER BY opened_at")
     announce(rig, closed(at + 9, skaddr=7))
     stays = one if given[0] == (1,) else two  # the one that chance gave to what has closed
     for _ in range(3):
-        rig.look(stays)
+        rig.scan(stays)
     assert rig.rows("SELECT opened_at, closed_at, inode FROM listener ORDER BY id") == [
         (at + 1, at + 9, None),
         (at + 2, None, stays.inode),
@@ -282,19 +284,19 @@ def test_of_twins_the_one_whose_record_closed_has_gone_whichever_number_it_was_g
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="network namespaces are Linux's")
-def test_a_namespace_that_a_look_into_it_refutes_is_not_known(rig: Rig) -> None:
+def test_a_namespace_that_a_scan_into_it_refutes_is_not_known(rig: Rig) -> None:
     rig.source.scope = Path("/proc/self/ns/net").stat().st_ino
     rig.clock.wall = time.time_ns() // 1000  # after the start of this process
-    rig.look()
+    rig.scan()
     announce(rig, opened(rig.clock.now()))
     assert rig.rows("SELECT netns FROM listener") == [(rig.source.scope,)]
-    rig.look()
+    rig.scan()
     assert rig.rows("SELECT netns, unseen_at, closed_at FROM listener") == [(None, None, None)]
 
 
-def test_a_closing_that_fits_several_takes_the_one_that_the_next_look_misses(rig: Rig) -> None:
+def test_a_closing_that_fits_several_takes_the_one_that_the_next_scan_misses(rig: Rig) -> None:
     one, two = (Socket(endpoint(1001), inode=inode, cookie=inode) for inode in (1, 2))
-    rig.look(one, two)
+    rig.scan(one, two)
     at = rig.clock.now() + 3
     announce(rig, closed(at))
     announce(rig, sockets=(two,))
@@ -332,7 +334,7 @@ def test_a_source_that_has_more_is_read_again_without_a_rest(rig: Rig) -> None:
 
 def test_a_source_that_fails_behind_is_not_read_without_a_rest(rig: Rig) -> None:
     rig.source.announces = rig.source.is_behind = True
-    rig.look()
+    rig.scan()
     waits: list[float] = []
 
     def wait(seconds: float, filenos: Sequence[int]) -> bool:
@@ -351,15 +353,15 @@ def in_netns(netns: int, port: int, inode: int) -> Socket:
     return Socket(replace(endpoint(port), netns=netns), inode=inode)
 
 
-def test_a_look_into_one_namespace_closes_nothing_in_another(rig: Rig) -> None:
+def test_a_scan_into_one_namespace_closes_nothing_in_another(rig: Rig) -> None:
     ours, theirs = in_netns(OWN, 1001, 1), in_netns(OTHER, 1002, 2)
     rig.source.scope = OWN
-    rig.look(ours, theirs)
-    rig.look(ours)
-    rig.look()
+    rig.scan(ours, theirs)
+    rig.scan(ours)
+    rig.scan()
     assert rig.events[2:] == [("closed", 1001, "poll")]
     for _ in range(8):
-        rig.look()
+        rig.scan()
     assert rig.events[3:] == [("closed", 1002, "gap")]
 
 
@@ -370,17 +372,17 @@ def test_what_only_its_process_shows_stays_open_over_a_restart_until_that_lets_g
         with open_writer(db, HOST, 1) as writer:
             rig = Rig(db, writer, clock)
             rig.source.scope = OWN
-            rig.look(theirs)
-            rig.look(after=10 * SECOND)
+            rig.scan(theirs)
+            rig.scan(after=10 * SECOND)
         with open_writer(db, HOST, 1) as writer:
             rig = Rig(db, writer, clock)
             rig.source.scope = OWN
             for _ in range(3):
-                rig.look(after=10 * SECOND)
+                rig.scan(after=10 * SECOND)
             assert rig.rows("SELECT closed_at, unseen_at FROM listener") == [(None, None)]
             server.close()
             for _ in range(2):
-                rig.look(after=10 * SECOND)
+                rig.scan(after=10 * SECOND)
             assert rig.rows("SELECT closed_seen FROM listener") == [("gap",)]
 
 
@@ -390,31 +392,31 @@ def test_a_namespace_of_many_is_another_even_where_each_scan_reads_it(
     scanned = frozenset((OWN, OTHER))
     scope = Scope(scanned, scanned | {3}, complete=True, own=OWN)  # one has to wait for its turn
     monkeypatch.setattr(rig.source, "_scope", lambda depth: scope)
-    rig.look(in_netns(OWN, 1001, 1), in_netns(OTHER, 1002, 2))
-    rig.look()
+    rig.scan(in_netns(OWN, 1001, 1), in_netns(OTHER, 1002, 2))
+    rig.scan()
     assert sorted(rig.events[2:]) == [("closed", 1001, "poll"), ("closed", 1002, "gap")]
 
 
-def test_an_opening_announced_from_another_namespace_waits_for_the_look_into_it(rig: Rig) -> None:
+def test_an_opening_announced_from_another_namespace_waits_for_the_scan_into_it(rig: Rig) -> None:
     rig.source.scope = OWN + 10**6  # no namespace of a process here
-    rig.look()
+    rig.scan()
     announce(rig, opened(rig.clock.now()))
     for _ in range(3):
-        rig.look()
+        rig.scan()
     assert rig.events == [("opened", 1001, "kernel")]
 
 
-def test_what_a_source_that_announces_closings_did_not_announce_two_looks_have_to_miss(
+def test_what_a_source_that_announces_closings_did_not_announce_two_scans_have_to_miss(
     rig: Rig,
 ) -> None:
     rig.source.announces = True
-    rig.look(A, B)
-    rig.look(A)
-    rig.look(A, B)
-    rig.look(A)
+    rig.scan(A, B)
+    rig.scan(A)
+    rig.scan(A, B)
+    rig.scan(A)
     assert len(rig.events) == 2
     at = rig.clock.now()
-    rig.look(A)
+    rig.scan(A)
     assert rig.events[2:] == [("closed", 1002, "poll")]
     assert rig.rows("SELECT max(closed_at) FROM listener") == [(at,)]
 
@@ -425,7 +427,7 @@ def test_no_listener_outlives_a_boot_however_well_its_numbers_fit(db: Path) -> N
     for boot in ("first", "first", "second"):
         with open_writer(db, replace(HOST, boot_id=boot), 1) as writer:
             rig = Rig(db, writer, clock)
-            rig.look(same)
+            rig.scan(same)
             rig.monitor.stop()
     assert rig.events == [
         ("opened", 1001, "gap"),
@@ -440,9 +442,9 @@ def test_what_opens_after_a_boot_and_before_the_first_scan_stays_open(db: Path) 
         with open_writer(db, replace(HOST, boot_id=boot), 1) as writer:
             rig = Rig(db, writer, clock)
             rig.source.is_behind = boot == "second"
-            rig.source.notices = (opened(clock.now()),) if rig.source.is_behind else ()
-            rig.look(A)
-            rig.look(A)
+            rig.source.kernel_events = (opened(clock.now()),) if rig.source.is_behind else ()
+            rig.scan(A)
+            rig.scan(A)
             rig.monitor.stop()
     assert rig.events == [
         ("opened", 1001, "gap"),
@@ -462,16 +464,16 @@ def test_a_stop_within_a_storm_stores_whole_lives_while_it_has_time(
     rig: Rig, seconds: int, stored: int
 ) -> None:
     rig.source.announces = True
-    rig.look()
+    rig.scan()
     rig.clock.pass_(SECOND // 10)
     at = rig.clock.now()
     ports = range(1, 5001)
-    rig.source.notices = tuple(opened(at, port, skaddr=port) for port in ports)
+    rig.source.kernel_events = tuple(opened(at, port, skaddr=port) for port in ports)
     ends = tuple(closed(at + 1, port, skaddr=port) for port in ports)
 
     def stopping() -> bool:
-        if rig.source.notices != ends:
-            rig.source.notices = ends
+        if rig.source.kernel_events != ends:
+            rig.source.kernel_events = ends
             assert rig.monitor._grace.end  # begins
             rig.clock.pass_(seconds * SECOND)
         return True
@@ -481,25 +483,25 @@ def test_a_stop_within_a_storm_stores_whole_lives_while_it_has_time(
     assert lives == [(stored, stored, "kernel")]
 
 
-def test_a_failure_to_find_owners_is_a_failed_look(
+def test_a_failure_to_find_owners_is_a_failed_scan(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(self: object) -> None:
         raise SourceError("Too many open files.")
 
-    rig.look(A)
+    rig.scan(A)
     monkeypatch.setattr(OwnerFinder, "refresh", fail)
-    rig.look(after=10 * SECOND)
+    rig.scan(after=10 * SECOND)
     assert len(rig.events) == 1
 
 
-def test_old_records_are_dropped_between_looks(db: Path) -> None:
+def test_old_records_are_dropped_between_scans(db: Path) -> None:
     hour = 3600 * SECOND
-    with open_writer(db, HOST, 1, Keep(samples=hour)) as writer:
+    with open_writer(db, HOST, 1, RetentionPolicy(samples=hour)) as writer:
         rig = Rig(db, writer, ScriptedClock())
-        rig.look(A)
+        rig.scan(A)
         first = rig.rows("SELECT at FROM tick")
-        rig.look(A, after=2 * hour)
+        rig.scan(A, after=2 * hour)
         left = iter(range(70))
 
         def wait(seconds: float, filenos: Sequence[int]) -> bool:

@@ -12,7 +12,16 @@ from pathlib import Path
 import psutil
 import pytest
 
-from porteye_core.model import Depth, Hidden, Kind, Notice, Owned, Process, ProcessKey, Socket
+from porteye_core.model import (
+    AttributedSocket,
+    Hidden,
+    KernelEvent,
+    Kind,
+    Process,
+    ProcessKey,
+    ScanDepth,
+    Socket,
+)
 from porteye_core.owners import OwnerFinder, descriptions, processes
 from porteye_core.owners.processes import MAX_CMDLINE
 from porteye_core.owners.psutil_processes import PsutilProcesses
@@ -32,8 +41,8 @@ def opener() -> Iterator[Opener]:
         yield started
 
 
-def found(port: int, finder: OwnerFinder | None = None) -> list[Owned]:
-    sockets = Portable(lambda: None).read(Depth.SOCKETS).sockets
+def found(port: int, finder: OwnerFinder | None = None) -> list[AttributedSocket]:
+    sockets = Portable(lambda: None).read(ScanDepth.SOCKETS).sockets
     assert sockets is not None
     owned = (finder or OwnerFinder(READER, privileged=True)).own(sockets)
     return [each for each in owned if each.socket.endpoint.port == port]
@@ -192,12 +201,12 @@ def test_an_owner_that_was_not_found_is_searched_again_ever_more_rarely() -> Non
     finder = OwnerFinder(READER, privileged=True)
     lost = Socket(endpoint(), inode=1)  # no process holds it
     searched = []
-    for beat in range(200):
+    for tick in range(200):
         finder.refresh()
         before = dict(finder._found)
         finder.own([lost])
         if not before:
-            searched.append(beat)
+            searched.append(tick)
     assert searched == [0, 6, 42]
 
 
@@ -217,7 +226,7 @@ def test_a_child_that_a_new_listener_shows_is_a_holder_of_the_older_ones_too(
         assert {holder.key.pid for holder in each.holders} == {opener.pid, *children}
 
 
-def found_by_inode(finder: OwnerFinder, ports: list[int]) -> list[Owned]:
+def found_by_inode(finder: OwnerFinder, ports: list[int]) -> list[AttributedSocket]:
     from porteye_core.sources.netlink.sock_diag import SockDiag  # noqa: PLC0415 - Linux's
 
     source = SockDiag()
@@ -231,7 +240,7 @@ def found_by_inode(finder: OwnerFinder, ports: list[int]) -> list[Owned]:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the name of a process is set on Linux")
-def test_where_there_is_no_proc_a_beat_describes_anew_and_forgets_what_has_gone(
+def test_where_there_is_no_proc_a_tick_describes_anew_and_forgets_what_has_gone(
     opener: Opener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seconds = [0.0]
@@ -252,17 +261,17 @@ def test_where_there_is_no_proc_a_beat_describes_anew_and_forgets_what_has_gone(
 
 
 @needs_fork
-def test_processes_that_come_and_go_between_two_beats_are_remembered_in_bounds(
+def test_processes_that_come_and_go_between_two_ticks_are_remembered_in_bounds(
     opener: Opener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(descriptions, "_MOST_UNUSED", 2)
+    monkeypatch.setattr(descriptions, "_MAX_UNUSED", 2)
     finder = OwnerFinder(READER, privileged=True)
     finder.own([Socket(endpoint(opener.listen()), pid=opener.pid)])
     finder.refresh()
     (before,) = finder._descriptions._known
     for pid in opener.fork(8):
-        notice = Notice(time.time_ns() // 1000, Kind.OPENED, endpoint(), 7, pid=pid)
-        assert finder.naming().owned(notice).key is not None
+        kernel_event = KernelEvent(time.time_ns() // 1000, Kind.OPENED, endpoint(), 7, pid=pid)
+        assert finder.naming().owned(kernel_event).key is not None
         assert len(finder._descriptions._known) <= 1 + 2
     assert before in finder._descriptions._known
 
@@ -303,7 +312,7 @@ def test_a_socket_passed_over_a_unix_socket_gets_its_new_owner() -> None:
         sender.stdin.flush()
         assert sender.stdout.readline() == "passed on\n"
         _, descriptors, _, _ = socket.recv_fds(ours, 1, 1)
-        for _ in range(2):  # half of the owners are checked at each beat
+        for _ in range(2):  # half of the owners are checked at each tick
             finder.refresh()
         (after,) = finder.own(listening)
         os.close(descriptors[0])

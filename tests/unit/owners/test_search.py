@@ -17,9 +17,9 @@ from typing import Any
 import psutil
 import pytest
 
-from porteye_core.model import Owned, Socket
+from porteye_core.model import AttributedSocket, Socket
 from porteye_core.owners import OwnerFinder, fd_holders, finder, processes, search
-from porteye_core.owners.fd_holders import MOST_SHARED, Deadline, FamilySearch, Walk
+from porteye_core.owners.fd_holders import MAX_SHARED, Deadline, FamilySearch, Walk
 from tests.kit.opener import Opener, executable
 from tests.kit.values import endpoint
 from tests.kit.waiting import until
@@ -87,7 +87,7 @@ def holding(descriptors: int, children: int = 0) -> Iterator[tuple[int, int]]:
         yield pid, inode
 
 
-def own(searching: OwnerFinder, inode: int) -> Owned:
+def own(searching: OwnerFinder, inode: int) -> AttributedSocket:
     (found,) = searching.own([Socket(endpoint(), inode=inode)])
     return found
 
@@ -145,7 +145,7 @@ def read(monkeypatch: pytest.MonkeyPatch) -> Counter[tuple[str, int]]:
     return calls
 
 
-def test_a_beat_reads_no_list_of_descriptors_however_long_the_owners_is(
+def test_a_tick_reads_no_list_of_descriptors_however_long_the_owners_is(
     read: Counter[tuple[str, int]],
 ) -> None:
     searching = OwnerFinder(READER, privileged=True)
@@ -157,13 +157,13 @@ def test_a_beat_reads_no_list_of_descriptors_however_long_the_owners_is(
         assert found.key.pid == pid
         assert read["readlink", pid] > DESCRIPTORS  # which the counting of none rests on
         read.clear()
-        beats = 12
-        for _ in range(beats):
+        ticks = 12
+        for _ in range(ticks):
             searching.check_young()
             searching.refresh()
             assert own(searching, inode) == found
         assert read["scandir", pid] == read["listdir", pid] == 0
-        assert 0 < read["readlink", pid] <= 2 * beats  # the one that the socket stands at
+        assert 0 < read["readlink", pid] <= 2 * ticks  # the one that the socket stands at
 
 
 def test_a_walk_remembers_nothing_of_the_descriptors_that_are_not_wanted() -> None:
@@ -205,15 +205,15 @@ def test_what_is_kept_of_holders_is_bounded_for_each_user_and_every_socket_has_i
             Socket(endpoint(number), inode=inode, uid=1) for number, inode in enumerate(many, 1)
         ]
         sockets.append(Socket(endpoint(9000), inode=one, uid=2))
-        hints = {each.endpoint.place: crowd for each in sockets[:-1]} if hinted else {}
+        hints = {each.endpoint.socket_address: crowd for each in sockets[:-1]} if hinted else {}
         found = searching.own(sockets, hints)
         assert set(asked.values()) == ({1} if hinted else set())
         while searching.is_searching:
             found = searching.own(sockets, hints)
     *crowded, alone = found
     assert {each.key and each.key.pid for each in crowded} == {crowd}
-    assert sum(len(each.holders) - 1 for each in crowded) == MOST_SHARED
-    assert len(many) * PROCESSES > MOST_SHARED
+    assert sum(len(each.holders) - 1 for each in crowded) == MAX_SHARED
+    assert len(many) * PROCESSES > MAX_SHARED
     assert len(alone.holders) == 4
     assert alone.key is not None
     assert alone.key.pid == other
@@ -222,7 +222,7 @@ def test_what_is_kept_of_holders_is_bounded_for_each_user_and_every_socket_has_i
 
 
 def test_holders_that_are_born_later_are_bounded_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fd_holders, "MOST_SHARED", 10)
+    monkeypatch.setattr(fd_holders, "MAX_SHARED", 10)
     searching = OwnerFinder(READER, privileged=True)
     with Opener() as opener:
         opener.listen()
@@ -243,7 +243,7 @@ def test_holders_that_are_born_later_are_bounded_too(monkeypatch: pytest.MonkeyP
             assert found.holders[0].key.pid == opener.pid
 
 
-def test_what_an_owner_becomes_after_its_youth_is_found_by_the_second_beat(
+def test_what_an_owner_becomes_after_its_youth_is_found_by_the_second_tick(
     tmp_path: Path,
 ) -> None:
     now = [1000.0]
@@ -265,7 +265,7 @@ def test_what_an_owner_becomes_after_its_youth_is_found_by_the_second_beat(
         assert owner.key.pid == opener.pid
 
 
-def test_what_a_young_owner_becomes_is_found_without_a_beat(tmp_path: Path) -> None:
+def test_what_a_young_owner_becomes_is_found_without_a_tick(tmp_path: Path) -> None:
     searching = OwnerFinder(READER, privileged=True, clock=lambda: 1000.0)
     with Opener() as opener:
         searching.own([])  # what a first scan shows is of any age

@@ -158,7 +158,7 @@ def test_a_life_in_another_namespace_is_two_exact_events(db: Path, namespace: st
         assert opener.stdout is not None
         port = int(opener.stdout.readline())
         known = "SELECT 1 FROM listener WHERE port = ? AND inode IS NOT NULL"
-        until(lambda: rows(db, known, port), "a look into the namespace has shown it")
+        until(lambda: rows(db, known, port), "a scan into the namespace has shown it")
         opener.communicate(timeout=120)
         events = "SELECT kind, seen FROM event WHERE port = ? ORDER BY id"
         until(lambda: len(rows(db, events, port)) > 1, "its closing is stored")
@@ -257,7 +257,7 @@ def test_the_choice_of_a_source_says_why() -> None:
     assert (asked.source.name, asked.why) == ("portable", "It was asked for.")
 
 
-def test_elsewhere_than_on_linux_only_psutil_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_elsewhere_than_on_linux_only_psutil_scans(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "darwin")
     assert pick("auto", enters_namespaces=True).source.name == "portable"
     with pytest.raises(ConfigError, match="needs Linux"):

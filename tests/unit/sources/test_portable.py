@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from porteye_core.errors import SourceError
-from porteye_core.model import Depth, Endpoint, Family, Protocol, Socket
+from porteye_core.model import Endpoint, Family, Protocol, ScanDepth, Socket
 from porteye_core.sources import proc_net
 from porteye_core.sources.portable import Portable
 from tests.kit.opener import Opener
@@ -27,7 +27,7 @@ def opener() -> Iterator[Opener]:
 
 def at(port: int, source: Portable | None = None) -> list[Socket]:
     """What a fresh source, or this one, sees at a port."""
-    seen = (source or Portable()).read(Depth.SOCKETS if source else Depth.CLIENTS).sockets
+    seen = (source or Portable()).read(ScanDepth.SOCKETS if source else ScanDepth.CLIENTS).sockets
     assert seen is not None
     return [found for found in seen if found.endpoint.port == port]
 
@@ -37,7 +37,7 @@ def test_a_socket_is_absent_present_and_absent_again(
     opener: Opener, family: str, kind: str
 ) -> None:
     source = Portable()
-    source.read(Depth.SOCKETS)
+    source.read(ScanDepth.SOCKETS)
     port = opener.listen(family, kind)
     (found,) = at(port, source)
     address = "::1" if family == "ipv6" else "127.0.0.1"
@@ -56,17 +56,17 @@ def test_sockets_that_share_a_port_are_two(opener: Opener) -> None:
     assert len({found.fd for found in at(port)}) == 3
 
 
-def test_the_very_same_look_is_returned_while_nothing_changes(opener: Opener) -> None:
+def test_the_very_same_scan_is_returned_while_nothing_changes(opener: Opener) -> None:
     source = Portable(fingerprint=lambda: frozenset({b"the same"}))
-    first = source.read(Depth.SOCKETS).sockets
+    first = source.read(ScanDepth.SOCKETS).sockets
     opener.listen()
-    assert source.read(Depth.SOCKETS).sockets is first
-    assert source.read(Depth.CLIENTS).sockets is not first
+    assert source.read(ScanDepth.SOCKETS).sockets is first
+    assert source.read(ScanDepth.CLIENTS).sockets is not first
 
 
-def test_without_a_fingerprint_every_look_is_a_full_one(opener: Opener) -> None:
+def test_without_a_fingerprint_every_scan_is_a_full_one(opener: Opener) -> None:
     source = Portable(fingerprint=lambda: None)
-    source.read(Depth.SOCKETS)
+    source.read(ScanDepth.SOCKETS)
     port = opener.listen()
     assert at(port, source)
 
@@ -97,7 +97,7 @@ def test_a_client_over_ipv4_counts_for_a_dual_stack_listener() -> None:
             assert at(port)[0].clients == 1
 
 
-def test_a_look_without_counting_says_that_it_did_not_count(opener: Opener) -> None:
+def test_a_scan_without_counting_says_that_it_did_not_count(opener: Opener) -> None:
     port = opener.listen()
     (found,) = at(port, Portable())
     assert found.clients is None
@@ -109,7 +109,7 @@ def test_a_failed_read_is_an_error_and_not_an_empty_host(monkeypatch: pytest.Mon
 
     monkeypatch.setattr(psutil, "net_connections", fail)
     with pytest.raises(SourceError, match="Too many open files"):
-        Portable().read(Depth.CLIENTS)
+        Portable().read(ScanDepth.CLIENTS)
 
 
 def test_where_the_whole_table_is_forbidden_each_process_is_asked(

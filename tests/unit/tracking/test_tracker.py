@@ -9,17 +9,17 @@ from hypothesis import strategies as st
 
 from porteye_core.model import (
     UNBOUND,
+    AttributedSocket,
     Closing,
     Interface,
     InterfaceKind,
+    KernelEvent,
     Kind,
     Listener,
-    Notice,
-    Owned,
+    Precision,
     Process,
-    Reading,
     Scope,
-    Seen,
+    Snapshot,
     Socket,
 )
 from porteye_core.tracking import Scan, Tracker, comparison
@@ -55,21 +55,21 @@ EXACT_LOOKS = st.lists(
 )
 
 
-def listening(look: list[Owned]) -> list[Listener]:
-    return [listener(number, each) for number, each in enumerate(look)]
+def listening(scan: list[AttributedSocket]) -> list[Listener]:
+    return [listener(number, each) for number, each in enumerate(scan)]
 
 
 def is_quiet(matched: Matched) -> bool:
     return not (matched.strangers or matched.missing)
 
 
-def places(things: list[Owned] | list[Listener]) -> Counter[object]:
+def places(things: list[AttributedSocket] | list[Listener]) -> Counter[object]:
     return Counter(t.endpoint if isinstance(t, Listener) else t.socket.endpoint for t in things)
 
 
 @given(LOOKS, LOOKS)
 def test_what_was_open_and_the_changes_give_what_is_open(
-    before: list[Owned], after: list[Owned]
+    before: list[AttributedSocket], after: list[AttributedSocket]
 ) -> None:
     was = listening(before)
     changes = match(was, after)
@@ -83,7 +83,7 @@ def test_what_was_open_and_the_changes_give_what_is_open(
 
 @given(EXACT_LOOKS, EXACT_LOOKS)
 def test_with_inodes_the_replay_is_exact_socket_by_socket(
-    before: list[Owned], after: list[Owned]
+    before: list[AttributedSocket], after: list[AttributedSocket]
 ) -> None:
     changes = match(listening(before), after)
     left = {(c.endpoint, c.inode) for c in listening(before)}
@@ -93,13 +93,13 @@ def test_with_inodes_the_replay_is_exact_socket_by_socket(
 
 
 @given(LOOKS)
-def test_the_same_look_twice_is_quiet(look: list[Owned]) -> None:
-    assert is_quiet(match(listening(look), look))
+def test_the_same_scan_twice_is_quiet(scan: list[AttributedSocket]) -> None:
+    assert is_quiet(match(listening(scan), scan))
 
 
 @given(EXACT_LOOKS, EXACT_LOOKS)
-def test_looks_in_the_other_order_give_the_mirror_image(
-    before: list[Owned], after: list[Owned]
+def test_scans_in_the_other_order_give_the_mirror_image(
+    before: list[AttributedSocket], after: list[AttributedSocket]
 ) -> None:
     there = match(listening(before), after)
     back = match(listening(after), before)
@@ -161,9 +161,9 @@ STEPS = st.lists(
 )
 
 
-def notices_of(steps: list[tuple[Kind, int, int]]) -> list[Notice]:
+def notices_of(steps: list[tuple[Kind, int, int]]) -> list[KernelEvent]:
     """Steps as a kernel would announce them: a socket opens at one place, and closes there."""
-    told: list[Notice] = []
+    told: list[KernelEvent] = []
     open_at: dict[int, int] = {}
     for at, (kind, skaddr, wanted) in enumerate(steps, 1):
         if (kind is Kind.OPENED) == (skaddr in open_at):
@@ -172,7 +172,7 @@ def notices_of(steps: list[tuple[Kind, int, int]]) -> list[Notice]:
             port = open_at[skaddr] = wanted
         else:
             port = open_at.pop(skaddr)
-        told.append(Notice(at, kind, endpoint(port), skaddr, pid=10, name="x"))
+        told.append(KernelEvent(at, kind, endpoint(port), skaddr, pid=10, name="x"))
     return told
 
 
@@ -180,13 +180,13 @@ def notices_of(steps: list[tuple[Kind, int, int]]) -> list[Notice]:
 def test_however_notices_are_cut_into_readings_the_same_lives_come_out(
     steps: list[tuple[Kind, int, int]], cut: int
 ) -> None:
-    notices = notices_of(steps)
-    whole = lives(notices)
-    assert lives(notices[:cut], notices[cut:]) == whole
-    assert len(whole) == sum(notice.kind is Kind.OPENED for notice in notices)
+    kernel_events = notices_of(steps)
+    whole = lives(kernel_events)
+    assert lives(kernel_events[:cut], kernel_events[cut:]) == whole
+    assert len(whole) == sum(kernel_event.kind is Kind.OPENED for kernel_event in kernel_events)
 
 
-def lives(*readings: list[Notice]) -> set[tuple[int, int | None, int]]:
+def lives(*readings: list[KernelEvent]) -> set[tuple[int, int | None, int]]:
     """When each life began and ended, and where, told in these readings."""
     listeners = OpenListeners()
     found: dict[int, tuple[int, int | None, int]] = {}
@@ -207,7 +207,7 @@ def lives(*readings: list[Notice]) -> set[tuple[int, int | None, int]]:
     return set(found.values())
 
 
-def test_an_interface_is_learnt_and_what_a_look_cannot_tell_stays() -> None:
+def test_an_interface_is_learnt_and_what_a_scan_cannot_tell_stays() -> None:
     lo = Interface("lo", InterfaceKind.MACHINE)
     known = listener(1, owned(inode=1))
     seen = owned(inode=1)
@@ -220,8 +220,8 @@ def test_an_interface_is_learnt_and_what_a_look_cannot_tell_stays() -> None:
     assert merged(learnt, freed).interface == UNBOUND
 
 
-def closing(port: int = 80, skaddr: int = 0, cookie: int | None = None) -> Notice:
-    return Notice(9, Kind.CLOSED, endpoint(port), skaddr, cookie)
+def closing(port: int = 80, skaddr: int = 0, cookie: int | None = None) -> KernelEvent:
+    return KernelEvent(9, Kind.CLOSED, endpoint(port), skaddr, cookie)
 
 
 def test_a_number_tells_which_of_two_twins_closed() -> None:
@@ -246,7 +246,7 @@ def test_what_is_told_twice_closes_once() -> None:
 
 
 def test_an_opening_whose_port_is_not_chosen_yet_waits_for_it() -> None:
-    unbound = Notice(1, Kind.OPENED, endpoint(0), 7, pid=10)
+    unbound = KernelEvent(1, Kind.OPENED, endpoint(0), 7, pid=10)
     heard = announced(OpenListeners(), [unbound])
     assert heard.portless == (unbound,)
     later = announced(OpenListeners(), [*heard.portless, closing(4242, 7)])
@@ -279,7 +279,7 @@ def test_the_open_listeners_are_found_by_all_that_is_known_of_them(
     assert {each.id: each for each in kept} == model
     unnamed = {each.id for each in model.values() if not each.skaddr}
     concerned = kept.concerned([closing()])
-    assert concerned.unnamed(endpoint().place) == unnamed
+    assert concerned.unnamed(endpoint().socket_address) == unnamed
     for each in model.values():
         near = kept.concerned([closing(1, skaddr=each.skaddr, cookie=each.cookie)])
         assert not each.skaddr or near.at_address(each.skaddr) == each
@@ -299,11 +299,13 @@ def recorded(number: int = 1, owner: Process | None = None, netns: int | None = 
     return replace(born, skaddr=number)
 
 
-def shown(inode: int, owner: Process | None = None, netns: int = OWN, port: int = 80) -> Owned:
+def shown(
+    inode: int, owner: Process | None = None, netns: int = OWN, port: int = 80
+) -> AttributedSocket:
     """A socket as a scan shows it."""
     at = replace(endpoint(port), netns=netns)
     holders = (owner,) if owner else ()
-    return Owned(Socket(at, inode, cookie=inode), owner, holders)
+    return AttributedSocket(Socket(at, inode, cookie=inode), owner, holders)
 
 
 def numbered(number: int, netns: int = OWN, port: int = 80) -> Listener:
@@ -312,7 +314,7 @@ def numbered(number: int, netns: int = OWN, port: int = 80) -> Listener:
 
 
 def scan(at: int = 9, *, announces: bool = True) -> Scan:
-    return Scan(at, Seen.POLL, announces, own=OWN, others_rarely=True)
+    return Scan(at, Precision.POLL, announces, own=OWN, others_rarely=True)
 
 
 def test_a_daemon_that_forked_before_the_first_scan_is_one_life_of_who_is_left() -> None:
@@ -349,7 +351,7 @@ def test_a_listener_that_two_scans_of_its_namespace_do_not_show_is_closed() -> N
     tracker = Tracker([numbered(1)])
     assert not see(tracker, [], OWN_ALONE, scan(9)).closed
     (closed,) = see(tracker, [], OWN_ALONE, scan(10)).closed
-    assert (closed.at, closed.seen) == (9, Seen.POLL)
+    assert (closed.at, closed.seen) == (9, Precision.POLL)
 
 
 def test_a_source_that_announces_nothing_needs_one_scan() -> None:
@@ -362,7 +364,7 @@ def test_a_scan_of_one_namespace_neither_shows_nor_misses_what_is_in_another() -
     for at in (10, 11, 12):
         assert not see(tracker, [], OWN_ALONE, scan(at)).closed
     (closed,) = see(tracker, [], EVERYTHING, scan(13)).closed
-    assert (closed.at, closed.seen) == (9, Seen.GAP)
+    assert (closed.at, closed.seen) == (9, Precision.GAP)
 
 
 def test_what_is_missed_elsewhere_does_not_press_for_scans_of_the_own_namespace() -> None:
@@ -391,7 +393,7 @@ def test_a_namespace_that_has_gone_closes_what_nobody_holds() -> None:
     for at in (9, 10, 11):
         assert not see(tracker, [], gone, scan(at), may_hold=lambda _: True).closed
     see(tracker, [], gone, scan(12))
-    assert see(tracker, [], gone, scan(13)).closed[0].seen is Seen.GAP
+    assert see(tracker, [], gone, scan(13)).closed[0].seen is Precision.GAP
 
 
 def test_a_monitor_without_rights_loses_sight_of_what_one_with_rights_saw() -> None:
@@ -411,7 +413,7 @@ def test_what_only_a_record_knows_is_unseen_while_its_process_lives_and_then_clo
     assert [each.unseen_at for each in changes.unseen] == [9]
     tracker.keep(changes.unseen[0])
     see(tracker, [], EVERYTHING, scan(10))
-    assert see(tracker, [], EVERYTHING, scan(11)).closed[0].seen is Seen.GAP
+    assert see(tracker, [], EVERYTHING, scan(11)).closed[0].seen is Precision.GAP
 
 
 def test_what_only_a_record_knows_closes_though_there_are_too_many_namespaces_for_one_scan() -> (
@@ -425,7 +427,7 @@ def test_what_only_a_record_knows_closes_though_there_are_too_many_namespaces_fo
     )
     scans = [see(tracker, [], (here, there)[at % 2], scan(at)).closed for at in range(4)]
     assert [len(each) for each in scans] == [0, 0, 0, 1]
-    assert scans[3][0] == Closing(recorded(), 1, Seen.GAP)
+    assert scans[3][0] == Closing(recorded(), 1, Precision.GAP)
 
 
 def test_what_a_scan_missed_and_its_process_shows_still_is_settled() -> None:
@@ -448,45 +450,45 @@ def living(tracker: Tracker, sockets: tuple[Socket, ...]) -> tuple[Socket, ...]:
 def test_a_socket_that_closed_after_the_scan_began_is_left_to_the_next() -> None:
     # Another namespace has a listener at the same place, so that the place alone says nothing.
     tracker = Tracker([numbered(1, CONTAINER)])
-    opened = Notice(100_000, Kind.OPENED, endpoint(), 7, pid=10)
+    opened = KernelEvent(100_000, Kind.OPENED, endpoint(), 7, pid=10)
     ended = replace(closing(skaddr=7), at=100_500)
     sockets = (shown(9).socket, shown(1, None, CONTAINER).socket)
-    reading = Reading(sockets, (opened, ended), scope=EVERYTHING, began=100_200)
+    reading = Snapshot(sockets, (opened, ended), scope=EVERYTHING, began=100_200)
     assert len(tracker.hear(reading).born) == 1
     assert living(tracker, sockets) == sockets[1:]
     assert tracker.wants_scan
     changes = see(tracker, [shown(9), shown(1, process(10), CONTAINER)], EVERYTHING, scan())
     assert not changes.opened
-    tracker.hear(Reading(sockets, (), began=100_900))
+    tracker.hear(Snapshot(sockets, (), began=100_900))
     assert living(tracker, sockets) == sockets
 
 
 def test_a_socket_that_closed_before_the_scan_began_is_none_that_it_shows() -> None:
     tracker = Tracker()
     ended = replace(closing(skaddr=7), at=100_000)
-    opened = Notice(99_000, Kind.OPENED, endpoint(), 7, pid=10)
+    opened = KernelEvent(99_000, Kind.OPENED, endpoint(), 7, pid=10)
     sockets = (shown(9).socket,)
-    tracker.hear(Reading(sockets, (opened, ended), began=200_000))
+    tracker.hear(Snapshot(sockets, (opened, ended), began=200_000))
     assert living(tracker, sockets) == sockets
 
 
 def test_a_destroyed_socket_is_announced_late_and_says_so() -> None:
     tracker = Tracker([numbered(1), numbered(2)])
-    heard = tracker.hear(Reading(None, (closing(cookie=2),)))
-    assert [(each.listener.id, each.seen) for each in heard.closed] == [(2, Seen.POLL)]
+    heard = tracker.hear(Snapshot(None, (closing(cookie=2),)))
+    assert [(each.listener.id, each.seen) for each in heard.closed] == [(2, Precision.POLL)]
 
 
 def test_an_announcement_is_not_later_than_the_scan_that_missed_its_socket() -> None:
     tracker = Tracker([numbered(1)])
     see(tracker, [], OWN_ALONE, scan(4))
-    (closed,) = tracker.hear(Reading(None, (closing(cookie=1),))).closed
-    assert closed == Closing(numbered(1), 4, Seen.POLL)
+    (closed,) = tracker.hear(Snapshot(None, (closing(cookie=1),))).closed
+    assert closed == Closing(numbered(1), 4, Precision.POLL)
 
 
 def test_cookies_of_other_namespaces_are_others() -> None:
     tracker = Tracker([numbered(1, CONTAINER)])
     here = replace(closing(cookie=1), endpoint=replace(endpoint(), netns=OWN))
-    assert not tracker.hear(Reading(None, (here,))).closed
+    assert not tracker.hear(Snapshot(None, (here,))).closed
 
 
 def test_a_broadcast_address_that_the_record_lacks_is_the_same_socket() -> None:
@@ -499,7 +501,7 @@ def test_a_broadcast_address_that_the_record_lacks_is_the_same_socket() -> None:
 # --- lives whose namespace nobody told ---------------------------------------------------------
 
 
-def destroyed(cookie: int, netns: int = OWN, port: int = 80) -> Notice:
+def destroyed(cookie: int, netns: int = OWN, port: int = 80) -> KernelEvent:
     return replace(closing(port, cookie=cookie), endpoint=replace(endpoint(port), netns=netns))
 
 
@@ -570,9 +572,9 @@ def seen_twins() -> Tracker:
 
 def test_a_twin_goes_on_with_the_other_socket_when_the_record_ends_the_one() -> None:
     tracker = seen_twins()
-    reading = Reading(None, (closing(skaddr=1),), began=1_000_000)
+    reading = Snapshot(None, (closing(skaddr=1),), began=1_000_000)
     (closed,) = tracker.hear(reading).closed
-    assert (closed.listener.id, closed.seen) == (1, Seen.KERNEL)
+    assert (closed.listener.id, closed.seen) == (1, Precision.KERNEL)
     tracker.drop(closed.listener)
     changes = see(tracker, [shown(7, process(10))], OWN_ALONE, scan(10))
     assert [(was.id, now.inode) for was, now, _ in changes.kept] == [(2, 7)]
@@ -581,7 +583,7 @@ def test_a_twin_goes_on_with_the_other_socket_when_the_record_ends_the_one() -> 
 
 
 def test_the_number_of_a_twin_closes_neither() -> None:
-    heard = seen_twins().hear(Reading(None, (closing(cookie=8),)))
+    heard = seen_twins().hear(Snapshot(None, (closing(cookie=8),)))
     assert not heard.closed
 
 
@@ -590,7 +592,7 @@ def test_twins_of_two_processes_are_told_apart_by_their_numbers() -> None:
     changes = see(tracker, [shown(7, process(20)), shown(8, process(10))], OWN_ALONE, scan(9))
     for _, now, _ in changes.kept:
         tracker.keep(now)
-    (closed,) = tracker.hear(Reading(None, (closing(cookie=8),))).closed
+    (closed,) = tracker.hear(Snapshot(None, (closing(cookie=8),))).closed
     assert closed.listener.id == 1
 
 
@@ -601,7 +603,7 @@ def test_a_twin_that_a_dump_skipped_is_as_uncertain_as_the_other() -> None:
         for _, now, _ in see(tracker, shows, OWN_ALONE, scan(at)).kept:
             tracker.keep(now)
     assert all(each.guessed for each in tracker.listeners)
-    assert not tracker.hear(Reading(None, (closing(cookie=7),))).closed
+    assert not tracker.hear(Snapshot(None, (closing(cookie=7),))).closed
 
 
 def test_a_twin_goes_on_with_the_other_socket_in_another_namespace() -> None:
@@ -609,7 +611,7 @@ def test_a_twin_goes_on_with_the_other_socket_in_another_namespace() -> None:
     first, second = shown(7, process(10)), shown(8, process(10), CONTAINER)
     for _, now, _ in see(tracker, [first, second], EVERYTHING, scan(9)).kept:
         tracker.keep(now)
-    (closed,) = tracker.hear(Reading(None, (closing(skaddr=1),), began=1_000_000)).closed
+    (closed,) = tracker.hear(Snapshot(None, (closing(skaddr=1),), began=1_000_000)).closed
     tracker.drop(closed.listener)
     (left,) = tracker.listeners
     there = first if left.inode == second.socket.inode else second
@@ -622,18 +624,18 @@ def test_a_twin_goes_on_with_the_other_socket_in_another_namespace() -> None:
 
 def test_a_closing_ends_no_twin_that_a_dump_skipped_beside_it() -> None:
     tracker = Tracker([numbered(1), numbered(2)])
-    tracker.hear(Reading(None, (closing(skaddr=7),)))
+    tracker.hear(Snapshot(None, (closing(skaddr=7),)))
     assert not see(tracker, [], OWN_ALONE, scan(20)).closed
     changes = see(tracker, [shown(2, process(10))], OWN_ALONE, scan(30))
-    assert changes.closed == (Closing(numbered(1), 20, Seen.POLL),)
+    assert changes.closed == (Closing(numbered(1), 20, Precision.POLL),)
 
 
 def test_an_announcement_ends_its_twin_at_the_time_of_the_record() -> None:
     tracker = Tracker([numbered(1), numbered(2)])
-    tracker.hear(Reading(None, (closing(skaddr=7),)))
+    tracker.hear(Snapshot(None, (closing(skaddr=7),)))
     announcement = replace(closing(cookie=1), at=15)
-    (closed,) = tracker.hear(Reading(None, (announcement,))).closed
-    assert closed == Closing(numbered(1), closing().at, Seen.KERNEL)
+    (closed,) = tracker.hear(Snapshot(None, (announcement,))).closed
+    assert closed == Closing(numbered(1), closing().at, Precision.KERNEL)
     tracker.drop(closed.listener)
     assert not see(tracker, [], OWN_ALONE, scan(20)).closed  # the dump skipped the other
 
@@ -642,64 +644,66 @@ def test_of_several_records_an_announcement_takes_no_exact_time() -> None:
     tracker = Tracker([numbered(1), numbered(2), numbered(3)])
     records = [replace(closing(skaddr=each), at=each) for each in (7, 8)]
     announcement = replace(closing(cookie=2), at=15)
-    (closed,) = tracker.hear(Reading(None, (*records, announcement))).closed
-    assert closed == Closing(numbered(2), 15, Seen.POLL)
+    (closed,) = tracker.hear(Snapshot(None, (*records, announcement))).closed
+    assert closed == Closing(numbered(2), 15, Precision.POLL)
     tracker.drop(closed.listener)
     changes = see(tracker, [shown(3, process(10))], OWN_ALONE, scan(20))
-    assert changes.closed == (Closing(numbered(1), 8, Seen.POLL),)
+    assert changes.closed == (Closing(numbered(1), 8, Precision.POLL),)
 
 
 def test_a_closing_after_the_scan_began_waits_for_the_next() -> None:
     tracker = Tracker([numbered(1), numbered(2)])
-    tracker.hear(Reading((), (closing(skaddr=7),)))
+    tracker.hear(Snapshot((), (closing(skaddr=7),)))
     shows = [shown(2, process(10))]
     assert not see(tracker, [shown(1, process(10))], OWN_ALONE, scan(8)).closed
     assert tracker.wants_scan
     changes = see(tracker, shows, OWN_ALONE, scan(20))
-    assert changes.closed == (Closing(numbered(1), closing().at, Seen.KERNEL),)
+    assert changes.closed == (Closing(numbered(1), closing().at, Precision.KERNEL),)
     assert not tracker.wants_scan
 
 
 # --- sockets that listen without having been bound -----------------------------------------------
 
 
-def unbound(at: int, skaddr: int, pid: int = 10) -> Notice:
-    return Notice(at, Kind.OPENED, endpoint(0), skaddr, pid=pid)
+def unbound(at: int, skaddr: int, pid: int = 10) -> KernelEvent:
+    return KernelEvent(at, Kind.OPENED, endpoint(0), skaddr, pid=pid)
 
 
 def test_a_scan_shows_the_port_of_an_opening_that_was_recorded_without() -> None:
     tracker = Tracker()
-    tracker.hear(Reading(None, (unbound(5, 7),)))
+    tracker.hear(Snapshot(None, (unbound(5, 7),)))
     (opened,) = see(tracker, [shown(1, process(10))], OWN_ALONE, scan(9)).opened
-    assert (opened.at, opened.seen, opened.notice) == (5, Seen.KERNEL, unbound(5, 7))
+    assert (opened.at, opened.seen, opened.kernel_event) == (5, Precision.KERNEL, unbound(5, 7))
     assert not tracker.wants_scan
 
 
 def test_the_owner_of_a_socket_that_was_not_bound_may_be_another_or_gone() -> None:
     for owner in (process(11), None):
         tracker = Tracker()
-        tracker.hear(Reading(None, (unbound(5, 7),)))
+        tracker.hear(Snapshot(None, (unbound(5, 7),)))
         (opened,) = see(tracker, [shown(1, owner)], OWN_ALONE, scan(9)).opened
-        assert (opened.at, opened.notice) == (5, unbound(5, 7))
+        assert (opened.at, opened.kernel_event) == (5, unbound(5, 7))
 
 
 def test_of_several_that_were_not_bound_nothing_tells_which_is_whose_until_one_closes() -> None:
     tracker = Tracker()
-    tracker.hear(Reading(None, (unbound(5, 7), unbound(12, 8))))
+    tracker.hear(Snapshot(None, (unbound(5, 7), unbound(12, 8))))
     shows = [shown(1, process(10), port=81), shown(2, process(10), port=82)]
     openings = see(tracker, shows, OWN_ALONE, scan(9)).opened
-    assert [(each.at, each.seen, each.notice) for each in openings] == [(12, Seen.POLL, None)] * 2
+    assert [(each.at, each.seen, each.kernel_event) for each in openings] == [
+        (12, Precision.POLL, None)
+    ] * 2
     for number, port in ((1, 81), (2, 82)):
         tracker.keep(replace(numbered(number, port=port), opened_at=12))
     ended = replace(closing(82, skaddr=7), at=20)
-    heard = tracker.hear(Reading(None, (ended,)))
-    assert [(each.listener.id, each.seen) for each in heard.closed] == [(2, Seen.KERNEL)]
+    heard = tracker.hear(Snapshot(None, (ended,)))
+    assert [(each.listener.id, each.seen) for each in heard.closed] == [(2, Precision.KERNEL)]
     assert not heard.born
 
 
 def test_each_process_has_its_own_of_several_that_were_not_bound() -> None:
     tracker = Tracker()
-    tracker.hear(Reading(None, (unbound(5, 7, 10), unbound(6, 8, 11))))
+    tracker.hear(Snapshot(None, (unbound(5, 7, 10), unbound(6, 8, 11))))
     shows = [shown(1, process(11), port=81), shown(2, process(10), port=82)]
     openings = see(tracker, shows, OWN_ALONE, scan(9)).opened
     assert [(each.owned.socket.inode, each.at) for each in openings] == [(1, 6), (2, 5)]
@@ -708,16 +712,16 @@ def test_each_process_has_its_own_of_several_that_were_not_bound() -> None:
 def test_a_child_that_opens_after_the_scan_did_not_open_what_it_inherited() -> None:
     parent, child = process(10), process(11)
     tracker = Tracker()
-    tracker.hear(Reading(None, (unbound(5, 7, 10), unbound(20, 8, 10), unbound(21, 9, 11))))
+    tracker.hear(Snapshot(None, (unbound(5, 7, 10), unbound(20, 8, 10), unbound(21, 9, 11))))
     inherited = replace(shown(1, parent), holders=(parent, child))
     (opened,) = see(tracker, [inherited], OWN_ALONE, scan(9)).opened
-    assert opened.notice is None
+    assert opened.kernel_event is None
 
 
 def test_an_opening_after_the_scan_waits_for_the_next_scan_of_everything() -> None:
     tracker = Tracker()
     late = unbound(20_000, 7)
-    tracker.hear(Reading(None, (late,)))
+    tracker.hear(Snapshot(None, (late,)))
     assert not see(tracker, [], EVERYTHING, scan(10_000)).opened
     assert tracker.wants_scan
     see(tracker, [], OWN_ALONE, scan(30_000))
@@ -728,17 +732,17 @@ def test_an_opening_after_the_scan_waits_for_the_next_scan_of_everything() -> No
 
 def test_an_opening_that_no_scan_shows_is_a_life_when_it_closes() -> None:
     tracker = Tracker()
-    tracker.hear(Reading(None, (unbound(5, 7),)))
+    tracker.hear(Snapshot(None, (unbound(5, 7),)))
     see(tracker, [], EVERYTHING, scan(9))
-    heard = tracker.hear(Reading(None, (closing(4242, skaddr=7),)))
+    heard = tracker.hear(Snapshot(None, (closing(4242, skaddr=7),)))
     assert [(was.at, was.endpoint.port) for was, _ in heard.born] == [(5, 4242)]
 
 
 def test_openings_that_wait_are_bounded() -> None:
     tracker = Tracker()
-    tracker.hear(Reading(None, tuple(unbound(at, at) for at in range(1, 1000))))
+    tracker.hear(Snapshot(None, tuple(unbound(at, at) for at in range(1, 1000))))
     see(tracker, [], EVERYTHING, scan(2000))
-    assert len(tracker._portless.notices) < 1000
+    assert len(tracker._portless.kernel_events) < 1000
 
 
 def test_an_opening_without_a_port_whose_closing_was_lost_is_no_listener() -> None:
@@ -762,17 +766,17 @@ RECORDED = st.builds(
 
 @given(LOOKS, st.lists(RECORDED, max_size=4), LOOKS)
 def test_a_scan_in_parts_tells_the_same_as_one_at_once(
-    before: list[Owned], notices: list[Listener], after: list[Owned]
+    before: list[AttributedSocket], kernel_events: list[Listener], after: list[AttributedSocket]
 ) -> None:
     known = listening(before)
-    known += [replace(each, id=100 + n, skaddr=100 + n) for n, each in enumerate(notices)]
+    known += [replace(each, id=100 + n, skaddr=100 + n) for n, each in enumerate(kernel_events)]
 
     def told(part: int) -> tuple[object, ...]:
         with pytest.MonkeyPatch.context() as patched:
             patched.setattr(comparison, "PART", part)
             changes = see(Tracker(known), after, Scope(), scan(announces=False))
         return (
-            Counter((was.endpoint.place, now) for was, _, now in changes.kept),
+            Counter((was.endpoint.socket_address, now) for was, _, now in changes.kept),
             Counter(each.owned for each in changes.opened),
             {each.listener for each in changes.closed},
         )
@@ -801,7 +805,7 @@ def test_notices_between_two_parts_end_what_is_known_and_what_a_later_part_shows
     tracker = Tracker([numbered(n, port=n) for n in range(1, 21)])
     shows = [shown(n, process(10), port=n) for n in range(1, 41)]
     shows = [replace(each, socket=replace(each.socket, cookie=each.socket.inode)) for each in shows]
-    tracker.hear(Reading(tuple(each.socket for each in shows), began=8))
+    tracker.hear(Snapshot(tuple(each.socket for each in shows), began=8))
     work = tracker.compare(OWN_ALONE, scan(9, announces=False))
     parts = filter(None, work.parts([each.socket for each in shows]))
     first = next(parts)
@@ -810,7 +814,7 @@ def test_notices_between_two_parts_end_what_is_known_and_what_a_later_part_shows
         next(port for port in ports if port not in seen) for ports in (range(1, 21), range(21, 41))
     )
     heard = tracker.hear(
-        Reading(None, (closing(known, cookie=known), closing(stranger, cookie=stranger)))
+        Snapshot(None, (closing(known, cookie=known), closing(stranger, cookie=stranger)))
     )
     assert [each.listener.id for each in heard.closed] == [known]
     tracker.drop(heard.closed[0].listener)
@@ -831,12 +835,12 @@ def test_a_socket_without_a_port_that_closes_between_two_parts_is_one_life(
     shows = [shown(7, process(10), port=4242)]
     shows += [shown(n, process(n), port=n) for n in (81, 82)]
     sockets = [each.socket for each in shows]
-    tracker.hear(Reading(sockets, (unbound(5, 7),), began=8))
+    tracker.hear(Snapshot(sockets, (unbound(5, 7),), began=8))
     work = tracker.compare(OWN_ALONE, scan(8))
     for part in filter(None, work.parts(sockets)):
         holders = [shows[sockets.index(each)] for each in part.sockets]
         assert not work.see(part, holders, lambda _: False).opened
-    (life,) = tracker.hear(Reading(None, (closing(4242, skaddr=7),))).born
+    (life,) = tracker.hear(Snapshot(None, (closing(4242, skaddr=7),))).born
     assert life[1] is not None
     opened = tracker.end(work, lambda _: False).opened
     found = sorted((each.owned for each in opened), key=lambda each: each.socket.endpoint.port)

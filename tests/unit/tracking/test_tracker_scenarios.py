@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from porteye_core.model import Endpoint, Place
+from porteye_core.model import Endpoint, SocketAddress
 from porteye_core.tracking import comparison
 from tests.kit.kernel import CONTAINER, OWN, POD, Kernel, Task
 from tests.kit.kernel_watch import WAYS, Watch
@@ -25,7 +25,7 @@ NAMESPACES = st.sampled_from([OWN, OWN, CONTAINER, POD])
 UNBOUND = endpoint(0, address="0.0.0.0")
 
 
-def _stable_hash(place: Place) -> int:
+def _stable_hash(place: SocketAddress) -> int:
     return crc32(repr(place).encode())
 
 

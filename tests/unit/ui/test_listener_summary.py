@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from porteye_core.exposure import Bound, Namespace
-from porteye_core.model import Ancestor, Hidden, InterfaceKind, Protocol, Seen
+from porteye_core.model import Ancestor, Hidden, InterfaceKind, Precision, Protocol
 from porteye_core.store.reading import Life
 from porteye_core.ui.listener_summary import evidence, sentence
 
@@ -26,7 +26,7 @@ NGINX = Life(
     port=443,
     opened_at=at("2026-01-13T13:02:00"),
     closed_at=None,
-    opened_seen=Seen.KERNEL,
+    opened_seen=Precision.KERNEL,
     closed_seen=None,
     unseen_at=None,
     holders_gone=0,
@@ -60,13 +60,13 @@ def test_an_open_listener_is_told_as_a_person_would() -> None:
         ({"unit": ""}, "started by systemd,"),
         ({"container": "docker:abc"}, "in the container docker:abc,"),
         ({"protocol": Protocol.UDP}, "has been bound to UDP on every interface at 443"),
-        ({"opened_seen": Seen.GAP}, "since some time before Tuesday 14:02"),
+        ({"opened_seen": Precision.GAP}, "since some time before Tuesday 14:02"),
         (
-            {"closed_at": at("2026-01-13T15:32:00"), "closed_seen": Seen.POLL},
+            {"closed_at": at("2026-01-13T15:32:00"), "closed_seen": Precision.POLL},
             "listened on every interface at 443 from Tuesday 14:02 to Tuesday 16:32, for 2 hours.",
         ),
         (
-            {"closed_at": at("2026-01-13T15:32:00"), "closed_seen": Seen.GAP},
+            {"closed_at": at("2026-01-13T15:32:00"), "closed_seen": Precision.GAP},
             "to some time before Tuesday 16:32, for about 2 hours.",
         ),
         ({"opened_at": at("2026-01-16T14:01:59")}, "since today 15:01, just now."),
@@ -140,7 +140,7 @@ def test_a_story_says_how_its_opening_and_its_owner_are_known() -> None:
         "Its opening is a record of the kernel. Its owner has the socket, inode 77, among its"
         " descriptors or those of one of its threads."
     )
-    named = replace(NGINX, inode=None, opened_seen=Seen.POLL)
+    named = replace(NGINX, inode=None, opened_seen=Precision.POLL)
     assert evidence(named).endswith("the process that the record or the scan names.")
     assert evidence(replace(NGINX, pid=None)) == "Its opening is a record of the kernel."
 

@@ -269,7 +269,7 @@ def test_without_a_database_every_view_says_what_to_do(
     assert not page.get("link_button")
 
 
-def test_a_monitor_that_has_not_looked_yet_is_said_to_start(
+def test_a_monitor_that_has_not_scanned_yet_is_said_to_start(
     db: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with open_writer(db, HOST, 1):

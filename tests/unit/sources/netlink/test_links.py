@@ -19,7 +19,7 @@ from porteye_core.model import UNBOUND, Interface, InterfaceKind, Socket
 if sys.platform != "linux":
     pytest.skip("rtnetlink is Linux's", allow_module_level=True)
 
-from porteye_core.model import Depth
+from porteye_core.model import ScanDepth
 from porteye_core.sources.netlink.links import Links
 from porteye_core.sources.netlink.namespace import inside
 from porteye_core.sources.netlink.netlink import NETLINK_ROUTE, open_socket
@@ -267,7 +267,7 @@ def test_an_interface_that_was_removed_is_known_by_its_index(namespace: Namespac
     with inside(namespace.path, lambda: listening(interface="br0")) as made:
         assert seen(there, made).interface == Interface("br0", InterfaceKind.CONTAINERS)
         namespace.ip("link", "del", "br0")
-        there.close()  # as between two looks into another namespace
+        there.close()  # as between two scans into another namespace
         found = seen(there, made, count_clients=True)
     there.close()
     assert found.interface == Interface(f"if{index}", InterfaceKind.GONE)
@@ -312,7 +312,7 @@ def test_psutil_knows_no_interface() -> None:
         port = made.getsockname()[1]
         (found,) = (
             each
-            for each in Portable().read(Depth.SOCKETS).sockets or ()
+            for each in Portable().read(ScanDepth.SOCKETS).sockets or ()
             if each.endpoint.port == port
         )
     assert (found.interface, found.v6only) == (None, None)
@@ -359,7 +359,7 @@ def test_a_name_of_odd_bytes_is_text() -> None:
     assert told(link(b"a\xff=")).name == "a\ufffd="
 
 
-def test_ports_that_changed_under_a_look_are_asked_for_again() -> None:
+def test_ports_that_changed_under_a_scan_are_asked_for_again() -> None:
     found = told(BRIDGE, PORT + INTERRUPTED, PORT + DONE)
     assert found.kind is InterfaceKind.CONTAINERS
     with pytest.raises(SourceError, match="changed under each"):

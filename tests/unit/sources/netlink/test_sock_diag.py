@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from porteye_core.errors import SourceError
-from porteye_core.model import Depth, Endpoint, Family, Protocol, Socket
+from porteye_core.model import Endpoint, Family, Protocol, ScanDepth, Socket
 from porteye_core.sources.netlink import sock_diag
 from porteye_core.sources.netlink.crowd import Crowd, Rows, joined
 from porteye_core.sources.netlink.destroy_feed import DestroyFeed, open_destroy_feed
@@ -67,7 +67,7 @@ def port_of(made: socket.socket) -> int:
 
 def at(source: SockDiag | Portable, port: int, *, count_clients: bool = False) -> list[Socket]:
     if isinstance(source, Portable):
-        depth = Depth.CLIENTS if count_clients else Depth.SOCKETS
+        depth = ScanDepth.CLIENTS if count_clients else ScanDepth.SOCKETS
         sockets = source.read(depth).sockets or ()
     else:
         sockets = source.read(count_clients=count_clients)
@@ -355,7 +355,7 @@ def test_a_protocol_that_the_kernel_lacks_is_an_error_with_a_sentence() -> None:
         dumper.dump(AF_INET, 250, LISTEN, tuple)
 
 
-def test_after_a_failed_look_the_next_one_opens_a_socket_of_its_own(source: SockDiag) -> None:
+def test_after_a_failed_scan_the_next_one_opens_a_socket_of_its_own(source: SockDiag) -> None:
     with opened(socket.AF_INET, socket.SOCK_STREAM) as made:
         before = source.read(count_clients=False)
         assert source._dumper
@@ -397,13 +397,13 @@ def test_an_incomplete_answer_is_an_error(buffers: list[bytes]) -> None:
 
 def test_an_unchanged_system_gives_the_very_same_tuple(source: SockDiag) -> None:
     rows = {path.stem: path.read_bytes() for path in DATA.glob("*.bin")}
-    looks = [rows["listen4"] + DONE, rows["listen6"] + DONE, rows["udp4"] + DONE, DONE]
-    shorter = bytearray(looks[0])
+    scans = [rows["listen4"] + DONE, rows["listen6"] + DONE, rows["udp4"] + DONE, DONE]
+    shorter = bytearray(scans[0])
     shorter[72] = 1  # idiag_rqueue: two clients were accepted
-    drained = [bytes(shorter), *looks[1:]]
+    drained = [bytes(shorter), *scans[1:]]
     counted = [rows["established4"] + DONE, rows["established6"] + DONE]
-    closed = [DONE, *looks[1:]]
-    source._dumper = answered(*looks, *looks, *drained, *drained, *counted, *drained, *closed)
+    closed = [DONE, *scans[1:]]
+    source._dumper = answered(*scans, *scans, *drained, *drained, *counted, *drained, *closed)
     before = source.read(count_clients=False)
     assert [each.queue for each in before] == [3, 3, 0, None]
     assert source.read(count_clients=False) is before

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from porteye_core.model import Depth
+from porteye_core.model import ScanDepth
 from tests.kit.tracing import needs_tracing
 from tests.kit.waiting import until
 
@@ -141,12 +141,12 @@ def test_what_is_too_much_counts_as_lost_and_what_follows_is_read(
     with Tracepoint() as traced, ExitStack() as stack:
         for _ in range(20):
             stack.enter_context(socket.create_server(("127.0.0.1", 0)))
-        monkeypatch.setattr(tracepoint, "_MOST_AT_ONCE", 19)
+        monkeypatch.setattr(tracepoint, "_MAX_AT_ONCE", 19)
         drained = traced.catch_up()
         assert own(drained) == []
         assert drained.lost >= 20
         assert not drained.more
-        monkeypatch.setattr(tracepoint, "_MOST_AT_ONCE", 10_000)
+        monkeypatch.setattr(tracepoint, "_MAX_AT_ONCE", 10_000)
         stack.close()
         assert own(traced.catch_up()).count(False) == 20
 
@@ -180,13 +180,13 @@ def test_a_storm_that_lasts_keeps_scans_away_for_a_few_seconds_at_a_time(
     for turn in range(2):
         for _ in range(6):
             # Without the records before them, sockets of a scan would seem to open twice.
-            reading = source.read(Depth.SOCKETS)
+            reading = source.read(ScanDepth.SOCKETS)
             assert reading.sockets is None
             assert reading.more
             now[0] += 1
-        assert source.read(Depth.NOTICES).more  # no scan would profit from it
+        assert source.read(ScanDepth.NOTICES).more  # no scan would profit from it
         assert trace.caught_up == turn
-        reading = source.read(Depth.SOCKETS)
+        reading = source.read(ScanDepth.SOCKETS)
         assert reading.sockets == ()
         assert reading.lost == 7
         assert not reading.more
@@ -220,7 +220,7 @@ def test_an_address_that_the_kernel_uses_again_is_another_life_each_time() -> No
 def test_a_thinned_storm_leaves_out_what_is_over_and_keeps_what_listens(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(tracepoint, "_MOST_WAITING", LISTENERS)
+    monkeypatch.setattr(tracepoint, "_MAX_WAITING", LISTENERS)
     with Tracepoint() as traced, ExitStack() as stack:
         known = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
         at = known.getsockname()[1]

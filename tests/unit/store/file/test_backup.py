@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from porteye_core.errors import StoreError, StoreMissing, StoreNewer
-from porteye_core.model import Seen
+from porteye_core.model import Precision
 from porteye_core.monitor import command_line
 from porteye_core.store.file import backup
 from porteye_core.store.file.backup import back_up
@@ -26,6 +26,7 @@ from tests.kit.values import SECOND, endpoint, owned
 from tests.kit.waiting import until
 
 COUNTS = "SELECT (SELECT count(*) FROM event), (SELECT count(*) FROM listener)"
+SCANS = "SELECT 1 FROM tick WHERE watch_id > ?"  # its first tick follows the first scan
 
 
 @pytest.fixture
@@ -41,7 +42,7 @@ def names(folder: Path) -> list[str]:
 
 def opened(writer: Writer, port: int) -> None:
     at = port * SECOND
-    writer.record_changes(at, [Opening(owned(endpoint(port)), at, Seen.KERNEL)])
+    writer.record_changes(at, [Opening(owned(endpoint(port)), at, Precision.KERNEL)])
 
 
 def test_a_copy_is_one_moment_whatever_is_written_between_its_steps(
@@ -203,7 +204,7 @@ def test_a_running_monitor_is_backed_up_and_what_is_restored_goes_on(db: Path, c
         port = opener.listen()
         lives = "SELECT count(*) FROM listener WHERE port = ?"
         with monitor(db) as running:
-            until(lambda: rows(db, lives, port), "the port is recorded")
+            until(lambda: rows(db, lives, port) == [(1,)], "the port is recorded")
             done = run_service("--db", str(db), "--backup", str(copy))
             assert done.returncode == 0, done.stderr
             assert running.poll() is None
@@ -222,6 +223,7 @@ def test_a_running_monitor_is_backed_up_and_what_is_restored_goes_on(db: Path, c
             assert rows(db, "SELECT count(*) FROM event WHERE id <= ?", events) == [(events,)]
             old = rows(db, "SELECT count(*) FROM listener WHERE id <= ?", listeners)
             assert old == [(listeners,)]
+            until(lambda: rows(db, SCANS, begun), "the new watch has scanned")
             assert rows(db, lives, port) == [(1,)]  # what stayed open is not opened again
             assert rows(db, "SELECT max(id) FROM watch") == [(int(str(begun)) + 1,)]
 

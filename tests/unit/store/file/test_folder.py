@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from porteye_core.errors import StoreError
-from porteye_core.model import Seen
+from porteye_core.model import Precision
 from porteye_core.store.file import lock
 from porteye_core.store.file.backup import back_up
 from porteye_core.store.file.folder import Folder
@@ -52,7 +52,7 @@ def owners(folder: Path, name: str) -> set[tuple[int, int]]:
 
 
 def record(writer: Writer, port: int = 80) -> None:
-    writer.record_changes(5, [Opening(owned(endpoint(port)), 5, Seen.POLL)])
+    writer.record_changes(5, [Opening(owned(endpoint(port)), 5, Precision.POLL)])
 
 
 def test_in_a_folder_of_another_user_every_file_is_that_users(theirs: Path) -> None:

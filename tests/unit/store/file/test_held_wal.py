@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 
 from porteye_core.api import create_api
 from porteye_core.config import Config
-from porteye_core.model import Keep, Limit, Seen
+from porteye_core.model import Limitation, Precision, RetentionPolicy
 from porteye_core.store.file import lock
 from porteye_core.store.file.connection import open_connection
 from porteye_core.store.file.held_wal import _readers
@@ -32,7 +32,7 @@ DAY = 86_400 * SECOND
 
 
 def record(writer: Writer, port: int) -> None:
-    writer.record_changes(5, [Opening(owned(endpoint(port)), 5, Seen.POLL)])
+    writer.record_changes(5, [Opening(owned(endpoint(port)), 5, Precision.POLL)])
 
 
 def delete_the_log(db: Path, _old: Path) -> None:
@@ -93,7 +93,7 @@ def test_a_log_that_is_deleted_in_use_loses_nothing_and_is_told(
         with open_reader(db) as reader:
             watch = reader.status(1).watch
     assert watch is not None
-    assert [each.name for each in watch.plan.limits] == ["log_deleted"]
+    assert [each.name for each in watch.plan.limitations] == ["log_deleted"]
     assert stored(db) == (list(range(1, 52)), 1, "ok")
 
 
@@ -140,7 +140,7 @@ def test_a_real_monitor_notices_within_seconds_and_its_watch_goes_on(
 ) -> None:
     old = tmp_path / "old"
     told = "SELECT 1 FROM watch WHERE limits LIKE '%log_deleted%'"
-    # The next beat is an hour away.
+    # The next tick is an hour away.
     with Opener() as opener, monitor(db, "--sample-interval", "3600") as process:
         before = [opener.listen() for _ in range(10)]
         until(lambda: set(before) <= ports(db), "they are seen", 90)
@@ -198,24 +198,24 @@ def outsiders(db: Path) -> Iterator[subprocess.Popen[str]]:
 def grow(writer: Writer, db: Path, most: int) -> None:
     """Write until the WAL is larger than this."""
     while log_of(db).stat().st_size <= most:
-        lives = [Opening(owned(endpoint(port)), 5, Seen.POLL) for port in range(1, 2001)]
+        lives = [Opening(owned(endpoint(port)), 5, Precision.POLL) for port in range(1, 2001)]
         born = writer.record_changes(5, lives)
-        writer.record_changes(6, closed=[Closing(each, 6, Seen.POLL) for each in born])
+        writer.record_changes(6, closed=[Closing(each, 6, Precision.POLL) for each in born])
 
 
-def reported(db: Path) -> list[Limit]:
+def reported(db: Path) -> list[Limitation]:
     """The limitations of the status that tell of a held WAL."""
     with open_reader(db) as reader:
         watch = reader.status(1).watch
     assert watch is not None
-    return [each for each in watch.plan.limits if each.name == "log_held"]
+    return [each for each in watch.plan.limitations if each.name == "log_held"]
 
 
 def test_a_reader_that_stays_is_reported_with_its_process_until_it_ends(
     db: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     most = 10_000_000 // 4
-    with open_writer(db, HOST, 1, Keep(size=10_000_000)) as writer:
+    with open_writer(db, HOST, 1, RetentionPolicy(size=10_000_000)) as writer:
         writer.begin_watch(1, PLAN)
         with outsiders(db) as outsider:
             grow(writer, db, most)
@@ -241,7 +241,7 @@ def test_a_reader_that_stays_is_reported_with_its_process_until_it_ends(
 
 
 def test_readers_that_come_and_go_are_not_reported(db: Path) -> None:
-    with open_writer(db, HOST, 1, Keep(size=10_000_000)) as writer:
+    with open_writer(db, HOST, 1, RetentionPolicy(size=10_000_000)) as writer:
         writer.begin_watch(1, PLAN)
         for second in range(30):
             with open_connection(db) as reader:
@@ -277,8 +277,8 @@ def test_a_real_monitor_reports_a_held_wal_in_its_log_and_to_the_api(db: Path) -
         def held() -> list[str]:
             for _ in range(20):
                 opener.close(opener.listen())
-            limits = api.get("/health").json()["limits"]
-            return [each["hint"] for each in limits if each["name"] == "log_held"]
+            limitations = api.get("/health").json()["limits"]
+            return [each["hint"] for each in limitations if each["name"] == "log_held"]
 
         (hint,) = until(held, "the held WAL is reported", 120)
         if sys.platform == "linux":

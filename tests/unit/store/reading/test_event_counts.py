@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from porteye_core.model import Filters, Keep, Protocol, Seen
+from porteye_core.model import Filters, Precision, Protocol, RetentionPolicy
 from porteye_core.store.file.connection import open_connection
 from porteye_core.store.reading import event_counts, timeline
 from porteye_core.store.reading.event_total import event_total
@@ -29,7 +29,7 @@ EDGES = buckets(BEGIN, NOW, ZoneInfo("UTC"), by_port=True).edges
 def written(db: Path) -> Iterator[Writer]:
     """Three days in which a port is opened every hour, and the writer that wrote them."""
     event_counts.forget()
-    with open_writer(db, HOST, BEGIN, Keep(events=2 * DAY)) as writer:
+    with open_writer(db, HOST, BEGIN, RetentionPolicy(events=2 * DAY)) as writer:
         writer.begin_watch(BEGIN, PLAN)
         for hour in range(77):
             open_port(writer, BEGIN + hour * HOUR + SECOND)
@@ -38,8 +38,8 @@ def written(db: Path) -> Iterator[Writer]:
 
 def open_port(writer: Writer, at: int, port: int = 80) -> None:
     """Open it, and close it at once: two events."""
-    owner, closed = process(port, name=f"server-{port}"), (at, Seen.KERNEL)
-    writer.record_changes(at, [Opening(owned(endpoint(port), owner), at, Seen.KERNEL, closed)])
+    owner, closed = process(port, name=f"server-{port}"), (at, Precision.KERNEL)
+    writer.record_changes(at, [Opening(owned(endpoint(port), owner), at, Precision.KERNEL, closed)])
 
 
 def of_busy_ports(db: Path) -> int:

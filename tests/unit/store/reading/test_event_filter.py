@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from porteye_core import filters
 from porteye_core.errors import FilterError
-from porteye_core.model import Filters, Seen
+from porteye_core.model import Filters, Precision
 from porteye_core.store.reading import Reader, open_reader
 from porteye_core.store.writing.startup import open_writer
 from porteye_core.store.writing.writer import Opening
@@ -46,7 +46,7 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
         writer.record_changes(
             2,
             [
-                Opening(owned(endpoint(port), process(port, 5, *texts)), 2, Seen.POLL)
+                Opening(owned(endpoint(port), process(port, 5, *texts)), 2, Precision.POLL)
                 for port, texts in enumerate(STORED, start=1)
             ],
         )

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from porteye_core.model import Filters, Seen
+from porteye_core.model import Filters, Precision
 from porteye_core.store.file.connection import open_connection
 from porteye_core.store.reading import Reader
 from porteye_core.store.writing.writer import Opening, Writer
@@ -21,8 +21,8 @@ def test_the_buckets_count_what_the_events_do(db: Path, writer: Writer, seed: in
     at = START
     for _ in range(300):
         at += round(10 ** chance.uniform(0, 10.3))
-        closed = (at + chance.randrange(DAY), Seen.KERNEL)
-        writer.record_changes(at, [Opening(owned(endpoint(1)), at, Seen.KERNEL, closed)])
+        closed = (at + chance.randrange(DAY), Precision.KERNEL)
+        writer.record_changes(at, [Opening(owned(endpoint(1)), at, Precision.KERNEL, closed)])
     with open_connection(db) as connection:
         reader = Reader(connection, db)
         for _ in range(60):

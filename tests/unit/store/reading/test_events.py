@@ -83,13 +83,13 @@ def random_filters(draws: random.Random, ports: list[int]) -> Filters:
     )
 
 
-@pytest.mark.parametrize("look", [2, 50, 2000])
+@pytest.mark.parametrize("scan", [2, 50, 2000])
 def test_it_finds_what_reading_all_of_them_finds(
-    reader: sqlite3.Connection, look: int, monkeypatch: pytest.MonkeyPatch
+    reader: sqlite3.Connection, scan: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for constant in ("_FIRST_LOOK", "_SECOND_LOOK", "_SECOND_LOOK_PROTOCOL", "_FEW_EVENTS"):
-        monkeypatch.setattr(events, constant, look)
-    draws = random.Random(look)
+        monkeypatch.setattr(events, constant, scan)
+    draws = random.Random(scan)
     ports = [port for (port,) in reader.execute("SELECT DISTINCT port FROM event")]
     some = 0
     for _ in range(150):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from porteye_core.model import Filters, Protocol, Seen
+from porteye_core.model import Filters, Precision, Protocol
 from porteye_core.store.reading import Reader, export_name, open_reader
 from porteye_core.store.reading.export import COLUMNS, harmless
 from porteye_core.store.writing.writer import Opening, Writer
@@ -39,7 +39,7 @@ def test_an_export_of_nothing_is_a_header(seeded: Instant) -> None:
 
 
 def test_a_long_export_comes_in_pieces(db: Path, writer: Writer) -> None:
-    born = [Opening(owned(endpoint(port)), port, Seen.POLL) for port in range(1, 2202)]
+    born = [Opening(owned(endpoint(port)), port, Precision.POLL) for port in range(1, 2202)]
     writer.record_changes(1, born)
     with open_reader(db) as reader:
         pieces = list(reader.export_csv(Filters()))
@@ -48,7 +48,7 @@ def test_a_long_export_comes_in_pieces(db: Path, writer: Writer) -> None:
 
 
 def test_an_export_as_json_is_the_history_of_the_api(db: Path, writer: Writer) -> None:
-    born = [Opening(owned(endpoint(port)), port, Seen.POLL) for port in range(1, 2001)]
+    born = [Opening(owned(endpoint(port)), port, Precision.POLL) for port in range(1, 2001)]
     writer.record_changes(1, born)
     with open_reader(db) as reader:
         pieces = list(reader.export_json(Filters(limit=1)))
@@ -62,12 +62,12 @@ def test_an_export_as_json_is_the_history_of_the_api(db: Path, writer: Writer) -
 
 
 def test_a_slow_client_does_not_hold_the_writers_log(db: Path, writer: Writer) -> None:
-    born = [Opening(owned(endpoint(port)), port, Seen.POLL) for port in range(1, 2002)]
+    born = [Opening(owned(endpoint(port)), port, Precision.POLL) for port in range(1, 2002)]
     writer.record_changes(1, born)
     with open_reader(db) as reader:
         pieces = reader.export_csv(Filters())
         next(pieces)
-        writer.record_changes(2, [Opening(owned(endpoint(9999)), 2, Seen.POLL)])
+        writer.record_changes(2, [Opening(owned(endpoint(9999)), 2, Precision.POLL)])
         next(pieces)
         assert reader.event_records(Filters(limit=1))[0]["port"] == 9999
         assert "9999" not in "".join(pieces)
@@ -77,11 +77,11 @@ def test_a_slow_client_does_not_hold_the_writers_log(db: Path, writer: Writer) -
 def test_while_a_client_takes_a_piece_no_transaction_is_open(
     db: Path, writer: Writer, export: Callable[[Reader, Filters], Iterator[str]]
 ) -> None:
-    born = [Opening(owned(endpoint(port)), port, Seen.POLL) for port in range(1, 2002)]
+    born = [Opening(owned(endpoint(port)), port, Precision.POLL) for port in range(1, 2002)]
     writer.record_changes(1, born)
     with open_reader(db) as reader:
         for number, _ in enumerate(export(reader, Filters())):
-            writer.record_changes(2 + number, [Opening(owned(endpoint(9999)), 2, Seen.POLL)])
+            writer.record_changes(2 + number, [Opening(owned(endpoint(9999)), 2, Precision.POLL)])
             emptied = database_of(writer)._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             assert emptied.fetchone() == (0, 0, 0)
 
@@ -94,7 +94,9 @@ def test_a_cell_that_a_spreadsheet_would_run_is_made_harmless(cell: str) -> None
 
 def test_names_with_quotes_commas_and_lines_survive(db: Path, writer: Writer) -> None:
     odd = 'a "b", c\nd'
-    writer.record_changes(5, [Opening(owned(owner=process(name=odd, cmdline="=x")), 5, Seen.POLL)])
+    writer.record_changes(
+        5, [Opening(owned(owner=process(name=odd, cmdline="=x")), 5, Precision.POLL)]
+    )
     table = pd.read_csv(io.StringIO(export(db, Filters())))
     assert table["process"][0] == odd
     assert table["cmdline"][0] == "'=x"

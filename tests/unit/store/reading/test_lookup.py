@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.seed import seed as seed_history
 from benchmarks.seeding.scale import Scale
-from porteye_core.model import Seen
+from porteye_core.model import Precision
 from porteye_core.store.file.connection import open_connection
 from porteye_core.store.reading import Reader, open_reader
 from porteye_core.store.writing.writer import Closing, Writer
@@ -28,7 +28,7 @@ def ended(db: Path, writer: Writer) -> Instant:
     now = 100_000 * MINUTE
     seed(writer, now)
     at = now + MINUTE
-    closed = [Closing(each, at, Seen.POLL) for each in writer.open_listeners(by_id).values()]
+    closed = [Closing(each, at, Precision.POLL) for each in writer.open_listeners(by_id).values()]
     writer.record_changes(at, closed=closed)
     return Instant(db, now)
 

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from porteye_core.model import Filters, Process, ProcessKey, Program, Seen
+from porteye_core.model import Filters, Precision, Process, ProcessKey, Program
 from porteye_core.programs import title
 from porteye_core.store.file.connection import open_connection
 from porteye_core.store.reading import MomentCoverage, Reader, differences, open_reader
@@ -46,7 +46,7 @@ def reader(db: Path, writer: Writer) -> Iterator[Reader]:
         for port, program in enumerate(PROGRAMS, 1)
     ]
     seen = [*opened, owned(endpoint(UNKNOWN))]
-    writer.record_changes(SECOND, [Opening(each, SECOND, Seen.KERNEL) for each in seen])
+    writer.record_changes(SECOND, [Opening(each, SECOND, Precision.KERNEL) for each in seen])
     with open_reader(db) as found:
         yield found
 
@@ -135,17 +135,17 @@ def test_a_program_is_the_same_by_what_it_is_and_where(db: Path, writer: Writer)
     born = writer.record_changes(
         SECOND,
         [
-            Opening(owned(endpoint(port), each), SECOND, Seen.KERNEL)
+            Opening(owned(endpoint(port), each), SECOND, Precision.KERNEL)
             for port, each in before.items()
         ],
     )
     writer.record_changes(
         3 * SECOND,
         [
-            Opening(owned(endpoint(port), each), 3 * SECOND, Seen.KERNEL)
+            Opening(owned(endpoint(port), each), 3 * SECOND, Precision.KERNEL)
             for port, each in after.items()
         ],
-        [Closing(each, 2 * SECOND, Seen.KERNEL) for each in born],
+        [Closing(each, 2 * SECOND, Precision.KERNEL) for each in born],
     )
     with open_reader(db) as opened:
         first, second = (

@@ -24,7 +24,7 @@ def answer(db: Path, since: int, until: int) -> MonitorUsage:
         return reader.monitor_usage(since, until, BEAT)
 
 
-def test_a_bucket_has_the_mean_and_the_most_of_its_beats(
+def test_a_bucket_has_the_mean_and_the_most_of_its_ticks(
     db: Path, writer: Writer, tick: Tick
 ) -> None:
     record(writer, tick, 20 * SECOND, cpu=100, rss=5, size=7, scan_us=1000)
@@ -34,8 +34,8 @@ def test_a_bucket_has_the_mean_and_the_most_of_its_beats(
     assert len(found.figures) == 2
     first = found.figures.iloc[0]
     assert first["at"] == pd.Timestamp(30, unit="s", tz="UTC")
-    assert (first["cpu"], first["cpu_most"], first["rss"], first["size"]) == (2, 3, 9, 8)
-    assert (first["scan"], first["scan_most"]) == (2.5, 4)
+    assert (first["cpu"], first["cpu_max"], first["rss"], first["size"]) == (2, 3, 9, 8)
+    assert (first["scan"], first["scan_max"]) == (2.5, 4)
     assert found.figures.iloc[1].drop("at").isna().all()
 
 
@@ -57,7 +57,7 @@ def test_no_range_has_more_points_than_a_chart_can_show(
     assert answer(db, 5 * SECOND, 6 * SECOND).figures["scan"].isna().all()
 
 
-def test_of_too_many_beats_some_are_read_evenly_and_it_is_said(
+def test_of_too_many_ticks_some_are_read_evenly_and_it_is_said(
     db: Path, writer: Writer, tick: Tick, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     times = range(0, 6000 * SECOND, SECOND)

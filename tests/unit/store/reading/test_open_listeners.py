@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from porteye_core.model import Filters, Listener, Seen, Tick
+from porteye_core.model import Filters, Listener, Precision, Tick
 from porteye_core.store.file.connection import open_connection
 from porteye_core.store.reading import Gap, Reader, differences, open_reader
 from porteye_core.store.writing.writer import Closing, Opening, Writer
@@ -31,8 +31,8 @@ def test_the_index_finds_what_reading_every_life_finds(db: Path, writer: Writer,
         closing = [alive.pop(chance.randrange(len(alive)))] if len(alive) > 3 else []
         alive += writer.record_changes(
             now,
-            [Opening(owned(endpoint(chance.randrange(1, 99))), now, Seen.KERNEL)],
-            [Closing(each, now, Seen.KERNEL) for each in closing],
+            [Opening(owned(endpoint(chance.randrange(1, 99))), now, Precision.KERNEL)],
+            [Closing(each, now, Precision.KERNEL) for each in closing],
         )
     with open_connection(db) as connection:
         reader = Reader(connection, db)
@@ -55,12 +55,12 @@ def test_no_sample_is_taken_from_the_future(seeded: Instant) -> None:
 def test_what_a_gap_hides_is_said(db: Path, writer: Writer) -> None:
     writer.begin_watch(START, PLAN)
     first = [owned(endpoint(port), process(port)) for port in (1, 2)]
-    born = writer.record_changes(START, [Opening(each, START, Seen.POLL) for each in first])
+    born = writer.record_changes(START, [Opening(each, START, Precision.POLL) for each in first])
     writer.end_watch(START + MINUTE)
     back = START + 3 * MINUTE
     writer.begin_watch(back, PLAN)
-    late = Opening(owned(endpoint(3), process(3)), back, Seen.GAP)
-    writer.record_changes(back, [late], [Closing(born[1], back, Seen.GAP)])
+    late = Opening(owned(endpoint(3), process(3)), back, Precision.GAP)
+    writer.record_changes(back, [late], [Closing(born[1], back, Precision.GAP)])
     with open_reader(db) as reader:
         at = START + 2 * MINUTE
         how = reader.coverage_at(at, watching=True)
@@ -78,7 +78,7 @@ def test_what_a_gap_hides_is_said(db: Path, writer: Writer) -> None:
         assert reader.coverage_at(back + MINUTE, watching=False).gap == Gap(back, None)
 
 
-def test_a_watch_that_did_not_look_for_a_while_has_a_gap(db: Path, writer: Writer) -> None:
+def test_a_watch_that_did_not_scan_for_a_while_has_a_gap(db: Path, writer: Writer) -> None:
     writer.begin_watch(START, PLAN)
     at = START + 10 * MINUTE
     tick = Tick(at, at, listeners=0, clients=0, scan_us=1, hidden=0, gap=5 * MINUTE)
@@ -103,12 +103,12 @@ def test_changes_have_names(db: Path, writer: Writer) -> None:
         owned(endpoint(5432, address="0.0.0.0"), process(2, name="postgres")),
         owned(endpoint(8080), process(13, name="java")),
     ]
-    born = writer.record_changes(START, [Opening(each, START, Seen.KERNEL) for each in before])
+    born = writer.record_changes(START, [Opening(each, START, Precision.KERNEL) for each in before])
     later = START + MINUTE
     writer.record_changes(
         later,
-        [Opening(each, later, Seen.KERNEL) for each in after],
-        [Closing(each, later, Seen.KERNEL) for each in born[:4]],
+        [Opening(each, later, Precision.KERNEL) for each in after],
+        [Closing(each, later, Precision.KERNEL) for each in born[:4]],
     )
     with open_reader(db) as reader:
         how = reader.coverage_at(START, watching=True)

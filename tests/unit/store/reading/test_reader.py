@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from porteye_core.model import Filters, Hidden, Program, Protocol, Seen
+from porteye_core.model import Filters, Hidden, Precision, Program, Protocol
 from porteye_core.store.file.connection import open_connection
 from porteye_core.store.reading import Coverage, Reader, event_counts, open_reader, timeline
 from porteye_core.store.reading.listener_rows import FRESH_US
@@ -52,7 +52,7 @@ def test_a_listener_is_at_home_in_its_container_or_its_unit(
     db: Path, writer: Writer, unit: str, container: str, home: str
 ) -> None:
     owner = replace(process(100, name="nginx"), unit=unit, container=container)
-    writer.record_changes(SECOND, [Opening(owned(endpoint(80), owner), SECOND, Seen.POLL)])
+    writer.record_changes(SECOND, [Opening(owned(endpoint(80), owner), SECOND, Precision.POLL)])
     with open_reader(db) as reader:
         assert list(reader.open_now(ALL, 2 * SECOND)["home"]) == [home]
 
@@ -100,9 +100,9 @@ def test_times_bound_the_history(seeded: Instant) -> None:
 
 
 def test_an_owner_learnt_later_is_found_in_the_whole_history(db: Path, writer: Writer) -> None:
-    (born,) = writer.record_changes(5, [Opening(owned(), 5, Seen.POLL)])
+    (born,) = writer.record_changes(5, [Opening(owned(), 5, Precision.POLL)])
     writer.record_changes(6, reowned=[(born, owned(owner=process()))])
-    writer.record_changes(7, closed=[Closing(born, 7, Seen.POLL)])
+    writer.record_changes(7, closed=[Closing(born, 7, Precision.POLL)])
     range_ = Filters(process="nginx", since=1, until=9)
     with open_connection(db) as connection:
         found = Reader(connection, db).events(range_)
@@ -141,7 +141,7 @@ def test_a_process_filter_finds_what_python_finds(db: Path, writer: Writer, need
             owned(endpoint(port), process(port, name=name, cmdline="-"))
             for port, name in enumerate(NAMES, 1)
         ]
-        writer.record_changes(1, [Opening(each, 1, Seen.POLL) for each in seen])
+        writer.record_changes(1, [Opening(each, 1, Precision.POLL) for each in seen])
     wanted = {i for i, name in enumerate(NAMES, 1) if needle.lower() in name.lower()}
     with open_reader(db) as reader:
         found = reader.open_now_records(Filters(process=needle), 1)
@@ -156,7 +156,7 @@ def test_an_owner_that_ended_at_once_is_named_and_its_command_line_says_why(
     brief = replace(brief, program=Program("brief"))
     gone = replace(owned(endpoint(99), brief), hidden=Hidden.GONE)
     unseen = replace(owned(endpoint(98)), hidden=Hidden.KERNEL)
-    writer.record_changes(1, [Opening(each, 1, Seen.KERNEL) for each in (gone, unseen)])
+    writer.record_changes(1, [Opening(each, 1, Precision.KERNEL) for each in (gone, unseen)])
     with open_reader(db) as reader:
         for table in (reader.open_now(ALL, 2), reader.events(ALL)):
             rows = table.set_index("port")

@@ -26,7 +26,7 @@ def test_a_database_without_a_watch_was_never_watched(db: Path) -> None:
     assert state(db, 2) is State.NEVER
 
 
-def test_a_watch_is_current_while_its_beats_come(db: Path, writer: Writer, tick: Tick) -> None:
+def test_a_watch_is_current_while_its_ticks_come(db: Path, writer: Writer, tick: Tick) -> None:
     assert state(db, 2 * SECOND) is State.WATCHING
     assert state(db, 60 * SECOND) is State.STALLED
     writer.record_tick(tick, [])
@@ -53,7 +53,7 @@ def test_when_it_was_last_watched_is_told_once_nobody_watches(db: Path) -> None:
     assert found.last_watched == found.watch.seen_at
 
 
-def test_a_monitor_that_has_not_looked_yet_is_starting(db: Path) -> None:
+def test_a_monitor_that_has_not_scanned_yet_is_starting(db: Path) -> None:
     with open_writer(db, HOST, 1) as writer:
         writer.begin_watch(SECOND, PLAN)
         writer.end_watch(2 * SECOND)
@@ -94,19 +94,19 @@ def test_a_gap_within_a_watch_is_one_too(db: Path, writer: Writer) -> None:
 def test_namespaces_that_were_left_out_are_a_limit_that_says_for_how_long(
     db: Path, writer: Writer, tick: Tick, left_out: int, longest: int, text: str
 ) -> None:
-    def limits() -> dict[str, str]:
+    def limitations() -> dict[str, str]:
         with open_reader(db) as reader:
             watch = reader.status(3 * SECOND).watch
         assert watch
-        return {each.name: each.text for each in watch.plan.limits}
+        return {each.name: each.text for each in watch.plan.limitations}
 
     writer.record_tick(replace(tick, left_out=left_out, left_out_us=longest), [])
-    assert text in limits()["left_out"]
+    assert text in limitations()["left_out"]
     writer.record_tick(tick, [])
-    assert "left_out" not in limits()
+    assert "left_out" not in limitations()
 
 
-def test_a_beat_of_an_earlier_version_says_how_many_were_left_out_alone(
+def test_a_tick_of_an_earlier_version_says_how_many_were_left_out_alone(
     db: Path, writer: Writer, tick: Tick
 ) -> None:
     writer.record_tick(replace(tick, left_out=3), [])
@@ -115,6 +115,6 @@ def test_a_beat_of_an_earlier_version_says_how_many_were_left_out_alone(
     with open_reader(db) as reader:
         watch = reader.status(3 * SECOND).watch
     assert watch
-    (limit,) = (each for each in watch.plan.limits if each.name == "left_out")
+    (limit,) = (each for each in watch.plan.limitations if each.name == "left_out")
     assert limit.text.startswith("3 network namespaces were")
     assert "wait" not in limit.text

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 import pytest
 
-from porteye_core.model import Filters, Listener, Protocol, Seen, Tick, WatchPlan
+from porteye_core.model import Filters, Listener, Precision, Protocol, Tick, WatchPlan
 from porteye_core.store.file.connection import open_connection
 from porteye_core.store.reading import event_counts, timeline
 from porteye_core.store.reading.event_counts import fitting, pieces
@@ -103,11 +103,11 @@ def write(writer: Writer, made: list[Life]) -> None:
     for at, closing, number in sorted(steps):
         life = made[number]
         if closing:
-            writer.record_changes(at, closed=[Closing(born.pop(number), at, Seen.KERNEL)])
+            writer.record_changes(at, closed=[Closing(born.pop(number), at, Precision.KERNEL)])
         else:
             owner = process(10 + NAMES.index(life.name), name=life.name, cmdline=life.name)
             where = owned(endpoint(life.port, life.protocol), owner)
-            (born[number],) = writer.record_changes(at, [Opening(where, at, Seen.KERNEL)])
+            (born[number],) = writer.record_changes(at, [Opening(where, at, Precision.KERNEL)])
 
 
 FILTERS = [
@@ -246,9 +246,12 @@ def test_stretches_cover_every_life_and_nothing_else(
 def test_a_port_names_its_program_or_says_that_it_had_several(db: Path, writer: Writer) -> None:
     python, nginx = process(1, name="python3"), process(2, name="nginx")
     openings = [
-        *(Opening(owned(endpoint(80), each), 5 * SECOND, Seen.POLL) for each in (python, nginx)),
-        Opening(owned(endpoint(81), nginx), 5 * SECOND, Seen.POLL),
-        Opening(owned(endpoint(82)), 5 * SECOND, Seen.POLL),
+        *(
+            Opening(owned(endpoint(80), each), 5 * SECOND, Precision.POLL)
+            for each in (python, nginx)
+        ),
+        Opening(owned(endpoint(81), nginx), 5 * SECOND, Precision.POLL),
+        Opening(owned(endpoint(82)), 5 * SECOND, Precision.POLL),
     ]
     writer.record_changes(5 * SECOND, openings)
     with open_connection(db) as reader:
@@ -257,27 +260,29 @@ def test_a_port_names_its_program_or_says_that_it_had_several(db: Path, writer: 
     assert named == {80: "several", 81: "nginx", 82: ""}
 
 
-def test_an_edge_knows_the_last_look_before_it(db: Path) -> None:
+def test_an_edge_knows_the_last_scan_before_it(db: Path) -> None:
     with open_writer(db, HOST, 1) as writer:
         writer.begin_watch(100 * SECOND, PLAN)
         first = owned(endpoint(80), process())
-        (standing,) = writer.record_changes(100 * SECOND, [Opening(first, 100 * SECOND, Seen.GAP)])
+        (standing,) = writer.record_changes(
+            100 * SECOND, [Opening(first, 100 * SECOND, Precision.GAP)]
+        )
         polled = owned(endpoint(81), process())
-        writer.record_changes(150 * SECOND, [Opening(polled, 150 * SECOND, Seen.POLL)])
+        writer.record_changes(150 * SECOND, [Opening(polled, 150 * SECOND, Precision.POLL)])
         exact = owned(endpoint(82), process())
-        writer.record_changes(160 * SECOND, [Opening(exact, 160 * SECOND, Seen.KERNEL)])
+        writer.record_changes(160 * SECOND, [Opening(exact, 160 * SECOND, Precision.KERNEL)])
         writer.end_watch(200 * SECOND)
         writer.begin_watch(300 * SECOND, PLAN)
-        writer.record_changes(300 * SECOND, closed=[Closing(standing, 300 * SECOND, Seen.GAP)])
+        writer.record_changes(300 * SECOND, closed=[Closing(standing, 300 * SECOND, Precision.GAP)])
         late = owned(endpoint(83), process())
-        writer.record_changes(400 * SECOND, [Opening(late, 400 * SECOND, Seen.GAP)])
+        writer.record_changes(400 * SECOND, [Opening(late, 400 * SECOND, Precision.GAP)])
         writer.record_tick(
             Tick(400 * SECOND, 1, listeners=3, clients=0, scan_us=1, hidden=0, gap=60 * SECOND), []
         )
     with open_connection(db) as reader:
         rows = [(80, "tcp"), (81, "tcp"), (82, "tcp"), (83, "tcp")]
         found = timeline.lives(reader, Filters(), 0, 500 * SECOND, rows).set_index("port")
-    assert pd.isna(found["opened_from"][80])  # nobody had ever looked before
+    assert pd.isna(found["opened_from"][80])  # nobody had ever scanned before
     assert [at(found["opened_from"][port]) for port in (81, 82, 83)] == [148, 160, 340]
     assert at(found["closed_from"][80]) == 200
 

@@ -59,7 +59,7 @@ def test_a_watch_was_stopped_or_killed_or_goes_on(db: Path) -> None:
     [
         (State.STOPPED, "no stop recorded", "the monitor was killed: it recorded no stop"),
         (State.STARTING, "no stop recorded", "the monitor was killed: it recorded no stop"),
-        (State.STALLED, "cannot look now", "the monitor runs, but cannot look"),
+        (State.STALLED, "cannot scan now", "the monitor runs, but cannot scan"),
     ],
 )
 def test_what_does_not_watch_now_leaves_a_gap_until_now(
@@ -85,7 +85,7 @@ def test_sleep_and_a_clock_that_was_set_are_said_within_a_watch(db: Path) -> Non
     assert seconds(found) == [(600, 1000), (500, 500), (100, 400)]
     assert list(found["reason"])[1:] == [
         "the clock was set back by 3,600.0 s",
-        "the machine slept, or the monitor could not look",
+        "the machine slept, or the monitor could not scan",
     ]
 
 

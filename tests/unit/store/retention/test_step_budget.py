@@ -36,17 +36,21 @@ def after(steps: StepBudget, clock: Clock, *took: float) -> list[int]:
 
 
 def test_a_step_is_made_to_take_ten_milliseconds(clock: Clock) -> None:
-    steps = StepBudget(first=100, least=1, most=1000)
+    steps = StepBudget(first=100, minimum=1, maximum=1000)
     assert after(steps, clock, 0.040, 0.010, 0.0125) == pytest.approx([25, 25, 20], abs=1)
 
 
 def test_a_step_is_at_most_twice_the_one_before(clock: Clock) -> None:
-    steps = StepBudget(first=100, least=1, most=1000)
+    steps = StepBudget(first=100, minimum=1, maximum=1000)
     assert after(steps, clock, 0.0, 0.001, 0.0001) == [200, 400, 800]
 
 
-def test_a_step_has_its_least_and_its_most(clock: Clock) -> None:
-    assert after(StepBudget(first=100, least=50, most=150), clock, 9.0, 0.0, 0.0) == [50, 100, 150]
+def test_a_step_has_its_minimum_and_its_maximum(clock: Clock) -> None:
+    assert after(StepBudget(first=100, minimum=50, maximum=150), clock, 9.0, 0.0, 0.0) == [
+        50,
+        100,
+        150,
+    ]
 
 
 def test_a_work_is_done_piece_by_piece_until_its_time_is_over(clock: Clock) -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from porteye_core.errors import StoreError
-from porteye_core.model import Filters, Listener, Sample, Seen, Tick
+from porteye_core.model import Filters, Listener, Precision, Sample, Tick
 from porteye_core.store.file.connection import open_connection
 from porteye_core.store.reading import open_reader
 from porteye_core.store.tables.dead_band import KEEP_ALIVE_US, DeadBand, has_moved
@@ -56,17 +56,17 @@ def test_small_memory_may_move_by_sixty_four_pages() -> None:
 def test_a_slow_drift_is_seen_when_it_has_come_far_enough() -> None:
     band = DeadBand(10 * SECOND)
     stored = []
-    for beat in range(20):
-        sample = replace(IDLE, cpu=beat * 20)
-        moved = band.moved(beat, [sample])
-        band.remember(beat, moved)
+    for tick in range(20):
+        sample = replace(IDLE, cpu=tick * 20)
+        moved = band.moved(tick, [sample])
+        band.remember(tick, moved)
         stored += moved
     assert [each.cpu for each in stored] == [0, 60, 120, 180, 240, 300, 360]
 
 
 @given(st.lists(st.integers(1, 60), max_size=100))
 def test_no_sample_gets_older_than_the_keep_alive(waits: list[int]) -> None:
-    """Beats come up to a minute late: the sample before is then at most a beat too old."""
+    """Ticks come up to a minute late: the sample before is then at most a tick too old."""
     band, at, latest = DeadBand(10 * SECOND), 0, 0
     band.remember(at, [IDLE])
     for wait in waits:
@@ -88,19 +88,19 @@ def test_a_clock_that_is_set_makes_every_sample_due(set_to: int) -> None:
 
 @pytest.fixture
 def idle(writer: Writer) -> Listener:
-    (born,) = writer.record_changes(1, [Opening(owned(), 1, Seen.POLL)])
+    (born,) = writer.record_changes(1, [Opening(owned(), 1, Precision.POLL)])
     return born
 
 
-def beat(writer: Writer, at: int, *samples: Sample) -> None:
+def tick(writer: Writer, at: int, *samples: Sample) -> None:
     writer.record_tick(Tick(at, at, len(samples), 0, 0, 0), samples)
 
 
-def test_every_beat_has_a_tick_and_few_have_samples(
+def test_every_tick_has_a_tick_and_few_have_samples(
     db: Path, writer: Writer, idle: Listener
 ) -> None:
     for at in range(0, 10 * MINUTE, 10 * SECOND):
-        beat(writer, at, replace(IDLE, listener_id=idle.id))
+        tick(writer, at, replace(IDLE, listener_id=idle.id))
     with open_connection(db) as reader:
         assert reader.execute("SELECT count(*) FROM tick").fetchone()[0] == 60
         assert [
@@ -113,12 +113,12 @@ def test_every_beat_has_a_tick_and_few_have_samples(
         )
 
 
-def test_the_page_knows_what_is_unchanged_even_when_a_beat_comes_late(
+def test_the_page_knows_what_is_unchanged_even_when_a_tick_comes_late(
     db: Path, writer: Writer, idle: Listener
 ) -> None:
     for at in (*range(0, 281, 10), 300, 309):
         now = at * SECOND
-        beat(writer, now, replace(IDLE, listener_id=idle.id))
+        tick(writer, now, replace(IDLE, listener_id=idle.id))
         for later in (0, 9 * SECOND):
             with open_reader(db) as reader:
                 table = reader.open_now(Filters(), now + later)
@@ -129,14 +129,14 @@ def test_what_the_database_did_not_take_is_offered_again(
     db: Path, writer: Writer, idle: Listener
 ) -> None:
     with pytest.raises(StoreError):
-        beat(writer, 1, replace(IDLE, listener_id=idle.id), replace(IDLE, listener_id=99))
-    beat(writer, 2, replace(IDLE, listener_id=idle.id))
+        tick(writer, 1, replace(IDLE, listener_id=idle.id), replace(IDLE, listener_id=99))
+    tick(writer, 2, replace(IDLE, listener_id=idle.id))
     with open_connection(db) as reader:
         assert reader.execute("SELECT count(*) FROM sample").fetchone()[0] == 1
 
 
 def test_what_closed_is_forgotten(writer: Writer, idle: Listener) -> None:
-    (other,) = writer.record_changes(2, [Opening(owned(endpoint(81)), 2, Seen.POLL)])
-    beat(writer, 3, *(replace(IDLE, listener_id=each.id) for each in (idle, other)))
-    writer.record_changes(4, closed=[Closing(idle, 4, Seen.POLL)])
+    (other,) = writer.record_changes(2, [Opening(owned(endpoint(81)), 2, Precision.POLL)])
+    tick(writer, 3, *(replace(IDLE, listener_id=each.id) for each in (idle, other)))
+    writer.record_changes(4, closed=[Closing(idle, 4, Precision.POLL)])
     assert list(database_of(writer).dead_band._stored) == [other.id]

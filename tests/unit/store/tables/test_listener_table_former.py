@@ -5,7 +5,16 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
-from porteye_core.model import Closing, Filters, Listener, Opening, Owned, Process, Seen, Socket
+from porteye_core.model import (
+    AttributedSocket,
+    Closing,
+    Filters,
+    Listener,
+    Opening,
+    Precision,
+    Process,
+    Socket,
+)
 from porteye_core.store.file.connection import open_connection
 from porteye_core.store.reading import open_reader
 from porteye_core.store.retention.orphans import drop_orphans
@@ -21,12 +30,12 @@ LAUNCHER = process(10, name="launcher")
 
 def opened(writer: Writer, owner: Process = LAUNCHER) -> Listener:
     seen = owned(endpoint(), owner, inode=7)
-    (born,) = writer.record_changes(START, [Opening(seen, START, Seen.KERNEL)])
+    (born,) = writer.record_changes(START, [Opening(seen, START, Precision.KERNEL)])
     return born
 
 
 def become(writer: Writer, listener: Listener, at: int, *holders: Process) -> None:
-    seen = Owned(Socket(endpoint(), 7), holders[0], holders)
+    seen = AttributedSocket(Socket(endpoint(), 7), holders[0], holders)
     writer.record_changes(at, reowned=[(listener, seen)])
 
 
@@ -73,7 +82,7 @@ def test_a_folder_that_changes_is_a_change_for_each_listener_of_the_process(
 ) -> None:
     first, second = opened(writer, replace(LAUNCHER, cwd="/a")), opened(writer, LAUNCHER)
     moved = replace(LAUNCHER, cwd="/b")
-    seen = Owned(Socket(endpoint(), 7), moved, (moved,))
+    seen = AttributedSocket(Socket(endpoint(), 7), moved, (moved,))
     writer.record_changes(START + SECOND, reowned=[(first, seen), (second, seen)])
     assert rows(db, "SELECT DISTINCT cwd FROM process") == [("/b",)]
     # The second was stored when the process had the row of the first.
@@ -124,14 +133,14 @@ def test_a_cookie_outlives_the_monitor(db: Path, writer: Writer) -> None:
     for cookie in (5, (1 << 64) - 3):
         seen = owned(endpoint(), LAUNCHER, inode=7)
         known = replace(seen, socket=replace(seen.socket, cookie=cookie))
-        (born,) = writer.record_changes(START, [Opening(known, START, Seen.POLL)])
+        (born,) = writer.record_changes(START, [Opening(known, START, Precision.POLL)])
         assert writer.open_listeners(by_id)[born.id].cookie == cookie
 
 
 def test_former_owners_go_with_their_listener(db: Path, writer: Writer) -> None:
     listener = opened(writer)
     become(writer, listener, START + SECOND, process(10, name="service"))
-    end = Closing(listener, START + 2 * SECOND, Seen.POLL)
+    end = Closing(listener, START + 2 * SECOND, Precision.POLL)
     writer.record_changes(START + 2 * SECOND, closed=[end])
     with closing(sqlite3.connect(db, isolation_level=None)) as connection:
         for _ in Purge(connection).events(START + 86_400 * SECOND, "age"):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from porteye_core.model import Opening, Owned, Process, Seen
+from porteye_core.model import AttributedSocket, Opening, Precision, Process
 from porteye_core.store.file.connection import open_connection
 from porteye_core.store.retention import purge_rounds
 from porteye_core.store.writing.writer import Writer
@@ -24,10 +24,10 @@ class Server:
         self._pids = count(1000)
         self._at = 10 * SECOND
         (self.listener,) = writer.record_changes(
-            self._at, [Opening(self._seen([]), self._at, Seen.POLL)]
+            self._at, [Opening(self._seen([]), self._at, Precision.POLL)]
         )
 
-    def _seen(self, workers: list[Process]) -> Owned:
+    def _seen(self, workers: list[Process]) -> AttributedSocket:
         return owned(endpoint(9000), MASTER, inode=7, holders=(MASTER, *workers))
 
     def replace(self, workers: int = AT_ONCE) -> list[Process]:
@@ -36,7 +36,7 @@ class Server:
         self._learn(self._seen(now))
         return now
 
-    def _learn(self, seen: Owned) -> None:
+    def _learn(self, seen: AttributedSocket) -> None:
         self._at += SECOND
         self._writer.record_changes(self._at, reowned=[(self.listener, seen)])
 

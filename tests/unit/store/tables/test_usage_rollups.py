@@ -10,7 +10,7 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from porteye_core.model import Listener, Owned, Sample, Seen, Tick
+from porteye_core.model import AttributedSocket, Listener, Precision, Sample, Tick
 from porteye_core.store.file import migrations
 from porteye_core.store.writing.startup import open_writer
 from porteye_core.store.writing.writer import Closing, Opening, Writer
@@ -52,7 +52,9 @@ STEPS = st.lists(
 @settings(max_examples=60, deadline=None)
 @given(STEPS)
 def test_counts_are_those_of_the_events(
-    steps: list[tuple[int, list[tuple[Owned, bool]], int, list[tuple[int, Owned]]]],
+    steps: list[
+        tuple[int, list[tuple[AttributedSocket, bool]], int, list[tuple[int, AttributedSocket]]]
+    ],
 ) -> None:
     with new_writer() as (db, writer):
         left: list[Listener] = []
@@ -60,11 +62,13 @@ def test_counts_are_those_of_the_events(
             closed, left = left[:closing], left[closing:]
             reowned = [(left[i % len(left)], seen) for i, seen in learning if left]
             openings = [
-                Opening(seen, at, Seen.POLL, (at + SECOND, Seen.KERNEL) if short else None)
+                Opening(
+                    seen, at, Precision.POLL, (at + SECOND, Precision.KERNEL) if short else None
+                )
                 for seen, short in opening
             ]
             born = writer.record_changes(
-                at, openings, [Closing(each, at, Seen.POLL) for each in closed], reowned
+                at, openings, [Closing(each, at, Precision.POLL) for each in closed], reowned
             )
             pairs = zip(born, openings, strict=True)
             left += [each for each, opened in pairs if opened.closed is None]
@@ -72,7 +76,7 @@ def test_counts_are_those_of_the_events(
 
 
 def test_an_opening_moves_to_the_first_program_that_is_learnt(db: Path, writer: Writer) -> None:
-    (born,) = writer.record_changes(5, [Opening(owned(), 5, Seen.POLL)])
+    (born,) = writer.record_changes(5, [Opening(owned(), 5, Precision.POLL)])
     assert table(db, "SELECT program_id, opened FROM activity") == [(0, 1), (0, 1)]
     writer.record_changes(6, reowned=[(born, owned(owner=process(10, name="a")))])
     assert table(db, "SELECT program_id, opened FROM activity") == [(1, 1), (1, 1)]
@@ -85,7 +89,7 @@ def test_an_opening_moves_to_the_first_program_that_is_learnt(db: Path, writer: 
 SamplingTick = tuple[int, dict[int, tuple[int | None, int | None]]]
 BEATS = st.lists(
     st.tuples(
-        st.integers(1, 400),  # seconds since the beat before
+        st.integers(1, 400),  # seconds since the tick before
         st.dictionaries(
             st.integers(1, 3),
             st.tuples(
@@ -100,15 +104,15 @@ BEATS = st.lists(
 
 @settings(max_examples=60, deadline=None)
 @given(BEATS)
-def test_a_rollup_is_that_of_every_beat(beats: list[SamplingTick]) -> None:
+def test_a_rollup_is_that_of_every_beat(ticks: list[SamplingTick]) -> None:
     with new_writer() as (db, writer):
         sockets = [owned(endpoint(port)) for port in (1, 2, 3)]
-        writer.record_changes(1, [Opening(each, 1, Seen.POLL) for each in sockets])
+        writer.record_changes(1, [Opening(each, 1, Precision.POLL) for each in sockets])
         expected: dict[tuple[int, int, int], list[tuple[int | None, int | None]]] = defaultdict(
             list
         )
         at = 0
-        for after, used in beats:
+        for after, used in ticks:
             at += after * SECOND
             writer.record_tick(
                 Tick(at, at, 3, 0, 0, 0),
@@ -144,9 +148,9 @@ def test_the_hour_has_what_a_killed_writer_counted_last(db: Path) -> None:
     hour = 3600 * SECOND
     with open_writer(db, HOST, 1) as writer:
         writer.begin_watch(hour, PLAN)
-        (born,) = writer.record_changes(hour, [Opening(owned(), hour, Seen.POLL)])
-        for beat in range(3):
-            at = hour + beat * 10 * SECOND
+        (born,) = writer.record_changes(hour, [Opening(owned(), hour, Precision.POLL)])
+        for tick in range(3):
+            at = hour + tick * 10 * SECOND
             writer.record_tick(Tick(at, at, 1, 0, 0, 0), [Sample(born.id, cpu=100)])
     with open_writer(db, HOST, 1) as writer:
         writer.begin_watch(2 * hour, PLAN)
@@ -187,5 +191,5 @@ def test_an_older_database_is_brought_up_to_date_with_its_events_counted(db: Pat
             (4, 4)
         ]
         writer.begin_watch(1, PLAN)
-        writer.record_changes(5, [Opening(owned(endpoint(53, "udp")), 5, Seen.POLL)])
+        writer.record_changes(5, [Opening(owned(endpoint(53, "udp")), 5, Precision.POLL)])
         assert_counts_agree(db)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from porteye_core.errors import StoreError, StoreHeld, StoreMissing, StoreNewer, StoreOlder
-from porteye_core.model import Hidden, Kind, Limit, Sample, Seen, Tick
+from porteye_core.model import Hidden, Kind, Limitation, Precision, Sample, Tick
 from porteye_core.store.file import lock, migrations
 from porteye_core.store.file.connection import open_connection
 from porteye_core.store.reading import State, open_reader
@@ -28,36 +28,36 @@ def test_what_was_open_is_found_again_as_it_was(writer: Writer) -> None:
         owned(endpoint(53, "udp", "::1")),
     ]
     born = writer.record_changes(
-        2 * SECOND, [Opening(each, 2 * SECOND, Seen.POLL) for each in seen]
+        2 * SECOND, [Opening(each, 2 * SECOND, Precision.POLL) for each in seen]
     )
     assert writer.open_listeners(by_id) == {each.id: each for each in born}
     assert born[0] == listener_of(born[0].id, seen[0], 2 * SECOND)
 
 
 def test_an_opening_and_a_closing_are_a_life_and_two_events(db: Path, writer: Writer) -> None:
-    (born,) = writer.record_changes(5, [Opening(owned(owner=process()), 5, Seen.POLL)])
-    writer.record_changes(9, closed=[Closing(born, 9, Seen.GAP)])
+    (born,) = writer.record_changes(5, [Opening(owned(owner=process()), 5, Precision.POLL)])
+    writer.record_changes(9, closed=[Closing(born, 9, Precision.GAP)])
     assert writer.open_listeners(by_id) == {}
     with open_connection(db) as reader:
         events = reader.execute("SELECT at, kind, seen, port FROM event ORDER BY id").fetchall()
         life = reader.execute("SELECT opened_at, closed_at, closed_seen FROM listener").fetchone()
     assert [tuple(e) for e in events] == [
-        (5, Kind.OPENED, Seen.POLL, 80),
-        (9, Kind.CLOSED, Seen.GAP, 80),
+        (5, Kind.OPENED, Precision.POLL, 80),
+        (9, Kind.CLOSED, Precision.GAP, 80),
     ]
-    assert tuple(life) == (5, 9, Seen.GAP)
+    assert tuple(life) == (5, 9, Precision.GAP)
 
 
 def test_a_life_never_ends_before_it_began(db: Path, writer: Writer) -> None:
-    (born,) = writer.record_changes(50, [Opening(owned(), 50, Seen.POLL)])
-    writer.record_changes(20, closed=[Closing(born, 20, Seen.POLL)])
+    (born,) = writer.record_changes(50, [Opening(owned(), 50, Precision.POLL)])
+    writer.record_changes(20, closed=[Closing(born, 20, Precision.POLL)])
     with open_connection(db) as reader:
         assert reader.execute("SELECT closed_at FROM listener").fetchone()[0] == 50
 
 
 def test_a_program_is_stored_once_and_a_process_once(db: Path, writer: Writer) -> None:
     seen = [owned(endpoint(port), process(10 + port % 2)) for port in range(1, 7)]
-    writer.record_changes(5, [Opening(each, 5, Seen.POLL) for each in seen])
+    writer.record_changes(5, [Opening(each, 5, Precision.POLL) for each in seen])
     with open_connection(db) as reader:
         assert reader.execute("SELECT count(*) FROM program").fetchone()[0] == 1
         assert reader.execute("SELECT count(*) FROM process").fetchone()[0] == 2
@@ -65,7 +65,7 @@ def test_a_program_is_stored_once_and_a_process_once(db: Path, writer: Writer) -
 
 def test_an_owner_learnt_later_replaces_the_reason(db: Path, writer: Writer) -> None:
     unknown = replace(owned(), hidden=Hidden.PRIVILEGE)
-    (born,) = writer.record_changes(5, [Opening(unknown, 5, Seen.POLL)])
+    (born,) = writer.record_changes(5, [Opening(unknown, 5, Precision.POLL)])
     writer.record_changes(6, reowned=[(born, owned(owner=process()))])
     with open_connection(db) as reader:
         row = reader.execute("SELECT hidden, process_id FROM listener").fetchone()
@@ -74,7 +74,7 @@ def test_an_owner_learnt_later_replaces_the_reason(db: Path, writer: Writer) -> 
 
 
 def test_a_tick_stores_its_samples(db: Path, writer: Writer, tick: Tick) -> None:
-    (born,) = writer.record_changes(5, [Opening(owned(), 5, Seen.POLL)])
+    (born,) = writer.record_changes(5, [Opening(owned(), 5, Precision.POLL)])
     writer.record_tick(replace(tick, size=4096), [Sample(born.id, cpu=2500, rss=1000, clients=3)])
     with open_connection(db) as reader:
         row = reader.execute(
@@ -87,11 +87,11 @@ def test_a_tick_stores_its_samples(db: Path, writer: Writer, tick: Tick) -> None
 def test_a_write_that_fails_stores_nothing_of_itself(db: Path, writer: Writer) -> None:
     good, bad = owned(endpoint(80), process()), owned(endpoint(99999), process())
     with pytest.raises(StoreError):
-        writer.record_changes(5, [Opening(each, 5, Seen.POLL) for each in (good, bad)])
+        writer.record_changes(5, [Opening(each, 5, Precision.POLL) for each in (good, bad)])
     with open_connection(db) as reader:
         for table in ("listener", "event", "process", "program"):
             assert reader.execute(f"SELECT count(*) FROM {table}").fetchone()[0] == 0
-    assert writer.record_changes(6, [Opening(good, 6, Seen.POLL)])
+    assert writer.record_changes(6, [Opening(good, 6, Precision.POLL)])
 
 
 def test_a_new_database_gives_freed_space_back_and_knows_itself(db: Path, writer: Writer) -> None:
@@ -219,7 +219,7 @@ def test_the_lock_is_free_again_after_the_writer(db: Path) -> None:
 
 @posix
 def test_only_the_owner_may_read_the_files(db: Path, writer: Writer) -> None:
-    writer.record_changes(5, [Opening(owned(), 5, Seen.POLL)])
+    writer.record_changes(5, [Opening(owned(), 5, Precision.POLL)])
     kept = [path for path in db.parent.iterdir() if path.name.startswith(db.name)]
     assert len(kept) >= 3
     assert {stat.S_IMODE(path.stat().st_mode) for path in kept} == {0o600}
@@ -239,7 +239,7 @@ def test_under_sudo_the_files_belong_to_the_caller(
     monkeypatch.setenv("SUDO_UID", "65534")
     monkeypatch.setenv("SUDO_GID", "65534")
     with open_writer(db, HOST, 1) as writer:
-        writer.record_changes(5, [Opening(owned(), 5, Seen.POLL)])
+        writer.record_changes(5, [Opening(owned(), 5, Precision.POLL)])
         kept = [path for path in db.parent.iterdir() if path.name.startswith(db.name)]
         assert {path.stat().st_uid for path in kept} == {65534}
 
@@ -253,11 +253,11 @@ def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 
 def test_the_limits_of_a_watch_are_kept(db: Path) -> None:
-    limit = Limit("unprivileged", "Owners are hidden.", "Run: sudo x")
+    limit = Limitation("unprivileged", "Owners are hidden.", "Run: sudo x")
     with open_writer(db, HOST, 1) as writer:
-        writer.begin_watch(SECOND, replace(PLAN, limits=(limit,)))
+        writer.begin_watch(SECOND, replace(PLAN, limitations=(limit,)))
         with open_reader(db) as reader:
             current = reader.status(SECOND)
         assert current.state is State.WATCHING
         assert current.watch is not None
-        assert current.watch.plan.limits == (limit,)
+        assert current.watch.plan.limitations == (limit,)

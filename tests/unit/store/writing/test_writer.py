@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from porteye_core.errors import StoreHeld, StoreUnwritable
-from porteye_core.model import Listener, Sample, Seen, Tick
+from porteye_core.model import Listener, Precision, Sample, Tick
 from porteye_core.store.file import lock
 from porteye_core.store.file.connection import open_connection
 from porteye_core.store.reading import State, monitor_status
@@ -25,7 +25,7 @@ from tests.kit.values import HOST, SECOND, by_id, endpoint, owned, process
 
 
 class Scene:
-    """A watch that goes on, with a listener and a beat each second."""
+    """A watch that goes on, with a listener and a tick each second."""
 
     def __init__(self, db: Path, writer: Writer) -> None:
         self.db, self.writer = db, writer
@@ -41,12 +41,12 @@ class Scene:
         for _ in range(times):
             second = next(self._seconds)
             self.at = second * SECOND
-            opening = Opening(owned(endpoint(second), process(second)), self.at, Seen.POLL)
-            closed = [Closing(each, self.at, Seen.POLL) for each in self.listeners]
+            opening = Opening(owned(endpoint(second), process(second)), self.at, Precision.POLL)
+            closed = [Closing(each, self.at, Precision.POLL) for each in self.listeners]
             self.listeners = list(self.writer.record_changes(self.at, [opening], closed))
-            beat = Tick(self.at, self.at, 1, clients=0, scan_us=9, hidden=0)
+            tick = Tick(self.at, self.at, 1, clients=0, scan_us=9, hidden=0)
             samples = [Sample(each.id, 1, 4096, 0, 0, 128) for each in self.listeners]
-            self.writer.record_tick(beat, samples)
+            self.writer.record_tick(tick, samples)
 
     def retry(self) -> None:
         self.writer.retry(self.at)
@@ -60,11 +60,11 @@ class Scene:
         return [row[0] for row in self.rows("SELECT port FROM event WHERE kind = 'opened'")]
 
     @property
-    def beats(self) -> list[object]:
+    def ticks(self) -> list[object]:
         return [row[0] for row in self.rows("SELECT at / 1000000 FROM tick ORDER BY id")]
 
     @property
-    def limits(self) -> list[str]:
+    def limitations(self) -> list[str]:
         stored = self.rows("SELECT limits FROM watch ORDER BY id DESC LIMIT 1")[0][0]
         return [limit["name"] for limit in json.loads(str(stored))]
 
@@ -100,16 +100,16 @@ def test_what_a_full_disk_does_not_take_is_stored_when_it_has_room(tmp_path: Pat
         scene.retry()
         assert scene.state() is State.HOLDING
         assert "full" in monitor_status(scene.db, scene.at).trouble
-        assert len(scene.beats) < 205  # and a reader reads meanwhile
+        assert len(scene.ticks) < 205  # and a reader reads meanwhile
         filler.unlink()
         scene.at += 2 * SECOND
         scene.retry()
-        assert scene.beats == list(range(2, 207))
+        assert scene.ticks == list(range(2, 207))
         assert scene.opened_ports == list(range(2, 207))
-        assert scene.limits == ["unwritten"]
+        assert scene.limitations == ["unwritten"]
         assert scene.state() is State.WATCHING
         scene.see()
-        assert scene.beats[-1] == 207
+        assert scene.ticks[-1] == 207
         scene.check()
 
 
@@ -130,12 +130,12 @@ def test_what_another_process_keeps_from_being_written_is_written_after_it(scene
     other.execute("BEGIN IMMEDIATE")
     scene.see(60)
     assert scene.state() is State.HOLDING
-    assert scene.beats == [2]
+    assert scene.ticks == [2]
     other.execute("ROLLBACK")
     other.close()
     scene.retry()
-    assert scene.beats == list(range(2, 63))
-    assert scene.limits == ["unwritten"]
+    assert scene.ticks == list(range(2, 63))
+    assert scene.limitations == ["unwritten"]
     scene.check()
 
 
@@ -147,9 +147,9 @@ def test_between_two_tries_a_second_passes(scene: Scene) -> None:
     other.execute("ROLLBACK")
     other.close()
     scene.writer.retry(11 * SECOND - 1)
-    assert scene.beats == []
+    assert scene.ticks == []
     scene.writer.retry(11 * SECOND)
-    assert scene.beats == [2]
+    assert scene.ticks == [2]
 
 
 def test_a_deleted_database_is_begun_anew_and_says_so(scene: Scene) -> None:
@@ -166,7 +166,7 @@ def test_a_deleted_database_is_begun_anew_and_says_so(scene: Scene) -> None:
     scene.begin()
     scene.see(2)
     assert scene.opened_ports == [6, 7]
-    assert scene.limits == ["replaced"]
+    assert scene.limitations == ["replaced"]
     assert scene.state() is State.WATCHING
     scene.check()
 
@@ -199,7 +199,7 @@ def test_a_database_that_is_moved_away_takes_along_what_was_written(
     with open_connection(moved) as reader:
         assert len(reader.execute("SELECT 1 FROM tick").fetchall()) == 3
     scene.retry()
-    assert scene.beats == []
+    assert scene.ticks == []
 
 
 def test_a_folder_that_goes_and_comes_back_has_a_database_again(tmp_path: Path) -> None:
@@ -220,7 +220,7 @@ def test_a_folder_that_goes_and_comes_back_has_a_database_again(tmp_path: Path) 
         scene.listeners = []
         scene.begin()
         scene.see()
-        assert scene.beats == [7]
+        assert scene.ticks == [7]
 
 
 def test_a_damaged_database_is_set_aside_as_it_is(scene: Scene) -> None:
@@ -242,8 +242,8 @@ def test_a_damaged_database_is_set_aside_as_it_is(scene: Scene) -> None:
     scene.listeners = []
     scene.begin()
     scene.see()
-    assert scene.limits == ["set_aside"]
-    assert len(scene.beats) == 1
+    assert scene.limitations == ["set_aside"]
+    assert len(scene.ticks) == 1
     [kept] = [each for each in scene.db.parent.glob("*.corrupt-*") if each.suffix[-1] == "Z"]
     assert b"\xa5" * 4096 in kept.read_bytes()
     scene.check()
@@ -263,7 +263,7 @@ def test_a_database_that_was_damaged_meanwhile_is_set_aside_at_the_start(
     damaged = db.read_bytes()
     with watch(db) as scene:
         scene.see()
-        assert scene.limits == ["set_aside"]
+        assert scene.limitations == ["set_aside"]
         scene.check()
     [kept] = db.parent.glob("*.corrupt-*")
     assert kept.read_bytes() == damaged
@@ -279,7 +279,7 @@ def test_a_cut_off_watch_has_its_file_checked(db: Path) -> None:
         file.write(bytes(int(str(size))))
     with watch(db) as scene:
         scene.see()
-        assert scene.limits == ["set_aside"]
+        assert scene.limitations == ["set_aside"]
 
 
 @posix
@@ -296,4 +296,4 @@ def test_a_writer_whose_lock_another_has_writes_no_more(scene: Scene) -> None:
     lock.path_of(scene.db).unlink()
     with lock.WriterLock(scene.db, 5), pytest.raises(StoreHeld):
         scene.see()
-    assert scene.beats == []
+    assert scene.ticks == []

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from porteye_core.model import Opening, Seen
+from porteye_core.model import Opening, Precision
 from porteye_core.store.file.connection import open_connection
 from porteye_core.store.writing.writer import Writer
 from tests.kit.page import open_page, switch, texts
@@ -70,7 +70,7 @@ def test_a_story_tells_whose_it_was_before_and_who_made_the_socket(
 ) -> None:
     launcher, service = process(10, name="launcher"), process(10, name="service")
     seen = replace(owned(endpoint(), launcher, inode=7), user="root")
-    (born,) = writer.record_changes(SECOND, [Opening(seen, SECOND, Seen.KERNEL)])
+    (born,) = writer.record_changes(SECOND, [Opening(seen, SECOND, Precision.KERNEL)])
     later = replace(owned(endpoint(), service, inode=7), user="root")
     writer.record_changes(9 * SECOND, reowned=[(born, later)])
     page = open_page(db, monkeypatch)

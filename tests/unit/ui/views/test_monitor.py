@@ -11,7 +11,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from porteye_core.config import monitor_command
-from porteye_core.model import Limit, Tick, WatchPlan
+from porteye_core.model import Limitation, Tick, WatchPlan
 from porteye_core.restarts import Restart
 from porteye_core.store.writing.startup import open_writer
 from porteye_core.web import server
@@ -90,11 +90,11 @@ STATES = [
         "**The monitor is not running:** it ended without recording a stop",
         "Start it with `",
     ),
-    (stalled, "**The monitor cannot look:** it runs", "end it. Start it again with `"),
+    (stalled, "**The monitor cannot scan:** it runs", "end it. Start it again with `"),
     (holding, "**The monitor cannot write**", "database is locked"),
     (never, "**No monitor is running**, and none has watched", "Start it with `"),
     (absent, "**No monitor is running**, and none has watched", "Start it with `"),
-    (starting, "**The monitor is starting:**", "the first look is a moment away."),
+    (starting, "**The monitor is starting:**", "the first scan is a moment away."),
     (unreadable, "**The database cannot be shown.**", "It must be a PortEye database"),
 ]
 
@@ -194,7 +194,7 @@ def test_a_monitor_without_limits_or_losses_says_so(
     db: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with open_writer(db, HOST, ago(2 * MINUTE)) as writer:
-        writer.begin_watch(ago(MINUTE), replace(PLAN, limits=(), why="It is the only one."))
+        writer.begin_watch(ago(MINUTE), replace(PLAN, limitations=(), why="It is the only one."))
         writer.record_tick(Tick(ago(0), 1, 0, 0, 900, 0), [])
         said = texts(switch(open_page(db, monkeypatch), "monitor"))
     assert "It is the only one." in said
@@ -209,7 +209,7 @@ def test_namespaces_that_were_left_out_are_said_with_how_long(
     db: Path, monkeypatch: pytest.MonkeyPatch, view: str
 ) -> None:
     with open_writer(db, HOST, ago(2 * MINUTE)) as writer:
-        writer.begin_watch(ago(MINUTE), replace(PLAN, limits=()))
+        writer.begin_watch(ago(MINUTE), replace(PLAN, limitations=()))
         late = Tick(ago(0), 1, 0, 0, 900, 0, left_out=3, left_out_us=21_500_000)
         writer.record_tick(late, [])
         said = texts(switch(open_page(db, monkeypatch), view))
@@ -219,7 +219,7 @@ def test_namespaces_that_were_left_out_are_said_with_how_long(
 
 
 def test_hints_of_limits_are_quoted_literally(db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    limit = Limit("x", "*Owners* <b>hidden</b>", "sudo `x`")
+    limit = Limitation("x", "*Owners* <b>hidden</b>", "sudo `x`")
     with open_writer(db, HOST, ago(2 * MINUTE)) as writer:
         writer.begin_watch(ago(MINUTE), WatchPlan("portable", SECOND, 10 * SECOND, (limit,)))
         writer.record_tick(Tick(ago(0), 1, 0, 0, 900, 0), [])

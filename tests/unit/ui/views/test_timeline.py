@@ -12,7 +12,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from porteye_core.charts.figure import NOT_WATCHED
-from porteye_core.model import Seen
+from porteye_core.model import Precision
 from porteye_core.store.writing.startup import open_writer
 from porteye_core.store.writing.writer import Opening, Writer
 from porteye_core.ui import context
@@ -153,9 +153,11 @@ def test_more_ports_than_a_reader_takes_in_are_cut_to_the_busiest(
     empty: Writer, db: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     at = pd.Timestamp.now("UTC").value // 1000 - 5 * MINUTE
-    again = Opening(owned(endpoint(9000), process()), at, Seen.KERNEL, (at + SECOND, Seen.KERNEL))
+    again = Opening(
+        owned(endpoint(9000), process()), at, Precision.KERNEL, (at + SECOND, Precision.KERNEL)
+    )
     others = [
-        Opening(owned(endpoint(port), process()), at, Seen.KERNEL) for port in range(100, 160)
+        Opening(owned(endpoint(port), process()), at, Precision.KERNEL) for port in range(100, 160)
     ]
     empty.record_changes(at, [again, *others])
     page = timeline(db, monkeypatch, range="1h")
@@ -175,9 +177,9 @@ def test_a_port_with_too_many_lives_is_drawn_in_stretches_and_says_so(
     empty.record_changes(
         at,
         [
-            Opening(quiet, at, Seen.KERNEL),
+            Opening(quiet, at, Precision.KERNEL),
             *(
-                Opening(busy, at + step, Seen.KERNEL, (at + step + 1, Seen.KERNEL))
+                Opening(busy, at + step, Precision.KERNEL, (at + step + 1, Precision.KERNEL))
                 for step in range(1001)
             ),
         ],
@@ -197,7 +199,7 @@ def test_a_count_by_program_says_when_listeners_changed_hands(
     nginx, python = (
         owned(endpoint(80), process(pid, name=name)) for pid, name in ((1, "nginx"), (2, "python3"))
     )
-    (born,) = empty.record_changes(at, [Opening(nginx, at, Seen.KERNEL)])
+    (born,) = empty.record_changes(at, [Opening(nginx, at, Precision.KERNEL)])
     empty.record_changes(at + MINUTE, reowned=[(born, python)])
     said = "changed hands"
     assert said in texts(timeline(db, monkeypatch, range="1h", process="python3"))

@@ -1,30 +1,30 @@
-"""The one place that knows which code a steady look of the monitor runs."""
+"""The one place that knows which code a steady scan of the monitor runs."""
 
 import atexit
 import time
 from collections.abc import Callable, Sequence
 
-from porteye_core.model import Depth, Owned, Socket
+from porteye_core.model import AttributedSocket, ScanDepth, Socket
 from porteye_core.owners import OwnerFinder, processes
 from porteye_core.sources import pick
 from porteye_core.system import privilege
 
 
-def porteye_look() -> Callable[[], object]:
-    """A look with owners, as the monitor takes it once an interval between two samples."""
+def porteye_scan() -> Callable[[], object]:
+    """A scan with owners, as the monitor takes it once an interval between two samples."""
     rights = privilege.rights()
     source = pick("auto", enters_namespaces=rights.enters_namespaces).source
     atexit.register(source.close)
     booted_at = (time.time_ns() - time.clock_gettime_ns(time.CLOCK_BOOTTIME)) // 1000
     finder = OwnerFinder(processes(booted_at), privileged=rights.reads_everyone)
     before: Sequence[Socket] | None = None
-    owned: tuple[Owned, ...] = ()
+    owned: tuple[AttributedSocket, ...] = ()
 
-    def look() -> object:
+    def scan() -> object:
         nonlocal before, owned
-        sockets = source.read(Depth.SOCKETS).sockets or ()
+        sockets = source.read(ScanDepth.SOCKETS).sockets or ()
         if sockets is not before:
             owned, before = finder.own(sockets), sockets
         return owned
 
-    return look
+    return scan
