@@ -191,6 +191,7 @@ class Walk:
         self.wanted = wanted
         self._shared = SharedHolders()
         self.found: dict[int, bytes] = {}  # packed
+        self.sought: set[int] = set()  # inodes that were searched beside it
         self.is_done = not wanted
         self._started: dict[int, int | None] = {}
         self._proc = proc
@@ -280,6 +281,11 @@ def pids(proc: str = "/proc") -> list[int]:
         return [int(name) for name in os.listdir(proc) if name.isdecimal()]  # noqa: PTH208
     except OSError as err:
         raise SourceError(f"The processes cannot be listed: {err.strerror}.") from err
+
+
+def pids_of(user: int) -> list[int]:
+    """The processes of a user. Raises SourceError."""
+    return [pid for pid in pids() if _user(pid, "/proc") == user]
 
 
 def _sockets(folder: str, deadline: Deadline | None = None) -> Iterator[tuple[int, int]]:

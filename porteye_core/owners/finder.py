@@ -152,6 +152,8 @@ class OwnerFinder:
             held, self._walk = search.by_inode(
                 [*new, *self._lost], self._walk, self._waiting, unknown
             )
+            for inode in [each for each in held if each in self._found]:  # found by user before
+                self._found[inode] = self._added(self._found[inode], unpacked(held.pop(inode)))
             self._ahead |= held
             self._lost = []
         self._postponed |= search.postponed

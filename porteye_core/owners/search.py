@@ -14,6 +14,8 @@ from porteye_core.owners.fd_holders import (
     SharedHolders,
     Walk,
     packed,
+    pids_of,
+    unpacked,
 )
 from porteye_core.owners.psutil_holders import HolderSearch
 
@@ -24,6 +26,8 @@ _SEARCH = 0.5
 _MAX_WALKED = 10_000
 # Of more a walk through all processes takes no longer than their families do.
 _MAX_IN_FAMILIES = 500
+# Seconds of a search among the processes of one user, and the users that a turn has time for.
+_SEARCH_OF_USER, _MAX_USERS = 0.1, 4
 
 Held = dict[int, bytes]
 """By inode, the holders of the sockets that were searched, packed."""
@@ -56,6 +60,9 @@ class OwnerSearch:
         A socket that the process named by the kernel has no more has mostly closed since the scan:
         it waits in `postponed`, and is walked for where the next scan shows it, too. `waiting`:
         those that have waited; `upcoming`: sockets of later parts, which one walk finds as well.
+
+        While a walk is not done, the holders are those among the processes of a socket's own user
+        and their families; they come again, whole, once the walk is done.
         """
         deadline = Deadline(_SEARCH)
         upcoming = iter(upcoming)
@@ -67,6 +74,7 @@ class OwnerSearch:
             walk = walk or Walk(_wanted(left, upcoming))
             walk.advance(deadline)
             if not walk.is_done:
+                found |= self._held_by_their_users(left, walk)
                 break
             found |= {inode: packed(walk.holders(inode)) for inode in walk.wanted}
             left = {inode: uid for inode, uid in left.items() if inode not in found}
@@ -97,6 +105,40 @@ class OwnerSearch:
                     elif each.inode not in waiting:
                         self.postponed.add(each.inode)
                         del left[each.inode]
+
+    def _held_by_their_users(self, left: Mapping[int, int | None], walk: Walk) -> Held:
+        """The holders of sockets among the processes of their own users, and their families.
+
+        A stranger's processes can keep a walk busy for longer than a socket of root's lives. Each
+        socket is searched once, root's first.
+        """
+        by_user: dict[int, dict[int, int | None]] = {}
+        for inode, user in left.items():
+            if user is not None and inode not in walk.sought:
+                by_user.setdefault(user, {})[inode] = user
+        found: Held = {}
+        for user in sorted(by_user)[:_MAX_USERS]:
+            walk.sought |= by_user[user].keys()
+            if len(by_user[user]) <= _MAX_IN_FAMILIES:
+                found |= self._held_by_user(user, by_user[user])
+        return found
+
+    def _held_by_user(self, user: int, wanted: Mapping[int, int | None]) -> Held:
+        deadline, shared, found = Deadline(_SEARCH_OF_USER), SharedHolders(), Held()
+        among = pids_of(user)
+        own = Walk(wanted, among=among) if among else None
+        if own is None:
+            return found
+        own.advance(deadline)
+        family = FamilySearch(wanted, deadline)
+        with suppress(OutOfTimeError):
+            for inode, descriptors in own.found.items():
+                held = family.holders(inode, unpacked(descriptors)[0].pid)
+                held = held[: 1 + shared.room(user, len(held))]
+                if held:
+                    shared.add(user, len(held) - 1)
+                    found[inode] = packed(held)
+        return found
 
     def by_endpoint(self, socket: Socket) -> list[Descriptor]:
         """The holders of a socket of which the source knows one process."""

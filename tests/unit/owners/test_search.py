@@ -21,6 +21,7 @@ from porteye_core.model import AttributedSocket, Socket
 from porteye_core.owners import OwnerFinder, fd_holders, finder, processes, search
 from porteye_core.owners.fd_holders import MAX_SHARED, Deadline, FamilySearch, Walk
 from tests.kit.opener import Opener, executable
+from tests.kit.rights import root
 from tests.kit.values import endpoint
 from tests.kit.waiting import until
 
@@ -123,6 +124,47 @@ def test_a_socket_that_opens_during_a_search_is_searched_next(
         while searching.is_searching or len(found) < 2:
             found = searching.own(sockets)
     assert [each.key and each.key.pid for each in found] == [first, second]
+
+
+# Listens, and hands the socket on to an orphan of another user, which no family leads to.
+HANDED_ON = """
+import os, socket, sys
+server = socket.create_server(("127.0.0.1", 0))
+ready, ended = os.pipe(), os.pipe()
+if not os.fork():
+    if not os.fork():
+        os.setuid(54321)
+        os.close(ended[1])
+        os.write(ready[1], str(os.getpid()).encode())
+        os.read(ended[0], 1)
+    os._exit(0)
+os.wait()
+print(os.fstat(server.fileno()).st_ino, os.read(ready[0], 20).decode(), flush=True)
+sys.stdin.read()
+"""
+
+
+@root
+def test_a_long_search_for_others_does_not_delay_the_owner_and_adds_further_holders_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    usual = search._SEARCH
+    monkeypatch.setattr(search, "_SEARCH", -1.0)  # the walk never goes on
+    searching = OwnerFinder(READER, privileged=True)
+    with subprocess.Popen(
+        [sys.executable, "-c", HANDED_ON], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout
+        inode, orphan = map(int, process.stdout.readline().split())
+        listening = [Socket(endpoint(), inode=inode, uid=0)]
+        (first,) = searching.own(listening)
+        assert searching.is_searching
+        assert [each.key.pid for each in first.holders] == [process.pid]
+        monkeypatch.setattr(search, "_SEARCH", usual)
+        while searching.is_searching:
+            (last,) = searching.own(listening)
+        assert [each.key.pid for each in last.holders] == [process.pid, orphan]
+        process.communicate(timeout=120)
 
 
 @pytest.fixture
