@@ -7,7 +7,7 @@ import streamlit as st
 from porteye_core.errors import StoreError
 from porteye_core.restarts import Restarts
 from porteye_core.store.reading import State, Status, monitor_status
-from porteye_core.ui import times
+from porteye_core.ui import times, url_state
 from porteye_core.ui.context import now
 from porteye_core.ui.markdown import literal
 from porteye_core.ui.monitor_panel import remedy, start
@@ -21,6 +21,7 @@ def draw(db: Path, restarts: Restarts) -> None:
 
 @st.fragment(run_every=2)
 def _banner(db: Path, restarts: Restarts) -> None:
+    url_state.acknowledge()
     try:
         state = monitor_status(db, now())
     except StoreError as err:

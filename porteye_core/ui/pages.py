@@ -16,6 +16,7 @@ _PAGES = {
     "time_machine": ("Time machine", ":material/schedule:"),
     "monitor": ("Monitor", ":material/monitor_heart:"),
 }
+_RANGE = {"range", "since", "until"}
 
 
 def pages() -> list[StreamlitPage]:
@@ -46,3 +47,17 @@ def story_link(listener: int, label: str = "Its whole story") -> None:
         icon=":material/article_person:",
         query_params={"listener": str(listener), **url_state.filters()},
     )
+
+
+def view_link(name: str, label: str, **parameters: str) -> None:
+    """A link to a view with the filters of now and these parameters; an empty one clears its
+    filter."""
+    st.page_link(page(name), label=label, query_params=parameters_of(**parameters))
+
+
+def parameters_of(**parameters: str) -> dict[str, str]:
+    """The URL's parameters for a link with these; a time range replaces the one of now."""
+    kept = url_state.filters()
+    if parameters.keys() & _RANGE:
+        kept = {each: value for each, value in kept.items() if each not in _RANGE}
+    return {**kept, **parameters}

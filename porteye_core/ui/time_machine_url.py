@@ -4,7 +4,7 @@ import time
 
 import streamlit as st
 
-from porteye_core.ui import time_range
+from porteye_core.ui import time_range, url_state
 
 COMPARE = "compare"
 _MINUTE = 60 * 1_000_000
@@ -44,3 +44,4 @@ def write(at: int, versus: int | None) -> None:
         after["versus"] = time_range.stamp(versus)
     if after != before:
         st.query_params.from_dict(after)
+        url_state.note_written()

@@ -92,3 +92,20 @@ def ago(micros: int, now: int) -> str:
     '1 minute ago'
     """
     return "just now" if now - micros < 2_000_000 else f"{rough_length(now - micros)} ago"
+
+
+def up(opened_at: int, opened_seen: str, began_watching: int, now: int) -> str:
+    """The time for which a listener has been open, with “≥” if it opened unwatched.
+
+    opened_seen: the precision of its opening. began_watching: the start of the watch that saw it.
+
+    >>> up(0, "kernel", 0, 300_000_000_000), up(0, "gap", 0, 480_000_000)
+    ('3 d', '≥ 8 min')
+    """
+    seconds = max(0, now - opened_at) // 1_000_000
+    count = f"{seconds} s"
+    for unit, size in _UNITS:
+        if seconds >= size:
+            count = f"{seconds // size:,} {unit}"
+            break
+    return f"≥ {count}" if opened_seen == "gap" or opened_at < began_watching else count

@@ -1,11 +1,12 @@
 """The filters in the page's URL, under keys that stay the same whatever the page calls them.
 
-A session reads them once, and again when the browser goes back or forward; it writes them after
-every run. Streamlit makes an entry of the browser's history for each change, so that a link from
-view to view carries what the URL will say: one step forward is then one step back.
+A session reads them once, and again when the browser goes back or forward or follows a link of the
+page; it writes them after every run. Streamlit makes an entry of the browser's history for each
+change, so that a link from view to view carries what the URL will say: one step forward is then one
+step back.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
 import streamlit as st
@@ -16,16 +17,63 @@ from porteye_core.errors import FilterError
 _T = TypeVar("_T")
 _NAMES = ("port", "process", "protocol", "range", "since", "until", "limit")
 _MOMENTS = ("since", "until", "at", "versus")
-_WRITTEN, _PAGE = "written_filters", "before"
+_FOLLOWED = tuple(dict.fromkeys((*_NAMES, *_MOMENTS)))
+_BOUNDS, _TWO = {"range", "since", "until"}, {"at", "versus", "compare"}
+_WRITTEN, _PAGE, _KNOWN = "written_filters", "before", "known_urls"
 
 
 def follow_the_browser() -> None:
-    """Read the URL anew if the browser went back or forward; before any field is drawn."""
-    if not _has_navigated():
+    """Read the URL anew if the browser went back or forward or followed a link; before any field
+    is drawn. A filter that a link does not name stays as it is."""
+    said = _followed()
+    if _has_navigated():
+        _read_anew(_FOLLOWED)
+    elif not acknowledge():
+        before = _known()[-1]
+        _read_anew(name for name in said if said[name] != before.get(name, ""))
+    else:
         return
-    moments = [f"{part}_{name}" for part in ("exact", "pick") for name in _MOMENTS]
-    for name in (*_NAMES, *moments, "compare"):
-        st.session_state.pop(name, None)
+    st.session_state[_KNOWN] = [said]
+
+
+def acknowledge() -> bool:
+    """Tell that the browser's address is one that this session wrote, and forget those before it.
+
+    A browser that is quicker than the answer still has an address from before it.
+    """
+    said, known = _followed(), _known()
+    if said not in known:
+        return False
+    st.session_state[_KNOWN] = known[known.index(said) :]
+    return True
+
+
+def note_written() -> None:
+    """Remember what this run has written into the URL, so that it is not taken for a link."""
+    said, known = _followed(), _known()
+    if said != known[-1]:
+        st.session_state[_KNOWN] = [*known, said]
+
+
+def _known() -> list[dict[str, str]]:
+    known: list[dict[str, str]] = st.session_state.setdefault(_KNOWN, [_followed()])
+    return known
+
+
+def _followed() -> dict[str, str]:
+    said = st.query_params.to_dict()
+    return {name: said[name] for name in _FOLLOWED if name in said}
+
+
+def _read_anew(names: Iterable[str]) -> None:
+    """Drop what the session keeps of these, so that the next field takes it from the URL."""
+    dropped = set(names)
+    for together in (_BOUNDS, _TWO):
+        if dropped & together:
+            dropped |= together
+    for name in dropped:
+        for kept in (name, f"exact_{name}", f"pick_{name}"):
+            st.session_state.pop(kept, None)
         forget(name)
 
 
@@ -70,6 +118,7 @@ def write(said: Mapping[str, str]) -> None:
     st.session_state[_WRITTEN] = said
     if before != {**others, **said}:
         st.query_params.from_dict({**others, **said})
+    note_written()
 
 
 def _has_navigated() -> bool:
