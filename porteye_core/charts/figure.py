@@ -14,6 +14,7 @@ PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8
 OTHERS = "#8A8F98"
 OPENED, CLOSED = "#009E73", "#D55E00"
 NOT_WATCHED = "not watched"
+CURSOR = "#0068A8"  # the page's accent; white on it has a contrast of 5.9
 
 Trace = dict[str, Any]  # a part of a figure as Plotly's own reference names it
 Instants = npt.NDArray[np.datetime64]
@@ -133,6 +134,37 @@ def pickable(traces: Sequence[Trace], gaps: pd.DataFrame, span: Span, layout: Tr
     return drawn(
         traces, gaps, span, {**layout, **axes, "dragmode": "select", "selectdirection": "h"}
     )
+
+
+def with_cursor(figure: go.Figure, at: pd.Timestamp, label: str) -> go.Figure:
+    """Copy of a figure with a line at this time and a label on it, which stays within the plot."""
+    moment = at.tz_localize(None)
+    first, last = map(pd.Timestamp, figure.layout.xaxis.range)
+    is_late = moment - first > (last - first) / 2
+    line = {
+        "type": "line",
+        "xref": "x",
+        "yref": "paper",
+        "x0": moment,
+        "x1": moment,
+        "y0": 0,
+        "y1": 1,
+        "line": {"color": CURSOR, "width": 2},
+    }
+    flag = {
+        "x": moment,
+        "xref": "x",
+        "y": 1,
+        "yref": "paper",
+        "yanchor": "top",
+        "text": text(label),
+        "showarrow": False,
+        "xanchor": "right" if is_late else "left",
+        "bgcolor": CURSOR,
+        "font": {"color": "#FFFFFF", "size": 12},
+        "borderpad": 3,
+    }
+    return go.Figure(figure).update_layout(shapes=[line], annotations=[flag])
 
 
 def numbered(name: str, row: int) -> str:

@@ -5,11 +5,14 @@ from zoneinfo import ZoneInfo
 
 import pandas as pd
 import plotly.graph_objects as go
+import streamlit as st
 
 from porteye_core.charts import activity, heat_map, timeline
-from porteye_core.charts.figure import Span
+from porteye_core.charts.figure import Span, with_cursor
 from porteye_core.store.reading import Coverage, Reader, Timeline
-from porteye_core.ui.context import View, viewers_zone
+from porteye_core.ui import chart_zoom
+from porteye_core.ui.context import View, local, viewers_zone
+from porteye_core.ui.markdown import literal
 from porteye_core.ui.session_cache import cached
 
 KEPT = "timeline_drawn"
@@ -22,6 +25,15 @@ _DRIFTS = (
     " closed, and is not exact."
 )
 _NO_MAP = "Nothing opened or closed in this time range: there is no map of events."
+
+
+@dataclass(frozen=True, slots=True)
+class Click:
+    """The moment that was clicked on a chart, in microseconds since the epoch, and on a bar its
+    listener; None where there is none."""
+
+    at: int | None = None
+    listener: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +56,52 @@ class Drawn:
 
     charts: tuple[Chart, ...] = ()
     unwatched: float = 0.0
+
+
+def draw(
+    reader: Reader, view: View, moment: int, since: int, until: int, cursor: int | None = None
+) -> Click | None:
+    """Draw the charts of a range, and return what was clicked since the run before.
+
+    moment: now; cursor: the moment of the time machine, None where there is none.
+    """
+    found = drawn(reader, view, moment, since, until)
+    if not found.charts:
+        st.info("No listener that the filters let through was open in this time range.")
+        return None
+    st.caption(" ".join(_words(found, since, until)))
+    for chart in found.charts:
+        _chart(chart, (since, until), cursor)
+    return None
+
+
+def _words(found: Drawn, since: int, until: int) -> list[str]:
+    said = [f"{local(since)} to {local(until)}."]
+    if how_to := chart_zoom.how_to():
+        said.append(how_to)
+    if found.unwatched:
+        said.append(f"Where it is hatched nobody watched: {_long(found.unwatched)} in all.")
+    return [literal(each) for each in said]
+
+
+def _chart(chart: Chart, range_: tuple[int, int], cursor: int | None) -> None:
+    st.markdown(f"##### {chart.title}")
+    if chart.note:
+        st.caption(chart.note)
+    figure = chart.figure
+    if cursor is not None and range_[0] <= cursor <= range_[1]:
+        at = pd.Timestamp(cursor, unit="us", tz="UTC").tz_convert(viewers_zone())
+        figure = with_cursor(figure, at, f"{at:%a %H:%M}")
+    chart_zoom.chart(figure, chart.key, range_, chart.alt)
+    if chart.remark:
+        st.caption(chart.remark)
+
+
+def _long(seconds: float) -> str:
+    for unit, size in (("days", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:,.0f} {unit}"
+    return f"{seconds:.0f} s"
 
 
 def drawn(reader: Reader, view: View, moment: int, since: int, until: int) -> Drawn:

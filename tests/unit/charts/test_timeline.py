@@ -8,7 +8,15 @@ import pytest
 
 from porteye_core.charts import activity, heat_map
 from porteye_core.charts import timeline as life_bars
-from porteye_core.charts.figure import FRAME_HEIGHT, NOT_WATCHED, OTHERS, PALETTE, Span, moments
+from porteye_core.charts.figure import (
+    FRAME_HEIGHT,
+    NOT_WATCHED,
+    OTHERS,
+    PALETTE,
+    Span,
+    moments,
+    with_cursor,
+)
 from porteye_core.charts.timeline import several, stories
 
 ZONE = "Europe/Berlin"
@@ -286,3 +294,15 @@ def test_bars_are_as_thin_where_they_are_few(lives: pd.DataFrame) -> None:
 def pixels(figure: go.Figure, rows: int) -> float:
     height = float(figure.layout.height) - FRAME_HEIGHT
     return float(figure.data[0].width) * height / rows
+
+
+def test_a_cursor_is_a_line_with_its_label_and_leaves_the_figure_as_it_was(
+    buckets: pd.DataFrame,
+) -> None:
+    figure = activity.open_listeners(buckets, NO_GAPS, SPAN)
+    early, late = (with_cursor(figure, START + hours * HOUR, "<b>Thu") for hours in (1, 3))
+    assert not figure.layout.shapes
+    (line,), (flag,) = early.layout.shapes, early.layout.annotations
+    assert pd.Timestamp(line.x0) == pd.Timestamp(line.x1) == WALL + HOUR
+    assert flag.text == "&lt;b&gt;Thu"
+    assert (flag.xanchor, late.layout.annotations[0].xanchor) == ("left", "right")
