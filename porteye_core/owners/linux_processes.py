@@ -19,6 +19,7 @@ from porteye_core.owners.processes import (
 )
 from porteye_core.owners.user_names import UserNames
 from porteye_core.system.plain_text import decoded
+from porteye_core.system.procfs import stat_fields
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -42,17 +43,9 @@ class Stat(NamedTuple):
 def stat(pid: int, proc: str = "/proc") -> Stat | None:
     """Read the state of a process; None if there is none. Raises SourceError."""
     try:
-        # Three system calls instead of a file object's six: every process is read.
-        fd = os.open(f"{proc}/{pid}/stat", os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            text = os.read(fd, 4096)
-        finally:
-            os.close(fd)
-        # The name may contain brackets and spaces: it ends at the last bracket.
-        before, _, after = text.rpartition(b") ")
-        fields = after.split()
+        name, fields = stat_fields(f"{proc}/{pid}/stat")
         return Stat(
-            before.partition(b"(")[2].decode("utf-8", "surrogateescape"),
+            name.decode("utf-8", "surrogateescape"),
             fields[0].decode("ascii"),
             int(fields[1]),
             int(fields[11]) + int(fields[12]),

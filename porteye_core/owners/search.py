@@ -27,7 +27,7 @@ _MAX_WALKED = 10_000
 # Of more a walk through all processes takes no longer than their families do.
 _MAX_IN_FAMILIES = 500
 # Seconds of a search among the processes of one user, and the users that a turn has time for.
-_SEARCH_OF_USER, _MAX_USERS = 0.1, 4
+_SEARCH_OF_USER, _MAX_USERS = 0.25, 4
 
 Held = dict[int, bytes]
 """By inode, the holders of the sockets that were searched, packed."""

@@ -27,10 +27,10 @@ from porteye_core.model import (
     Socket,
 )
 from porteye_core.sources import proc_net
+from porteye_core.sources.clients import listening_at
 
 _FAMILIES = {socket.AF_INET: Family.IPV4, socket.AF_INET6: Family.IPV6}
 _PROTOCOLS = {socket.SOCK_STREAM: Protocol.TCP, socket.SOCK_DGRAM: Protocol.UDP}
-_EVERY = {Family.IPV4: "0.0.0.0", Family.IPV6: "::"}  # noqa: S104 - compared, not bound
 
 Fingerprint = Callable[[], frozenset[bytes] | None]
 
@@ -164,18 +164,14 @@ def _with_clients(sockets: list[Socket], rows: Iterable[Row]) -> Iterable[Socket
 def _connections(
     rows: Iterable[Row], listening: set[Endpoint]
 ) -> tuple[Counter[Endpoint], Counter[tuple[Endpoint, int | None]]]:
-    """Established connections by listening endpoint, and by that and the process.
-
-    A connection belongs to the listener on its own address, else to the one on every address. One
-    over IPv4 to a dual-stack listener stands in the IPv6 table, as ::ffff:a.b.c.d.
-    """
+    """Established connections by listening endpoint, and by that and the process."""
     at = {(e.family, e.address, e.port): e for e in listening if e.protocol is Protocol.TCP}
     everyone: Counter[Endpoint] = Counter()
     by_process: Counter[tuple[Endpoint, int | None]] = Counter()
     for row in rows:
         if row.status == psutil.CONN_ESTABLISHED and row.laddr:
             family, (address, port) = _FAMILIES[row.family], row.laddr  # type: ignore[index]
-            found = at.get((family, address, port)) or at.get((family, _EVERY[family], port))
+            found = at.get(listening_at((family, address, port), at))
             if found:
                 everyone[found] += 1
                 by_process[found, row.pid] += 1

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from porteye_core.errors import SourceError
 from porteye_core.model import UNBOUND, Endpoint, Family, Interface, Limitation, Protocol, Socket
+from porteye_core.sources.clients import Local, listening_at, on_every_address
 from porteye_core.sources.netlink import inet_diag
 from porteye_core.sources.netlink.connections import count_by_local
 from porteye_core.sources.netlink.crowd import Crowd, Rows
@@ -31,7 +32,6 @@ from porteye_core.sources.netlink.netlink import (
 _FAMILIES = {inet_diag.AF_INET: Family.IPV4, inet_diag.AF_INET6: Family.IPV6}
 _PROTOCOLS = {socket.IPPROTO_TCP: Protocol.TCP, socket.IPPROTO_UDP: Protocol.UDP}
 _STATES = {socket.IPPROTO_TCP: inet_diag.LISTEN, socket.IPPROTO_UDP: inet_diag.CLOSE}
-_EVERY = {Family.IPV4: "0.0.0.0", Family.IPV6: "::"}  # noqa: S104 - compared, not bound
 
 _OWN = Path("/proc/thread-self/ns/net")
 
@@ -221,31 +221,25 @@ def _socket(
     )
 
 
-_Local = tuple[Family, str, int]
-
-
 def _clients(sockets: Sequence[Socket], dumper: Dumper) -> dict[int, int | None]:
     """The established connections of the TCP sockets that have any, by position.
 
     The kernel spreads clients over the sockets that share an endpoint, and does not say which one
-    accepted a connection: there, only no clients at all are certain, and it is None. A connection
-    belongs to the listener on its own address, else to the one on every address. One over IPv4 to
-    a dual-stack listener stands in the IPv6 table, as ::ffff:a.b.c.d.
+    accepted a connection: there, only no clients at all are certain, and it is None.
     """
     connections = _connections(sockets, dumper)
     if not connections:
         return {}
-    on_every = {(family, _EVERY[family], port) for family, _, port in connections}
-    at: dict[_Local, list[int]] = {}
+    on_every = set(map(on_every_address, connections))
+    at: dict[Local, list[int]] = {}
     for position, each in enumerate(sockets):
         endpoint = each.endpoint
         local = endpoint.family, endpoint.address, endpoint.port
         if endpoint.protocol is Protocol.TCP and (local in connections or local in on_every):
             at.setdefault(local, []).append(position)
-    counts: Counter[_Local] = Counter()
+    counts: Counter[Local] = Counter()
     for local, count in connections.items():
-        family, _, port = local
-        counts[local if local in at else (family, _EVERY[family], port)] += count
+        counts[listening_at(local, at)] += count
     return {
         position: count if len(at[local]) == 1 else None
         for local, count in counts.items()
@@ -253,14 +247,14 @@ def _clients(sockets: Sequence[Socket], dumper: Dumper) -> dict[int, int | None]
     }
 
 
-def _connections(sockets: Iterable[Socket], dumper: Dumper) -> Counter[_Local]:
+def _connections(sockets: Iterable[Socket], dumper: Dumper) -> Counter[Local]:
     """Established connections by local address, within the ports that have a TCP listener."""
     ports: dict[Family, tuple[int, int]] = {}
     for endpoint in (each.endpoint for each in sockets):
         if endpoint.protocol is Protocol.TCP:
             low, high = ports.get(endpoint.family, (endpoint.port, endpoint.port))
             ports[endpoint.family] = min(low, endpoint.port), max(high, endpoint.port)
-    counts: Counter[_Local] = Counter()
+    counts: Counter[Local] = Counter()
     for number, family in _FAMILIES.items():
         if family not in ports:
             continue

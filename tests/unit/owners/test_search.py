@@ -150,6 +150,7 @@ def test_a_long_search_for_others_does_not_delay_the_owner_and_adds_further_hold
 ) -> None:
     usual = search._SEARCH
     monkeypatch.setattr(search, "_SEARCH", -1.0)  # the walk never goes on
+    monkeypatch.setattr(search, "_SEARCH_OF_USER", 60.0)  # a busy machine has time, too
     searching = OwnerFinder(READER, privileged=True)
     with subprocess.Popen(
         [sys.executable, "-c", HANDED_ON], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
