@@ -39,6 +39,7 @@ class Config:
     require_admin: bool = False
     elevate: bool = False
     exit_with_parent: bool = False
+    give_way: bool = False
     log_level: str = "info"
     start_monitor: bool = True
     allowed_hosts: tuple[str, ...] = ()
@@ -70,6 +71,7 @@ def load(flags: Mapping[str, object], environ: Mapping[str, str]) -> Config:
         require_admin=bool(flags.get("require_admin")),
         elevate=bool(flags.get("elevate")),
         exit_with_parent=bool(flags.get("exit_with_parent")),
+        give_way=bool(flags.get("give_way")),
         log_level=_choice("--log-level", flags.get("log_level"), LOG_LEVELS, default.log_level),
         start_monitor=_choice(
             "PORTEYE_MONITOR", environ.get("PORTEYE_MONITOR") or None, ("auto", "off"), "auto"

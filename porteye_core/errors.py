@@ -17,6 +17,9 @@ PortEyeError
     └── StoreSlow          a query took too long and was stopped
 """
 
+# Exit status of a monitor that ended because another one asked for its database.
+GAVE_WAY = 5
+
 
 class PortEyeError(Exception):
     """Error with one sentence about its cause, and a hint to its remedy."""

@@ -14,7 +14,7 @@ import psutil
 
 from porteye_core import __version__, config
 from porteye_core.config import Config
-from porteye_core.errors import PortEyeError, PrivilegeError, SourceError, StoreError
+from porteye_core.errors import GAVE_WAY, PortEyeError, PrivilegeError, SourceError, StoreError
 from porteye_core.model import Limitation, WatchPlan
 from porteye_core.monitor.heartbeat import Heartbeat
 from porteye_core.monitor.log_format import PlainFormatter
@@ -23,6 +23,7 @@ from porteye_core.monitor.own_usage import FootprintMeter, return_freed_memory
 from porteye_core.monitor.signals import Waiter
 from porteye_core.owners import OwnerFinder, UsageMeter, processes
 from porteye_core.sources import Picked, pick
+from porteye_core.store.file.lock import Claim
 from porteye_core.store.tables.host_row import Host
 from porteye_core.store.writing.startup import open_writer
 from porteye_core.system import privilege
@@ -32,6 +33,8 @@ from porteye_core.system.systemd import ServiceManager
 
 log = logging.getLogger("porteye")
 
+_NOT_REPEATED = {"--exit-with-parent", "--give-way", "--require-admin"}
+
 
 def parser(program: str = "monitor_service.py") -> argparse.ArgumentParser:
     """The flags; README's table names each of them."""
@@ -40,7 +43,8 @@ def parser(program: str = "monitor_service.py") -> argparse.ArgumentParser:
         description="Watch what listens on this machine and write it to SQLite.",
         epilog="PORTEYE_DB, PORTEYE_INTERVAL and PORTEYE_SOURCE stand for --db, --interval and"
         " --source. Exit status: 0 ended by a signal, --once or --backup, 1 something failed, 2 a"
-        " flag or variable is wrong, 3 another monitor has the database, 4 rights are missing.",
+        " flag or variable is wrong, 3 another monitor has the database, 4 rights are missing, 5"
+        " gave way to another monitor.",
     )
     add = flags.add_argument
     add("--db", metavar="PATH", help="the database (default: porteye.db beside this program)")
@@ -84,6 +88,11 @@ def parser(program: str = "monitor_service.py") -> argparse.ArgumentParser:
         action="store_true",
         help="end when the process that started it has ended",
     )
+    add(
+        "--give-way",
+        action="store_true",
+        help="end when another monitor is started for the same database",
+    )
     add("--log-level", metavar="LEVEL", help=f"{', '.join(config.LOG_LEVELS)} (default: info)")
     add("--version", action="version", version=f"PortEye {__version__}")
     return flags
@@ -108,11 +117,10 @@ def main(argv: Sequence[str]) -> int:
         if settings.backup is not None:
             _back_up(settings.db, settings.backup)
             return 0
-        _watch(settings, [sys.executable, *argv])
+        return _watch(settings, [sys.executable, *argv])
     except PortEyeError as err:
         log.error("%s", err)
         return err.exit_status
-    return 0
 
 
 def _log_to_stderr() -> None:
@@ -139,7 +147,8 @@ def _back_up(db: Path, target: Path) -> None:
     )
 
 
-def _watch(settings: Config, argv: Sequence[str]) -> None:
+def _watch(settings: Config, argv: Sequence[str]) -> int:
+    """Watch until the end; returns the exit status."""
     return_freed_memory()
     with ExitStack() as stack:
         waiter = stack.enter_context(Waiter())
@@ -147,7 +156,13 @@ def _watch(settings: Config, argv: Sequence[str]) -> None:
         limitations = _privilege_limits(settings, argv, rights)
         # The database first: a second monitor must not disturb the first one's tracing.
         writer = stack.enter_context(
-            open_writer(settings.db, _this_host(), SystemClock().now(), settings.retention)
+            open_writer(
+                settings.db,
+                _this_host(),
+                SystemClock().now(),
+                settings.retention,
+                _claim(settings, rights),
+            )
         )
         picked = pick(settings.source, enters_namespaces=rights.enters_namespaces)
         stack.callback(picked.source.close)
@@ -170,12 +185,22 @@ def _watch(settings: Config, argv: Sequence[str]) -> None:
             wait=lambda seconds, filenos: (
                 settings.once or waiter.wait(heartbeat.paced(seconds), filenos)
             ),
-            orphaned=_orphaned if settings.exit_with_parent else lambda: False,
+            ended=lambda: writer.is_wanted or (settings.exit_with_parent and _orphaned()),
             alive=lambda: heartbeat.turn(monitor.watched),
             stopping=lambda: waiter.wait(0, ()),
         )
         if settings.once and not monitor.has_scanned:
             raise SourceError("The only scan failed: nothing is stored.", "Try it again.")
+        if not writer.is_wanted:
+            return 0
+        log.info("gave way to another monitor of %s", settings.db)
+        return GAVE_WAY
+
+
+def _claim(settings: Config, rights: Rights) -> Claim:
+    """A monitor that watches asks others to give way, unless it gives way itself."""
+    asks = not (settings.give_way or settings.once)
+    return Claim(settings.give_way, asks, rights.reads_everyone)
 
 
 def _privilege_limits(
@@ -195,7 +220,7 @@ def _privilege_limits(
 
 def _again(settings: Config, argv: Sequence[str]) -> list[str]:
     """The same command line, with what variables said: sudo passes none of them on."""
-    kept = [word for word in argv if word not in ("--exit-with-parent", "--require-admin")]
+    kept = [word for word in argv if word not in _NOT_REPEATED]
     given = {word.partition("=")[0] for word in kept}
     for flag, value in (
         ("--db", str(settings.db)),

@@ -60,29 +60,29 @@ class Monitor:
     def run(
         self,
         wait: Wait,
-        orphaned: Callable[[], bool] = lambda: False,
+        ended: Callable[[], bool] = lambda: False,
         alive: Callable[[], None] = lambda: None,
         stopping: Callable[[], bool] = lambda: False,
     ) -> None:
-        """Scan at every interval and read events when the kernel announces some, until `wait` says
-        stop or the parent has gone; then end the watch. Calls `alive` at every turn, and between
-        the pieces of a long one, which `stopping` can end."""
+        """Scan at every interval and read events when the kernel announces some, until `wait` or
+        `ended` says stop; then end the watch. Calls `alive` at every turn, and between the pieces
+        of a long one, which `stopping` can end."""
         self._grace.alive, self._grace.stopping = alive, stopping
-        while not self._must_stop(wait, orphaned):
+        while not self._must_stop(wait, ended):
             pass
         self._hear_the_last()
         self.stop()
 
-    def _must_stop(self, wait: Wait, orphaned: Callable[[], bool]) -> bool:
+    def _must_stop(self, wait: Wait, ended: Callable[[], bool]) -> bool:
         """Take a turn and wait for the next one; return True if the monitor has to stop."""
         self.scan()
         self._grace.alive()
         self._writer.maintain(self._clock, has_time=self._left() >= _STEP)
-        if self._work and not (orphaned() or self._grace.stopping()):
+        if self._work and not (ended() or self._grace.stopping()):
             return False
         filenos = () if self._failing else self._source.filenos()
         longest = 0.0 if self._is_behind else self._left()
-        if orphaned() or (filenos and wait(min(_REST, longest), ())):
+        if ended() or (filenos and wait(min(_REST, longest), ())):
             return True
         return wait(min(longest, self._left()), filenos)
 

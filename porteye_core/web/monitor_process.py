@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncIterator
 
 from porteye_core.config import PROJECT, Config
+from porteye_core.errors import GAVE_WAY
 from porteye_core.restarts import Restart, Restarts
 from porteye_core.store.file import lock
 from porteye_core.system import systemd
@@ -31,7 +32,8 @@ _STEADY = 60.0  # seconds after which a start counts as successful
 async def monitor_beside(config: Config, restarts: Restarts) -> AsyncIterator[None]:
     """Keep a monitor running for this database while the context is open.
 
-    Another monitor of the database is left alone.
+    Another monitor of the database is left alone. The dashboard's own one gives way to a monitor
+    that somebody starts.
     """
     if not config.start_monitor:
         yield
@@ -54,7 +56,11 @@ async def _keep_one(config: Config, restarts: Restarts) -> None:
             tries, rest = 0, _MIN_REST
             continue
         begun = time.monotonic()
-        ended = await _run(config, restarts)
+        status = await _run(config, restarts)
+        if status == GAVE_WAY:
+            await _until_free(config, restarts)
+            continue
+        ended = _how(status)
         tries += 1
         if time.monotonic() - begun > _STEADY:
             tries, rest = 1, _MIN_REST
@@ -77,8 +83,8 @@ async def _rest(restarts: Restarts, ended: str, tries: int, seconds: float) -> N
     await asyncio.sleep(seconds)
 
 
-async def _run(config: Config, restarts: Restarts) -> str:
-    """Run a monitor to its end; return a sentence about its end."""
+async def _run(config: Config, restarts: Restarts) -> int | str:
+    """Run a monitor to its end; return its status, or a sentence if it could not be started."""
     try:
         monitor = await asyncio.create_subprocess_exec(
             sys.executable,
@@ -86,6 +92,7 @@ async def _run(config: Config, restarts: Restarts) -> str:
             "--db",
             str(config.db),
             "--exit-with-parent",
+            "--give-way",
             stdin=asyncio.subprocess.DEVNULL,
             env={name: value for name, value in os.environ.items() if name not in _NOT_PASSED_ON},
         )
@@ -95,13 +102,15 @@ async def _run(config: Config, restarts: Restarts) -> str:
         restarts.count += 1
     restarts.pending = None
     try:
-        return _how(await monitor.wait())
+        return await monitor.wait()
     finally:
         if monitor.returncode is None:
             await _end(monitor)
 
 
-def _how(status: int) -> str:
+def _how(status: int | str) -> str:
+    if isinstance(status, str):
+        return status
     if status >= 0:
         return f"The monitor ended with status {status}."
     return f"The monitor was ended by signal {-status} ({signal.strsignal(-status)})."

@@ -1,4 +1,8 @@
-"""Lock file of a database: one writer, released by the kernel when its process dies."""
+"""Lock file of a database: one writer, released by the kernel when its process dies.
+
+Beside the lock the file tells who holds it. Whoever may write to the file can ask a holder that
+gives way to release the lock: no signal is sent to a process that a file names.
+"""
 
 import json
 import os
@@ -20,8 +24,11 @@ from porteye_core.store.file.ownership import give_to_caller, identity, open_pri
 # again.
 _PATIENCE = 0.5
 _PAUSE = 0.02
+# Seconds in which a monitor that gives way ends its watch.
+_HAND_OVER = 15.0
 # Bytes of the file, and characters of the trouble: six bytes each at most in JSON, and some more.
 _LENGTH, _MAX_SAID = 8192, 500
+_WANTED = b"W"  # behind the content
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +37,28 @@ class Holder:
 
     trouble: why it cannot write now, and keeps in memory what it sees; empty if it can.
     limits: its present limitations, beside those of its watch.
+    gives_way: it ends when another monitor asks it, one with rights if it has rights itself.
     """
 
     pid: int
     since: int
     trouble: str = ""
     limitations: tuple[Limitation, ...] = ()
+    gives_way: bool = False
+    has_rights: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Claim of a monitor to the lock beside other monitors.
+
+    gives_way: it ends when another one asks for the lock. asks: it asks one that gives way.
+    has_rights: it can read every process, and gives way only to one that can.
+    """
+
+    gives_way: bool = False
+    asks: bool = False
+    has_rights: bool = False
 
 
 def path_of(db: Path) -> Path:
@@ -50,11 +73,12 @@ class WriterLock:
     `folder`: take its rights to open, rename or delete a file in it by name.
     """
 
-    def __init__(self, db: Path, now: int) -> None:
+    def __init__(self, db: Path, now: int, claim: Claim | None = None) -> None:
         self.db = db
         self.folder = Folder.of(db.parent)
         self._path = path_of(db)
         self._now = now
+        self._claim = claim or Claim()
         self._fd = -1
 
     def __enter__(self) -> Self:
@@ -86,6 +110,8 @@ class WriterLock:
             "since": self._now,
             "trouble": trouble[:_MAX_SAID],
             "limits": [asdict(each) for each in limitations],
+            "gives_way": self._claim.gives_way,
+            "has_rights": self._claim.has_rights,
         }
         # Of one length, so that a full disk takes it. Else missing ticks have to say it.
         with suppress(OSError):
@@ -105,17 +131,39 @@ class WriterLock:
             self._fd = -1
         self._open()
 
+    @property
+    def is_wanted(self) -> bool:
+        """True if another monitor has asked for the lock, and this one gives way."""
+        return self._claim.gives_way and _bytes(self._fd, 1, _LENGTH) == _WANTED
+
     def _take(self) -> None:
-        patience = time.monotonic() + _PATIENCE
+        end, has_asked = time.monotonic() + _PATIENCE, False
         while not _take(self._fd, shared=False):
-            if time.monotonic() > patience:
+            if not has_asked and self._ask():
+                end, has_asked = time.monotonic() + _HAND_OVER, True
+            if time.monotonic() > end:
                 raise _held(self._path)
             time.sleep(_PAUSE)
-        if os.fstat(self._fd).st_size and _read(self._fd) is None:
+        # A holder that ended while it was asked leaves NULs before the question.
+        if _bytes(self._fd, _LENGTH).strip(b"\0") and _read(self._fd) is None:
             raise StoreError(
                 f"{self._path} is not the lock of a PortEye database.",
                 "Choose another place with --db, or move this file away.",
             )
+
+    def _ask(self) -> bool:
+        """Ask the holder for the lock, if it gives way to this monitor."""
+        who = _read(self._fd)
+        if who is None or not (self._claim.asks and who.gives_way):
+            return False
+        if who.has_rights and not self._claim.has_rights:
+            return False
+        try:
+            os.lseek(self._fd, _LENGTH, os.SEEK_SET)
+            os.write(self._fd, _WANTED)
+        except OSError:
+            return False
+        return True
 
     def __exit__(
         self,
@@ -154,22 +202,32 @@ def _held(path: Path) -> StoreHeld:
     since = time.strftime("%Y-%m-%d %H:%M:%S %z", time.localtime(who.since / 1e6))
     return StoreHeld(
         f"Another monitor already writes to {path.with_suffix('')}: pid {who.pid}, since {since}.",
-        "Stop it first, or choose another database with --db.",
+        f"Stop {'the dashboard that started it' if who.gives_way else 'it'} first, or choose"
+        " another database with --db.",
     )
 
 
 def _read(fd: int) -> Holder | None:
     """Read the content of a lock; None if no monitor wrote it."""
     try:
-        said = json.loads(
-            os.pread(fd, _LENGTH, 0) if hasattr(os, "pread") else os.read(fd, _LENGTH)
-        )
-        limitations = tuple(Limitation(**each) for each in said.get("limits", ()))
+        said = json.loads(_bytes(fd, _LENGTH))
         return Holder(
-            int(said["pid"]), int(said["since"]), str(said.get("trouble", "")), limitations
+            int(said["pid"]),
+            int(said["since"]),
+            str(said.get("trouble", "")),
+            tuple(Limitation(**each) for each in said.get("limits", ())),
+            bool(said.get("gives_way")),
+            bool(said.get("has_rights")),
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def _bytes(fd: int, count: int, start: int = 0) -> bytes:
+    if hasattr(os, "pread"):
+        return os.pread(fd, count, start)
+    os.lseek(fd, start, os.SEEK_SET)
+    return os.read(fd, count)
 
 
 if sys.platform == "win32":

@@ -9,7 +9,7 @@ from porteye_core.errors import StoreDamaged, StoreError
 from porteye_core.model import KEEP_FOREVER, RetentionPolicy
 from porteye_core.store.file import migrations
 from porteye_core.store.file.damage import check_ids, check_of, explained, flaw
-from porteye_core.store.file.lock import WriterLock
+from porteye_core.store.file.lock import Claim, WriterLock
 from porteye_core.store.file.ownership import create_private, create_wal
 from porteye_core.store.file.sqlite_errors import to_store_error
 from porteye_core.store.tables.host_row import Host
@@ -35,19 +35,23 @@ PRAGMA trusted_schema = OFF;
 
 @contextmanager
 def open_writer(
-    db: Path, host: Host, now: int, retention: RetentionPolicy = KEEP_FOREVER
+    db: Path,
+    host: Host,
+    now: int,
+    retention: RetentionPolicy = KEEP_FOREVER,
+    claim: Claim | None = None,
 ) -> Iterator[Writer]:
     """Open the writer of this database; create or migrate the file if needed.
 
-    keep: maximum of history. Raises StoreHeld if another process writes to the database,
-    StoreNewer, or StoreError.
+    retention: maximum of history; claim: what it may ask of another writer. Raises StoreHeld if
+    another process writes to the database, StoreNewer, or StoreError.
     """
     if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
         raise StoreError(
             f"SQLite {sqlite3.sqlite_version} is too old.", "PortEye needs 3.37 or later."
         )
     with (
-        WriterLock(db, now) as lock,
+        WriterLock(db, now, claim) as lock,
         closing(Writer(lock, lambda: _open(db, host, retention))) as made,
     ):
         yield made

@@ -96,6 +96,12 @@ class Writer:
         """True if the monitor should stop scanning until records are stored."""
         return self._queue.is_full
 
+    @property
+    def is_wanted(self) -> bool:
+        """True if the monitor should end, because another one has asked for the database; not while
+        records wait, which would be lost."""
+        return not self._trouble and self._lock.is_wanted
+
     def open_listeners(self, kept: Callable[[Iterable[Listener]], _T]) -> _T:
         """Give the listeners that were open at the last scan to `kept`, and return its result.
 

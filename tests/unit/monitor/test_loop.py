@@ -144,7 +144,7 @@ def test_the_loop_scans_until_it_is_told_to_stop(rig: Rig) -> None:
 
 
 def test_a_monitor_whose_parent_has_gone_ends(rig: Rig) -> None:
-    rig.monitor.run(lambda seconds, filenos: False, orphaned=lambda: True)
+    rig.monitor.run(lambda seconds, filenos: False, ended=lambda: True)
     assert rig.rows("SELECT stopped_at IS NOT NULL FROM watch") == [(1,)]
 
 
