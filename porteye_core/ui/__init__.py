@@ -7,7 +7,15 @@ import streamlit as st
 from porteye_core.config import Config
 from porteye_core.guards.access import Access
 from porteye_core.restarts import Restarts
-from porteye_core.ui import banner, filter_errors, layout, lookup_dialog, monitor_panel, sidebar
+from porteye_core.ui import (
+    banner,
+    filter_errors,
+    layout,
+    listener_drawer,
+    lookup_dialog,
+    monitor_panel,
+    sidebar,
+)
 from porteye_core.ui.context import View
 from porteye_core.ui.pages import bar, pages
 
@@ -36,6 +44,8 @@ def main(config: Config, access: Access, restarts: Restarts) -> None:
     layout.use_the_width()
     View(config.db, filters, length, access).save()
     bar()
+    if page.url_path != "listener":
+        listener_drawer.draw(config.db)
     banner.draw(config.db, restarts)
     filter_errors.repeat_in_main()
     page.run()

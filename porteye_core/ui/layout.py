@@ -1,8 +1,8 @@
 """Tables and sizes that the views share."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -18,10 +18,8 @@ def show_table(
     *,
     key: str,
     alt: str,
-    on_select: Callable[[], None] | Literal["ignore"] = "ignore",
 ) -> None:
-    """Draw these columns of a table, as tall as it is; a row can be picked where something is to
-    be done then."""
+    """Draw these columns of a table, as tall as it is."""
     st.dataframe(
         table,
         column_order=in_order(columns, on_a_phone),
@@ -31,8 +29,6 @@ def show_table(
         key=key,
         placeholder="",
         alt=alt,
-        on_select=on_select,
-        selection_mode="single-row",
     )
 
 

@@ -2,14 +2,9 @@
 
 from zoneinfo import ZoneInfo
 
-import streamlit as st
-
 from porteye_core.exposure import Exposure, exposure
 from porteye_core.model import Hidden, InterfaceKind, Precision, Protocol
-from porteye_core.store.reading import Life, Reader, Status
-from porteye_core.ui.context import viewers_zone
-from porteye_core.ui.markdown import literal
-from porteye_core.ui.pages import story_link
+from porteye_core.store.reading import Life
 from porteye_core.ui.times import ago, moment, rough_length
 
 _UNSEEN = {
@@ -29,16 +24,6 @@ _REACHES = {
     Exposure.CONTAINER: "inside a container",
     Exposure.UNKNOWN: "in a network namespace that is not known",
 }
-
-
-def draw_summary(reader: Reader, listener: int | None, current: Status, now: int) -> None:
-    """Draw the sentence of the selected listener and the link to its page, or how to select one."""
-    life = None if listener is None else reader.listener(listener)
-    if life is None:
-        st.caption("Pick a row to read its story.")
-        return
-    st.markdown(literal(sentence(life, now, viewers_zone(), current.last_watched)))
-    story_link(life.id)
 
 
 def sentence(life: Life, now: int, zone: ZoneInfo, last_watched: int | None = None) -> str:

@@ -1,7 +1,6 @@
 """The table of what listens now: its columns and the colours of its rows."""
 
 import pandas as pd
-import streamlit as st
 from pandas.io.formats.style import Styler
 
 from porteye_core.ui import row_selection
@@ -40,25 +39,21 @@ _COLUMNS = columns(
 _ON_A_PHONE = ("state", "port", "process", "exposure")
 
 
-def draw(table: pd.DataFrame) -> None:
-    """Draw the table; the picked row stays picked wherever it moves."""
-    row_selection.follow(KEY, table["id"].tolist())
+def draw(table: pd.DataFrame) -> int | None:
+    """Draw the table, and return the listener whose row was just selected."""
     table["accept_queue"] = [
         "" if pd.isna(backlog) else f"{queue} / {backlog}"
         for queue, backlog in zip(table["queue"], table["backlog"], strict=True)
     ]
     shown = in_order(_COLUMNS, _ON_A_PHONE)
-    st.dataframe(
+    return row_selection.table(
         _coloured(table[shown]),
-        column_order=shown,
-        column_config=_COLUMNS,
-        hide_index=True,
-        height=table_height(len(table)),
+        shown,
+        _COLUMNS,
         key=KEY,
-        placeholder="",
+        ids=table["id"].tolist(),
         alt="What listens now",
-        on_select=lambda: row_selection.pick(KEY),
-        selection_mode="single-row",
+        height=table_height(len(table)),
     )
 
 

@@ -1,37 +1,151 @@
-"""The row that a reader picked in a table of listeners, which stays picked wherever it moves.
+"""Tables of listeners in which a click on a row, or an arrow key, selects its listener.
 
-Streamlit keeps the place of a picked row, and other rows come and go above it.
+The browser reports the place of a cell, and rows come, go and move while the report is on its way.
+A hidden field tells with each report which draw of the table the browser had, so that a place is
+read in that draw alone.
+
+One cell always has the frame of the keyboard, without which a table that gets the focus would
+select its first cell by itself. The frame stays on its listener, beside the cell that was selected
+last: the browser reports a cell only if the frame was not there already.
 """
 
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
 import streamlit as st
+from pandas.io.formats.style import Styler
+
+# The browser waits 150 ms before it reports a cell, and takes the place from the rows that it has
+# then. Rows that came after a click would stand in for those that were clicked.
+SETTLED = 0.4  # seconds
+_KEPT = 16  # draws
+
+Cell = tuple[int, str]  # place of the row and name of the column
 
 
-def pick(key: str) -> None:
-    """Remember whose row was picked in the table with this key, which was drawn with `follow`."""
-    rows = st.session_state[key]["selection"]["rows"]
-    drawn = st.session_state[_drawn(key)]
-    st.session_state[_picked(key)] = drawn[rows[0]] if rows and rows[0] < len(drawn) else None
+@dataclass(frozen=True, slots=True)
+class _Draw:
+    """A table as it was sent: the listeners of its rows, and the cell with the frame."""
+
+    ids: tuple[int, ...]
+    framed: Cell | None
+    at: float  # when these rows were sent first
 
 
-def picked(key: str, listener_ids: list[int]) -> int | None:
-    """The listener whose row is picked, None if none of these is."""
-    listener_id: int | None = st.session_state.get(_picked(key))
-    return listener_id if listener_id in listener_ids else None
+@dataclass(slots=True)
+class Selection:
+    """The draws of one table by their numbers, and the listener that is selected in them.
+
+    framed: the listener and the column of the frame; place: where its row was last. Times are
+    seconds of a clock that never steps.
+    """
+
+    number: int = 0
+    draws: dict[int, _Draw] = field(default_factory=dict)
+    oldest: int = 1  # the first draw of which a report is still believed
+    framed: tuple[int, str] | None = None
+    place: int = 0
+    new: int | None = None
+
+    def draw(self, ids: Sequence[int], columns: Sequence[str], now: float) -> Cell | None:
+        """Note the rows that are about to be sent, and return the cell that gets the frame."""
+        rows = tuple(ids)
+        framed = self._frame(rows, columns[0])
+        latest = self.draws.get(self.number)
+        at = latest.at if latest is not None and latest.ids == rows else now
+        new = _Draw(rows, framed, at)
+        if new != latest or self.number < self.oldest:
+            self.number += 1
+            self.draws[self.number] = new
+            self.draws.pop(self.number - _KEPT, None)
+        return framed
+
+    def report(self, number: int, cell: Cell, columns: Sequence[str], now: float) -> None:
+        """Note a cell that the browser says was selected in the draw of this number.
+
+        A report selects nothing if the frame was on the cell, if a report of the same draw was
+        answered, and if the rows were so new that the cell may be one of the draw before.
+        """
+        draw = self.draws.get(number)
+        place, column = cell
+        if draw is None or number < self.oldest or cell == draw.framed or place >= len(draw.ids):
+            return
+        if number > 1 and now - draw.at < SETTLED:
+            return
+        self.new = draw.ids[place]
+        self.framed = self.new, next(each for each in columns if each != column)
+        self.oldest = self.number + 1
+
+    def take(self) -> int | None:
+        """The listener that was selected since this was asked last, None if none was."""
+        new, self.new = self.new, None
+        return new
+
+    def _frame(self, ids: tuple[int, ...], first_column: str) -> Cell | None:
+        if not ids:
+            return None
+        listener, column = self.framed or (None, first_column)
+        if listener in ids:
+            self.place = ids.index(listener)
+        else:
+            self.place = min(self.place, len(ids) - 1)
+            self.framed = ids[self.place], column
+        return self.place, column
 
 
-def follow(key: str, listener_ids: list[int]) -> None:
-    """Let the picked row stay picked in a table of these listeners that is about to be drawn."""
-    st.session_state[_drawn(key)] = listener_ids
-    listener_id = st.session_state.get(_picked(key))
-    rows = [listener_ids.index(listener_id)] if listener_id in listener_ids else []
+def table(
+    frame: "pd.DataFrame | Styler",
+    shown: Iterable[str],
+    config: Mapping[str, Any],
+    *,
+    key: str,
+    ids: Sequence[int],
+    alt: str,
+    height: int,
+    **options: Any,
+) -> int | None:
+    """Draw a table, and return the listener whose row the reader has just selected, else None.
+
+    shown: at least two columns, in order; ids: the listener of each row; options: those of
+    st.dataframe.
+    """
+    columns = list(shown)
+    selection: Selection = st.session_state.setdefault(f"{key}_selection", Selection())
+    framed = selection.draw(ids, columns, time.monotonic())
+    cells = [] if framed is None else [framed]
     kept = st.session_state.get(key)
-    if kept is not None and kept["selection"]["rows"] != rows:
-        st.session_state[key] = {"selection": {"rows": rows, "columns": [], "cells": []}}
+    if kept is None or list(map(tuple, kept["selection"]["cells"])) != cells:
+        st.session_state[key] = {"selection": {"rows": [], "columns": [], "cells": cells}}
+    st.dataframe(
+        frame,
+        column_order=columns,
+        column_config=dict(config),
+        hide_index=True,
+        height=height,
+        key=key,
+        placeholder="",
+        alt=alt,
+        on_select=lambda: _report(key, columns),
+        selection_mode="single-cell",
+        **options,
+    )
+    # After the table: the browser has the rows of a draw before it has the draw's number.
+    st.session_state[_number(key)] = str(selection.number)
+    with st.container(key=f"{key}_draw_number"):
+        st.text_input("Draw", key=_number(key), label_visibility="collapsed", disabled=True)
+    return selection.take()
 
 
-def _drawn(key: str) -> str:
-    return f"{key}_drawn"
+def _report(key: str, columns: Sequence[str]) -> None:
+    cells = st.session_state[key]["selection"]["cells"]
+    number = st.session_state.get(_number(key), "")
+    if cells and number.isdecimal():
+        selection: Selection = st.session_state[f"{key}_selection"]
+        selection.report(int(number), tuple(cells[0]), columns, time.monotonic())
 
 
-def _picked(key: str) -> str:
-    return f"{key}_picked"
+def _number(key: str) -> str:
+    return f"{key}_number"

@@ -9,8 +9,7 @@ from porteye_core.model import Filters
 from porteye_core.store.reading import LastHour, Reader, Status
 from porteye_core.ui import kpi_row, now_table
 from porteye_core.ui.context import View, now, read, viewers_zone
-from porteye_core.ui.listener_summary import draw_summary
-from porteye_core.ui.row_selection import picked
+from porteye_core.ui.listener_drawer import open_drawer
 from porteye_core.ui.session_cache import cached
 
 _JUST_OPENED, _JUST_CLOSED = 60, 10  # seconds
@@ -45,9 +44,9 @@ def _draw(reader: Reader, view: View) -> None:
         )
         return
     table["since"] = table["since"].dt.tz_convert(viewers_zone())
-    with st.container(key="summary"):
-        draw_summary(reader, picked(now_table.KEY, table["id"].tolist()), current, moment)
-    now_table.draw(table)
+    selected = now_table.draw(table)
+    if selected is not None:
+        open_drawer(selected)
 
 
 def _read(reader: Reader, filters: Filters, moment: int) -> _Read:

@@ -9,8 +9,8 @@ import streamlit as st
 from porteye_core.store.reading import MomentCoverage, Reader, Status, differences
 from porteye_core.ui import row_selection, time_machine_url, time_range
 from porteye_core.ui.context import View, local, now, read, viewers_zone
-from porteye_core.ui.layout import in_order, show_table, table_height
-from porteye_core.ui.listener_summary import draw_summary
+from porteye_core.ui.layout import in_order, table_height
+from porteye_core.ui.listener_drawer import open_drawer
 from porteye_core.ui.markdown import literal
 from porteye_core.ui.pages import story_link
 from porteye_core.ui.table_columns import columns
@@ -101,7 +101,7 @@ def _draw(reader: Reader, view: View, at: int, versus: int | None) -> None:
     table = _at(reader, view, at, moment, current)
     if versus is None:
         if table is not None:
-            _show(reader, table, moment, current)
+            _show(table)
         return
     other = _at(reader, view, versus, moment, current)
     if table is not None and other is not None:
@@ -135,20 +135,24 @@ def _warn(at: int, how: MomentCoverage) -> None:
     )
 
 
-def _show(reader: Reader, table: pd.DataFrame, moment: int, current: Status) -> None:
+def _show(table: pd.DataFrame) -> None:
     if table.empty:
         st.info("Nothing that the filters let through listened at that moment.")
         return
     st.caption(_certain(table) + _unmeasured(table))
     table["since"] = table["since"].dt.tz_convert(viewers_zone())
-    listener_ids = table["id"].tolist()
-    with st.container(key="summary"):
-        draw_summary(reader, row_selection.picked(_KEY, listener_ids), current, moment)
-    row_selection.follow(_KEY, listener_ids)
-    show_table(
-        table, _columns(table), ("port", "process", "exposure", "certainty"),
-        key=_KEY, alt="What listened at that moment", on_select=lambda: row_selection.pick(_KEY),
-    )  # fmt: skip
+    shown = in_order(_columns(table), ("port", "process", "exposure", "certainty"))
+    selected = row_selection.table(
+        table,
+        shown,
+        _COLUMNS,
+        key=_KEY,
+        ids=table["id"].tolist(),
+        alt="What listened at that moment",
+        height=table_height(len(table)),
+    )
+    if selected is not None:
+        open_drawer(selected)
 
 
 def _columns(table: pd.DataFrame) -> dict[str, Any]:
