@@ -7,9 +7,8 @@ from pathlib import Path
 from benchmarks.load.forking import say
 from porteye_core.model import Filters
 from porteye_core.store.file.connection import open_connection
-from porteye_core.store.reading.export import history_csv, history_json
+from porteye_core.store.reading.export import Form, history
 
-_PIECES = {"CSV": history_csv, "JSON": history_json}
 _CHUNK = 1000  # rows in a piece
 
 
@@ -27,7 +26,7 @@ def main() -> None:
     db, kind, rows = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
     size = 0
     with open_connection(db) as connection:
-        for piece in islice(_PIECES[kind](connection, Filters()), -(-rows // _CHUNK)):
+        for piece in islice(history(connection, Form(kind.lower()), Filters()), -(-rows // _CHUNK)):
             size += len(piece)
     say({"peak": peak(), "characters": size})
 

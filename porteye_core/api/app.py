@@ -4,19 +4,21 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, FastAPI, Query
 from pydantic import BeforeValidator, Field
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
+from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from porteye_core import __version__, filters
-from porteye_core.api import shapes
+from porteye_core.api import files, shapes
 from porteye_core.api.docs_page import docs_page
+from porteye_core.api.file_names import file_name
 from porteye_core.config import Config, monitor_command
+from porteye_core.errors import FilterError
 from porteye_core.guards import error_response, security_headers
 from porteye_core.guards.access import Access
 from porteye_core.guards.rate_limit import Guesses
@@ -25,15 +27,18 @@ from porteye_core.guards.token import TokenGuard
 from porteye_core.model import Filters
 from porteye_core.restarts import Restarts
 from porteye_core.store.reading import (
+    Form,
+    MomentCoverage,
     Reader,
     State,
     Status,
-    export_name,
     monitor_status,
     open_reader,
 )
+from porteye_core.system.clock import timestamp
 
 log = logging.getLogger("porteye.api")
+_Route = TypeVar("_Route", bound=Callable[..., Response])
 _NOTHING = {"type": "http.response.body", "body": b"", "more_body": False}
 
 _PORT = Query(description="ports and ranges: 80, 443, 8000-8999")
@@ -73,6 +78,8 @@ _INVALID: dict[int | str, dict[str, Any]] = {
 }
 _PORTS: dict[str, Any] = {"model": list[shapes.PORT_SHAPE]}  # type: ignore[valid-type]
 _EVENTS: dict[str, Any] = {"model": list[shapes.EVENT_SHAPE]}  # type: ignore[valid-type]
+_AT = Query(description="the moment, or the one of two, ISO 8601 with offset")
+_VERSUS = Query(description="the other moment, ISO 8601 with offset")
 _FILE: dict[int | str, dict[str, Any]] = {
     403: {"model": shapes.Error, "description": "The address of this file is no longer valid"},
     **_INVALID,
@@ -82,8 +89,6 @@ _FILE: dict[int | str, dict[str, Any]] = {
 class HeadAsGet:
     """ASGI middleware for HEAD wherever there is GET, for `curl -I` and probes: routes see a GET,
     and the answer ends with its security_headers.
-
-    The server then reports the client as gone, which ends an export before it has been made.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -99,7 +104,8 @@ class HeadAsGet:
                 await send(message)
                 await send(_NOTHING)
 
-        return await self._app({**scope, "method": "GET"}, receive, send_headers)
+        as_get = {**scope, "method": "GET", files.HEADERS_ONLY: True}
+        return await self._app(as_get, receive, send_headers)
 
 
 def _which(
@@ -153,6 +159,8 @@ def create_api(
         )
     api.add_middleware(SecurityHeaders, security_headers.API)
     _add_routes(api, config.db, restarts or Restarts())
+    for form in Form:
+        _add_files(api, config.db, form)
     return api
 
 
@@ -187,22 +195,6 @@ def _add_routes(api: FastAPI, db: Path, restarts: Restarts) -> None:
             response.headers["Link"] = f'<?{older.query}>; rel="next"'
         return response
 
-    @api.get(
-        "/history.csv",
-        responses={200: {"content": {"text/csv": {}}, "description": "CSV"}, **_FILE},
-        response_class=Response,
-    )
-    def history_as_csv(which: _Which, before: _Before = None) -> Response:
-        """The whole history that the filters let through; `limit` does not count."""
-        name = export_name(which, "csv", _now())
-        return _file(_pieces(db, which, before, Reader.export_csv), name, "text/csv; charset=utf-8")
-
-    @api.get("/history.json", responses={200: _EVENTS, **_FILE})
-    def history_as_json(which: _Which, before: _Before = None) -> Response:
-        """The whole history that the filters let through; `limit` does not count."""
-        name = export_name(which, "json", _now())
-        return _file(_pieces(db, which, before, Reader.export_json), name, "application/json")
-
     @api.get("/health", responses={200: {"model": shapes.Health}, **_ERRORS})
     def health() -> Response:
         """The state of the monitor, and its limits."""
@@ -213,27 +205,78 @@ def _add_routes(api: FastAPI, db: Path, restarts: Restarts) -> None:
         return HTMLResponse(docs_page(api.openapi(), request.scope.get("root_path", "")))
 
 
-_Export = Callable[[Reader, Filters, int | None], Iterator[str]]
+def _add_files(api: FastAPI, db: Path, form: Form) -> None:
+    csv_only: dict[str, Any] = {"response_class": Response} if form is Form.CSV else {}
+
+    def route(name: str, shape: Any) -> Callable[[_Route], _Route]:
+        answered = {200: files.answers(form, shape), **_FILE}
+        return api.get(f"/{name}.{form}", responses=answered, **csv_only)
+
+    @route("history", shapes.EVENT_SHAPE)
+    def history_file(request: Request, which: _Which, before: _Before = None) -> Response:
+        """The whole history that the filters let through; `limit` does not count."""
+        name = file_name("history", form, which, which.since, which.until or _now())
+        return files.file_response(
+            request, db, lambda reader: reader.export_history(form, which, before), name, form
+        )
+
+    @route("ports", shapes.PORT_SHAPE)
+    def ports_file(request: Request, which: _Which) -> Response:
+        """The open listeners, by port; `since`, `until` and `limit` do not count."""
+        now = _now()
+        if not (monitor := monitor_status(db, now)).is_current:
+            return _not_watching(monitor, db)
+        name = file_name("now", form, which, now)
+        return files.file_response(
+            request, db, lambda reader: reader.export_now(form, which, now), name, form
+        )
+
+    @route("moment", shapes.MOMENT_SHAPE)
+    def moment_file(request: Request, which: _Which, at: Annotated[str, _AT]) -> Response:
+        """The listeners that were open at a moment, by port; `since`, `until` and `limit` do not
+        count."""
+        (moment,) = _moments(at=at)
+        name = file_name("at", form, which, moment)
+
+        def export(reader: Reader) -> Iterator[str]:
+            return reader.export_at(form, which, *_covered(reader, moment))
+
+        return files.file_response(request, db, export, name, form)
+
+    @route("changes", shapes.CHANGE_SHAPE)
+    def changes_file(
+        request: Request, which: _Which, at: Annotated[str, _AT], versus: Annotated[str, _VERSUS]
+    ) -> Response:
+        """The differences between the listeners of two moments, by port; `since`, `until` and
+        `limit` do not count."""
+        earlier, later = sorted(_moments(at=at, versus=versus))
+        name = file_name("changes", form, which, earlier, later)
+
+        def export(reader: Reader) -> Iterator[str]:
+            both = _covered(reader, earlier), _covered(reader, later)
+            return reader.export_changes(form, which, *both)
+
+        return files.file_response(request, db, export, name, form)
 
 
-def _pieces(db: Path, which: Filters, before: int | None, export: _Export) -> Iterator[str]:
-    with open_reader(db) as reader:
-        yield from export(reader, which, before)
+def _moments(**given: str) -> Iterator[int]:
+    """The times of these parameters. Raises FilterError where one is missing or has not come."""
+    for name, text in given.items():
+        at = filters.time(name, text)
+        if at is None or at > _now():
+            wrong = "No time is given." if at is None else f"{text} has not come yet."
+            raise FilterError(name, wrong, "Use a time that is over, like 2026-01-31T03:10:00Z.")
+        yield at
 
 
-def _file(pieces: Iterator[str], name: str, kind: str) -> Response:
-    """A file to save, sent as it is made."""
-    return StreamingResponse(
-        _after(next(pieces), pieces),
-        media_type=kind,
-        headers={"Content-Disposition": f'attachment; filename="{name}"'},
-    )
-
-
-def _after(first: str, rest: Iterator[str]) -> Iterator[str]:
-    """The pieces, of which the first was read while an error could still become a status."""
-    yield first
-    yield from rest
+def _covered(reader: Reader, at: int) -> tuple[int, MomentCoverage]:
+    """The moment with its coverage. Raises FilterError if it is before the first watch."""
+    how = reader.coverage_at(at, watching=reader.status(_now()).is_current)
+    if how.gap is not None and how.gap.start is None:
+        raise FilterError(
+            "at", f"Nobody watched yet at {timestamp(at)}.", "Use a time after the first watch."
+        )
+    return at, how
 
 
 def _not_watching(monitor: Status, db: Path) -> Response:

@@ -5,7 +5,7 @@ from typing import Any
 from pydantic import BaseModel, Field, create_model
 
 from porteye_core.restarts import Restarts
-from porteye_core.store.reading import EVENT, PORT, Status
+from porteye_core.store.reading import CHANGE, EVENT, MOMENT, PORT, Status
 from porteye_core.store.reading import Field as Declared
 from porteye_core.system.clock import timestamp
 
@@ -20,6 +20,8 @@ def _shape(name: str, doc: str, fields: dict[str, Declared]) -> type[BaseModel]:
 
 PORT_SHAPE = _shape("Port", "A listener that is open now.", PORT)
 EVENT_SHAPE = _shape("Event", "A listener opened or closed.", EVENT)
+MOMENT_SHAPE = _shape("PortAtMoment", "A listener that was open at a moment.", MOMENT)
+CHANGE_SHAPE = _shape("Change", "A difference between the listeners of two moments.", CHANGE)
 
 
 class LimitationShape(BaseModel):

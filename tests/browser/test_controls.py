@@ -226,7 +226,7 @@ def test_another_filter_leads_to_the_newest_page_and_back_to_the_one_before(
 
 def test_a_link_to_an_export_keeps_the_focus_while_the_page_refreshes(app: App, page: Page) -> None:
     show_table(page, f"{app.url}/history")
-    link = main(page).get_by_role("link", name="as JSON")
+    link = main(page).get_by_role("link", name="JSON")
     before = link.get_attribute("href")
     link.focus()
     expect(link).not_to_have_attribute("href", str(before))

@@ -40,7 +40,7 @@ def test_a_listener_is_seen_opening_and_closing_and_is_exported(app: App, page: 
     wait_for_cells(page, "opened", "closed", str(port))
     save(page, "history")
     with page.expect_download() as downloading:
-        page.get_by_role("link", name="Export 2 events as CSV").click()
+        page.get_by_role("link", name="Download CSV (2 events)").click()
     exported = list(csv.DictReader(io.StringIO(text_of(downloading.value))))
     events = app.json(f"/api/history?port={port}")
     assert [each["status"] for each in events] == ["closed", "opened"]

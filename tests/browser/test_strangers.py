@@ -118,7 +118,7 @@ def test_hostile_names_are_text_and_nothing_in_the_page_breaks_its_policy(
         expect(page.locator(".js-plotly-plot").last).to_be_visible()
         page.goto(f"{guarded.url}/history?port={port}")
         with page.expect_download() as downloading:
-            page.get_by_role("link", name="as CSV").click()
+            page.get_by_role("link", name="Download CSV").click()
         assert "'<b>" not in (exported := text_of(downloading.value))
         assert "<b>=1+1</b>" in exported
         assert "owned" not in page.title()

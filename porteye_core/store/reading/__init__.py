@@ -4,8 +4,8 @@ A Reader's answers are values and DataFrames. `version` says whether an answer c
 """
 
 from porteye_core.store.reading.coverage import Coverage, Gap, MomentCoverage
-from porteye_core.store.reading.export import file_name as export_name
-from porteye_core.store.reading.json_records import EVENT, PORT, Field
+from porteye_core.store.reading.export import Form
+from porteye_core.store.reading.json_records import CHANGE, EVENT, MOMENT, PORT, Field
 from porteye_core.store.reading.last_hour import LastHour
 from porteye_core.store.reading.listener import Former, Held, Life
 from porteye_core.store.reading.monitor_usage import MonitorUsage
@@ -17,10 +17,13 @@ from porteye_core.store.reading.version import Version
 from porteye_core.store.reading.watches import WatchTables
 
 __all__ = [
+    "CHANGE",
     "EVENT",
+    "MOMENT",
     "PORT",
     "Coverage",
     "Field",
+    "Form",
     "Former",
     "Gap",
     "Held",
@@ -35,7 +38,6 @@ __all__ = [
     "Version",
     "WatchTables",
     "differences",
-    "export_name",
     "monitor_status",
     "open_reader",
 ]

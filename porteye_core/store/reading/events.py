@@ -31,12 +31,21 @@ from porteye_core.store.tables.event_ids import EventIds, Ids
 _COLUMNS = select_columns(
     *("id", "protocol", "family", "address", "hidden"),
     *("interface", "interface_kind", "v6only", "namespace"),
-    *("pid", "process", "title", "user", "cmdline"),
+    *("pid", "process", "title", "user", "unit", "container", "cmdline"),
     id="e.id",
     port="e.port",
     listener="l.id",
+    unit="coalesce(f.unit, p.unit)",
+    container="coalesce(f.container, p.container)",
 )
-_TABLES = from_tables("event e JOIN listener l ON l.id = e.listener_id", program="e.program_id")
+# The owner of an event is that of `former` which was next to be replaced, if there is one.
+_TABLES = from_tables(
+    """event e JOIN listener l ON l.id = e.listener_id
+    LEFT JOIN former f ON f.listener_id = l.id AND f.until =
+        (SELECT min(until) FROM former WHERE listener_id = l.id AND until > e.at)""",
+    process="CASE WHEN f.until IS NULL THEN l.process_id ELSE f.process_id END",
+    program="e.program_id",
+)
 # Events read on the way back from the newest, in tens of nanoseconds each; a protocol is read from
 # the listener of each, in a microsecond.
 _FIRST_LOOK, _SECOND_LOOK, _SECOND_LOOK_PROTOCOL = 2_000, 200_000, 20_000

@@ -1,109 +1,119 @@
-"""The whole history as a file, in constant memory, for the page and the API alike."""
+"""Files of what page and API show, in pieces and in constant memory; CSV and JSON alike.
+
+Each file has the fields of its records (see json_records), in CSV a column for each. No transaction
+is open while a client takes a piece, which may last an hour: it would keep the writer's WAL from
+being emptied.
+"""
 
 import csv
 import io
 import json
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Any
 
-from porteye_core.exposure import exposure
-from porteye_core.filters import parameters
 from porteye_core.model import Filters
 from porteye_core.store import engine
-from porteye_core.store.reading import events, json_records
-from porteye_core.store.reading.listener_rows import bound_of
-from porteye_core.system.clock import timestamp
+from porteye_core.store.reading import events, json_records, open_listeners
+from porteye_core.store.reading.coverage import MomentCoverage
+from porteye_core.store.reading.json_records import Field
 
-COLUMNS = (
-    "id",
-    "timestamp",
-    "status",
-    "seen",
-    "protocol",
-    "address",
-    "port",
-    "process",
-    "pid",
-    "user",
-    "interface",
-    "v6only",
-    "exposure",
-    "title",
-    "cmdline",
-)
 _CHUNK = 1000
-_LONGEST_PART = 40  # characters of a file's name: file systems take 255
 # What a spreadsheet takes for the beginning of a formula (OWASP, CSV injection).
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
+Batches = Iterator[Sequence[engine.Row]]
 
-def history_csv(
-    connection: engine.Connection, filters: Filters, before: int | None = None
+
+class Form(StrEnum):
+    """Format of a file."""
+
+    CSV = "csv"  # RFC 4180
+    JSON = "json"  # an array, a line for each record
+
+
+def history(
+    connection: engine.Connection, form: Form, filters: Filters, before: int | None = None
 ) -> Iterator[str]:
-    """The whole history that the filters let through, newest first, in pieces of at most a
-    thousand lines; the first begins with the header. RFC 4180. `before` is the id of an event: only
-    older ones."""
+    """Make the file of all events that the filters let through, newest first, whatever `limit`
+    says; before: the id of an event, for older ones only."""
+    return _file(form, json_records.EVENT, _events(connection, filters, before))
+
+
+def listeners_now(
+    connection: engine.Connection, form: Form, filters: Filters, now: int
+) -> Iterator[str]:
+    """Make the file of the listeners that are open, by port."""
+    rows = connection.execute(*open_listeners.open_now_question(filters, now)).fetchall()
+    return _file(form, json_records.PORT, _batches(connection, rows))
+
+
+def listeners_at(
+    connection: engine.Connection, form: Form, filters: Filters, at: int, coverage: MomentCoverage
+) -> Iterator[str]:
+    """Make the file of the listeners that were open at a moment, by port; coverage: of it."""
+    rows = open_listeners.open_at_rows(connection, filters, at, coverage)
+    return _file(form, json_records.MOMENT, _batches(connection, rows))
+
+
+def changes(
+    connection: engine.Connection,
+    form: Form,
+    filters: Filters,
+    moments: Sequence[tuple[int, MomentCoverage]],
+) -> Iterator[str]:
+    """Make the file of what differs between two moments, each with its coverage, the earlier one
+    first."""
+    frames = [open_listeners.open_at(connection, filters, *each) for each in moments]
+    listeners = {
+        row["id"]: row
+        for each in moments
+        for row in open_listeners.open_at_rows(connection, filters, *each)
+    }
+    times = dict(zip(("at", "versus"), (at for at, _ in moments), strict=True))
+    rows = [
+        {**listeners[each["id"]], **each, "address": listeners[each["id"]]["address"], **times}
+        for each in open_listeners.differences(*frames).to_dict("records")
+    ]
+    return _file(form, json_records.CHANGE, _batches(connection, rows))
+
+
+def _file(form: Form, fields: Mapping[str, Field], batches: Batches) -> Iterator[str]:
+    return _csv(fields, batches) if form is Form.CSV else _json(fields, batches)
+
+
+def _csv(fields: Mapping[str, Field], batches: Batches) -> Iterator[str]:
+    """The lines of each batch; the first piece begins with the header."""
     buffer = io.StringIO()
     writer = csv.writer(buffer)
-    writer.writerow(COLUMNS)
-    for rows in _chunks(connection, filters, before):
-        writer.writerows(map(_cells, rows))
-        yield _taken(buffer)
+    writer.writerow(fields)
+    columns = [field.value for field in fields.values()]
+    for rows in batches:
+        writer.writerows([_cell(column(row)) for column in columns] for row in rows)
+        yield buffer.getvalue()
+        buffer.seek(0)
+        buffer.truncate()
 
 
-def history_json(
-    connection: engine.Connection, filters: Filters, before: int | None = None
-) -> Iterator[str]:
-    """The same as a JSON array of what /api/history answers, a line for each; nothing is put before
-    a text, for no spreadsheet runs what stands in JSON."""
+def _json(fields: Mapping[str, Field], batches: Batches) -> Iterator[str]:
+    """The same as an array; nothing is put before a text, for no spreadsheet runs what stands in
+    JSON."""
     before_line = "[\n"
-    for rows in _chunks(connection, filters, before):
+    for rows in batches:
         piece = io.StringIO()
         for row in rows:
-            piece.write(before_line + json.dumps(json_records.event(row), ensure_ascii=False))
+            record = json_records.record(fields, row)
+            piece.write(before_line + json.dumps(record, ensure_ascii=False))
             before_line = ",\n"
         yield piece.getvalue()
     yield "[]\n" if before_line == "[\n" else "\n]\n"
 
 
-def file_name(filters: Filters, ending: str, now: int) -> str:
-    """Return the name of an export made at `now`: the filters and the range, in ASCII.
+def _events(connection: engine.Connection, filters: Filters, before: int | None) -> Batches:
+    """The events in batches, of which the first may be empty; each is a moment of its own.
 
-    >>> file_name(Filters(ports=((80, 80),), process="nginx -g", since=0), "csv", 1_000_000)
-    'porteye-history_port-80_process-nginx-g_from-19700101T000000Z_to-19700101T000001Z.csv'
-    """
-    ports = parameters(filters).get("port", "")
-    if len(ports) > _LONGEST_PART:
-        ports = f"{len(filters.ports)}-ranges"
-    parts = (
-        "porteye-history",
-        ports and f"port-{ports}",
-        filters.process and f"process-{_plain(filters.process)}".rstrip("-"),
-        filters.protocol or "",
-        "" if filters.since is None else f"from-{_stamp(filters.since)}",
-        f"to-{_stamp(now if filters.until is None else filters.until)}",
-    )
-    return f"{'_'.join(filter(None, parts))}.{ending}"
-
-
-def _plain(text: str) -> str:
-    return re.sub(r"[^A-Za-z0-9.]+", "-", text).strip("-.")[:_LONGEST_PART]
-
-
-def _stamp(micros: int) -> str:
-    return f"{datetime.fromtimestamp(micros // 1_000_000, UTC):%Y%m%dT%H%M%SZ}"
-
-
-def _chunks(
-    connection: engine.Connection, filters: Filters, before: int | None
-) -> Iterator[list[engine.Row]]:
-    """The events in lists, of which the first may be empty; each is a moment of its own.
-
-    No transaction is open while a client takes a piece, which may last an hour: it would keep the
-    writer's WAL from being emptied. Events are never changed, and new ones come before the first.
+    Events are never changed, and new ones come before the first.
     """
     chunk = replace(filters, limit=_CHUNK)
     while True:
@@ -116,23 +126,17 @@ def _chunks(
         before = rows[-1]["id"]
 
 
-def _cells(row: engine.Row) -> Iterable[Any]:
-    bound = bound_of(row)
-    yield row["id"]
-    yield timestamp(row["at"])
-    yield row["kind"]
-    yield row["seen"]
-    yield row["protocol"]
-    yield bound.address
-    yield row["port"]
-    yield harmless(row["process"] or "")
-    yield row["pid"]
-    yield harmless(row["user"] or "")
-    yield harmless(bound.interface or "")
-    yield "" if bound.v6only is None else str(bound.v6only).lower()
-    yield exposure(bound).value
-    yield harmless(row["title"] or "")
-    yield harmless(row["cmdline"] or "")
+def _batches(connection: engine.Connection, rows: Sequence[engine.Row]) -> Batches:
+    """Rows of one moment that have been read, at least one batch."""
+    connection.execute("ROLLBACK")
+    yield from (rows[first : first + _CHUNK] for first in range(0, max(len(rows), 1), _CHUNK))
+    connection.execute("BEGIN")
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return harmless(value) if isinstance(value, str) else value
 
 
 def harmless(cell: str) -> str:
@@ -142,10 +146,3 @@ def harmless(cell: str) -> str:
     "'=1+1"
     """
     return "'" + cell if cell.startswith(_FORMULA) else cell
-
-
-def _taken(buffer: io.StringIO) -> str:
-    text = buffer.getvalue()
-    buffer.seek(0)
-    buffer.truncate()
-    return text

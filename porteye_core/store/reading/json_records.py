@@ -3,7 +3,7 @@
 The field names of the first PortEye are kept.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +24,7 @@ class Field:
     description: str | None = None
 
 
-def record(fields: dict[str, Field], row: engine.Row) -> dict[str, Any]:
+def record(fields: Mapping[str, Field], row: engine.Row) -> dict[str, Any]:
     """The record that has these fields of a row."""
     return {name: field.value(row) for name, field in fields.items()}
 
@@ -68,6 +68,12 @@ def _memory_percent(row: engine.Row) -> float | None:
 
 
 _ENDPOINT = {
+    "port": _column(int, "port"),
+    "service": Field(
+        str,
+        lambda row: service(row["port"], row["protocol"]),
+        "well-known name of the port, empty if none",
+    ),
     "protocol": _column(str, "protocol"),
     "family": _column(str, "family"),
     "address": _column(str, "address"),
@@ -88,30 +94,27 @@ _ENDPOINT = {
         + ", ".join(each.value for each in Exposure),
     ),
 }
-_TITLE = _text("title", "what it runs, `server.js (node)` for instance, else its name")
+_OWNER = {
+    "process": _text("process", "name of the owner, empty if `hidden` says why"),
+    "title": _text("title", "what it runs, `server.js (node)` for instance, else its name"),
+    "pid": _column(int | None, "pid"),
+    "user": _text("user"),
+    "unit": _text("unit", "systemd unit, empty if none"),
+    "container": _text("container", "runtime:id, empty if none"),
+}
+_CMDLINE = _text("cmdline", "secrets are masked")
+_HIDDEN = Field(str, _hidden, "why the owner is not known, empty if it is")
 
 PORT = {
     "id": _column(int, "id"),
-    "port": _column(int, "port"),
-    "service": Field(
-        str,
-        lambda row: service(row["port"], row["protocol"]),
-        "well-known name of the port, empty if none",
-    ),
     **_ENDPOINT,
-    "process": _text("process", "name of the owner, empty if `hidden` says why"),
-    "title": _TITLE,
-    "pid": _column(int | None, "pid"),
-    "user": _text("user"),
-    "cmdline": _text("cmdline", "secrets are masked"),
+    **_OWNER,
     "socket_user": _column(
         str,
         "socket_user",
         "who made the socket, where the source tells; its owner may have changed since",
     ),
     "exe": _text("exe", "ends in ` (deleted)` if it was deleted or replaced meanwhile"),
-    "unit": _text("unit", "systemd unit, empty if none"),
-    "container": _text("container", "runtime:id, empty if none"),
     "cpu_percent": Field(
         float | None,
         lambda row: None if row["cpu"] is None else row["cpu"] / 100,
@@ -139,7 +142,15 @@ PORT = {
         lambda row: None if row["unseen_at"] is None else timestamp(row["unseen_at"]),
         "from when on it could not be looked for, so that it may have closed",
     ),
-    "hidden": Field(str, _hidden, "why the owner is not known, empty if it is"),
+    "hidden": _HIDDEN,
+    "cmdline": _CMDLINE,
+}
+
+# A moment of the past; it may be certain only in part.
+MOMENT = {
+    "at": _time("at", "the moment, ISO 8601"),
+    **PORT,
+    "certainty": _text("certainty", "empty if it is certain that it was open at that moment"),
 }
 
 EVENT = {
@@ -147,13 +158,23 @@ EVENT = {
     "timestamp": _time("at", "ISO 8601"),
     "status": _column(str, "kind", "opened or closed"),
     "seen": _column(str, "seen", "how exact: kernel, poll (within an interval), gap"),
-    "port": _column(int, "port"),
     **_ENDPOINT,
-    "process": _text("process"),
-    "title": _TITLE,
-    "pid": _column(int | None, "pid"),
-    "user": _text("user"),
-    "cmdline": _text("cmdline"),
-    "hidden": Field(str, _hidden),
+    **_OWNER,
+    "hidden": _HIDDEN,
     "listener": _column(int, "listener", "the same number in both events of one life"),
+    "cmdline": _CMDLINE,
+}
+
+CHANGE = {
+    "at": _time("at", "the earlier moment, ISO 8601"),
+    "versus": _time("versus", "the later moment, ISO 8601"),
+    "change": _column(str, "change", "what differs between the two moments"),
+    **_ENDPOINT,
+    "was": _text("was", "before; empty if it opened"),
+    "is": _text("is", "after; empty if it closed"),
+    "certainty": MOMENT["certainty"],
+    **_OWNER,
+    "hidden": _HIDDEN,
+    "listener": _column(int, "id", "of the later moment, if it is open in both"),
+    "cmdline": _CMDLINE,
 }

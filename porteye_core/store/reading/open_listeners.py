@@ -1,5 +1,6 @@
 """The listeners that are open now, or were open at a moment, as frames; and what differs."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -107,7 +108,23 @@ def open_at(
     return describe(frame)
 
 
-def _open_at_question(filters: Filters, at: int, coverage: MomentCoverage) -> Question:
+def open_at_rows(
+    connection: engine.Connection, filters: Filters, at: int, coverage: MomentCoverage
+) -> list[dict[str, Any]]:
+    """The same as rows with every column, the moment itself as `at`."""
+    question = _open_at_question(filters, at, coverage, but=())
+    cursor = connection.execute(*question)
+    names = [column[0] for column in cursor.description]
+    rows = [dict(zip(names, row, strict=True)) for row in cursor]
+    unmeasured = {} if coverage.gap is None else dict.fromkeys(_MEASURED)
+    return [
+        {**row, **unmeasured, "at": at, "certainty": _certainty(row, at, coverage)} for row in rows
+    ]
+
+
+def _open_at_question(
+    filters: Filters, at: int, coverage: MomentCoverage, but: Sequence[str] = _NOT_THEN
+) -> Question:
     where = matching(filters, program=_PROGRAM)
     gap = coverage.gap
     opened_by = at if gap is None or gap.end is None else gap.end
@@ -120,7 +137,7 @@ def _open_at_question(filters: Filters, at: int, coverage: MomentCoverage) -> Qu
                 AND (SELECT id FROM tick WHERE at <= ? ORDER BY at DESC LIMIT 1)
             GROUP BY listener_id
         )
-        SELECT {select_columns(but=_NOT_THEN, **_FORMER)}, {_SAMPLE}
+        SELECT {select_columns(but=but, **_FORMER)}, {_SAMPLE}
         FROM {from_tables(_CHOSEN, _PROCESS, _PROGRAM)}
         LEFT JOIN fresh ON fresh.listener_id = l.id
         LEFT JOIN sample s ON s.tick_id = fresh.tick_id AND s.listener_id = l.id

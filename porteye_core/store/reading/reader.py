@@ -115,13 +115,33 @@ class Reader:
         """The id of the newest event, 0 if there is none."""
         return events.newest_id(self._connection)
 
-    def export_csv(self, filters: Filters, before: int | None = None) -> Iterator[str]:
-        """All events that the filters let through, as pieces of a CSV file; see export."""
-        return export.history_csv(self._connection, filters, before)
+    # Files; see export.
 
-    def export_json(self, filters: Filters, before: int | None = None) -> Iterator[str]:
-        """The same as pieces of a JSON file."""
-        return export.history_json(self._connection, filters, before)
+    def export_history(
+        self, form: export.Form, filters: Filters, before: int | None = None
+    ) -> Iterator[str]:
+        """All events that the filters let through, in pieces of a file."""
+        return export.history(self._connection, form, filters, before)
+
+    def export_now(self, form: export.Form, filters: Filters, now: int) -> Iterator[str]:
+        """The listeners that are open, in pieces of a file."""
+        return export.listeners_now(self._connection, form, filters, now)
+
+    def export_at(
+        self, form: export.Form, filters: Filters, at: int, coverage: MomentCoverage
+    ) -> Iterator[str]:
+        """The listeners that were open at a moment, in pieces of a file; `coverage`: of it."""
+        return export.listeners_at(self._connection, form, filters, at, coverage)
+
+    def export_changes(
+        self,
+        form: export.Form,
+        filters: Filters,
+        earlier: tuple[int, MomentCoverage],
+        later: tuple[int, MomentCoverage],
+    ) -> Iterator[str]:
+        """The differences between two moments with their coverage, in pieces of a file."""
+        return export.changes(self._connection, form, filters, (earlier, later))
 
     # Time.
 

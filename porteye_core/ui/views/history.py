@@ -1,21 +1,17 @@
 """History: what opened and closed, newest first, and all of it as CSV or JSON."""
 
 from dataclasses import replace
-from urllib.parse import urlencode
 
 import streamlit as st
 
-from porteye_core.filters import parameters
 from porteye_core.model import Filters
 from porteye_core.store.reading import Reader
+from porteye_core.ui import export_links
 from porteye_core.ui.context import View, now, read, viewers_zone
 from porteye_core.ui.layout import show_table
 from porteye_core.ui.table_columns import columns
 
 _REFRESH = 5  # seconds
-# Relative to the page's own address, which a proxy may have put below a path of its own.
-_API = "api"
-_FORMATS = ("CSV", "JSON")
 
 _COLUMNS = columns(
     {
@@ -52,7 +48,7 @@ def _show(reader: Reader, view: View) -> None:
     if table.empty and before is None:
         st.info("No event that the filters let through is recorded in this time range.")
         return
-    _export(view, filters, total, reader.newest_event())
+    export_links.draw(view, "history", filters, total, newest=reader.newest_event())
     with st.container(horizontal=True, vertical_alignment="center"):
         which = "newest" if before is None else "next older"
         st.caption(f"Showing the {which} {len(table):,} of {total:,} events.")
@@ -85,28 +81,6 @@ def _turn(before: int | None) -> None:
         st.query_params.pop("before", None)
     else:
         st.query_params["before"] = str(before)
-
-
-def _export(view: View, filters: Filters, total: int, newest: int) -> None:
-    """Draw a link for each format to the events that are counted, and to no newer ones."""
-    events_ = f"{total:,} {'event' if total == 1 else 'events'}"
-    which = {**parameters(filters), "before": str(newest + 1)}
-    with st.container(horizontal=True):
-        for name in _FORMATS:
-            st.link_button(
-                f"Export {events_} as {name}",
-                _address(view, f"history.{name.lower()}", which),
-                icon=":material/download:",
-                key=f"export_{name}",
-            )
-
-
-def _address(view: View, file: str, which: dict[str, str]) -> str:
-    """Return the address of a file of the API. The browser's own download takes it as it is sent,
-    whatever its size; Streamlit's would keep all of it in memory."""
-    signs = view.access.login  # else the API needs nothing, or the cookie that opened the page
-    query = view.access.tickets.query(file, which) if signs else urlencode(which)
-    return f"{_API}/{file}?{query}"
 
 
 page_of_events()

@@ -16,6 +16,7 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from starlette.applications import Starlette
@@ -24,13 +25,13 @@ from starlette.testclient import TestClient
 
 from porteye_core.api import create_api, shapes
 from porteye_core.config import Config, monitor_command
-from porteye_core.model import Filters, Tick
+from porteye_core.model import Tick
 from porteye_core.restarts import Restart, Restarts
 from porteye_core.store.file import authorizer
-from porteye_core.store.reading import Reader
+from porteye_core.store.reading import Form, Reader
 from porteye_core.store.writing.writer import Writer
 from porteye_core.system.clock import timestamp
-from tests.kit.seeding import Instant, grow
+from tests.kit.seeding import MINUTE, Instant, grow
 
 
 def client_of(config: Config) -> TestClient:
@@ -117,7 +118,7 @@ def test_the_csv_has_what_the_history_has(client: TestClient) -> None:
     assert response.headers["content-type"].startswith("text/csv")
     disposition = response.headers["content-disposition"]
     assert re.fullmatch(
-        r'attachment; filename="porteye-history_process-python_to-\d{8}T\d{6}Z\.csv"', disposition
+        r'attachment; filename="porteye-history-python-to-\d{4}-\d\d-\d\d\.csv"', disposition
     )
     lines = list(csv.DictReader(io.StringIO(response.text)))
     events = get(client, "/api/history?process=python")
@@ -230,32 +231,101 @@ def test_a_question_that_takes_too_long_is_503(
 
 def without_time(headers: Mapping[str, str]) -> dict[str, str]:
     """The headers, without the second of the request in the name of the file."""
-    return {name: re.sub(r"_to-\d{8}T\d{6}Z", "", value) for name, value in headers.items()}
+    return {name: re.sub(r"-\d{6}Z", "", value) for name, value in headers.items()}
 
 
-@pytest.mark.parametrize("path", ["history.csv", "history.json"])
+@pytest.mark.parametrize("form", Form)
+@pytest.mark.parametrize(
+    ("path", "what"),
+    [
+        ("history", "export_history"),
+        ("ports", "export_now"),
+        ("moment", "export_at"),
+        ("changes", "export_changes"),
+    ],
+)
 def test_head_on_an_export_has_its_headers_and_makes_none_of_it(
-    client: TestClient, seeded: Instant, monkeypatch: pytest.MonkeyPatch, path: str
+    seeded: Instant, monkeypatch: pytest.MonkeyPatch, path: str, what: str, form: Form
 ) -> None:
-    grow(seeded.db, 5_000)
     made: list[str] = []
-    name = path.replace("history.", "export_")
-    export = getattr(Reader, name)
+    export = getattr(Reader, what)
 
-    def counted(reader: Reader, which: Filters, before: int | None) -> Iterator[str]:
-        for piece in export(reader, which, before):
+    def counted(reader: Reader, *asked: Any) -> Iterator[str]:
+        for piece in export(reader, *asked):
             made.append(piece)
             yield piece
 
-    monkeypatch.setattr(Reader, name, counted)
+    monkeypatch.setattr(Reader, what, counted)
+    address = f"/api/{path}.{form}?{moments(seeded)}"
     with client_of(Config(db=seeded.db)) as counting:
-        head = counting.head(f"/api/{path}")
+        head = counting.head(address)
         of_head = len(made)
-        whole = counting.get(f"/api/{path}")
+        whole = counting.get(address)
     assert (head.status_code, head.content) == (200, b"")
     assert without_time(head.headers) == without_time(whole.headers)
-    assert of_head <= 2, "the first piece, and one that was under way"
-    assert len(made) - of_head > 10
+    assert of_head == 0
+    assert made
+
+
+def moments(seeded: Instant) -> str:
+    """Two moments of the seeded hour, half an hour apart."""
+    pair = {"at": seeded.now - 31 * MINUTE, "versus": seeded.now - MINUTE}
+    return urlencode({name: timestamp(at) for name, at in pair.items()})
+
+
+def test_head_of_a_database_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    with client_of(Config(db=tmp_path / "none.db")) as client:
+        assert client.head("/api/history.csv").status_code == 503
+
+
+def test_what_listens_now_is_a_file_with_the_fields_of_ports(client: TestClient) -> None:
+    answer = client.get("/api/ports.csv?process=nginx")
+    (line,) = csv.DictReader(io.StringIO(answer.text))
+    (record,) = get(client, "/api/ports?process=nginx")
+    assert list(line) == list(record)
+    assert (line["port"], line["service"], line["exposure"]) == ("80", "http", "every interface")
+    assert re.search(
+        r'"porteye-now-nginx-[-\d]{15,17}Z\.csv"', answer.headers["Content-Disposition"]
+    )
+    assert get(client, "/api/ports.json?process=nginx")[0]["id"] == record["id"]
+
+
+def test_what_listens_now_is_no_file_while_nobody_watches(abandoned: Instant) -> None:
+    with client_of(Config(db=abandoned.db)) as client:
+        assert error(client, "/api/ports.csv", 503)["code"] == "monitor_stopped"
+
+
+def test_a_moment_and_what_changed_since_are_files(client: TestClient, seeded: Instant) -> None:
+    then = get(client, f"/api/moment.json?{moments(seeded)}")
+    assert [each["port"] for each in then] == [53, 80, 5432]
+    assert {each["at"] for each in then} == {timestamp(seeded.now - 31 * MINUTE)}
+    assert get(client, f"/api/moment.json?port=80&{moments(seeded)}")[0]["process"] == "nginx"
+    assert get(client, f"/api/changes.json?{moments(seeded)}") == []
+    then = seeded.now - 25 * MINUTE
+    said = urlencode({"at": timestamp(seeded.now - MINUTE), "versus": timestamp(then)})
+    answer = client.get(f"/api/changes.csv?{said}")
+    (closed,) = csv.DictReader(io.StringIO(answer.text))
+    assert (closed["change"], closed["port"], closed["pid"]) == ("closed", "8765", "300")
+    assert (closed["was"], closed["is"]) == ("http.server (python), pid 300", "")
+    assert closed["at"] == timestamp(then)
+    assert '"porteye-changes-' in answer.headers["Content-Disposition"]
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("moment.csv?at=", "at: No time is given."),
+        ("moment.csv?at=2999-01-01T00:00:00Z", "has not come yet"),
+        ("moment.csv?at=1999-01-01T00:00:00Z", "Nobody watched yet"),
+        ("changes.json?at=1999-01-01T00:00:00Z&versus=2000-01-01T00:00:00Z", "Nobody watched yet"),
+        ("changes.json?at=1999-01-01T00:00:00Z&versus=yesterday", "versus"),
+        ("moment.csv", "at"),
+    ],
+)
+def test_a_moment_of_which_nothing_can_be_known_is_refused(
+    client: TestClient, path: str, said: str
+) -> None:
+    assert said in error(client, f"/api/{path}", 422)["message"]
 
 
 def test_health_says_when_the_dashboard_starts_another_monitor(abandoned: Instant) -> None:
@@ -299,7 +369,12 @@ def test_the_description_names_every_path_and_the_page_needs_no_network(
     client: TestClient,
 ) -> None:
     paths = set(get(client, "/api/openapi.json")["paths"])
-    assert paths == {"/ports", "/history", "/history.csv", "/history.json", "/health"}
+    files = {
+        f"/{name}.{form}"
+        for name in ("history", "ports", "moment", "changes")
+        for form in ("csv", "json")
+    }
+    assert paths == {"/ports", "/history", "/health", *files}
     page = client.get("/api/docs")
     assert page.status_code == 200
     for path in paths:

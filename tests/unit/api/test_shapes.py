@@ -19,7 +19,11 @@ from porteye_core.config import Config
 from porteye_core.guards.access import Access
 from tests.kit.seeding import Instant
 
-PATHS = ("/ports", "/history", "/history.csv", "/history.json", "/health")
+FILES = ("history", "ports", "moment", "changes")
+PATHS = (
+    *("/ports", "/history", "/health"),
+    *(f"/{name}.{form}" for name in FILES for form in ("csv", "json")),
+)
 # A filter refuses texts that no schema can tell from good ones, and takes an empty limit.
 FINER = [positive_data_acceptance, negative_data_rejection]
 TOKEN = "correct-horse-battery-staple"

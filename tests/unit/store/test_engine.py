@@ -35,8 +35,8 @@ from porteye_core.store.reading import (
     usage,
     watches,
 )
-from porteye_core.store.reading.coverage import Watches
-from porteye_core.store.reading.export import history_csv, history_json
+from porteye_core.store.reading.coverage import MomentCoverage, Watches
+from porteye_core.store.reading.export import Form, changes, history, listeners_at, listeners_now
 from porteye_core.store.reading.monitor_usage import monitor_usage
 from porteye_core.store.reading.open_listeners import open_at, open_now, open_now_question
 from porteye_core.store.reading.status import State
@@ -173,11 +173,22 @@ def all_listeners(c: Connection) -> Any:
     return [tuple(row) for row in found]
 
 
+def noon(c: Connection, days: int = 1) -> tuple[int, MomentCoverage]:
+    """Return a moment so many days before the end, and its coverage."""
+    at = NOW - days * DAY
+    return at, Watches(c, watching=True).at(at)
+
+
 OF_WORD = replace(MONTH, process=WORD)
 FURTHER: dict[str, Ask] = {
-    "history as CSV": lambda c: list(history_csv(c, EVERYTHING)),
-    "history as JSON": lambda c: list(history_json(c, EVERYTHING)),
-    "history as CSV, from an event on": lambda c: list(history_csv(c, EVERYTHING, 700)),
+    "history as CSV": lambda c: list(history(c, Form.CSV, EVERYTHING)),
+    "history as JSON": lambda c: list(history(c, Form.JSON, EVERYTHING)),
+    "history as CSV, from an event on": lambda c: list(history(c, Form.CSV, EVERYTHING, 700)),
+    "listeners now as CSV": lambda c: list(listeners_now(c, Form.CSV, EVERYTHING, NOW)),
+    "listeners of a moment as CSV": lambda c: list(listeners_at(c, Form.CSV, EVERYTHING, *noon(c))),
+    "changes of a month as CSV": lambda c: list(
+        changes(c, Form.CSV, EVERYTHING, (noon(c, days=29), noon(c)))
+    ),
     "history frame": lambda c: events.history(c, EVERYTHING),
     "newest event": events.newest_id,
     "first watch": timeline.first_watch,

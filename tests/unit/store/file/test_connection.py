@@ -9,7 +9,7 @@ from porteye_core.errors import StoreError, StoreSlow
 from porteye_core.model import Filters
 from porteye_core.store.file import authorizer
 from porteye_core.store.file.connection import open_connection
-from porteye_core.store.reading import Reader, open_reader
+from porteye_core.store.reading import Form, Reader, open_reader
 from tests.kit.seeding import ENDLESS, Instant, grow
 
 NOT_READING = [
@@ -90,14 +90,14 @@ def test_an_export_has_its_time_anew_for_every_piece(
 ) -> None:
     grow(seeded.db, 2_000)
     with open_connection(seeded.db) as connection:
-        pieces = Reader(connection, seeded.db).export_csv(Filters())
+        pieces = Reader(connection, seeded.db).export_history(Form.CSV, Filters())
         next(pieces)
         assert isinstance(connection, authorizer.GuardedConnection)
         connection._until = 0  # the client was slow to take the first piece
         assert sum(piece.count("\n") for piece in pieces) > 10_000
     monkeypatch.setattr(authorizer, "MAX_QUERY_TIME", -1.0)
     with pytest.raises(StoreSlow), open_reader(seeded.db) as reader:
-        list(reader.export_csv(Filters()))
+        list(reader.export_history(Form.CSV, Filters()))
 
 
 def test_a_megabyte_of_text_or_a_nul_in_a_question_is_only_text(seeded: Instant) -> None:

@@ -17,7 +17,7 @@ from porteye_core.errors import StoreError
 from porteye_core.model import Filters
 from porteye_core.store.file.connection import open_connection
 from porteye_core.store.file.migrations import PAGE_SIZE
-from porteye_core.store.reading import open_reader
+from porteye_core.store.reading import Form, open_reader
 from porteye_core.store.writing.startup import open_writer
 from tests.kit.churn import churn
 from tests.kit.damage import KINDS, Damage
@@ -61,8 +61,8 @@ def read_everything(db: Path) -> int:
         answers = len(reader.coverage(0, _NOW, watching=False).gaps)
         answers += len(reader.open_now(Filters(), _NOW, 0))
         answers += len(reader.event_records(Filters(process="nginx")))
-        answers += sum(1 for _ in reader.export_csv(Filters()))
-        answers += sum(1 for _ in reader.export_json(Filters()))
+        answers += sum(1 for _ in reader.export_history(Form.CSV, Filters()))
+        answers += sum(1 for _ in reader.export_history(Form.JSON, Filters()))
         for life in reader.choices(100):
             answers += len(reader.holders(life.id))
             answers += len(reader.earlier(life, 10))
@@ -114,7 +114,7 @@ def put_a_text_where_a_time_must_be(db: Path) -> None:
 def test_a_value_of_another_type_is_told_as_damage(abandoned: Instant) -> None:
     put_a_text_where_a_time_must_be(abandoned.db)
     with pytest.raises(StoreError, match=r"event\.at"), open_reader(abandoned.db) as reader:
-        list(reader.export_json(Filters()))
+        list(reader.export_history(Form.JSON, Filters()))
     client = TestClient(create_api(Config(db=abandoned.db)), raise_server_exceptions=False)
     answer = client.get("/history", headers={"Host": "localhost"})
     assert answer.status_code == 503

@@ -3,15 +3,16 @@
 import csv
 import io
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from porteye_core.model import Filters, Precision, Protocol
-from porteye_core.store.reading import Reader, export_name, open_reader
-from porteye_core.store.reading.export import COLUMNS, harmless
+from porteye_core.model import Filters, Interface, Precision
+from porteye_core.store.reading import CHANGE, EVENT, MOMENT, PORT, Field, Form, Reader, open_reader
+from porteye_core.store.reading.export import harmless
 from porteye_core.store.writing.writer import Opening, Writer
 from porteye_core.system.clock import timestamp
 from tests.kit.seeding import Instant
@@ -23,26 +24,40 @@ MOST = Filters(limit=10_000)
 
 def export(db: Path, filters: Filters) -> str:
     with open_reader(db) as reader:
-        return "".join(reader.export_csv(filters))
+        return "".join(reader.export_history(Form.CSV, filters))
+
+
+def pieces_of(reader: Reader, what: str, form: Form) -> Iterator[str]:
+    """The file of everything: of the events, of what is open at 5 s, or what differs since 1 us."""
+    now = 5 * SECOND
+    first, last = ((at, reader.coverage_at(at, watching=True)) for at in (1, now))
+    match what:
+        case "history":
+            return reader.export_history(form, Filters())
+        case "now":
+            return reader.export_now(form, Filters(), now)
+        case "at":
+            return reader.export_at(form, Filters(), *last)
+    return reader.export_changes(form, Filters(), first, last)
 
 
 def test_an_export_has_every_event_whatever_the_limit(seeded: Instant) -> None:
     lines = list(csv.DictReader(io.StringIO(export(seeded.db, Filters(limit=1)))))
     assert len(lines) == 6
-    assert list(lines[0]) == list(COLUMNS)
+    assert list(lines[0]) == list(EVENT)
     assert [line["status"] for line in lines[:2]] == ["opened", "closed"]
     assert lines[0]["process"] == "python3"
 
 
 def test_an_export_of_nothing_is_a_header(seeded: Instant) -> None:
-    assert export(seeded.db, Filters(ports=((1, 1),))) == ",".join(COLUMNS) + "\r\n"
+    assert export(seeded.db, Filters(ports=((1, 1),))) == ",".join(EVENT) + "\r\n"
 
 
 def test_a_long_export_comes_in_pieces(db: Path, writer: Writer) -> None:
     born = [Opening(owned(endpoint(port)), port, Precision.POLL) for port in range(1, 2202)]
     writer.record_changes(1, born)
     with open_reader(db) as reader:
-        pieces = list(reader.export_csv(Filters()))
+        pieces = list(reader.export_history(Form.CSV, Filters()))
     assert len(pieces) == 3
     assert len("".join(pieces).splitlines()) == 2202
 
@@ -51,11 +66,13 @@ def test_an_export_as_json_is_the_history_of_the_api(db: Path, writer: Writer) -
     born = [Opening(owned(endpoint(port)), port, Precision.POLL) for port in range(1, 2001)]
     writer.record_changes(1, born)
     with open_reader(db) as reader:
-        pieces = list(reader.export_json(Filters(limit=1)))
+        pieces = list(reader.export_history(Form.JSON, Filters(limit=1)))
         everything = json.loads("".join(pieces))
         assert everything == reader.event_records(MOST)
-        assert json.loads("".join(reader.export_json(Filters(process="nobody")))) == []
-        (one,) = json.loads("".join(reader.export_json(Filters(ports=((7, 7),)))))
+        assert (
+            json.loads("".join(reader.export_history(Form.JSON, Filters(process="nobody")))) == []
+        )
+        (one,) = json.loads("".join(reader.export_history(Form.JSON, Filters(ports=((7, 7),)))))
     assert len(pieces) > 2
     assert len(everything) == 2000
     assert one["port"] == 7
@@ -65,7 +82,7 @@ def test_a_slow_client_does_not_hold_the_writers_log(db: Path, writer: Writer) -
     born = [Opening(owned(endpoint(port)), port, Precision.POLL) for port in range(1, 2002)]
     writer.record_changes(1, born)
     with open_reader(db) as reader:
-        pieces = reader.export_csv(Filters())
+        pieces = reader.export_history(Form.CSV, Filters())
         next(pieces)
         writer.record_changes(2, [Opening(owned(endpoint(9999)), 2, Precision.POLL)])
         next(pieces)
@@ -73,14 +90,15 @@ def test_a_slow_client_does_not_hold_the_writers_log(db: Path, writer: Writer) -
         assert "9999" not in "".join(pieces)
 
 
-@pytest.mark.parametrize("export", [Reader.export_csv, Reader.export_json])
+@pytest.mark.parametrize("form", Form)
+@pytest.mark.parametrize("what", ["history", "now", "at", "changes"])
 def test_while_a_client_takes_a_piece_no_transaction_is_open(
-    db: Path, writer: Writer, export: Callable[[Reader, Filters], Iterator[str]]
+    db: Path, writer: Writer, what: str, form: Form
 ) -> None:
     born = [Opening(owned(endpoint(port)), port, Precision.POLL) for port in range(1, 2002)]
     writer.record_changes(1, born)
     with open_reader(db) as reader:
-        for number, _ in enumerate(export(reader, Filters())):
+        for number, _ in enumerate(pieces_of(reader, what, form)):
             writer.record_changes(2 + number, [Opening(owned(endpoint(9999)), 2, Precision.POLL)])
             emptied = database_of(writer)._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             assert emptied.fetchone() == (0, 0, 0)
@@ -108,31 +126,87 @@ def test_a_timestamp_keeps_its_microseconds() -> None:
 
 def test_the_command_line_is_the_last_column(seeded: Instant) -> None:
     with open_reader(seeded.db) as reader:
-        first = next(reader.export_csv(Filters()))
+        first = next(reader.export_history(Form.CSV, Filters()))
     assert first.splitlines()[1].endswith("python3 -m http.server 8765")
 
 
 @pytest.mark.parametrize(
-    ("filters", "name"),
-    [
-        (Filters(), "porteye-history_to-19700101T000007Z.csv"),
-        (
-            Filters(((80, 80), (8000, 8999)), protocol=Protocol.UDP, until=SECOND),
-            "porteye-history_port-80,8000-8999_udp_to-19700101T000001Z.csv",
-        ),
-        (
-            Filters(process='../é\r\n"x;y" .', since=SECOND),
-            "porteye-history_process-x-y_from-19700101T000001Z_to-19700101T000007Z.csv",
-        ),
-        (Filters(process="プロセス"), "porteye-history_process_to-19700101T000007Z.csv"),
-    ],
+    ("what", "fields"),
+    [("history", EVENT), ("now", PORT), ("at", MOMENT), ("changes", CHANGE)],
 )
-def test_the_name_of_a_file_says_filters_and_range(filters: Filters, name: str) -> None:
-    assert export_name(filters, "csv", 7 * SECOND) == name
+def test_csv_and_json_have_the_same_columns_and_rows(
+    db: Path, writer: Writer, what: str, fields: dict[str, object]
+) -> None:
+    record_two(writer)
+    with open_reader(db) as reader:
+        lines = list(csv.DictReader(io.StringIO("".join(pieces_of(reader, what, Form.CSV)))))
+        records = json.loads("".join(pieces_of(reader, what, Form.JSON)))
+    assert len(lines) == len(records) == 2
+    assert {tuple(each) for each in (*lines, *records)} == {tuple(fields)}
+    for line, record in zip(lines, records, strict=True):
+        said = {name: "" if value is None else value for name, value in record.items()}
+        assert line == {
+            name: str(value).lower() if isinstance(value, bool) else str(value)
+            for name, value in said.items()
+        }
 
 
-def test_the_name_of_a_file_is_short_however_long_the_filters_are() -> None:
-    filters = Filters(tuple((port, port) for port in range(60_000, 60_100)), "x" * 256)
-    name = export_name(filters, "json", 0)
-    assert "_port-100-ranges_process-xxx" in name
-    assert len(name) < 200
+DTYPES = {
+    str: "string",
+    int: "Int64",
+    int | None: "Int64",
+    float | None: "Float64",
+    str | None: "string",
+    bool: "boolean",
+    bool | None: "boolean",
+}
+TIMES = ("timestamp", "at", "versus", "since", "unseen_since")
+
+
+@pytest.mark.parametrize(
+    ("what", "fields"), [("history", EVENT), ("now", PORT), ("at", MOMENT), ("changes", CHANGE)]
+)
+def test_pandas_reads_the_types_and_values_of_an_export_back(
+    db: Path, writer: Writer, what: str, fields: dict[str, Field]
+) -> None:
+    record_two(writer)
+    with open_reader(db) as reader:
+        text = "".join(pieces_of(reader, what, Form.CSV))
+        records = json.loads("".join(pieces_of(reader, what, Form.JSON)))
+    times = [name for name in TIMES if name in fields]
+    dtypes = {name: DTYPES[field.type] for name, field in fields.items() if name not in times}
+    table = pd.read_csv(
+        io.StringIO(text), dtype=dtypes, parse_dates=times, keep_default_na=False, na_values=[""]
+    )
+    assert {name: str(table[name].dtype) for name in dtypes} == dtypes
+    assert {str(table[name].dtype) for name in times if name != "unseen_since"} == {
+        "datetime64[us, UTC]"
+    }
+    for name in fields:
+        read = [None if pd.isna(value) else value for value in table[name].tolist()]
+        if name in times:
+            read = [value and value.isoformat(timespec="microseconds") for value in read]
+        assert read == [None if each[name] == "" else each[name] for each in records], name
+    (web,) = (each for each in records if each["port"] == 443)
+    assert web["process"] == "NA"
+    assert (web["unit"], web["container"]) == ("web.service", "docker:ab")
+    assert (web["exposure"], web["v6only"]) == ("every interface", False)
+    assert (web["service"], web["family"], web["interface"]) == ("https", "ipv6", "")
+
+
+def record_two(writer: Writer) -> None:
+    """Open a server that is known in full, and one of which nobody knows the owner."""
+    web = process(443, name="NA")
+    known = replace(
+        owned(endpoint(443, address="::"), replace(web, unit="web.service", container="docker:ab")),
+        socket=replace(
+            owned(endpoint(443, address="::")).socket,
+            pid=443,
+            interface=Interface("", None),
+            v6only=False,
+        ),
+    )
+    hidden = owned(endpoint(5353, "udp"))
+    writer.record_changes(
+        3 * SECOND, [Opening(each, 3 * SECOND, Precision.POLL) for each in (known, hidden)]
+    )

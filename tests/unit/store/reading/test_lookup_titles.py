@@ -11,7 +11,7 @@ import pytest
 from porteye_core.model import Filters, Precision, Process, ProcessKey, Program
 from porteye_core.programs import title
 from porteye_core.store.file.connection import open_connection
-from porteye_core.store.reading import MomentCoverage, Reader, differences, open_reader
+from porteye_core.store.reading import Form, MomentCoverage, Reader, differences, open_reader
 from porteye_core.store.reading.listener_rows import process_condition
 from porteye_core.store.writing.writer import Closing, Opening, Writer
 from tests.kit.values import SECOND, endpoint, owned
@@ -59,9 +59,9 @@ def test_everything_that_is_read_has_the_title(reader: Reader) -> None:
     past = reader.event_records(everything)
     assert {each["port"]: each["title"] for each in past} == wanted
     assert {each["process"] for each in past} == {program.name for program in PROGRAMS} | {""}
-    rows = csv.DictReader("".join(reader.export_csv(everything)).splitlines())
+    rows = csv.DictReader("".join(reader.export_history(Form.CSV, everything)).splitlines())
     assert {int(row["port"]): row["title"] for row in rows} == wanted
-    stored = json.loads("".join(reader.export_json(everything)))
+    stored = json.loads("".join(reader.export_history(Form.JSON, everything)))
     assert {each["port"]: each["title"] for each in stored} == wanted
     told = {each.port: each.title for each in reader.choices(100)}
     assert told == wanted

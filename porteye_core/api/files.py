@@ -1,0 +1,51 @@
+"""Files to save, sent as they are made."""
+
+from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from porteye_core.store.reading import Form, Reader, open_reader
+
+HEADERS_ONLY = "porteye.headers_only"  # key of an ASGI scope whose answer ends with its headers
+_TYPES = {Form.CSV: "text/csv; charset=utf-8", Form.JSON: "application/json"}
+
+Export = Callable[[Reader], Iterator[str]]
+
+
+def file_response(request: Request, db: Path, export: Export, name: str, form: Form) -> Response:
+    """Answer with the pieces of an export, of which only the first is made before the status."""
+    pieces = _pieces(db, export)
+    next(pieces)
+    if request.scope.get(HEADERS_ONLY):
+        pieces.close()
+        first = ""
+    else:
+        first = next(pieces)
+    return StreamingResponse(
+        _after(first, pieces),
+        media_type=_TYPES[form],
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
+
+
+def answers(form: Form, shape: Any) -> dict[str, Any]:
+    """Describe a file of these records."""
+    if form is Form.JSON:
+        return {"model": list[shape]}
+    return {"content": {"text/csv": {}}, "description": "CSV, with a column for each field"}
+
+
+def _pieces(db: Path, export: Export) -> Generator[str]:
+    """The pieces; before them an empty one, once the database is open."""
+    with open_reader(db) as reader:
+        yield ""
+        yield from export(reader)
+
+
+def _after(first: str, rest: Iterator[str]) -> Iterator[str]:
+    """The pieces, of which the first was read while an error could still become a status."""
+    yield first
+    yield from rest
