@@ -23,14 +23,12 @@ from porteye_core.store.reading import (
     timeline,
     usage,
 )
+from porteye_core.store.reading.brief_lives import brief_lives
 from porteye_core.store.reading.coverage import Watches
+from porteye_core.store.reading.differences import differences
 from porteye_core.store.reading.listener_rows import Question
-from porteye_core.store.reading.open_listeners import (
-    differences,
-    open_at,
-    open_now,
-    open_now_question,
-)
+from porteye_core.store.reading.nearest_event import next_change, previous_change
+from porteye_core.store.reading.open_listeners import open_at, open_now, open_now_question
 from porteye_core.store.reading.timeline import MAX_ROWS, buckets, parted
 
 HOUR, DAY = 3_600_000_000, 86_400_000_000
@@ -156,10 +154,33 @@ def _moments(db: Path, now: int) -> Iterator[Asked]:
         "difference of two moments",
         lambda c: differences(at(c, now - 7 * DAY), at(c, now - DAY)),
     )
+    yield Asked(
+        "lives within a week", lambda c: brief_lives(c, everything, now - 7 * DAY, now).frame
+    )
+    yield from _changes(now - 7 * DAY)
     yield Asked("health", lambda c: status.status(c, db, now))
     yield Asked(
         "watches and gaps", lambda c: Watches(c, watching=False).coverage(now - 30 * DAY, now)
     )
+
+
+def _changes(moment: int) -> Iterator[Asked]:
+    """The change before and after a moment."""
+    for name, filters in {
+        "all": Filters(),
+        "a common word": Filters(process="python"),
+        "a busy port": Filters(ports=((_BUSY_PORT, _BUSY_PORT),)),
+        "word and port": Filters(process="python", ports=((_BUSY_PORT, _BUSY_PORT),)),
+        "word, ports and UDP": Filters(
+            process="python", ports=((1, 9_000),), protocol=Protocol.UDP
+        ),
+    }.items():
+        yield Asked(
+            f"change before and after: {name}",
+            lambda c, of=filters: [  # type: ignore[misc]
+                (previous_change(c, of, moment), next_change(c, of, moment))
+            ],
+        )
 
 
 def _numbers(table: Any) -> list[tuple[int]]:

@@ -3,13 +3,14 @@
 A Reader's answers are values and DataFrames. `version` says whether an answer can have changed.
 """
 
+from porteye_core.store.reading.brief_lives import BriefLives
 from porteye_core.store.reading.coverage import Coverage, Gap, MomentCoverage
+from porteye_core.store.reading.differences import Change, differences, ordered
 from porteye_core.store.reading.export import Form
 from porteye_core.store.reading.json_records import CHANGE, EVENT, MOMENT, PORT, Field
 from porteye_core.store.reading.last_hour import LastHour
 from porteye_core.store.reading.listener import Former, Held, Life
 from porteye_core.store.reading.monitor_usage import MonitorUsage
-from porteye_core.store.reading.open_listeners import differences
 from porteye_core.store.reading.reader import Reader, monitor_status, open_reader
 from porteye_core.store.reading.status import State, Status
 from porteye_core.store.reading.timeline import Timeline
@@ -21,6 +22,8 @@ __all__ = [
     "EVENT",
     "MOMENT",
     "PORT",
+    "BriefLives",
+    "Change",
     "Coverage",
     "Field",
     "Form",
@@ -40,4 +43,5 @@ __all__ = [
     "differences",
     "monitor_status",
     "open_reader",
+    "ordered",
 ]

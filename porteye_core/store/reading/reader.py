@@ -12,6 +12,7 @@ from porteye_core.model import Filters
 from porteye_core.store import engine
 from porteye_core.store.file.connection import open_connection
 from porteye_core.store.reading import (
+    brief_lives,
     event_total,
     events,
     export,
@@ -20,6 +21,7 @@ from porteye_core.store.reading import (
     listener,
     lookup,
     monitor_usage,
+    nearest_event,
     open_listeners,
     timeline,
     usage,
@@ -96,7 +98,19 @@ class Reader:
         """The listeners that were open at a moment; `coverage`: coverage_at of the same moment."""
         return open_listeners.open_at(self._connection, filters, at, coverage)
 
+    def brief_lives(self, filters: Filters, since: int, until: int) -> brief_lives.BriefLives:
+        """The listeners that opened and closed within a time, a line for each program and port."""
+        return brief_lives.brief_lives(self._connection, filters, since, until)
+
     # Events.
+
+    def previous_change(self, filters: Filters, at: int) -> int | None:
+        """The time of the last event before a moment, None if there is none."""
+        return nearest_event.previous_change(self._connection, filters, at)
+
+    def next_change(self, filters: Filters, at: int) -> int | None:
+        """The time of the first event after a moment, None if there is none."""
+        return nearest_event.next_change(self._connection, filters, at)
 
     def events(self, filters: Filters, before: int | None = None) -> pd.DataFrame:
         """The newest events, at most `limit` of them; only those before the event of the id

@@ -7,7 +7,7 @@ import pytest
 
 from porteye_core.model import Filters, Listener, Precision, Tick
 from porteye_core.store.file.connection import open_connection
-from porteye_core.store.reading import Gap, Reader, differences, open_reader
+from porteye_core.store.reading import Gap, Reader, open_reader
 from porteye_core.store.writing.writer import Closing, Opening, Writer
 from tests.kit.seeding import PLAN, Instant
 from tests.kit.values import SECOND, endpoint, owned, process
@@ -86,41 +86,3 @@ def test_a_watch_that_did_not_scan_for_a_while_has_a_gap(db: Path, writer: Write
     with open_reader(db) as reader:
         assert reader.coverage_at(at - MINUTE, watching=True).gap == Gap(at - 5 * MINUTE, at)
         assert reader.coverage_at(at - 6 * MINUTE, watching=True).gap is None
-
-
-def test_changes_have_names(db: Path, writer: Writer) -> None:
-    writer.begin_watch(START, PLAN)
-    before = [
-        owned(endpoint(80), process(1, name="nginx")),
-        owned(endpoint(443), process(1, name="nginx")),
-        owned(endpoint(5432), process(2, name="postgres")),
-        owned(endpoint(3000), process(3, name="node")),
-        owned(endpoint(22), process(4, name="sshd")),
-    ]
-    after = [
-        owned(endpoint(80), process(11, name="nginx")),
-        owned(endpoint(443), process(12, name="caddy")),
-        owned(endpoint(5432, address="0.0.0.0"), process(2, name="postgres")),
-        owned(endpoint(8080), process(13, name="java")),
-    ]
-    born = writer.record_changes(START, [Opening(each, START, Precision.KERNEL) for each in before])
-    later = START + MINUTE
-    writer.record_changes(
-        later,
-        [Opening(each, later, Precision.KERNEL) for each in after],
-        [Closing(each, later, Precision.KERNEL) for each in born[:4]],
-    )
-    with open_reader(db) as reader:
-        how = reader.coverage_at(START, watching=True)
-        found = differences(reader.open_at(ALL, START, how), reader.open_at(ALL, later, how))
-    told = {(row["port"], row["change"]) for row in found.to_dict("records")}
-    assert told == {
-        (80, "restarted"),
-        (443, "changed owner"),
-        (5432, "changed exposure"),
-        (3000, "closed"),
-        (8080, "opened"),
-    }
-    exposed = found[found["port"] == 5432].iloc[0]
-    assert exposed["was"] == "this machine only (127.0.0.1)"
-    assert exposed["is"] == "every interface (0.0.0.0)"
