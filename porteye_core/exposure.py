@@ -12,7 +12,9 @@ from ipaddress import (
 )
 from typing import NamedTuple
 
-from porteye_core.model import InterfaceKind
+from porteye_core.reach import Exposure, InterfaceKind
+
+__all__ = ["Bound", "Exposure", "Namespace", "exposure"]
 
 # Packets to these networks stay on one link (RFC 3927, RFC 5771, RFC 4291, RFC 919).
 _ONE_LINK = tuple(
@@ -20,27 +22,6 @@ _ONE_LINK = tuple(
 )
 # Packets to these networks never leave the machine.
 _ONE_MACHINE = tuple(map(ip_network, ("127.0.0.0/8", "::1", "ff01::/16")))
-
-
-class Exposure(StrEnum):
-    """Hosts that can reach a listener; a firewall may admit fewer."""
-
-    MACHINE = "this machine only"
-    CONTAINERS = "local containers"  # and this machine
-    LINK = "one link"  # its neighbours: routers do not forward to a link-local address
-    NETWORK = "one network"
-    IPV6 = "IPv6 only"  # through every interface
-    EVERYWHERE = "every interface"
-    CONTAINER = "inside a container"  # a network namespace of its own
-    UNKNOWN = "not known"
-
-    @property
-    def is_reachable(self) -> bool:
-        """Tell that other machines may reach it through an address of this one."""
-        return self in _REACHABLE
-
-
-_REACHABLE = (Exposure.LINK, Exposure.NETWORK, Exposure.IPV6, Exposure.EVERYWHERE)
 
 
 class Namespace(StrEnum):

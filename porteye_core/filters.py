@@ -1,9 +1,13 @@
 """Conversion of filters between text (of sidebar, URL or API) and values."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from ipaddress import IPv6Address, ip_address
+from typing import TypeVar
 
 from porteye_core.errors import FilterError
-from porteye_core.model import Filters, Protocol
+from porteye_core.model import Filters, Kind, Protocol
+from porteye_core.reach import LOCAL, REACHABLE, Exposure
 
 HIGHEST_PORT = 65535
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -11,6 +15,15 @@ MAX_RECORDS = 10_000
 # Characters. No process needs a longer text to be found, and SQLite refuses patterns of 50 kB.
 MAX_PROCESS = 256
 MAX_RANGES = 100
+EXPOSURES: dict[str, tuple[Exposure, ...]] = {
+    "reachable": REACHABLE,
+    "local": LOCAL,
+    **{each.name.lower(): (each,) for each in Exposure},
+}
+"""The words of the exposure filter, and the exposures that each stands for."""
+_KINDS = {each.value: each for each in Kind}
+_PROTOCOLS = {each.value: each for each in Protocol}
+_T = TypeVar("_T")
 
 
 def ports(text: str) -> tuple[tuple[int, int], ...]:
@@ -48,26 +61,82 @@ def _port(text: str, part: str) -> int:
 
 def process(text: str) -> str:
     """Parse a process filter; raises FilterError for text that no process name can contain."""
+    return _plain("process", text)
+
+
+def user(text: str) -> str:
+    """Parse the name of a user; raises FilterError as `process` does."""
+    return _plain("user", text)
+
+
+def home(text: str) -> str:
+    """Parse part of the name of a unit or container; raises FilterError as `process` does."""
+    return _plain("home", text)
+
+
+def _plain(field: str, text: str) -> str:
     if "\0" in text:  # SQLite's LIKE stops at a NUL, and the pattern would match everything
-        raise FilterError("process", "The process filter contains a NUL character.", "Remove it.")
+        raise FilterError(field, f"The {field} filter contains a NUL character.", "Remove it.")
     if len(text) > MAX_PROCESS:
         raise FilterError(
-            "process",
-            f"The process filter has {len(text)} characters.",
+            field,
+            f"The {field} filter has {len(text)} characters.",
             f"Use at most {MAX_PROCESS}.",
         )
     return text.strip()
 
 
-def protocol(text: str) -> Protocol | None:
-    """Parse a protocol, None for an empty text; raises FilterError."""
-    if not text.strip():
-        return None
+def address(text: str) -> str:
+    """Parse an address as the page shows it, with its interface if it has one; raises FilterError.
+
+    >>> address("[::1]"), address("*"), address("fe80::1%eth0")
+    ('::1', '*', 'fe80::1%eth0')
+    """
+    said = _plain("address", text).replace("[", "").replace("]", "")
+    host, percent, interface = said.partition("%")
+    if host in {"", "*"}:
+        return said
     try:
-        return Protocol(text.strip().lower())
+        found = ip_address(host)
     except ValueError:
         raise FilterError(
-            "protocol", f"“{text[:40]}” is not a protocol.", "Use tcp or udp."
+            "address",
+            f"“{text[:40]}” is not an address.",
+            "Write a whole one as the table shows it, like 127.0.0.1, ::1, or * for all.",
+        ) from None
+    mapped = found.ipv4_mapped if isinstance(found, IPv6Address) else None
+    # As inet_ntop(3) writes it, whatever the version of Python.
+    return f"{f'::ffff:{mapped}' if mapped else found}{percent}{interface}"
+
+
+def exposure(text: str) -> tuple[Exposure, ...]:
+    """Parse words of exposure, separated by commas; raises FilterError.
+
+    >>> exposure("local") == LOCAL
+    True
+    """
+    words = [word.strip() for word in text.split(",") if word.strip()]
+    found = {each for word in words for each in _word("exposure", word, EXPOSURES)}
+    return tuple(each for each in Exposure if each in found)
+
+
+def protocol(text: str) -> Protocol | None:
+    """Parse a protocol, None for an empty text; raises FilterError."""
+    return _word("protocol", text, _PROTOCOLS) if text.strip() else None
+
+
+def kind(text: str) -> Kind | None:
+    """Parse a kind of event, None for an empty text; raises FilterError."""
+    return _word("kind", text, _KINDS) if text.strip() else None
+
+
+def _word(field: str, text: str, known: Mapping[str, _T]) -> _T:
+    try:
+        return known[text.strip().lower()]
+    except KeyError:
+        *others, last = known
+        raise FilterError(
+            field, f"“{text[:40]}” is not a {field}.", f"Use {', '.join(others)} or {last}."
         ) from None
 
 
@@ -106,8 +175,25 @@ def parameters(filters: Filters) -> dict[str, str]:
         "protocol": filters.protocol or "",
         "since": _time_text(filters.since),
         "until": _time_text(filters.until),
+        "exposure": exposure_words(filters.exposure),
+        "user": filters.user,
+        "home": filters.home,
+        "address": filters.address,
+        "kind": filters.kind or "",
     }
     return {name: str(text) for name, text in said.items() if text}
+
+
+def exposure_words(wanted: tuple[Exposure, ...]) -> str:
+    """Format exposures as the shortest words that `exposure` parses.
+
+    >>> exposure_words(REACHABLE), exposure_words((Exposure.LINK, Exposure.UNKNOWN))
+    ('reachable', 'link,unknown')
+    """
+    for word, exposures in EXPOSURES.items():
+        if set(exposures) == set(wanted):
+            return word
+    return ",".join(each.name.lower() for each in wanted)
 
 
 def _range_text(low: int, high: int) -> str:

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 
+from porteye_core.reach import Exposure, InterfaceKind
+
 
 class Protocol(StrEnum):
     """Transport protocol of an endpoint."""
@@ -47,18 +49,6 @@ class Hidden(StrEnum):
     PRIVILEGE = "privilege"  # the process belongs to another user: more rights would show it
     GONE = "gone"  # the process ended before it was read
     KERNEL = "kernel"  # no process holds the socket: it belongs to the kernel
-
-
-class InterfaceKind(StrEnum):
-    """Hosts that a network interface leads to."""
-
-    MACHINE = "machine"  # this one alone: a loopback or dummy device
-    CONTAINERS = "containers"  # this one and its containers: a bridge that has only veth ports
-    VRF = "vrf"  # those of the interfaces that the VRF has
-    NETWORK = "network"  # other machines, as far as is known
-    GONE = "gone"  # none: the interface has been removed
-
-    __hash__ = str.__hash__  # as above
 
 
 class ScanDepth(IntEnum):
@@ -388,7 +378,9 @@ class Filters:
     """Filters of listeners and events, shared by page, URL and API.
 
     ports: inclusive ranges, empty for all. process: part of a name, title or command line, in any
-    case. limit: maximum of records. since, until: times, None for no bound.
+    case. exposure: any of these, empty for all. user: a whole name. home: part of a unit's or a
+    container's name, in any case. address: whole, as the page shows it. kind: of events alone.
+    limit: maximum of records. since, until: times, None for no bound.
     """
 
     ports: tuple[tuple[int, int], ...] = ()
@@ -397,3 +389,8 @@ class Filters:
     limit: int = 100
     since: int | None = None
     until: int | None = None
+    exposure: tuple[Exposure, ...] = ()
+    user: str = ""
+    home: str = ""
+    address: str = ""
+    kind: Kind | None = None

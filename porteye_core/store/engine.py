@@ -10,6 +10,7 @@ An adapter for another engine provides, beside this protocol:
 - parameters as `?` and by name as `:name` (Python 3.12.1 warns about `?1`);
 - LIKE that ignores the case of ASCII letters alone, and order by code point;
 - the functions `casefold(text)`, `title(name, exe, cmdline)` (see programs.title),
+  `exposure(address, interface, interface_kind, v6only, namespace)` (see exposure.exposure),
   `json_each(text)` with the column `value`, for an array of integers, and `database_identity()`: a
   text that no other database has, NULL if the database is no longer where it was opened;
 - BEGIN and ROLLBACK, between which all statements read one moment.

@@ -3,7 +3,8 @@
 from zoneinfo import ZoneInfo
 
 from porteye_core.exposure import Exposure, exposure
-from porteye_core.model import Hidden, InterfaceKind, Precision, Protocol
+from porteye_core.model import Hidden, Precision, Protocol
+from porteye_core.reach import InterfaceKind
 from porteye_core.store.reading import Life
 from porteye_core.ui.times import ago, moment, rough_length
 

@@ -22,7 +22,9 @@ from psycopg.adapt import Buffer, Loader
 from psycopg.rows import tuple_row
 from psycopg.types.numeric import Int8Dumper
 
+from porteye_core.exposure import Bound
 from porteye_core.store.file.connection import add_functions
+from porteye_core.store.reading.listener_rows import from_tables, select_columns
 from tests.kit.waiting import until
 
 _NOBODY = "65534"
@@ -31,7 +33,7 @@ _OPTIONS = (
     " -c statement_timeout=60s"
 )
 _TYPES = {"INTEGER": "bigint", "TEXT": "text", "BLOB": "bytea"}
-# The server has no Python: two tables hold what Python's functions return for the texts of program.
+# The server has no Python: tables hold what Python's functions return for the rows that there are.
 _FUNCTIONS = """
 CREATE TABLE folding (text text PRIMARY KEY, folded text NOT NULL);
 CREATE TABLE titling (name text, exe text, cmdline text, title text NOT NULL,
@@ -40,15 +42,28 @@ CREATE FUNCTION casefold(text) RETURNS text STABLE LANGUAGE sql AS
     'SELECT folded FROM folding WHERE folding.text = $1';
 CREATE FUNCTION title(text, text, text) RETURNS text STABLE LANGUAGE sql AS
     'SELECT title FROM titling WHERE name = $1 AND exe = $2 AND cmdline = $3';
+CREATE TABLE exposing (address text, interface text, interface_kind text, v6only bigint,
+    namespace text, exposure text NOT NULL);
+CREATE FUNCTION exposure(text, text, text, bigint, text) RETURNS text STABLE LANGUAGE sql AS
+    'SELECT exposure FROM exposing WHERE address = $1 AND interface IS NOT DISTINCT FROM $2
+        AND interface_kind IS NOT DISTINCT FROM $3 AND v6only IS NOT DISTINCT FROM $4
+        AND namespace = $5';
 CREATE FUNCTION json_each(text) RETURNS TABLE (value bigint) IMMUTABLE LANGUAGE sql AS
     'SELECT json_array_elements_text($1::json)::bigint';
 CREATE FUNCTION database_identity() RETURNS text STABLE LANGUAGE sql AS
     'SELECT system_identifier || current_database() FROM pg_control_system()';
 """
 _TITLES = "SELECT DISTINCT name, exe, cmdline, title(name, exe, cmdline) FROM program"
+_EXPOSED = f"""
+SELECT DISTINCT address, interface, interface_kind, v6only, namespace,
+    exposure(address, interface, interface_kind, v6only, namespace)
+FROM (SELECT {select_columns(*Bound._fields)} FROM {from_tables()})
+"""
 _FOLDED = """
 SELECT text, casefold(text) FROM (SELECT name AS text FROM program UNION SELECT cmdline FROM program
-    UNION SELECT title(name, exe, cmdline) FROM program)
+    UNION SELECT title(name, exe, cmdline) FROM program
+    UNION SELECT unit FROM process UNION SELECT container FROM process
+    UNION SELECT unit FROM former UNION SELECT container FROM former)
 """
 # A literal, a parameter, or LIKE.
 _TOKEN = re.compile(r"'(?:[^']|'')*'|\?\d*|(?<!:):[a-z]\w*|\bLIKE\b")
@@ -216,6 +231,7 @@ def copy(db: Path, address: str) -> None:
         ):
             target.execute(index)
         _fill(target, "titling", source.execute(_TITLES))
+        _fill(target, "exposing", source.execute(_EXPOSED))
         _fill(target, "folding", source.execute(_FOLDED))
         target.execute("ANALYZE")
 

@@ -26,9 +26,9 @@ from porteye_core.model import (
     AttributedSocket,
     Filters,
     Interface,
-    InterfaceKind,
     Precision,
 )
+from porteye_core.reach import InterfaceKind
 from porteye_core.store.reading import MomentCoverage, differences, open_reader
 from porteye_core.store.writing.startup import open_writer
 from porteye_core.store.writing.writer import Closing, Opening, Writer

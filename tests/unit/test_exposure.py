@@ -3,7 +3,7 @@
 import pytest
 
 from porteye_core.exposure import Bound, Exposure, Namespace, exposure
-from porteye_core.model import InterfaceKind
+from porteye_core.reach import InterfaceKind
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from porteye_core.errors import SourceError
-from porteye_core.model import Interface, InterfaceKind
+from porteye_core.model import Interface
+from porteye_core.reach import InterfaceKind
 from porteye_core.sources.netlink.netlink import explained
 from porteye_core.sources.netlink.nlmsg import (
     HEADER,

@@ -3,12 +3,15 @@
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from stat import S_ISREG
 
 from porteye_core import programs
 from porteye_core.config import monitor_command
 from porteye_core.errors import StoreDamaged, StoreError, StoreMissing, StoreSlow
+from porteye_core.exposure import Bound, Namespace, exposure
+from porteye_core.reach import InterfaceKind
 from porteye_core.store.file import lock, migrations
 from porteye_core.store.file.authorizer import MAX_QUERY_TIME, GuardedConnection, is_late
 from porteye_core.store.file.damage import UNEXPECTED, check_of, flaw, impossible
@@ -145,6 +148,7 @@ def add_functions(connection: sqlite3.Connection, db: Path) -> None:
     connection.create_function("database_identity", 0, lambda: _identity(file))
     connection.create_function("casefold", 1, _casefold, deterministic=True)
     connection.create_function("title", 3, _title, deterministic=True)
+    connection.create_function("exposure", 5, _exposure, deterministic=True)
 
 
 def _identity(file: Path) -> str | None:
@@ -160,6 +164,20 @@ def _casefold(text: str | None) -> str | None:
 
 def _title(name: str | None, exe: str, cmdline: str) -> str | None:
     return None if name is None else programs.title(name, exe, cmdline)
+
+
+@lru_cache(maxsize=4096)  # a history has millions of listeners on few addresses
+def _exposure(
+    address: str, interface: str | None, kind: str | None, v6only: int | None, namespace: str
+) -> str:
+    bound = Bound(
+        address,
+        interface,
+        None if kind is None else InterfaceKind(kind),
+        None if v6only is None else bool(v6only),
+        Namespace(namespace),
+    )
+    return exposure(bound).value
 
 
 def _damage(connection: sqlite3.Connection) -> str:

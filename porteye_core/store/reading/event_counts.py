@@ -18,12 +18,15 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from porteye_core.model import Filters
+from porteye_core.model import Filters, Kind
 from porteye_core.store import engine
 from porteye_core.store.reading.listener_rows import (
+    HOME_OF_EVENT,
     Question,
     every,
     matching,
+    matching_columns,
+    needs_listener,
     open_between,
     times,
 )
@@ -87,16 +90,24 @@ def turnover(connection: engine.Connection, filters: Filters, edges: list[int]) 
     frame["open"] = (before + (frame["opened"] - frame["closed"]).cumsum()).clip(lower=0)
     frame.insert(0, "at", times(pd.Series(edges[:-1])))
     frame.insert(1, "end", times(pd.Series(edges[1:])))
-    return frame
+    return of_kind(frame, filters.kind)
 
 
-def total(connection: engine.Connection, since: int, until: int) -> int:
-    """The number of all events in since..until."""
-    sums = [
-        part.asking("coalesce(sum(opened) + sum(closed), 0)", "")
-        for part in parts(Filters(), since, until, [])
-    ]
+def of_kind(frame: pd.DataFrame, kind: Kind | None) -> pd.DataFrame:
+    """The frame with its counts of events of another kind set to 0; None: unchanged."""
+    return frame.assign(**{each.value: 0 for each in Kind if kind not in (None, each)})
+
+
+def total(connection: engine.Connection, since: int, until: int, kind: Kind | None = None) -> int:
+    """The number of events of a kind, or of both, in since..until."""
+    sums = [part.asking(sum_of(kind), "") for part in parts(Filters(), since, until, [])]
     return int(rows(connection, sums, 1).sum())
+
+
+def sum_of(kind: Kind | None) -> str:
+    """The column that adds up the counts of a kind of event, or of both."""
+    sums = " + ".join(f"sum({each})" for each in Kind if kind in (None, each))
+    return f"coalesce({sums}, 0)"
 
 
 def by_port(
@@ -160,8 +171,8 @@ def _sums(cells: Numbers, counts: Numbers, length: int) -> Numbers:
 
 
 def is_narrowed(filters: Filters) -> bool:
-    """True if the filters leave any listener out; times and limit do not count."""
-    return bool(filters.ports or filters.process or filters.protocol)
+    """True if the filters leave any listener out; kind, times and limit do not count."""
+    return bool(filters.ports or filters.process or filters.protocol or needs_listener(filters))
 
 
 def parts(filters: Filters, since: int, until: int, edges: list[int]) -> list[Part]:
@@ -172,11 +183,12 @@ def parts(filters: Filters, since: int, until: int, edges: list[int]) -> list[Pa
             Part(_turnover(each) if each.resolution else _events(each))
             for each in pieces(since, until + 1, fitting(TURNOVER, edges))
         ]
+    found = parts_by_port(filters, since, until, edges)
+    if needs_listener(filters):
+        return found
     # Each piece is summed in the order in which its table has it: nothing is left to sort.
-    return [
-        part.asking("at, sum(opened) AS opened, sum(closed) AS closed", "GROUP BY at")
-        for part in parts_by_port(filters, since, until, edges)
-    ]
+    columns = "at, sum(opened) AS opened, sum(closed) AS closed"
+    return [part.asking(columns, "GROUP BY at") for part in found]
 
 
 def parts_by_port(
@@ -185,11 +197,14 @@ def parts_by_port(
     """The same with `port`, `protocol` and `program_id`, which is 0 where it is not known.
 
     sought: ports to seek in each bucket, which pays where a bucket has many more; others may be in
-    the answer, too.
+    the answer, too. No sum knows what only the row of a listener does: then each event is read.
     """
+    by_event = needs_listener(filters)
     return [
         Part(
-            _activity(filters, each, sought) if each.resolution else _events_by_port(filters, each),
+            _activity(filters, each, sought)
+            if each.resolution and not by_event
+            else _events_by_port(filters, each),
             each if is_over else None,
         )
         for each, is_over in cut(since, until + 1, fitting(ACTIVITY, edges))
@@ -212,7 +227,7 @@ def _events(piece: Piece) -> Question:
 
 
 def _activity(filters: Filters, piece: Piece, sought: Sequence[int]) -> Question:
-    where = matching(filters, "a.port", "a.program_id", "a.protocol")
+    where = matching_columns(filters, "a.port", "a.program_id", "a.protocol")
     columns = "SELECT a.bucket AS at, a.port, a.protocol, a.program_id, a.opened, a.closed"
     if not (sought or filters.ports):
         return Question(
@@ -236,7 +251,7 @@ def _events_by_port(filters: Filters, piece: Piece) -> Question:
     # An owner may have been learnt after the opening was written.
     program = "coalesce(e.program_id, l.program_id, 0)"
     # The plus keeps SQLite off the index of ports: a piece is short, a port's history is long.
-    where = matching(filters, "+e.port", program, "l.protocol")
+    where = matching(filters, "+e.port", program, "l.protocol", HOME_OF_EVENT)
     return Question(
         f"SELECT e.at, e.port, l.protocol, {program} AS program_id, {_counted('e.kind')}"
         " FROM event e JOIN listener l ON l.id = e.listener_id"

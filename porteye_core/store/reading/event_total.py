@@ -1,11 +1,12 @@
 """The exact number of events that filters let through, without reading millions of rows.
 
 All of a time: from what the writer counts. Of some programs: by one index, whose entries between
-two ids need no read of the events. Of ports or of a protocol: from activity, which has a bucket's
-ports side by side.
+two ids need no read of the events. Of ports, a protocol or a kind: from activity, which has a
+bucket's ports side by side. By what only listeners tell: event by event.
 """
 
 import json
+from dataclasses import replace
 
 from porteye_core.model import Filters
 from porteye_core.store import engine
@@ -14,6 +15,7 @@ from porteye_core.store.reading.event_counts import (
     cached,
     cut,
     is_narrowed,
+    sum_of,
     total,
 )
 from porteye_core.store.reading.event_filter import EventFilter
@@ -33,7 +35,7 @@ def event_total(connection: engine.Connection, filters: Filters) -> int:
     if since > until:
         return 0
     if not is_narrowed(filters):
-        return total(connection, since, until)
+        return total(connection, since, until, filters.kind)
     count = _Count(connection, filters, event_filter)
     resolutions = _DAYS if event_filter.is_by_program else ACTIVITY
     return sum(count.piece(*each) for each in cut(since, until + 1, resolutions))
@@ -64,15 +66,14 @@ class _Count:
         """In one piece of the range."""
         if not is_over:
             return self._piece(piece)
-        narrow = self._filters.ports, self._filters.process, self._filters.protocol
-        key = ("events", *narrow, piece)
+        key = ("events", replace(self._filters, since=None, until=None, limit=0), piece)
         return cached(self._connection, piece, key, lambda: self._piece(piece))
 
     def _piece(self, piece: Piece) -> int:
         since, until = piece.since, piece.until - 1
         if self._filter.is_by_program:
             return self._by_index(since, until)
-        if piece.resolution:
+        if piece.resolution and not self._filter.needs_listener:
             return self._counted(piece)
         return self._read(self._event_ids.between(since, until), since, until)
 
@@ -112,8 +113,7 @@ class _Count:
         buckets = json.dumps(list(range(piece.since, piece.until, length)))
         where, parameters = self._filter.counted
         return self._number(
-            "SELECT coalesce(sum(opened) + sum(closed), 0)"
-            " FROM json_each(?) b CROSS JOIN activity a"
+            f"SELECT {sum_of(self._filters.kind)} FROM json_each(?) b CROSS JOIN activity a"
             f" WHERE a.resolution = ? AND a.bucket = b.value AND {where}",
             *(buckets, piece.resolution, *parameters),
         )

@@ -46,9 +46,9 @@ _TABLES = from_tables(
     process="CASE WHEN f.until IS NULL THEN l.process_id ELSE f.process_id END",
     program="e.program_id",
 )
-# Events read on the way back from the newest, in tens of nanoseconds each; a protocol is read from
+# Events read on the way back from the newest, in tens of nanoseconds each; where the filters need
 # the listener of each, in a microsecond.
-_FIRST_LOOK, _SECOND_LOOK, _SECOND_LOOK_PROTOCOL = 2_000, 200_000, 20_000
+_FIRST_LOOK, _SECOND_LOOK, _SECOND_LOOK_LISTENER = 2_000, 200_000, 20_000
 # As many seeks in an index take as long as the second read.
 _FEW_KEYS = 300
 # As many events here and there take as long.
@@ -119,17 +119,19 @@ class _Search:
 
     def _search(self) -> None:
         event_filter = self._filter
-        if event_filter.ports is None and event_filter.programs is None:
-            self._read(self._ids)
-            return
-        left = self._look_back(self._ids.high, _FIRST_LOOK)
+        left = self._ids.high
+        if event_filter.indexed:
+            left = self._look_back(left, _FIRST_LOOK)
         for few in event_filter.indexed:
             if self._is_few(few):
                 self._read(Ids(self._lowest, left), few.ids)
                 return
+        if event_filter.ports is None and event_filter.programs is None:
+            self._read(Ids(self._lowest, left))
+            return
         keys = event_filter.keys
         if keys is None or len(keys.values) > _FEW_KEYS:
-            much = _SECOND_LOOK_PROTOCOL if event_filter.protocol else _SECOND_LOOK
+            much = _SECOND_LOOK_LISTENER if event_filter.reads_listeners else _SECOND_LOOK
             left = self._look_back(left, much)
         if keys is None:
             self._look_where_counted(left)

@@ -13,8 +13,9 @@ import pandas as pd
 
 from porteye_core.exposure import Bound, Namespace, exposure
 from porteye_core.hidden_owners import reason
-from porteye_core.model import Filters, InterfaceKind
+from porteye_core.model import Filters
 from porteye_core.port_names import service
+from porteye_core.reach import InterfaceKind
 from porteye_core.store import engine
 from porteye_core.store.tables.dead_band import KEEP_ALIVE_US
 
@@ -26,6 +27,18 @@ _HOUR = 3600 * 1_000_000
 # A host without namespaces has no netns.
 _NAMESPACE = """CASE WHEN h.netns IS NULL OR l.netns = h.netns THEN 'own'
     WHEN l.netns IS NULL THEN 'unknown' ELSE 'other' END"""
+_EXPOSURE = f"""(SELECT exposure(l.address, l.interface, l.interface_kind, l.v6only, {_NAMESPACE})
+    FROM host h WHERE h.id = l.host_id)"""
+_HOME = (
+    "(SELECT unit FROM process WHERE id = l.process_id)",
+    "(SELECT container FROM process WHERE id = l.process_id)",
+)
+# Of a listener `l` at an event `e`: where it was handed on later, `former` has what it had then.
+HOME_OF_EVENT = tuple(
+    f"coalesce((SELECT {name} FROM former WHERE listener_id = l.id AND until > e.at"
+    f" ORDER BY until LIMIT 1), (SELECT {name} FROM process WHERE id = l.process_id))"
+    for name in ("unit", "container")
+)
 _COLUMNS = {
     **{
         name: f"l.{name}"
@@ -127,10 +140,21 @@ def matching(
     port: str = "l.port",
     program: str = "l.program_id",
     protocol: str = "l.protocol",
-    programs: Sequence[int] | None = None,
+    home: Sequence[str] = _HOME,
 ) -> Question:
-    """The condition of the filters, without times and limit, on these columns; programs: the ids
-    of the programs that match, if they are known already."""
+    """The condition of the filters, without kind, times and limit, on a row that has a listener
+    `l`; port, program, protocol: columns to ask instead of its own, home: unit and container."""
+    return every(
+        matching_columns(filters, port, program, protocol),
+        matching_listener(filters, program, home),
+    )
+
+
+def matching_columns(
+    filters: Filters, port: str, program: str, protocol: str, programs: Sequence[int] | None = None
+) -> Question:
+    """The condition of the filters of port, process and protocol alone, on these columns; programs:
+    the ids of the programs that match, if they are known already."""
     conditions = [ANY]
     if filters.ports:
         conditions.append(in_ranges(filters.ports, port))
@@ -144,6 +168,47 @@ def matching(
     if filters.protocol:
         conditions.append(Question(f"{protocol} = ?", (filters.protocol,)))
     return every(*conditions)
+
+
+def needs_listener(filters: Filters) -> bool:
+    """True if the filters ask for what no sum knows, but only the row of a listener."""
+    return bool(filters.exposure or filters.user or filters.home or filters.address)
+
+
+def matching_listener(
+    filters: Filters, program: str = "l.program_id", home: Sequence[str] = _HOME
+) -> Question:
+    """The condition of the filters that only a listener `l` can answer (see needs_listener);
+    program, home: its program's id, unit and container."""
+    conditions = [ANY]
+    if filters.address:
+        conditions.append(_address_condition(filters.address))
+    if filters.user:
+        user = f"coalesce((SELECT g.user FROM program g WHERE g.id = {program}), l.user)"
+        conditions.append(Question(f"{user} = ?", (filters.user,)))
+    if filters.exposure:
+        wanted = ", ".join("?" * len(filters.exposure))
+        conditions.append(Question(f"{_EXPOSURE} IN ({wanted})", tuple(filters.exposure)))
+    if filters.home:
+        conditions.append(_home_condition(filters.home, home))
+    return every(*conditions)
+
+
+def _address_condition(address: str) -> Question:
+    """The condition that a listener has an address as the page shows it: `*` is what accepts IPv6
+    and IPv4, an interface after `%` counts only where it is given."""
+    host, at, interface = address.partition("%")
+    dual = " AND l.v6only = 0" if host == "*" else ""
+    bound = " AND l.interface = ?" if at else ""
+    host = "::" if host == "*" else host
+    return Question(f"l.address = ?{dual}{bound}", (host, interface) if at else (host,))
+
+
+def _home_condition(text: str, home: Sequence[str]) -> Question:
+    if not text.isascii():
+        where = " OR ".join(_has(f"casefold({each})") for each in home)
+        return Question(f"({where})", (_like(text.casefold()),) * 2)
+    return Question(f"({' OR '.join(map(_has, home))})", (_like(text),) * 2)
 
 
 def in_ranges(ranges: Sequence[tuple[int, int]], port: str) -> Question:

@@ -122,7 +122,7 @@ def open_at_rows(
 def _open_at_question(
     filters: Filters, at: int, coverage: MomentCoverage, but: Sequence[str] = _NOT_THEN
 ) -> Question:
-    where = matching(filters, program=_PROGRAM)
+    where = matching(filters, program=_PROGRAM, home=(_FORMER["unit"], _FORMER["container"]))
     gap = coverage.gap
     opened_by = at if gap is None or gap.end is None else gap.end
     chosen = open_between(at, opened_by)

@@ -119,16 +119,18 @@ def timeline(
     alone, crowded = parted(shown)
     alone_lives = lives(connection, filters, since, until, _rows(alone))
     counts = event_counts.turnover(connection, filters, by_time.edges)
+    of_kind = event_counts.of_kind(shown, filters.kind)
+    busy = shown[of_kind["opened"] + of_kind["closed"] > 0]
     return Timeline(
         turnover=_on(zone, counts),
         bucket=by_time.name,
         lives=_on(zone, alone_lives),
         merged=_on(zone, stretches(crowded, cells, by_port.edges)),
-        cells=cells,
+        cells=event_counts.of_kind(cells, filters.kind),
         edges=times(pd.Series(by_port.edges)).dt.tz_convert(zone),
         bucket_by_port=by_port.name,
         rows=sorted(_rows(shown)),
-        heat_rows=sorted(_rows(shown[shown["opened"] + shown["closed"] > 0].head(MAX_HEAT_ROWS))),
+        heat_rows=sorted(_rows(busy.head(MAX_HEAT_ROWS))),
         ports=len(found),
         crowded=len(crowded),
         count=int(found["lives"].sum()),

@@ -13,7 +13,6 @@ from porteye_core.model import (
     Closing,
     Endpoint,
     Family,
-    InterfaceKind,
     Kind,
     Listener,
     Opening,
@@ -21,6 +20,7 @@ from porteye_core.model import (
     ProcessKey,
     Protocol,
 )
+from porteye_core.reach import InterfaceKind
 from porteye_core.store.tables.process_table import ProcessTable
 
 # Maximum of former owners of one listener.

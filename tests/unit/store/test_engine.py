@@ -22,7 +22,8 @@ from benchmarks.history.questions import asked
 from benchmarks.seed import seed
 from benchmarks.seeding.scale import DAY, HOUR, SECOND, Scale
 from porteye_core import store
-from porteye_core.model import Filters
+from porteye_core.model import Filters, Kind
+from porteye_core.reach import LOCAL, REACHABLE
 from porteye_core.store.engine import Connection
 from porteye_core.store.file.connection import open_connection
 from porteye_core.store.reading import (
@@ -37,6 +38,7 @@ from porteye_core.store.reading import (
 )
 from porteye_core.store.reading.coverage import MomentCoverage, Watches
 from porteye_core.store.reading.export import Form, changes, history, listeners_at, listeners_now
+from porteye_core.store.reading.last_hour import last_hour
 from porteye_core.store.reading.monitor_usage import monitor_usage
 from porteye_core.store.reading.open_listeners import open_at, open_now, open_now_question
 from porteye_core.store.reading.status import State
@@ -76,6 +78,7 @@ UPDATE listener SET interface = 'eth0', interface_kind = 'network', v6only = id 
     WHERE id % 5 = 0;
 UPDATE listener SET interface = '', unseen_at = opened_at + 60000000
     WHERE closed_at IS NULL AND id % 6 = 0;
+UPDATE process SET unit = 'größe.service' WHERE id % 9 = 0;
 UPDATE listener SET holders_gone = 3 WHERE id % 11 = 0;
 INSERT INTO dropped VALUES ('events', {BEGIN - DAY}, 'size'), ('samples', {BEGIN}, 'age');
 UPDATE rollup SET queue_max = backlog WHERE bucket % 7 = 0;
@@ -179,6 +182,22 @@ def noon(c: Connection, days: int = 1) -> tuple[int, MomentCoverage]:
     return at, Watches(c, watching=True).at(at)
 
 
+def filtered(name: str, **narrowing: Any) -> dict[str, Ask]:
+    """Every question that takes filters, with these."""
+    which, month = Filters(**narrowing), replace(MONTH, **narrowing)
+    asks: dict[str, Ask] = {
+        "history": rows_of(which),
+        "count": lambda c: event_total.event_total(c, month),
+        "listeners": lambda c: open_now(c, which, NOW, NOW - HOUR),
+        "listeners then": lambda c: open_at(
+            c, which, NOW - 7 * DAY, Watches(c, watching=False).at(NOW - 7 * DAY)
+        ),
+        "last hour": lambda c: last_hour(c, which, open_now(c, which, NOW, NOW - HOUR), NOW),
+        "timeline": lambda c: timeline.timeline(c, month, BEGIN, NOW, ZoneInfo("UTC")),
+    }
+    return {f"{name}: {what}": ask for what, ask in asks.items()}
+
+
 OF_WORD = replace(MONTH, process=WORD)
 FURTHER: dict[str, Ask] = {
     "history as CSV": lambda c: list(history(c, Form.CSV, EVERYTHING)),
@@ -222,6 +241,16 @@ FURTHER: dict[str, Ask] = {
     "non-ASCII word: listeners": lambda c: open_now(c, Filters(process=WORD), NOW),
     "non-ASCII word: counts per bucket": lambda c: event_counts.turnover(c, OF_WORD, EDGES),
     "non-ASCII word: busiest ports": lambda c: timeline.busiest(c, OF_WORD, BEGIN, NOW),
+    **filtered("reachable", exposure=REACHABLE),
+    **filtered("local", exposure=LOCAL),
+    **filtered("a user", user="dev"),
+    **filtered("a non-ASCII user", user="ärzte"),
+    **filtered("a unit", home="SERVICE"),
+    **filtered("a non-ASCII unit", home="GRÖSSE"),
+    **filtered("an address", address="127.0.0.1"),
+    **filtered("an interface", address="0.0.0.0%eth0"),
+    **filtered("openings", kind=Kind.OPENED),
+    **filtered("closings of a program", kind=Kind.CLOSED, process="python"),
     "a title": rows_of(Filters(process="server.js (node)")),
     "a word in capitals": rows_of(Filters(process="SERVER.JS")),
 }

@@ -12,7 +12,6 @@ from porteye_core.model import (
     AttributedSocket,
     Closing,
     Interface,
-    InterfaceKind,
     KernelEvent,
     Kind,
     Listener,
@@ -22,6 +21,7 @@ from porteye_core.model import (
     Snapshot,
     Socket,
 )
+from porteye_core.reach import InterfaceKind
 from porteye_core.tracking import Scan, Tracker, comparison
 from porteye_core.tracking.hearing import announced
 from porteye_core.tracking.homeless import Homeless

@@ -7,7 +7,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from porteye_core.exposure import Bound, Namespace
-from porteye_core.model import Ancestor, Hidden, InterfaceKind, Precision, Protocol
+from porteye_core.model import Ancestor, Hidden, Precision, Protocol
+from porteye_core.reach import InterfaceKind
 from porteye_core.store.reading import Life
 from porteye_core.ui.listener_summary import evidence, sentence
 

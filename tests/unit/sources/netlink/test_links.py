@@ -14,7 +14,8 @@ import pytest
 
 from porteye_core.errors import SourceError
 from porteye_core.exposure import Bound
-from porteye_core.model import UNBOUND, Interface, InterfaceKind, Socket
+from porteye_core.model import UNBOUND, Interface, Socket
+from porteye_core.reach import InterfaceKind
 
 if sys.platform != "linux":
     pytest.skip("rtnetlink is Linux's", allow_module_level=True)

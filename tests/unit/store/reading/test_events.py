@@ -87,7 +87,7 @@ def random_filters(draws: random.Random, ports: list[int]) -> Filters:
 def test_it_finds_what_reading_all_of_them_finds(
     reader: sqlite3.Connection, scan: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for constant in ("_FIRST_LOOK", "_SECOND_LOOK", "_SECOND_LOOK_PROTOCOL", "_FEW_EVENTS"):
+    for constant in ("_FIRST_LOOK", "_SECOND_LOOK", "_SECOND_LOOK_LISTENER", "_FEW_EVENTS"):
         monkeypatch.setattr(events, constant, scan)
     draws = random.Random(scan)
     ports = [port for (port,) in reader.execute("SELECT DISTINCT port FROM event")]
