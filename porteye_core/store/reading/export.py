@@ -17,6 +17,7 @@ from porteye_core.model import Filters
 from porteye_core.store import engine
 from porteye_core.store.reading import events, json_records, open_listeners
 from porteye_core.store.reading.coverage import MomentCoverage
+from porteye_core.store.reading.differences import differences
 from porteye_core.store.reading.json_records import Field
 
 _CHUNK = 1000
@@ -74,7 +75,7 @@ def changes(
     times = dict(zip(("at", "versus"), (at for at, _ in moments), strict=True))
     rows = [
         {**listeners[each["id"]], **each, "address": listeners[each["id"]]["address"], **times}
-        for each in open_listeners.differences(*frames).to_dict("records")
+        for each in differences(*frames).to_dict("records")
     ]
     return _file(form, json_records.CHANGE, _batches(connection, rows))
 
