@@ -3,7 +3,7 @@
 PYTHON := .venv/bin/python
 NAME :=
 
-.PHONY: help setup run monitor test quick browser lint types format bench package lock audit ci
+.PHONY: help setup run monitor test quick cover browser lint types format bench package lock audit ci
 
 help: ## print these targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
@@ -22,6 +22,9 @@ test: ## run every test, with lint, types and import contracts
 
 quick: ## run the quick tests of single modules
 	$(PYTHON) -m pytest -q -n 4 -m "not long" tests/unit
+
+cover: ## run the quick tests, and list the lines that they do not reach
+	$(PYTHON) -m pytest -q -n 4 -m "not long and not browser" --cov --cov-report=term-missing:skip-covered tests/unit
 
 browser: ## run the tests of the page in a Chromium
 	$(PYTHON) -m pytest -q -n 2 -m browser
