@@ -13,14 +13,21 @@ from dataclasses import replace
 from enum import StrEnum
 from typing import Any
 
+import pandas as pd
+
 from porteye_core.model import Filters
 from porteye_core.store import engine
 from porteye_core.store.reading import events, json_records, open_listeners
+from porteye_core.store.reading.brief_lives import brief_lives
 from porteye_core.store.reading.coverage import MomentCoverage
-from porteye_core.store.reading.differences import differences
+from porteye_core.store.reading.differences import differences, ordered
 from porteye_core.store.reading.json_records import Field
 
 _CHUNK = 1000
+_DESCRIBED = (
+    *("family", "interface", "v6only", "process", "title", "pid", "user", "unit", "container"),
+    *("hidden", "cmdline"),
+)
 # What a spreadsheet takes for the beginning of a formula (OWASP, CSV injection).
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -65,19 +72,29 @@ def changes(
     moments: Sequence[tuple[int, MomentCoverage]],
 ) -> Iterator[str]:
     """Make the file of what differs between two moments, each with its coverage, the earlier one
-    first."""
+    first; and of what opened and closed between them."""
+    (at, _), (versus, _) = moments
     frames = [open_listeners.open_at(connection, filters, *each) for each in moments]
+    brief = brief_lives(connection, filters, at, versus).frame
+    found = ordered(pd.concat([differences(*frames), brief], ignore_index=True))
     listeners = {
         row["id"]: row
         for each in moments
         for row in open_listeners.open_at_rows(connection, filters, *each)
     }
-    times = dict(zip(("at", "versus"), (at for at, _ in moments), strict=True))
     rows = [
-        {**listeners[each["id"]], **each, "address": listeners[each["id"]]["address"], **times}
-        for each in differences(*frames).to_dict("records")
+        {**_described(row, listeners.get(row["id"])), "at": at, "versus": versus}
+        for row in found.to_dict("records")
     ]
     return _file(form, json_records.CHANGE, _batches(connection, rows))
+
+
+def _described(change: dict[Any, Any], listener: dict[str, Any] | None) -> dict[str, Any]:
+    """A difference with the columns of its listener; brief lives of several have none."""
+    owner = listener or dict.fromkeys(("process", "title"), change["process"])
+    port = None if pd.isna(change["port"]) else change["port"]
+    told = {name: value for name, value in change.items() if name != "process"}
+    return {**dict.fromkeys(_DESCRIBED), **owner, **told, "port": port}
 
 
 def _file(form: Form, fields: Mapping[str, Field], batches: Batches) -> Iterator[str]:

@@ -165,13 +165,23 @@ EVENT = {
     "cmdline": _CMDLINE,
 }
 
+# Of one listener, but brief lives can be of several: what differs among them is null or empty.
 CHANGE = {
     "at": _time("at", "the earlier moment, ISO 8601"),
     "versus": _time("versus", "the later moment, ISO 8601"),
     "change": _column(str, "change", "what differs between the two moments"),
-    **_ENDPOINT,
-    "was": _text("was", "before; empty if it opened"),
-    "is": _text("is", "after; empty if it closed"),
+    "port": _column(int | None, "port"),
+    "service": _text("service", "well-known name of the port, empty if none"),
+    "protocol": _column(str, "protocol"),
+    "family": _column(str | None, "family"),
+    "address": _text("address", "the earlier → the later one where they differ"),
+    "interface": _ENDPOINT["interface"],
+    "v6only": _ENDPOINT["v6only"],
+    "exposure_was": _text("exposure_was", "the hosts that could reach it; empty if it opened"),
+    "exposure_is": _text("exposure_is", "the hosts that could reach it; empty if it closed"),
+    "was": _text("was", "the owner before; empty if it opened"),
+    "is": _text("is", "the owner after; empty if it closed"),
+    "openings": _text("openings", "how often it opened and closed between both moments"),
     "certainty": MOMENT["certainty"],
     **_OWNER,
     "hidden": _HIDDEN,

@@ -300,13 +300,15 @@ def test_a_moment_and_what_changed_since_are_files(client: TestClient, seeded: I
     assert [each["port"] for each in then] == [53, 80, 5432]
     assert {each["at"] for each in then} == {timestamp(seeded.now - 31 * MINUTE)}
     assert get(client, f"/api/moment.json?port=80&{moments(seeded)}")[0]["process"] == "nginx"
-    assert get(client, f"/api/changes.json?{moments(seeded)}") == []
+    (brief,) = get(client, f"/api/changes.json?{moments(seeded)}")
+    assert (brief["change"], brief["openings"]) == ("opened and closed", "1 opening of 10 min")
+    assert (brief["title"], brief["pid"], brief["hidden"]) == ("http.server (python)", None, "")
     then = seeded.now - 25 * MINUTE
     said = urlencode({"at": timestamp(seeded.now - MINUTE), "versus": timestamp(then)})
     answer = client.get(f"/api/changes.csv?{said}")
     (closed,) = csv.DictReader(io.StringIO(answer.text))
     assert (closed["change"], closed["port"], closed["pid"]) == ("closed", "8765", "300")
-    assert (closed["was"], closed["is"]) == ("http.server (python), pid 300", "")
+    assert (closed["was"], closed["is"]) == ("http.server (python), pid 300, www", "")
     assert closed["at"] == timestamp(then)
     assert '"porteye-changes-' in answer.headers["Content-Disposition"]
 

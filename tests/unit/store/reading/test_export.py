@@ -190,7 +190,7 @@ def test_pandas_reads_the_types_and_values_of_an_export_back(
     (web,) = (each for each in records if each["port"] == 443)
     assert web["process"] == "NA"
     assert (web["unit"], web["container"]) == ("web.service", "docker:ab")
-    assert (web["exposure"], web["v6only"]) == ("every interface", False)
+    assert (web.get("exposure") or web["exposure_is"], web["v6only"]) == ("every interface", False)
     assert (web["service"], web["family"], web["interface"]) == ("https", "ipv6", "")
 
 
