@@ -23,9 +23,8 @@ from porteye_core.store.reading import (
     timeline,
     usage,
 )
-from porteye_core.store.reading.brief_lives import brief_lives
+from porteye_core.store.reading.changes import changes
 from porteye_core.store.reading.coverage import Watches
-from porteye_core.store.reading.differences import differences
 from porteye_core.store.reading.listener_rows import Question
 from porteye_core.store.reading.nearest_event import next_change, previous_change
 from porteye_core.store.reading.open_listeners import open_at, open_now, open_now_question
@@ -150,18 +149,18 @@ def _moments(db: Path, now: int) -> Iterator[Asked]:
             lambda c, then=moment: _numbers(at(c, then)),  # type: ignore[misc]
             plain,
         )
-    yield Asked(
-        "difference of two moments",
-        lambda c: differences(at(c, now - 7 * DAY), at(c, now - DAY)),
-    )
-    yield Asked(
-        "lives within a week", lambda c: brief_lives(c, everything, now - 7 * DAY, now).frame
-    )
+    for name, length in {"twenty minutes": HOUR // 3, "six days": 6 * DAY}.items():
+        yield Asked(f"changes of {name}", partial(_changed, since=now - 7 * DAY, length=length))
     yield from _changes(now - 7 * DAY)
     yield Asked("health", lambda c: status.status(c, db, now))
     yield Asked(
         "watches and gaps", lambda c: Watches(c, watching=False).coverage(now - 30 * DAY, now)
     )
+
+
+def _changed(connection: engine.Connection, since: int, length: int) -> Any:
+    watches = Watches(connection, watching=False)
+    return changes(connection, watches, Filters(), since, since + length)
 
 
 def _changes(moment: int) -> Iterator[Asked]:

@@ -3,9 +3,9 @@
 A Reader's answers are values and DataFrames. `version` says whether an answer can have changed.
 """
 
-from porteye_core.store.reading.brief_lives import BriefLives
+from porteye_core.store.reading.changes import Changes
 from porteye_core.store.reading.coverage import Coverage, Gap, MomentCoverage
-from porteye_core.store.reading.differences import Change, differences, ordered
+from porteye_core.store.reading.differences import Change, differences
 from porteye_core.store.reading.export import Form
 from porteye_core.store.reading.json_records import CHANGE, EVENT, MOMENT, PORT, Field
 from porteye_core.store.reading.last_hour import LastHour
@@ -22,8 +22,8 @@ __all__ = [
     "EVENT",
     "MOMENT",
     "PORT",
-    "BriefLives",
     "Change",
+    "Changes",
     "Coverage",
     "Field",
     "Form",
@@ -43,5 +43,4 @@ __all__ = [
     "differences",
     "monitor_status",
     "open_reader",
-    "ordered",
 ]

@@ -1,6 +1,6 @@
 """The differences between the listeners of two moments; pure."""
 
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import replace
 from enum import StrEnum
 from itertools import groupby
@@ -58,7 +58,7 @@ def differences(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
     come = _rows(after[~after["id"].isin(before["id"])])
     found = [*_stayed(before, after), *_pairs(gone, come)]
     rows = [_row(*pair) for pair in found if _change(*pair) is not None]
-    return ordered(pd.DataFrame(_merged(rows), columns=list(COLUMNS)))
+    return ordered(pd.DataFrame(rows, columns=list(COLUMNS)))
 
 
 def ordered(found: pd.DataFrame) -> pd.DataFrame:
@@ -251,15 +251,15 @@ def _known(value: object) -> object:
     return None if value is None or pd.isna(value) else value  # type: ignore[call-overload]
 
 
-def _merged(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The rows, those that differ in the address alone as one."""
+def merged(found: pd.DataFrame) -> pd.DataFrame:
+    """The rows, those that differ in the address alone as one: mostly one of each family."""
 
-    def of(row: dict[str, Any]) -> tuple[str, ...]:
+    def of(row: dict[Any, Any]) -> tuple[str, ...]:
         return tuple(str(row[name]) for name in COLUMNS if name not in ("address", "id"))
 
-    found = []
-    for _, same in groupby(sorted(rows, key=of), of):
+    rows = []
+    for _, same in groupby(sorted(found.to_dict("records"), key=of), of):
         first, *others = sorted(same, key=lambda row: (row["address"], row["id"]))
         addresses = dict.fromkeys(each["address"] for each in (first, *others))
-        found.append({**first, "address": ", ".join(addresses)})
-    return found
+        rows.append({**first, "address": ", ".join(addresses)})
+    return ordered(pd.DataFrame(rows, columns=list(COLUMNS)))

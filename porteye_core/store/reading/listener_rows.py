@@ -322,7 +322,7 @@ def bounds(frame: pd.DataFrame) -> list[Bound]:
 def owners(frame: pd.DataFrame) -> list[str]:
     """The owners, by title, or the reason why they are not known."""
     return [
-        title if isinstance(title, str) and title else _reason(hidden)
+        title if isinstance(title, str) and title else owner_reason(hidden)
         for title, hidden in values(frame, "title", "hidden")
     ]
 
@@ -330,7 +330,7 @@ def owners(frame: pd.DataFrame) -> list[str]:
 def command_lines(frame: pd.DataFrame) -> list[str | None]:
     """Of an owner that ended at once only name and pid are known: the cell says why."""
     return [
-        f"({_reason(hidden)})" if isinstance(name, str) and not line and hidden else line
+        f"({owner_reason(hidden)})" if isinstance(name, str) and not line and hidden else line
         for name, line, hidden in values(frame, "title", "cmdline", "hidden")
     ]
 
@@ -362,6 +362,7 @@ def describe(frame: pd.DataFrame) -> pd.DataFrame:
     return frame
 
 
-def _reason(hidden: object) -> str:
+def owner_reason(hidden: object) -> str:
+    """Why an owner is not known, in a word; empty if there is no reason."""
     why = reason(hidden if isinstance(hidden, str) else None, owner=None)
     return why.short if why else ""

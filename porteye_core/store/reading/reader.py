@@ -12,7 +12,7 @@ from porteye_core.model import Filters
 from porteye_core.store import engine
 from porteye_core.store.file.connection import open_connection
 from porteye_core.store.reading import (
-    brief_lives,
+    changes,
     event_total,
     events,
     export,
@@ -98,9 +98,13 @@ class Reader:
         """The listeners that were open at a moment; `coverage`: coverage_at of the same moment."""
         return open_listeners.open_at(self._connection, filters, at, coverage)
 
-    def brief_lives(self, filters: Filters, since: int, until: int) -> brief_lives.BriefLives:
-        """The listeners that opened and closed within a time, a line for each program and port."""
-        return brief_lives.brief_lives(self._connection, filters, since, until)
+    def changes(
+        self, filters: Filters, since: int, until: int, *, watching: bool
+    ) -> changes.Changes | None:
+        """What changed from one moment to a later one, the gravest first; None if nothing was
+        recorded by then. The filters' times do not count."""
+        watched = self._watched(watching=watching)
+        return changes.changes(self._connection, watched, filters, since, until)
 
     # Events.
 

@@ -309,6 +309,7 @@ def test_a_moment_and_what_changed_since_are_files(client: TestClient, seeded: I
     (closed,) = csv.DictReader(io.StringIO(answer.text))
     assert (closed["change"], closed["port"], closed["pid"]) == ("closed", "8765", "300")
     assert (closed["was"], closed["is"]) == ("http.server (python), pid 300, www", "")
+    assert (closed["exposure_was"], closed["exposure_is"]) == ("this machine only", "")
     assert closed["at"] == timestamp(then)
     assert '"porteye-changes-' in answer.headers["Content-Disposition"]
 

@@ -14,7 +14,7 @@ from porteye_core.model import Filters, Precision, Protocol
 from porteye_core.store.file.connection import open_connection
 from porteye_core.store.reading import nearest_event, open_reader
 from porteye_core.store.reading.nearest_event import next_change, previous_change
-from porteye_core.store.writing.writer import Closing, Opening, Writer
+from porteye_core.store.writing.writer import Opening, Writer
 from tests.kit.seeding import PLAN, Instant
 from tests.kit.values import SECOND, endpoint, owned, process
 
@@ -102,51 +102,3 @@ def test_the_filters_choose_among_the_changes(seeded: Instant) -> None:
         )
         assert reader.next_change(Filters(process="nginx"), seeded.now - HOUR) is None
         assert reader.next_change(Filters(process="no such"), 0) is None
-
-
-def test_brief_lives_are_a_line_for_each_program_and_port(db: Path, writer: Writer) -> None:
-    writer.begin_watch(NOW, PLAN)
-    at = NOW
-
-    def lives(port: int, pid: int, name: str, length: int) -> None:
-        nonlocal at
-        at += 5 * SECOND
-        here = owned(endpoint(port), process(pid, pid, name))
-        (born,) = writer.record_changes(at, [Opening(here, at, Precision.KERNEL)])
-        at += length
-        writer.record_changes(at, closed=[Closing(born, at, Precision.KERNEL)])
-
-    for pid in range(1, 241):
-        lives(9229, pid, "node", 2 * SECOND)
-    for port in range(40000, 40007):
-        lives(port, port, "python3", SECOND // 4)
-    lives(5000, 7, "flask", 90 * SECOND)
-    at += SECOND
-    stays = owned(endpoint(80), process(900, name="nginx"))
-    writer.record_changes(at, [Opening(stays, at, Precision.KERNEL)])
-    with open_reader(db) as reader:
-        found = reader.brief_lives(EVERYTHING, NOW, at + SECOND)
-        told = {
-            row["process"]: (None if row["process"] == "python3" else row["port"], row["openings"])
-            for row in found.frame.to_dict("records")
-        }
-        assert told == {
-            "node": (9229, "240 openings, each about 2 s"),
-            "python3": (None, "7 openings on 7 ports, each about 250 ms"),
-            "flask": (5000, "1 opening of 2 min"),
-        }
-        assert not found.is_cut
-        assert set(reader.brief_lives(Filters(process="flask"), NOW, at).frame["port"]) == {5000}
-        assert reader.brief_lives(EVERYTHING, at, at + SECOND).frame.empty
-        # A life that has not ended by then is not over within that time.
-        assert set(reader.brief_lives(EVERYTHING, at - 60 * SECOND, at).frame["port"]) == set()
-
-
-def test_of_more_events_than_are_read_the_newest_count(
-    seeded: Instant, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("porteye_core.store.reading.brief_lives._MOST_EVENTS", 2)
-    with open_reader(seeded.db) as reader:
-        found = reader.brief_lives(EVERYTHING, seeded.now - 2 * HOUR, seeded.now)
-    assert found.is_cut
-    assert found.frame.empty
