@@ -16,14 +16,14 @@ class Reason(NamedTuple):
 SEARCHING = Reason("still searched for", "owner not known yet: the search goes on")
 REASONS = {
     Hidden.PRIVILEGE: Reason(
-        "hidden (more rights needed)", "owner hidden: run the monitor with administrative rights"
+        "needs root", "owner hidden: run the monitor with administrative rights"
     ),
     Hidden.GONE: Reason(
         "ended before it could be read",
         "owner unknown: the process had ended before it could be read",
     ),
     Hidden.KERNEL: Reason(
-        "not visible (kernel or other pid namespace)",
+        "kernel or other container",
         "no owner: the kernel or another pid namespace holds the socket",
     ),
 }

@@ -8,10 +8,15 @@ from porteye_core.store.reading.coverage import Coverage, Gap, MomentCoverage
 from porteye_core.store.reading.differences import Change, differences
 from porteye_core.store.reading.export import Form
 from porteye_core.store.reading.json_records import CHANGE, EVENT, MOMENT, PORT, Field
+from porteye_core.store.reading.export import file_name as export_name
+from porteye_core.store.reading.free_port import CANDIDATES as FREE_PORTS
+from porteye_core.store.reading.free_port import FreePort
+from porteye_core.store.reading.json_records import EVENT, PORT, Field
 from porteye_core.store.reading.last_hour import LastHour
 from porteye_core.store.reading.listener import Former, Held, Life
 from porteye_core.store.reading.monitor_usage import MonitorUsage
 from porteye_core.store.reading.reader import Reader, monitor_status, open_reader
+from porteye_core.store.reading.service_rows import service_rows, socket_rows
 from porteye_core.store.reading.status import State, Status
 from porteye_core.store.reading.timeline import Timeline
 from porteye_core.store.reading.version import Version
@@ -21,6 +26,7 @@ __all__ = [
     "CHANGE",
     "EVENT",
     "MOMENT",
+    "FREE_PORTS",
     "PORT",
     "Change",
     "Changes",
@@ -28,6 +34,7 @@ __all__ = [
     "Field",
     "Form",
     "Former",
+    "FreePort",
     "Gap",
     "Held",
     "LastHour",
@@ -43,4 +50,6 @@ __all__ = [
     "differences",
     "monitor_status",
     "open_reader",
+    "service_rows",
+    "socket_rows",
 ]

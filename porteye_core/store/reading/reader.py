@@ -1,6 +1,6 @@
 """A Reader: each question to one moment of the database by its name."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from porteye_core.store.reading import (
     event_total,
     events,
     export,
+    free_port,
     json_records,
     last_hour,
     listener,
@@ -93,6 +94,10 @@ class Reader:
         """By listener, its CPU and memory per five minutes of the last hour; see
         last_hour.trends."""
         return last_hour.trends(self._connection, now)
+
+    def free_port(self, candidates: Sequence[int], now: int) -> free_port.FreePort | None:
+        """The first of these ports that nobody has used for long; see free_port."""
+        return free_port.free_port(self._connection, candidates, now)
 
     def open_at(self, filters: Filters, at: int, coverage: MomentCoverage) -> pd.DataFrame:
         """The listeners that were open at a moment; `coverage`: coverage_at of the same moment."""

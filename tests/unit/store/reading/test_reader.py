@@ -163,5 +163,5 @@ def test_an_owner_that_ended_at_once_is_named_and_its_command_line_says_why(
             assert rows.loc[99, "process"] == "brief"
             assert rows.loc[99, "pid"] == 4711
             assert rows.loc[99, "cmdline"] == "(ended before it could be read)"
-            assert rows.loc[98, "process"] == "not visible (kernel or other pid namespace)"
+            assert rows.loc[98, "process"] == "kernel or other container"
             assert rows["cmdline"].isna()[98]
