@@ -7,11 +7,9 @@ from porteye_core.store.reading.changes import Changes
 from porteye_core.store.reading.coverage import Coverage, Gap, MomentCoverage
 from porteye_core.store.reading.differences import Change, differences
 from porteye_core.store.reading.export import Form
-from porteye_core.store.reading.json_records import CHANGE, EVENT, MOMENT, PORT, Field
-from porteye_core.store.reading.export import file_name as export_name
 from porteye_core.store.reading.free_port import CANDIDATES as FREE_PORTS
 from porteye_core.store.reading.free_port import FreePort
-from porteye_core.store.reading.json_records import EVENT, PORT, Field
+from porteye_core.store.reading.json_records import CHANGE, EVENT, MOMENT, PORT, Field
 from porteye_core.store.reading.last_hour import LastHour
 from porteye_core.store.reading.listener import Former, Held, Life
 from porteye_core.store.reading.monitor_usage import MonitorUsage
@@ -25,8 +23,8 @@ from porteye_core.store.reading.watches import WatchTables
 __all__ = [
     "CHANGE",
     "EVENT",
-    "MOMENT",
     "FREE_PORTS",
+    "MOMENT",
     "PORT",
     "Change",
     "Changes",
