@@ -21,8 +21,14 @@ class Restarts:
     """Attempts as page and API show them; one task writes them, all sessions read them.
 
     pending: the next attempt; None while a monitor runs, or if the dashboard starts none.
-    count: number of monitors that replaced another.
+    count: number of monitors that replaced another. is_asked: somebody has asked for the next
+    attempt at once.
     """
 
     pending: Restart | None = None
     count: int = 0
+    is_asked: bool = False
+
+    def ask(self) -> None:
+        """Ask for the next attempt at once."""
+        self.is_asked = True

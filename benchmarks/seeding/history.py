@@ -48,8 +48,8 @@ def write_watches(connection: sqlite3.Connection, watched: Watches, scale: Scale
 
 # In the words of the monitor.
 _WHY = {
-    True: "tracepoint: it needs root. It is the exactest that works here.",
-    False: "It is the exactest that works here.",
+    True: "tracepoint: it needs root. It is the most precise source available here.",
+    False: "It is the most precise source available here.",
 }
 
 

@@ -79,6 +79,10 @@ def _linux(name: str, *, enters_namespaces: bool) -> Picked:
                 raise
             refusal += f"{each}: {err} "
         else:
-            best = "It is the exactest that works here." if name == "auto" else "It was asked for."
+            best = (
+                "It is the most precise source available here."
+                if name == "auto"
+                else "It was asked for."
+            )
             return Picked(source, refusal + best)
     return Picked(Portable(), refusal + "It works everywhere.")

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from porteye_core.config import Config
+from porteye_core import __version__
+from porteye_core.config import PROJECT, Config
 from porteye_core.guards.access import Access
 from porteye_core.restarts import Restarts
 from porteye_core.ui import (
@@ -17,6 +18,7 @@ from porteye_core.ui import (
     sidebar,
 )
 from porteye_core.ui.context import View
+from porteye_core.ui.markdown import code
 from porteye_core.ui.pages import bar, pages
 
 _SIDEBAR = 240  # pixels: every one is missing beside the tables
@@ -30,18 +32,19 @@ def main(config: Config, access: Access, restarts: Restarts) -> None:
         page_icon=str(_ICON),
         layout="wide",
         initial_sidebar_state="auto" if layout.is_phone() else _SIDEBAR,
+        menu_items={"Get help": None, "Report a bug": None, "About": _about()},
     )
+    st.logo(str(_ICON), size="large")
     if access.login and not _logged_in():
         return
     page = st.navigation(pages(), position="hidden")
+    layout.title(page.title)
     filter_errors.clear()
     with st.sidebar:
-        st.header("PortEye", anchor=False)
         lookup_dialog.button(config.db)
         filters, length = sidebar.filters()
         st.divider()
         monitor_panel.panel(config.db, restarts)
-    layout.use_the_width()
     View(config.db, filters, length, access).save()
     bar()
     if page.url_path != "listener":
@@ -51,12 +54,23 @@ def main(config: Config, access: Access, restarts: Restarts) -> None:
     page.run()
 
 
+def _about() -> str:
+    """The version, and where help is."""
+    return f"""**PortEye {__version__}** shows what listens on this machine, now and before.
+
+Help: `README.md` and the folder `docs` in {code(str(PROJECT))}, and the
+[description of the API](api/docs).
+
+Ctrl+K finds a port, a program or a pid from any view."""
+
+
 def _logged_in() -> bool:
     """Draw the button of Streamlit's own login or logout; True if the viewer has logged in."""
     if not st.user.is_logged_in:
-        st.title("PortEye", anchor=False)
-        st.text("Log in to see what listens on this machine.")
-        st.button("Log in", on_click=st.login, type="primary")
+        with st.container(key="login"):
+            st.title("PortEye", anchor=False)
+            st.text("Log in to see what listens on this machine.")
+            st.button("Log in", on_click=st.login, type="primary")
         return False
     st.sidebar.button("Log out", on_click=st.logout, icon=":material/logout:")
     return True

@@ -4,13 +4,16 @@ from pathlib import Path
 
 import streamlit as st
 
+from porteye_core.config import monitor_command
 from porteye_core.errors import StoreError
 from porteye_core.restarts import Restarts
 from porteye_core.store.reading import State, Status, monitor_status
-from porteye_core.ui import times, url_state
-from porteye_core.ui.context import now
+from porteye_core.ui import advice, times, url_state
+from porteye_core.ui.advice import Advice
+from porteye_core.ui.context import now, viewers_zone
 from porteye_core.ui.markdown import literal
-from porteye_core.ui.monitor_panel import remedy, start
+
+_MANY_TRIES = 3  # a monitor that fails so often does not start by itself
 
 
 def draw(db: Path, restarts: Restarts) -> None:
@@ -28,35 +31,50 @@ def _banner(db: Path, restarts: Restarts) -> None:
         st.warning(f"**The database cannot be shown.** {literal(err)}", icon=":material/database:")
         return
     if state.state in (State.STOPPED, State.NEVER):
-        _not_running(state, remedy(db, restarts))
+        _not_running(state, db, restarts)
     else:
         _SAY[state.state](state, db)
 
 
-def _not_running(state: Status, advice: str) -> None:
+def _not_running(state: Status, db: Path, restarts: Restarts) -> None:
+    said = f"{_ended(state)} {next_try(restarts)}".strip()
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.warning(said, icon=":material/visibility_off:", width="stretch")
+        if restarts.pending is not None:
+            st.button("Start it", key="start_monitor", type="primary", on_click=restarts.ask)
+        if restarts.pending is None or restarts.pending.tries > _MANY_TRIES:
+            advice.how(Advice("", monitor_command(db)), "How to start it")
+
+
+def _ended(state: Status) -> str:
     watch = state.watch
     if watch is None:
-        said = "**No monitor is running**, and none has watched into this database yet."
-    elif watch.stopped_at is not None:
-        said = (
-            f"**The monitor is not running:** it was stopped {times.plain(watch.stopped_at)}."
-            " What has opened or closed since is not known."
-        )
-    else:
-        said = (
-            "**The monitor is not running:** it ended without recording a stop, and last watched"
-            f" {times.plain(watch.seen_at)}. What has opened or closed since is not known."
-        )
-    st.warning(f"{said} {advice}", icon=":material/visibility_off:")
+        return "**No monitor is running**, and none has watched into this database yet."
+    at = literal(times.moment(watch.stopped_at or watch.seen_at, now(), viewers_zone()))
+    how = "was stopped"
+    if watch.stopped_at is None:
+        how = "ended without recording a stop, and last watched"
+    unknown = "What has opened or closed since is not known."
+    return f"**The monitor is not running:** it {how} {at}. {unknown}"
+
+
+def next_try(restarts: Restarts) -> str:
+    """The next try of this dashboard to start a monitor; empty if it starts none."""
+    pending = restarts.pending
+    if pending is None:
+        return ""
+    wait = times.length(max(0, pending.at - now()) // 1_000_000 * 1_000_000)
+    return f"{pending.ended} This dashboard starts another in {wait}."
 
 
 def _stalled(state: Status, db: Path) -> None:
     seen = f" since {times.plain(state.watch.seen_at)}" if state.watch else ""
     st.warning(
         f"**The monitor cannot scan:** it runs, pid {state.pid}, but has recorded nothing{seen}."
-        f" Its log says why; if it hangs, end it. {start(db, again=True)}",
+        " Its log says why; if it hangs, end it and start it again.",
         icon=":material/warning:",
     )
+    advice.how(Advice("", monitor_command(db)), "How to start it")
 
 
 def _holding(state: Status, _db: Path) -> None:

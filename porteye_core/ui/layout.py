@@ -50,6 +50,11 @@ def in_order(columns: Iterable[str], on_a_phone: Iterable[str]) -> list[str]:
     return list(dict.fromkeys([*first, *all_]))
 
 
-def use_the_width() -> None:
-    """Give the page's content the room that it has."""
-    st.html(_STYLE)
+def style() -> str:
+    """The CSS of the page, which the server puts into it."""
+    return _STYLE.read_text("utf-8")
+
+
+def title(text: str) -> None:
+    """Name the browser's tab after what the page shows."""
+    st.set_page_config(page_title=f"{text} - PortEye")

@@ -14,9 +14,8 @@ _SHORTEST = 60 * 1_000_000  # a chart of less than a minute has no shape
 
 def draw(own: MonitorUsage, unwatched: pd.DataFrame, since: int, until: int) -> None:
     """Draw the charts of this range; `unwatched` are its gaps."""
-    st.markdown("##### What watching costs")
     if own.figures["scan"].isna().all():
-        st.info("The monitor made no scan in this time range.")
+        st.caption("The monitor made no scan in this time range.")
         return
     if own.one_in > 1:
         st.caption(f"Drawn from about one tick of {own.one_in:,}: the range has too many.")
@@ -49,6 +48,6 @@ def _chart(
 ) -> None:
     st.markdown(f"**{title}**")
     if values.isna().all():
-        st.info("Not recorded in this time range.")
+        st.caption("Not recorded in this time range.")
         return
     chart_zoom.chart(figure, f"monitor_{title}", range_, f"{title} of the monitor over time")

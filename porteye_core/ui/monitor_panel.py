@@ -5,30 +5,25 @@ from pathlib import Path
 
 import streamlit as st
 
-from porteye_core.config import monitor_command
 from porteye_core.errors import StoreError
+from porteye_core.model import WatchPlan
 from porteye_core.restarts import Restarts
 from porteye_core.store.reading import State, Status, monitor_status
-from porteye_core.ui import times
+from porteye_core.ui import advice, times
+from porteye_core.ui.banner import next_try
 from porteye_core.ui.context import now
-from porteye_core.ui.markdown import code, literal
-
-_MANY_TRIES = 3  # a monitor that fails so often does not start by itself
+from porteye_core.ui.markdown import literal
 
 
-def start(db: Path, *, again: bool = False) -> str:
-    """The advice to start a monitor."""
-    return f"Start it{' again' if again else ''} with {code(monitor_command(db))}."
-
-
-def remedy(db: Path, restarts: Restarts) -> str:
-    """The next try of this dashboard to start a monitor, or the command that does."""
-    pending = restarts.pending
-    if pending is None:
-        return start(db)
-    wait = times.length(max(0, pending.at - now()) // 1_000_000 * 1_000_000)
-    said = f"{pending.ended} This dashboard starts another in {wait}."
-    return f"{said} {start(db)}" if pending.tries > _MANY_TRIES else said
+def in_words(plan: WatchPlan) -> str:
+    """The way of watching, with its interval."""
+    seconds = f"every {plan.interval_us / 1e6:g} s"
+    words = {
+        "tracepoint": f"kernel events, checked {seconds}",
+        "sock_diag": f"the kernel's socket table {seconds}",
+        "portable": f"psutil {seconds}",
+    }
+    return words.get(plan.source, f"{plan.source} {seconds}")
 
 
 @st.fragment(run_every=2)
@@ -42,29 +37,29 @@ def panel(db: Path, restarts: Restarts) -> None:
         st.caption(literal(err))
         return
     _BADGES[state.state]()
-    _details(state, db, restarts)
+    _details(state, restarts)
 
 
-def _details(state: Status, db: Path, restarts: Restarts) -> None:
+def _details(state: Status, restarts: Restarts) -> None:
     watch = state.watch
     if state.trouble:
         st.caption(f":material/database_off: {literal(state.trouble)}")
     if watch is None:
         if state.state is State.NEVER:
-            st.caption(f"Nobody has watched yet. {remedy(db, restarts)}")
+            st.caption(f"Nobody has watched yet. {literal(next_try(restarts))}")
         return
     if state.state is State.STOPPED:
         ended = watch.stopped_at or watch.seen_at
         how = "stopped" if watch.stopped_at else "was last seen"
         _caption(f"It {how} {times.hover(ended)}.")
-        st.caption(remedy(db, restarts))
+        st.caption(literal(next_try(restarts)))
         return
     if state.state is State.STALLED:
         _caption(f"It has recorded nothing since {times.hover(watch.seen_at)}. See its log.")
     plan = watch.plan
     _caption(
-        f"Since {times.hover(watch.started_at)}, pid {state.pid},"
-        f" by <strong>{escape(plan.source)}</strong> every {plan.interval_us / 1e6:g} s."
+        f"Since {times.hover(watch.started_at)}, pid {state.pid}, by"
+        f" <strong>{escape(in_words(plan))}</strong>."
     )
     if plan.why:
         st.caption(f":material/help: {literal(plan.why)}")
@@ -75,8 +70,9 @@ def _details(state: Status, db: Path, restarts: Restarts) -> None:
         verb = "record was" if state.lost == 1 else "records were"
         st.caption(f":material/warning: {state.lost:,} kernel {verb} lost.")
     for limit in plan.limitations:
-        hint = f" {code(limit.hint)}" if limit.hint else ""
-        st.caption(f":material/info: {literal(limit.text)}{hint}")
+        found = advice.of_limitation(limit)
+        st.caption(f":material/info: {literal(found.text)}")
+        advice.how(found, "How")
 
 
 def _caption(html: str) -> None:

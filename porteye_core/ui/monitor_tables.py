@@ -1,11 +1,11 @@
-"""The watches, the gaps between and within them, and the records that were lost."""
+"""The recording periods, the gaps between and within them, and the events that were lost."""
 
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from porteye_core.store.reading import Reader, Status
+from porteye_core.store.reading import WatchTables
 from porteye_core.ui import times
 from porteye_core.ui.context import viewers_zone
 from porteye_core.ui.layout import show_table
@@ -26,37 +26,38 @@ _WATCHES = _SPAN | {
     "pid": st.column_config.NumberColumn("PID", format="%d", width=64),
     "version": st.column_config.TextColumn("Version", width=64),
 }
-_GAPS = _SPAN | {"reason": st.column_config.TextColumn("Reason", width=420)}
+_GAPS = _SPAN | {"reason": st.column_config.TextColumn("Reason", width=520)}
 _LOSSES = {
     "at": st.column_config.DatetimeColumn(
         "Noticed", format="YYYY-MM-DD HH:mm:ss", width=168, help="In your time zone"
     ),
-    "lost": st.column_config.NumberColumn("Records lost", format="%d", width=100),
+    "lost": st.column_config.NumberColumn("Events lost", format="%d", width=100),
 }
 
 
-def draw(reader: Reader, current: Status, since: int, until: int, now: int, limit: int) -> None:
-    """Draw the three of this range, each cut to `limit` rows."""
-    watched = reader.watches(since, until, now, limit, current.state)
-    st.markdown(f"##### Watches{_cut(len(watched.watches), watched.total)}")
-    _table(watched.watches, _WATCHES, "ended", "watches", "When somebody watched")
-    st.markdown(f"##### Gaps{_cut(len(watched.gaps), watched.total_gaps)}")
+def draw_gaps(watched: WatchTables, lost: pd.DataFrame, *, more: bool) -> None:
+    """Draw when nobody watched, and when records of the kernel were lost."""
+    st.markdown(f"#### Gaps{_cut(len(watched.gaps), watched.total_gaps)}")
     if watched.gaps.empty:
-        st.markdown(":material/check: Somebody watched all the time.")
+        st.markdown(":material/check: A monitor watched all the time.")
     else:
         _table(watched.gaps, _GAPS, "reason", "gaps", "When nobody watched, and why")
-    st.markdown("##### Lost records")
-    lost, more = reader.losses(since, until)
     if lost.empty:
-        st.markdown(":material/check: No record of the kernel was lost.")
+        st.markdown(":material/check: No event of the kernel was lost.")
         return
     st.markdown(
-        f":material/warning: {lost['lost'].sum():,} records of the kernel were lost"
+        f":material/warning: {lost['lost'].sum():,} events of the kernel were lost"
         f"{', the newest hundred times of more' if more else ''}. What they would have told, the"
         " scan after each found."
     )
     lost["at"] = lost["at"].dt.tz_convert(viewers_zone())
-    show_table(lost, _LOSSES, (), key="lost", alt="When records of the kernel were lost")
+    show_table(lost, _LOSSES, (), key="lost", alt="When events of the kernel were lost")
+
+
+def draw_periods(watched: WatchTables) -> None:
+    """Draw when somebody watched."""
+    st.markdown(f"#### Recording periods{_cut(len(watched.watches), watched.total)}")
+    _table(watched.watches, _WATCHES, "ended", "watches", "When somebody watched")
 
 
 def _table(frame: pd.DataFrame, columns: dict[str, Any], word: str, key: str, alt: str) -> None:

@@ -16,6 +16,7 @@ _PAGES = {
     "time_machine": ("Time machine", ":material/schedule:"),
     "monitor": ("Monitor", ":material/monitor_heart:"),
 }
+_NOT_IN_BAR = {"listener"}  # it opens from a row
 _RANGE = {"range", "since", "until"}
 
 
@@ -35,6 +36,8 @@ def bar() -> None:
     """Links to the views; each keeps the filters, and the time machine its moments."""
     with st.container(horizontal=True, key="views"):
         for name in _PAGES:
+            if name in _NOT_IN_BAR:
+                continue
             moments = time_machine_url.said() if name == "time_machine" else {}
             st.page_link(page(name), query_params={**url_state.filters(), **moments})
 

@@ -25,6 +25,7 @@ _CHECK_INTERVAL = 2.0  # seconds between two checks for a monitor of somebody el
 # and gives up if another monitor has the database.
 _GRACE = 10.0
 _MIN_REST, _MAX_REST = 1.0, 300.0  # seconds between two tries
+_LISTEN_INTERVAL = 0.2  # seconds between two looks at whether a viewer asks for the next try
 _STEADY = 60.0  # seconds after which a start counts as successful
 
 
@@ -79,8 +80,10 @@ async def _until_free(config: Config, restarts: Restarts) -> None:
 
 async def _rest(restarts: Restarts, ended: str, tries: int, seconds: float) -> None:
     at = time.time_ns() // 1000 + round(seconds * 1e6)
-    restarts.pending = Restart(ended, tries, at)
-    await asyncio.sleep(seconds)
+    restarts.pending, restarts.is_asked = Restart(ended, tries, at), False
+    end = time.monotonic() + seconds
+    while not restarts.is_asked and (left := end - time.monotonic()) > 0:
+        await asyncio.sleep(min(left, _LISTEN_INTERVAL))
 
 
 async def _run(config: Config, restarts: Restarts) -> int | str:

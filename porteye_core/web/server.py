@@ -34,9 +34,11 @@ from porteye_core.errors import ConfigError
 from porteye_core.guards.access import Access, check_bound, token
 from porteye_core.guards.error_response import READ_ONLY, error_response
 from porteye_core.restarts import Restarts
+from porteye_core.ui import layout
 from porteye_core.web.connections import bounded_connections
 from porteye_core.web.listen_addresses import served_addresses
 from porteye_core.web.monitor_process import monitor_beside
+from porteye_core.web.page_files import PageFiles
 from porteye_core.web.tcp_nodelay import send_at_once
 
 
@@ -113,7 +115,7 @@ def _base_path() -> str:
 
 @cache
 def middleware() -> tuple[Middleware, ...]:
-    """Guards in front of page, WebSocket and API, in their order."""
+    """Guards in front of page, WebSocket and API, in their order, and the form of the page."""
     guards = [
         Middleware(SecurityHeaders, {"Content-Security-Policy": page_policy(_inline_scripts())}),
         Middleware(BasePath, _base_path()),
@@ -123,7 +125,7 @@ def middleware() -> tuple[Middleware, ...]:
         guards.append(Middleware(LoopbackOnly))
     elif not access().login:
         guards.append(Middleware(TokenGuard, access(), _guesses()))
-    return tuple(guards)
+    return (*guards, Middleware(PageFiles, _base_path(), layout.style))
 
 
 def _inline_scripts() -> Iterator[str]:

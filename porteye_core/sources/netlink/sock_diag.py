@@ -98,7 +98,7 @@ class SockDiag:
             ),
             Limitation(
                 "shared_clients",
-                "Where several sockets share one endpoint, the clients of each are not known.",
+                "Clients cannot be split between sockets that share a port (SO_REUSEPORT).",
             ),
         )
 

@@ -13,7 +13,7 @@ from porteye_core.store.reading.status import State
 
 _MAX_RISES = 100
 _GOING_ON = {
-    State.WATCHING: "goes on",
+    State.WATCHING: "running",
     State.HOLDING: "cannot write now",
     State.STALLED: "cannot scan now",
 }

@@ -1,12 +1,13 @@
-"""Monitor: who watched and when, what nobody saw and why, and what watching costs."""
+"""Monitor: coverage and gaps, the way of watching, and what it costs."""
 
 import pandas as pd
 import streamlit as st
 
-from porteye_core.store.reading import Reader, Status
-from porteye_core.ui import chart_zoom, monitor_charts, monitor_tables, times
+from porteye_core.store.reading import Reader, Status, WatchTables
+from porteye_core.ui import advice, chart_zoom, monitor_charts, monitor_tables, times
 from porteye_core.ui.context import View, now, read, viewers_zone
-from porteye_core.ui.markdown import code, literal
+from porteye_core.ui.markdown import literal
+from porteye_core.ui.monitor_panel import in_words
 
 _NOT_MEASURED = "–"
 
@@ -32,33 +33,60 @@ def _show(reader: Reader, view: View) -> None:
     if since >= until:
         st.info("Nothing was watched in this time range.")
         return
-    st.caption(
-        f"Times are in {literal(viewers_zone().key)}. Of the filters only the time range counts"
-        f" here. {chart_zoom.how_to()}"
-    )
     own = reader.monitor_usage(since, until, current.watch.plan.sample_interval_us)
     coverage = reader.coverage(since, until, watching=current.is_current)
-    _numbers(own.figures, until - since, coverage.unwatched)
+    watched = reader.watches(since, until, moment, filters.limit, current.state)
+    lost, more_lost = reader.losses(since, until)
+    _coverage(until - since, coverage.unwatched, watched, int(lost["lost"].sum()))
+    st.caption(f"Times are in {literal(viewers_zone().key)}. Only the time range counts here.")
+    monitor_tables.draw_gaps(watched, lost, more=more_lost)
     _plan(current)
+    monitor_tables.draw_periods(watched)
+    st.markdown("#### Cost of watching")
+    _cost(own.figures)
     monitor_charts.draw(own, coverage.frame, since, until)
-    monitor_tables.draw(reader, current, since, until, moment, filters.limit)
 
 
-def _numbers(figures: pd.DataFrame, length: int, unwatched: int) -> None:
+def _coverage(length: int, unwatched: int, watched: WatchTables, lost: int) -> None:
+    """The answer to “may I trust it?”, as numbers and a sentence."""
     numbers = {
-        "Watched": f"{_share(1 - unwatched / length)} %",
-        "Gaps": times.length(unwatched),
-        "CPU": _last(figures["cpu"], "{:.2f} %"),
+        "Coverage": f"{_share(1 - unwatched / length)} %",
+        "Not watched": times.length(unwatched),
+        "Gaps": f"{watched.total_gaps:,}",
+        "Kernel events lost": f"{lost:,}",
+    }
+    with st.container(horizontal=True, key="coverage"):
+        for label, value in numbers.items():
+            st.metric(label, value, border=True, help=_EXPLAINED.get(label))
+    st.markdown(literal(_in_words(length, unwatched, watched.total_gaps)))
+
+
+def _in_words(length: int, unwatched: int, gaps: int) -> str:
+    if not unwatched:
+        return f"PortEye watched all of these {times.length(length)}."
+    spread = "in one gap" if gaps == 1 else f"in {gaps:,} gaps"
+    return (
+        f"Of these {times.length(length)} PortEye did not watch {times.length(unwatched)},"
+        f" {spread}. What opened and closed within a gap is not recorded. What stayed open is."
+    )
+
+
+def _cost(figures: pd.DataFrame) -> None:
+    numbers = {
+        "CPU, % of one core": _last(figures["cpu"], "{:.2f} %"),
         "Memory": _last(figures["rss"] / (1 << 20), "{:.0f} MiB"),
-        "Look time": _last(figures["scan"], "{:.1f} ms"),
+        "Scan time": _last(figures["scan"], "{:.1f} ms"),
         "Database": _last(figures["size"] / (1 << 20), "{:,.1f} MiB"),
     }
     with st.container(horizontal=True):
         for label, value in numbers.items():
-            st.metric(label, value, border=True, help=_EXPLAINED.get(label))
+            st.metric(label, value, border=True)
 
 
-_EXPLAINED = {"Watched": "The share of the time range in which somebody watched"}
+_EXPLAINED = {
+    "Coverage": "The share of the time range in which a monitor watched",
+    "Kernel events lost": "The scan after each loss found what they would have told",
+}
 
 
 def _share(part: float) -> str:
@@ -74,17 +102,19 @@ def _last(values: "pd.Series[float]", form: str) -> str:
 def _plan(current: Status) -> None:
     assert current.watch is not None
     plan = current.watch.plan
-    st.markdown("##### How it watches")
+    st.markdown("#### How it watches")
     st.markdown(
-        f"By **{literal(plan.source)}**, with a scan of everything every"
-        f" {plan.interval_us / 1e6:g} s and samples every {plan.sample_interval_us / 1e6:g} s."
+        f"By **{literal(in_words(plan))}**, with samples every"
+        f" {plan.sample_interval_us / 1e6:g} s (source: {literal(plan.source)})."
         + (f" {literal(plan.why)}" if plan.why else "")
     )
     if not plan.limitations:
         st.markdown(":material/check: It knows of nothing that it cannot see.")
-    for limit in plan.limitations:
-        hint = f" {code(limit.hint)}" if limit.hint else ""
-        st.markdown(f":material/info: {literal(limit.text)}{hint}")
+    for place, limit in enumerate(plan.limitations):
+        found = advice.of_limitation(limit)
+        with st.container(horizontal=True, vertical_alignment="center", key=f"limit_{place}"):
+            st.markdown(f":material/info: {literal(found.text)}", width="content")
+            advice.how(found, "How")
 
 
 chart_zoom.way_back()

@@ -29,12 +29,24 @@ def lines(figure: go.Figure) -> list[go.Scatter]:
 
 
 @pytest.mark.parametrize("draw", [self_usage.processor, self_usage.scan_times])
-def test_mean_and_max_are_told_apart_by_name_and_dashes(
+def test_average_and_peak_are_told_apart_by_name_and_dashes(
     draw: Figure, figures: pd.DataFrame
 ) -> None:
-    mean, maximum = lines(draw(figures, GAPS, SPAN))
-    assert (mean.name, maximum.name) == ("mean", "max")
-    assert mean.line.dash != maximum.line.dash
+    average, peak = lines(draw(figures, GAPS, SPAN))
+    assert (average.name, peak.name) == ("average", "peak")
+    assert average.line.dash != peak.line.dash
+
+
+def test_the_start_of_a_monitor_does_not_set_the_scale_of_its_processor_time() -> None:
+    at = [START + number * MINUTE for number in range(6)]
+    peaks = [97.0, 1.0, None, 88.0, 2.0, 1.0]
+    figures = pd.DataFrame({"at": at, "cpu": peaks, "cpu_max": peaks})
+    figure = self_usage.processor(figures, GAPS, SPAN)
+    lowest, highest = figure.layout.yaxis.range
+    assert lowest == 0
+    assert 2 < highest < 3
+    alone = self_usage.processor(figures[:1], GAPS[:0], SPAN)
+    assert alone.layout.yaxis.range is None
 
 
 @pytest.mark.parametrize("draw", [self_usage.memory, self_usage.database])

@@ -251,7 +251,7 @@ def test_without_root_every_endpoint_has_its_user_and_its_closing_as_it_happens(
 def test_the_choice_of_a_source_says_why() -> None:
     picked = pick("auto", enters_namespaces=ROOT)
     picked.source.close()
-    assert picked.why.endswith("It is the exactest that works here.")
+    assert picked.why.endswith("It is the most precise source available here.")
     assert picked.source.name == ("sock_diag" if WHY_NOT else "tracepoint")
     asked = pick("portable", enters_namespaces=ROOT)
     assert (asked.source.name, asked.why) == ("portable", "It was asked for.")

@@ -52,7 +52,7 @@ def test_live_shows_what_listens_and_counts_it(page: AppTest) -> None:
 def test_the_sidebar_says_who_watches_and_with_which_limits(page: AppTest) -> None:
     said = texts(page)
     assert "Watching" in said
-    assert "by <strong>portable</strong> every 2 s" in html(page)
+    assert "by <strong>psutil every 2 s</strong>" in html(page)
     assert "Listeners are seen by polling." in said
     assert "1 listener has no known owner" in said
 
@@ -246,7 +246,7 @@ def test_a_stopped_monitor_is_said_before_its_last_table(
 ) -> None:
     page = open_page(abandoned.db, monkeypatch)
     assert "The monitor is not running:" in page.warning[0].value
-    assert config.monitor_command(abandoned.db) in page.warning[0].value
+    assert [each.value for each in page.code] == [config.monitor_command(abandoned.db)]
     assert len(table(page)) == 4
     assert "Not running" in texts(page)
 
@@ -264,7 +264,7 @@ def test_without_a_database_every_view_says_what_to_do(
     absent = tmp_path / "absent.db"
     page = switch(open_page(absent, monkeypatch), view)
     assert "Nothing is recorded yet" in texts(page)
-    assert texts(page).count(config.monitor_command(absent)) == 2
+    assert [each.value for each in page.code] == [config.monitor_command(absent)]
     assert not page.exception
     assert not page.get("link_button")
 

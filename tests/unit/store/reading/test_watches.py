@@ -45,7 +45,7 @@ def test_a_watch_was_stopped_or_killed_or_goes_on(db: Path) -> None:
     watch(db, 50, replace(TICK, at=60))
     found = answer(db, State.WATCHING)
     assert seconds(found.watches) == [(50, 1000), (30, 40), (10, 20)]
-    assert list(found.watches["ended"]) == ["goes on", "no stop recorded", "stopped"]
+    assert list(found.watches["ended"]) == ["running", "no stop recorded", "stopped"]
     assert list(found.watches["length"]) == [950 * SECOND, 10 * SECOND, 10 * SECOND]
     assert seconds(found.gaps) == [(40, 50), (20, 30)]
     assert list(found.gaps["reason"]) == [
