@@ -1,4 +1,4 @@
-"""The first rows of a table as HTML, to be read while the browser still fetches the table's library.
+"""The first rows of a table as HTML, to be read while the browser still fetches its library.
 
 Streamlit draws a table by 1.3 MB of scripts, which a browser asks for only when it has the table.
 style.css shows these rows in the table's place until it is drawn.

@@ -19,7 +19,7 @@ COLUMNS = {
 
 
 def cells(html: str, tag: str = "td") -> list[str]:
-    return re.findall(rf"<{tag}[^>]*>(.*?)</{tag}>", html)
+    return re.findall(rf"<{tag}(?: [^>]*)?>(.*?)</{tag}>", html)
 
 
 def drawn(count: int = 1, program: str = "node · shop") -> str:
