@@ -195,10 +195,16 @@ def _stories(connection: engine.Connection, now: int, rare_word: str) -> Iterato
     def told(asking: engine.Connection) -> Any:
         of = listener.life(asking, number)
         assert of is not None
-        around = listener.holders(asking, number), listener.earlier(asking, of, 10)
+        around = listener.holders(asking, number), listener.before_and_after(asking, of)
         return of, around, listener.siblings(asking, of)
 
+    def stripped(asking: engine.Connection) -> Any:
+        of = listener.life(asking, number)
+        assert of is not None
+        return listener.port_lives(asking, of, now - 30 * DAY, now, 2_000)
+
     yield Asked("a listener's story", told)
+    yield Asked("the lives of its port, 30 days", stripped)
     yield Asked("a listener's use, 30 days", lambda c: usage.usage(c, 1, now - 30 * DAY, now))
     for what, who in {
         "port 8000": lambda c: lookup.on_port(c, _BUSY_PORT, 8),

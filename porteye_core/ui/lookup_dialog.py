@@ -9,7 +9,7 @@ import streamlit as st
 from porteye_core.filters import HIGHEST_PORT, MAX_PROCESS
 from porteye_core.store.reading import Life, Reader
 from porteye_core.ui.context import now, read, viewers_zone
-from porteye_core.ui.listener_summary import sentence
+from porteye_core.ui.listener_summary import markdown
 from porteye_core.ui.markdown import literal
 from porteye_core.ui.pages import story_link
 
@@ -85,7 +85,7 @@ def _draw(reader: Reader, what: str, found: list[Life]) -> None:
         when = "now" if last is None else "when it was last watched"
         st.markdown(literal(f"Nothing was open for {what} {when}. The last:"))
     for life in found:
-        st.markdown(literal(sentence(life, moment, viewers_zone(), last)))
+        st.markdown(markdown(life, moment, viewers_zone(), last))
         story_link(life.id)
     if len(found) == _MAX_ANSWERS:
         st.caption(f"These are the first {_MAX_ANSWERS}; the filters of the sidebar show them all.")

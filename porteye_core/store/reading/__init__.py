@@ -11,7 +11,7 @@ from porteye_core.store.reading.free_port import CANDIDATES as FREE_PORTS
 from porteye_core.store.reading.free_port import FreePort
 from porteye_core.store.reading.json_records import CHANGE, EVENT, MOMENT, PORT, Field
 from porteye_core.store.reading.last_hour import LastHour
-from porteye_core.store.reading.listener import Former, Held, Life
+from porteye_core.store.reading.listener import Former, Held, Life, PortLife, PortLives
 from porteye_core.store.reading.monitor_usage import MonitorUsage
 from porteye_core.store.reading.reader import Reader, monitor_status, open_reader
 from porteye_core.store.reading.service_rows import service_rows, socket_rows
@@ -39,6 +39,8 @@ __all__ = [
     "Life",
     "MomentCoverage",
     "MonitorUsage",
+    "PortLife",
+    "PortLives",
     "Reader",
     "State",
     "Status",

@@ -1,4 +1,4 @@
-"""One listener: its life, holders, former owners, and its neighbours in time and program."""
+"""One listener: its life, holders, former owners, and others of its port and of its program."""
 
 import json
 from dataclasses import dataclass
@@ -7,8 +7,15 @@ from porteye_core.exposure import Bound
 from porteye_core.model import Ancestor, Hidden, Precision, Protocol
 from porteye_core.store import engine
 from porteye_core.store.reading.listener_rows import bound_of, from_tables, select_columns
+from porteye_core.store.tables.event_ids import EventIds
 
 LIVES = f"SELECT {select_columns()} FROM {from_tables()}"
+_PORT_LIVES = (
+    "SELECT l.id, l.opened_at, l.closed_at, l.program_id,"
+    " coalesce(title(g.name, g.exe, g.cmdline), '')"
+    " FROM listener l LEFT JOIN program g ON g.id = l.program_id"
+)
+_NEAR = 40  # openings of a port among which one of its other protocol is passed over
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +23,8 @@ class Life:
     """A listener from when it opened to when it closed; what is not known is None or empty.
 
     process: the owner's name; title: what people know it by (see programs.title); unseen_at: from
-    when on it could not be looked for; holders_gone: processes that held it and have ended.
+    when on it could not be looked for; holders_gone: processes that held it and have ended;
+    started_at: when the owner started.
     """
 
     id: int
@@ -43,6 +51,7 @@ class Life:
     container: str
     cwd: str
     program: int | None
+    started_at: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +79,28 @@ class Former:
     cmdline: str
     cwd: str
     folded: int
+
+
+@dataclass(frozen=True, slots=True)
+class PortLife:
+    """A life of a port in short; `process` is its title, `program` the program's id."""
+
+    id: int
+    opened_at: int
+    closed_at: int | None
+    program: int | None
+    process: str
+
+
+@dataclass(frozen=True, slots=True)
+class PortLives:
+    """The lives of a port in a range, the earliest first.
+
+    is_cut: there are more events than were read, so that earlier lives are left out.
+    """
+
+    lives: tuple[PortLife, ...]
+    is_cut: bool
 
 
 def life(connection: engine.Connection, listener_id: int) -> Life | None:
@@ -103,16 +134,42 @@ def former_owners(connection: engine.Connection, listener_id: int) -> list[Forme
     return [Former(*row) for row in rows]
 
 
-def earlier(connection: engine.Connection, of: Life, limit: int) -> list[Life]:
-    """The lives of the same port that began before this one, the latest first."""
+def before_and_after(
+    connection: engine.Connection, of: Life
+) -> tuple[PortLife | None, PortLife | None]:
+    """The lives of the same port and protocol that were recorded just before and just after."""
+    found = []
+    for older, newest_first in (("<", "DESC"), (">", "")):
+        row = connection.execute(
+            f"{_PORT_LIVES} WHERE l.protocol = ? AND l.id IN (SELECT listener_id FROM event"
+            f" WHERE port = ? AND kind = 'opened' AND listener_id {older} ?"
+            f" ORDER BY id {newest_first} LIMIT ?) ORDER BY l.id {newest_first} LIMIT 1",
+            # Of both protocols: the index knows the port alone.
+            (of.protocol, of.port, of.id, _NEAR),
+        ).fetchone()
+        found.append(None if row is None else PortLife(*row))
+    return found[0], found[1]
+
+
+def port_lives(
+    connection: engine.Connection, of: Life, since: int, until: int, limit: int
+) -> PortLives:
+    """The lives of the port and protocol of a listener in since..until; limit: of events."""
+    low, high = EventIds(connection).between(since, until)
+    events = connection.execute(
+        "SELECT listener_id FROM event WHERE port = ? AND id BETWEEN ? AND ?"
+        " ORDER BY id DESC LIMIT ?",
+        (of.port, low, high, limit),
+    ).fetchall()
+    ids = json.dumps([of.id, *{listener_id for (listener_id,) in events}])
     rows = connection.execute(
-        f"{LIVES} WHERE l.protocol = ? AND l.id IN (SELECT listener_id FROM event"
-        " WHERE port = ? AND kind = 'opened' AND listener_id < ? ORDER BY id DESC LIMIT ?)"
-        " ORDER BY l.id DESC",
-        # Of both protocols: the index knows the port alone.
-        (of.protocol, of.port, of.id, 4 * limit),
+        f"{_PORT_LIVES} WHERE l.protocol = ? AND l.opened_at <= ?"
+        " AND (l.closed_at IS NULL OR l.closed_at >= ?) AND (l.id IN (SELECT value FROM"
+        " json_each(?)) OR l.id IN (SELECT id FROM listener WHERE port = ? AND closed_at IS NULL))"
+        " ORDER BY l.opened_at, l.id",
+        (of.protocol, until, since, ids, of.port),
     )
-    return [life_of(row) for row in rows][:limit]
+    return PortLives(tuple(PortLife(*row) for row in rows), len(events) == limit)
 
 
 def siblings(connection: engine.Connection, of: Life) -> list[Life]:
@@ -154,6 +211,7 @@ def life_of(row: engine.Row) -> Life:
         container=row["container"] or "",
         cwd=row["cwd"] or "",
         program=row["program_id"],
+        started_at=row["started_at"],
     )
 
 

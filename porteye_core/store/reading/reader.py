@@ -30,7 +30,7 @@ from porteye_core.store.reading import (
 )
 from porteye_core.store.reading import status as statuses
 from porteye_core.store.reading.coverage import Coverage, MomentCoverage, Watches
-from porteye_core.store.reading.listener import Former, Held, Life
+from porteye_core.store.reading.listener import Former, Held, Life, PortLife, PortLives
 from porteye_core.store.reading.version import Version, version
 
 
@@ -234,9 +234,13 @@ class Reader:
         """The owners that a listener had before, the earliest first."""
         return listener.former_owners(self._connection, listener_id)
 
-    def earlier(self, of: Life, limit: int) -> list[Life]:
-        """The listeners of the same port that opened before this one, the latest first."""
-        return listener.earlier(self._connection, of, limit)
+    def before_and_after(self, of: Life) -> tuple[PortLife | None, PortLife | None]:
+        """The lives of the same port and protocol just before and just after this one."""
+        return listener.before_and_after(self._connection, of)
+
+    def port_lives(self, of: Life, since: int, until: int, limit: int) -> PortLives:
+        """The lives of a listener's port and protocol in a range; limit: of events."""
+        return listener.port_lives(self._connection, of, since, until, limit)
 
     def siblings(self, of: Life) -> list[Life]:
         """The other open listeners of the same program, by port."""

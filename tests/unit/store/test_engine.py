@@ -232,7 +232,10 @@ FURTHER: dict[str, Ask] = {
     "candidates": lambda c: listener.candidates(c, 100),
     "holders": every_life(lambda c, life: listener.holders(c, life.id)),
     "former owners": every_life(lambda c, life: listener.former_owners(c, life.id)),
-    "earlier lives": every_life(lambda c, life: listener.earlier(c, life, 10)),
+    "lives before and after": every_life(listener.before_and_after),
+    "lives of the same port": every_life(
+        lambda c, life: listener.port_lives(c, life, BEGIN, NOW, 100)
+    ),
     "siblings": every_life(listener.siblings),
     "non-ASCII word: history": rows_of(Filters(process=WORD)),
     "non-ASCII word: a page of a day": rows_of(replace(OF_WORD, since=NOW - DAY)),

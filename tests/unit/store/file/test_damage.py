@@ -65,7 +65,8 @@ def read_everything(db: Path) -> int:
         answers += sum(1 for _ in reader.export_history(Form.JSON, Filters()))
         for life in reader.choices(100):
             answers += len(reader.holders(life.id))
-            answers += len(reader.earlier(life, 10))
+            answers += len(reader.before_and_after(life))
+            answers += len(reader.port_lives(life, 0, _NOW, 100).lives)
             answers += len(reader.siblings(life))
         return answers
 

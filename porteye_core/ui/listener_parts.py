@@ -1,0 +1,107 @@
+"""Parts that a listener's drawer and its story share."""
+
+import os
+from html import escape
+from typing import NamedTuple
+
+import pandas as pd
+import streamlit as st
+
+from porteye_core.programs import DELETED
+from porteye_core.store.reading import Life, Reader
+from porteye_core.ui import life_strip
+from porteye_core.ui.context import viewers_zone
+from porteye_core.ui.life_strip import Strip
+from porteye_core.ui.listener_actions import actions, url
+from porteye_core.ui.listener_summary import chain
+from porteye_core.ui.markdown import literal
+from porteye_core.ui.session_cache import cached
+
+_MINUTE, _HOUR = 60 * 1_000_000, 3_600 * 1_000_000
+_MOST_EVENTS = 2_000  # of a strip: more than it has pixels
+_MIB = 1 << 20
+
+
+class _Fact(NamedTuple):
+    name: str
+    text: str
+
+
+def draw_owner(life: Life) -> None:
+    """Draw the command line, the chain of parents and what else is known of the owner."""
+    if life.cmdline:
+        st.code(life.cmdline, language=None, wrap_lines=True)
+    if life.parents:
+        *parents, last = map(literal, chain(life))
+        st.markdown(f"**Started by** {' → '.join(parents)} → **{last}**")
+    facts = [
+        _Fact("Folder", life.cwd),
+        _Fact("User", life.user),
+        _Fact("Container", life.container),
+        _Fact("Unit", life.unit),
+        _Fact("Process", "" if life.process == life.title else life.process),
+        _Fact("Program", _program(life.exe)),
+        _Fact("Socket made by", "" if life.socket_user == life.user else life.socket_user),
+        _Fact("Interface", life.bound.interface or ""),
+    ]
+    if said := " · ".join(f"**{each.name}** {literal(each.text)}" for each in facts if each.text):
+        st.markdown(said)
+
+
+def draw_steps(life: Life) -> None:
+    """Draw the commands for a listener, to copy, and the link to its URL."""
+    for action in actions(life, windows=os.name == "nt"):
+        st.caption(action.purpose)
+        st.code(action.command, language=None, wrap_lines=True)
+    found = "" if life.closed_at is not None else url(life, st.context.url or "")
+    if found:
+        st.link_button(literal(f"Open {found}"), found, icon=":material/open_in_new:")
+
+
+def draw_strip(reader: Reader, life: Life, moment: int, length: int) -> None:
+    """Draw the strip of the port's lives in the time before a moment, as far as there is any
+    history."""
+
+    def make() -> Strip:
+        began = reader.first_watch() or moment
+        since = min(max(moment - length, began), moment - _HOUR)
+        watching = reader.status(moment).is_current
+        return Strip(
+            life,
+            reader.port_lives(life, since, moment, _MOST_EVENTS),
+            reader.coverage(since, moment, watching=watching).gaps,
+            since,
+            moment,
+            viewers_zone(),
+        )
+
+    of = reader.version(), life.id, length, moment // _MINUTE
+    strip = cached(f"strip_{length}", of, make)
+    st.html(f"{life_strip.html(strip)}<p class=caption>{escape(life_strip.words(strip))}</p>")
+
+
+def draw_use(reader: Reader, life: Life, moment: int) -> None:
+    """Draw what an open listener uses now, as far as it is known."""
+    if life.closed_at is not None:
+        return
+    samples = reader.usage(life.id, moment - 10 * _MINUTE, moment)
+    values = ["cpu", "rss", "clients", "queue", "backlog"]
+    samples = samples.dropna(how="all", subset=values)
+    if samples.empty:
+        return
+    cpu, rss, clients, queue, backlog = samples[values].iloc[-1]
+    said = []
+    if not pd.isna(clients):
+        said.append(f"{int(clients):,} client{'' if clients == 1 else 's'}")
+    if not pd.isna(queue) and not pd.isna(backlog) and queue:
+        said.append(f"**{int(queue):,} wait, room for {int(backlog):,}**")
+    if not pd.isna(cpu):
+        said.append(f"CPU {cpu:.1f} % of a core")
+    if not pd.isna(rss):
+        said.append(f"{rss / _MIB:,.1f} MiB")
+    st.markdown(" · ".join(said))
+
+
+def _program(exe: str) -> str:
+    path = exe.removesuffix(DELETED)
+    return exe if path == exe else f"{path}, deleted or replaced since it was started"
