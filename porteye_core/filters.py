@@ -23,6 +23,7 @@ EXPOSURES: dict[str, tuple[Exposure, ...]] = {
 """The words of the exposure filter, and the exposures that each stands for."""
 _KINDS = {each.value: each for each in Kind}
 _PROTOCOLS = {each.value: each for each in Protocol}
+_ARTICLES = {"exposure": "an"}
 _T = TypeVar("_T")
 
 
@@ -136,7 +137,9 @@ def _word(field: str, text: str, known: Mapping[str, _T]) -> _T:
     except KeyError:
         *others, last = known
         raise FilterError(
-            field, f"“{text[:40]}” is not a {field}.", f"Use {', '.join(others)} or {last}."
+            field,
+            f"“{text[:40]}” is not {_ARTICLES.get(field, 'a')} {field}.",
+            f"Use {', '.join(others)} or {last}.",
         ) from None
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from fastapi import Depends, FastAPI, Query
+from fastapi import FastAPI, Query
 from pydantic import BeforeValidator, Field
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
@@ -17,6 +17,7 @@ from porteye_core import __version__, filters
 from porteye_core.api import files, shapes
 from porteye_core.api.docs_page import docs_page
 from porteye_core.api.file_names import file_name
+from porteye_core.api.parameters import OfEvents, OfListeners
 from porteye_core.config import Config, monitor_command
 from porteye_core.errors import FilterError
 from porteye_core.guards import error_response, security_headers
@@ -24,7 +25,6 @@ from porteye_core.guards.access import Access
 from porteye_core.guards.rate_limit import Guesses
 from porteye_core.guards.security_headers import SecurityHeaders
 from porteye_core.guards.token import TokenGuard
-from porteye_core.model import Filters
 from porteye_core.restarts import Restarts
 from porteye_core.store.reading import (
     Form,
@@ -41,21 +41,6 @@ log = logging.getLogger("porteye.api")
 _Route = TypeVar("_Route", bound=Callable[..., Response])
 _NOTHING = {"type": "http.response.body", "body": b"", "more_body": False}
 
-_PORT = Query(description="ports and ranges: 80, 443, 8000-8999")
-_PROCESS = Query(
-    description="part of a process's name, title or command line, whatever its case",
-    json_schema_extra={"maxLength": filters.MAX_PROCESS},
-)
-_PROTOCOL = Query(description="tcp or udp")
-_SINCE = Query(description="not before this time, ISO 8601 with offset")
-_UNTIL = Query(description="not after this time, ISO 8601 with offset")
-# A form that was left empty sends limit= and means the default.
-_RowLimit = Annotated[
-    int,
-    Field(ge=1, le=filters.MAX_RECORDS),
-    BeforeValidator(lambda value: 100 if value == "" else value),
-    Query(description="how many records"),
-]
 _Before = Annotated[
     Annotated[int, Field(ge=1, le=2**63 - 1)] | None,
     BeforeValidator(lambda value: None if value == "" else value),
@@ -108,27 +93,6 @@ class HeadAsGet:
         return await self._app(as_get, receive, send_headers)
 
 
-def _which(
-    port: Annotated[str, _PORT] = "",
-    process: Annotated[str, _PROCESS] = "",
-    protocol: Annotated[str, _PROTOCOL] = "",
-    since: Annotated[str, _SINCE] = "",
-    until: Annotated[str, _UNTIL] = "",
-    limit: _RowLimit = 100,
-) -> Filters:
-    return Filters(
-        ports=filters.ports(port),
-        process=filters.process(process),
-        protocol=filters.protocol(protocol),
-        limit=limit,
-        since=filters.time("since", since),
-        until=filters.time("until", until),
-    )
-
-
-_Which = Annotated[Filters, Depends(_which)]
-
-
 def create_api(
     config: Config,
     access: Access | None = None,
@@ -166,15 +130,8 @@ def create_api(
 
 def _add_routes(api: FastAPI, db: Path, restarts: Restarts) -> None:
     @api.get("/ports", responses={200: _PORTS, **_INVALID})
-    def ports(
-        port: Annotated[str, _PORT] = "",
-        process: Annotated[str, _PROCESS] = "",
-        protocol: Annotated[str, _PROTOCOL] = "",
-        since: Annotated[str, _SINCE] = "",
-        until: Annotated[str, _UNTIL] = "",
-    ) -> Response:
+    def ports(which: OfListeners) -> Response:
         """The open listeners, by port; `since` and `until` bound the time at which each opened."""
-        which = _which(port, process, protocol, since, until)
         now = _now()
         with open_reader(db) as reader:
             monitor = reader.status(now)
@@ -183,7 +140,7 @@ def _add_routes(api: FastAPI, db: Path, restarts: Restarts) -> None:
             return JSONResponse(reader.open_now_records(which, now))
 
     @api.get("/history", responses={200: _EVENTS, **_INVALID})
-    def history(request: Request, which: _Which, before: _Before = None) -> Response:
+    def history(request: Request, which: OfEvents, before: _Before = None) -> Response:
         """The events, the newest first. Where there may be more, the header Link names
         the next page, whose rel is next."""
         with open_reader(db) as reader:
@@ -213,7 +170,7 @@ def _add_files(api: FastAPI, db: Path, form: Form) -> None:
         return api.get(f"/{name}.{form}", responses=answered, **csv_only)
 
     @route("history", shapes.EVENT_SHAPE)
-    def history_file(request: Request, which: _Which, before: _Before = None) -> Response:
+    def history_file(request: Request, which: OfEvents, before: _Before = None) -> Response:
         """The whole history that the filters let through; `limit` does not count."""
         name = file_name("history", form, which, which.since, which.until or _now())
         return files.file_response(
@@ -221,8 +178,8 @@ def _add_files(api: FastAPI, db: Path, form: Form) -> None:
         )
 
     @route("ports", shapes.PORT_SHAPE)
-    def ports_file(request: Request, which: _Which) -> Response:
-        """The open listeners, by port; `since`, `until` and `limit` do not count."""
+    def ports_file(request: Request, which: OfListeners) -> Response:
+        """The open listeners, by port; `since` and `until` do not count."""
         now = _now()
         if not (monitor := monitor_status(db, now)).is_current:
             return _not_watching(monitor, db)
@@ -232,9 +189,8 @@ def _add_files(api: FastAPI, db: Path, form: Form) -> None:
         )
 
     @route("moment", shapes.MOMENT_SHAPE)
-    def moment_file(request: Request, which: _Which, at: Annotated[str, _AT]) -> Response:
-        """The listeners that were open at a moment, by port; `since`, `until` and `limit` do not
-        count."""
+    def moment_file(request: Request, which: OfListeners, at: Annotated[str, _AT]) -> Response:
+        """The listeners that were open at a moment, by port; `since` and `until` do not count."""
         (moment,) = _moments(at=at)
         name = file_name("at", form, which, moment)
 
@@ -245,10 +201,13 @@ def _add_files(api: FastAPI, db: Path, form: Form) -> None:
 
     @route("changes", shapes.CHANGE_SHAPE)
     def changes_file(
-        request: Request, which: _Which, at: Annotated[str, _AT], versus: Annotated[str, _VERSUS]
+        request: Request,
+        which: OfListeners,
+        at: Annotated[str, _AT],
+        versus: Annotated[str, _VERSUS],
     ) -> Response:
-        """The differences between the listeners of two moments, by port; `since`, `until` and
-        `limit` do not count."""
+        """The differences between the listeners of two moments, by port; `since` and `until` do not
+        count."""
         earlier, later = sorted(_moments(at=at, versus=versus))
         name = file_name("changes", form, which, earlier, later)
 

@@ -106,6 +106,29 @@ def test_filters_work_together(client: TestClient, seeded: Instant) -> None:
     assert len(get(client, "/api/history?since=2001-01-01T00:00:00%2B02:00")) == 6
 
 
+def test_listeners_and_events_are_filtered_by_reach_user_unit_and_address(
+    client: TestClient,
+) -> None:
+    def ports(path: str) -> list[int]:
+        return [each["port"] for each in get(client, path)]
+
+    assert ports("/api/ports?exposure=reachable") == [80]
+    assert ports("/api/ports?exposure=machine,containers") == ports("/api/ports?exposure=local")
+    assert ports("/api/ports?exposure=local") == [53, 5432, 8765]
+    assert ports("/api/ports?address=[::1]") == [53]
+    assert ports("/api/ports?user=www") == [80, 5432, 8765]
+    assert ports("/api/ports?home=docker") == []
+    assert ports("/api/history?kind=closed") == [8765]
+    assert ports("/api/history?user=www&exposure=local&kind=opened") == [8765, 8765, 5432]
+    exported = client.get("/api/history.csv?address=0.0.0.0&exposure=reachable").text
+    assert len(exported.splitlines()) == 2
+
+
+def test_a_page_of_history_leads_on_with_its_filters(client: TestClient) -> None:
+    path = "/api/history?exposure=local&kind=opened&limit=2"
+    assert "exposure=local&kind=opened" in client.get(path).headers["Link"]
+
+
 def test_an_owner_that_is_not_known_is_empty_and_null(client: TestClient) -> None:
     (dns,) = get(client, "/api/ports?port=53")
     assert dns["process"] == ""
