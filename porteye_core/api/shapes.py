@@ -37,6 +37,9 @@ class Health(BaseModel):
 
     status: str = Field(description="watching, starting, holding, stalled, stopped or never")
     trouble: str | None = Field(description="why it cannot write: what it sees waits in memory")
+    host: str | None = Field(description="the machine that the latest watch is of")
+    elsewhere: bool = Field(description="whether that is another machine than this one")
+    other_hosts: list[str] = Field(description="further machines whose history the database has")
     pid: int | None
     source: str | None
     why: str | None = Field(description="why this source and no better one")
@@ -79,6 +82,9 @@ def health(status: Status, restarts: Restarts, version: str) -> dict[str, Any]:
     return Health(
         status=status.state,
         trouble=status.trouble or None,
+        host=status.host or None,
+        elsewhere=status.is_elsewhere,
+        other_hosts=list(status.other_hosts),
         pid=status.pid,
         source=plan.source if plan else None,
         why=plan.why if plan else None,

@@ -37,13 +37,23 @@ def _banner(db: Path, restarts: Restarts) -> None:
 
 
 def _not_running(state: Status, db: Path, restarts: Restarts) -> None:
-    said = f"{_ended(state)} {next_try(restarts)}".strip()
+    said = f"{_elsewhere(state)} {_ended(state)} {next_try(restarts)}".strip()
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.warning(said, icon=":material/visibility_off:", width="stretch")
         if restarts.pending is not None:
             st.button("Start it", key="start_monitor", type="primary", on_click=restarts.ask)
         if restarts.pending is None or restarts.pending.tries > _MANY_TRIES:
             advice.how(Advice("", monitor_command(db)), "How to start it")
+
+
+def _elsewhere(state: Status) -> str:
+    """Say whose the database is, empty for this machine's."""
+    if not state.is_elsewhere:
+        return ""
+    return (
+        f"**This database is of another machine, {literal(state.host)}.** What listens here is not"
+        " known."
+    )
 
 
 def _ended(state: Status) -> str:

@@ -145,7 +145,8 @@ def test_each_time_range_bounds_the_history(app: App, page: Page) -> None:
     ):
         choose(page, "Time range", option)
         expect(main(page).get_by_text(f"of {count} events.")).to_be_visible()
-        expect(main(page).get_by_role("link", name="as CSV")).to_contain_text(f"Export {count} ev")
+        link = main(page).get_by_role("link", name="Download CSV")
+        expect(link).to_contain_text(f"({count} ev")
 
 
 def test_both_ends_of_a_range_are_typed_and_picked(app: App, page: Page) -> None:

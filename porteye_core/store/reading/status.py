@@ -12,6 +12,7 @@ from porteye_core.model import Limitation, Watch, WatchPlan
 from porteye_core.store import engine
 from porteye_core.store.file import lock
 from porteye_core.store.file.connection import open_connection
+from porteye_core.store.tables.host_row import machine_id
 
 # A watch shows that it is alive at every sampling tick; a busy machine may delay one or two.
 _MISSED_BEATS = 3
@@ -32,8 +33,10 @@ class State(StrEnum):
 class Status:
     """The monitor's state; `watch` is the latest one, None if there never was any.
 
-    The rest is of its latest sampling tick, see model.Tick; None before the first. trouble: why it
-    cannot write, if that is so.
+    The numbers are of its latest sampling tick, see model.Tick; None before the first. trouble: why
+    it cannot write, if that is so. host: name of the machine that it watched; is_elsewhere: that is
+    not this machine, so that nothing is known of what is open here. other_hosts: names of further
+    machines whose history the database has.
     """
 
     state: State
@@ -44,6 +47,9 @@ class Status:
     lost: int | None = None
     left_out: int | None = None
     trouble: str = ""
+    host: str = ""
+    is_elsewhere: bool = False
+    other_hosts: tuple[str, ...] = ()
 
     @property
     def is_current(self) -> bool:
@@ -88,7 +94,25 @@ def status(connection: engine.Connection, db: Path, now: int) -> Status:
     present = holder.limitations if holder else ()
     watch = _watch(row, (*present, *_left_out(left_out, left_out_us), *_dropped(connection)))
     state, trouble = _state(watch, holder, now), _trouble(holder)
-    return Status(state, pid, watch, scan_us, hidden, lost, left_out, trouble)
+    return Status(
+        state, pid, watch, scan_us, hidden, lost, left_out, trouble,
+        *_hosts(connection, row["host_id"], is_held=holder is not None),
+    )  # fmt: skip
+
+
+def _hosts(
+    connection: engine.Connection, latest: int, *, is_held: bool
+) -> tuple[str, bool, tuple[str, ...]]:
+    """The name of the host of the latest watch, whether it is elsewhere, and the other names.
+
+    A monitor that holds the database is on this machine, though a container that only reads may
+    have another id.
+    """
+    rows = connection.execute("SELECT id, name, machine_id FROM host ORDER BY id").fetchall()
+    of = {row["id"]: row for row in rows}
+    others = tuple(row["name"] for row in rows if row["id"] != latest)
+    is_elsewhere = not is_held and of[latest]["machine_id"] != machine_id()
+    return of[latest]["name"], is_elsewhere, others
 
 
 def _without_watch(holder: lock.Holder | None) -> State:

@@ -7,6 +7,7 @@ import sqlite3
 import time
 import uuid
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Self
 
@@ -32,7 +33,7 @@ class Host:
         """Describe the machine of this process."""
         return cls(
             socket.gethostname(),
-            _text("/etc/machine-id") or f"{uuid.getnode():012x}",
+            machine_id(),
             platform.platform(),
             memory,
             _own_netns(),
@@ -72,6 +73,12 @@ class Host:
                 ),
             ).fetchone()[0]
         )
+
+
+@cache
+def machine_id() -> str:
+    """Return the id of this machine, which no other one has."""
+    return _text("/etc/machine-id") or f"{uuid.getnode():012x}"
 
 
 def _text(path: str) -> str:

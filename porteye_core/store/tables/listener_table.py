@@ -171,6 +171,23 @@ class ListenerTable:
             at, Kind.CLOSED, closing.seen, listener.id, endpoint.port, endpoint.protocol, program
         )
 
+    def end_elsewhere(self, at: int) -> list[tuple[int, Event]]:
+        """End the listeners that are open on other hosts; return the events, each with its host.
+
+        A database that was moved or copied has them. Nobody watches there any more, at least into
+        this database: they closed, as far as is known, at some time before `at`.
+        """
+        ended = self._connection.execute(
+            "UPDATE listener SET closed_at = max(?, opened_at), closed_seen = 'gap'"
+            " WHERE closed_at IS NULL AND host_id != ?"
+            " RETURNING host_id, closed_at, id, port, protocol, program_id",
+            (at, self._host),
+        )
+        return [
+            (host, Event(at, Kind.CLOSED, Precision.GAP, *closed))
+            for host, at, *closed in ended.fetchall()
+        ]
+
     def learn(
         self, at: int, reowned: Sequence[tuple[Listener, AttributedSocket]]
     ) -> Iterator[Learnt]:

@@ -241,6 +241,8 @@ class Recorder:
             ).lastrowid
             or 0
         )
+        for host, event in self._listener_table.end_elsewhere(at):
+            self._record_events([event], host)
         self.dead_band = DeadBand(plan.sample_interval_us)
 
     def _end(self, at: int) -> None:
@@ -265,16 +267,16 @@ class Recorder:
         self._retention.note_released(self._listener_table.take_released())
         for listener_id, opening in change.opened:
             events += self._listener_table.begin(listener_id, opening)
-        self._record_events(events)
+        self._record_events(events, self._host)
         self._seen(change.at)
         self.dead_band.forget(closing.listener.id for closing in change.closed)
 
-    def _record_events(self, events: list[Event]) -> None:
+    def _record_events(self, events: list[Event], host: int) -> None:
         events.sort(key=lambda event: event.at)
         self._connection.executemany(
             "INSERT INTO event (host_id, at, kind, seen, listener_id, port, program_id)"
             " VALUES (?, ?, ?, ?, ?, ?, ?)",
-            [(self._host, e.at, e.kind, e.seen, e.listener, e.port, e.program) for e in events],
+            [(host, e.at, e.kind, e.seen, e.listener, e.port, e.program) for e in events],
         )
         event_counters.add(self._connection, events)
 

@@ -223,8 +223,8 @@ def test_history_is_newest_first_and_as_long_as_asked(page: AppTest) -> None:
     assert address(history) == {"limit": "2"}
     assert "Showing the newest 2 of 6 events." in texts(history)
     assert [each.proto.label for each in history.get("link_button")] == [
-        "Export 6 events as CSV",
-        "Export 6 events as JSON",
+        "Download CSV (6 events)",
+        "JSON",
     ]
 
 
