@@ -1,25 +1,28 @@
-"""Charts of open listeners and of openings and closings over time."""
+"""Charts of how many listeners were open over time, and of the events of each port."""
+
+from collections.abc import Sequence
 
 import pandas as pd
 import plotly.graph_objects as go
 
 from porteye_core.charts.figure import (
-    CLOSED,
-    OPENED,
     PALETTE,
     Span,
+    clickable,
+    drawn,
     moments,
     pickable,
     titled,
     wall,
     whole_numbers,
 )
+from porteye_core.charts.timeline import Line, cells, row_axis
 
-_HEIGHT = 240
-_STRIPES = {"shape": "\\", "size": 4, "solidity": 0.6}
+_HEIGHT = 190
+_ROW, _FRAME = 21, 54  # pixels: of a row, and around the rows
 
 
-def open_listeners(turnover: pd.DataFrame, gaps: pd.DataFrame, span: Span) -> go.Figure:
+def open_listeners(turnover: pd.DataFrame, gaps: pd.DataFrame, span: Span, left: int) -> go.Figure:
     """Draw the number of open listeners as steps; each bucket's count stands at its end."""
     at = turnover["end"].where(lambda end: end < span[1], span[1])
     line = {
@@ -34,48 +37,21 @@ def open_listeners(turnover: pd.DataFrame, gaps: pd.DataFrame, span: Span) -> go
         "customdata": moments(at, "s"),
         "hovertemplate": "%{y} open<br>%{customdata}<extra></extra>",
     }
-    axis = titled("Listeners open") | whole_numbers(turnover["open"].max())
-    return pickable([line], gaps, span, {"height": _HEIGHT, "yaxis": axis})
+    axis = titled("Listeners") | whole_numbers(turnover["open"].max())
+    layout = {"height": _HEIGHT, "margin": {"l": left, "r": 8, "t": 24, "b": 30}, "yaxis": axis}
+    return pickable([line], gaps, span, layout)
 
 
-def turnover(buckets: pd.DataFrame, gaps: pd.DataFrame, span: Span, bucket: str) -> go.Figure:
-    """Draw openings above and closings below the line; `bucket`: the length of one in words."""
-    # Plotly measures lengths on a time axis in milliseconds, and centres bars unless told.
-    width = ((buckets["end"] - buckets["at"]).dt.total_seconds() * 1000).tolist()
-    within = {"type": "bar", "x": wall(buckets["at"]), "width": width, "offset": 0}
-    when = [
-        f"{begin}<br>to {end}"
-        for begin, end in zip(
-            moments(buckets["at"], "s"), moments(buckets["end"], "s"), strict=True
-        )
+def by_port(lines: Sequence[Line], gaps: pd.DataFrame, span: Span, left: int) -> go.Figure:
+    """Draw a row of cells for each port, the darker the more events."""
+    layout = {
+        "height": _FRAME + _ROW * len(lines),
+        "margin": {"l": left, "r": 8, "t": 24, "b": 30},
+        "barmode": "overlay",
+        "xaxis": {"fixedrange": True},
+        "yaxis": row_axis([line.label for line in lines], left),
+    }
+    traces = [
+        cells(line, len(lines) - 1 - row, span) | {"yaxis": "y"} for row, line in enumerate(lines)
     ]
-    opened, closed = buckets["opened"].tolist(), buckets["closed"].tolist()
-    above = {
-        **within,
-        "y": opened,
-        "customdata": when,
-        "name": "opened",
-        "marker": {"color": OPENED},
-        "hovertemplate": "%{y} opened<br>%{customdata}<extra></extra>",
-    }
-    below = {
-        **within,
-        "y": [-count for count in closed],
-        "customdata": [
-            f"{count} closed<br>{time}" for count, time in zip(closed, when, strict=True)
-        ],
-        "name": "closed",
-        "marker": {"color": CLOSED, "pattern": _STRIPES},
-        "hovertemplate": "%{customdata}<extra></extra>",
-    }
-    axis = titled(f"Events per {bucket}") | _both_ways(max(opened + closed))
-    layout = {"height": _HEIGHT, "barmode": "relative", "bargap": 0.1, "yaxis": axis}
-    return pickable([above, below], gaps, span, layout)
-
-
-def _both_ways(highest: int) -> dict[str, object]:
-    """Counts that grow upwards and downwards, none of them negative."""
-    steps = (digit * 10**power for power in range(12) for digit in (1, 2, 5))
-    step = next(step for step in steps if step * 3 >= highest)
-    ticks = range(-3 * step, 3 * step + 1, step)
-    return {"tickvals": list(ticks), "ticktext": [f"{abs(tick):,}" for tick in ticks]}
+    return drawn(traces, gaps, span, clickable(layout))

@@ -12,14 +12,14 @@ import plotly.graph_objects as go
 # a light and on a dark page.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8A7C00", "#7B61C4")
 OTHERS = "#8A8F98"
-OPENED, CLOSED = "#009E73", "#D55E00"
+OPENED, CLOSED = "#0072B2", "#94A3B8"
+REACHABLE_COLOR = "#D55E00"
 NOT_WATCHED = "not watched"
 CURSOR = "#0068A8"  # the page's accent; white on it has a contrast of 5.9
 
 Trace = dict[str, Any]  # a part of a figure as Plotly's own reference names it
 Instants = npt.NDArray[np.datetime64]
 Span = tuple[pd.Timestamp, pd.Timestamp]  # the range that every chart of a page shows
-FRAME_HEIGHT = 130  # pixels around the rows or the plot of a figure
 _LEFT = 76  # pixels: charts that stand below each other share one time axis
 _NARROWEST_GAP = 1 / 400  # of the range: three pixels, so that a minute shows in a day
 _MICROS = np.dtype("datetime64[us]")
@@ -86,24 +86,25 @@ def whole_numbers(highest: int) -> dict[str, object]:
     return {"dtick": 1} if highest < 6 else {"tickformat": ",d"}
 
 
-def row_axis(rows: list[tuple[int, str]]) -> dict[str, object]:
-    """Axis with a line for each port, the first on top; see `heights`."""
-    return {
-        "tickvals": list(range(len(rows))),
-        "ticktext": [f"{port}/{protocol}" for port, protocol in reversed(rows)],
-        "range": [-0.5, len(rows) - 0.5],
-    }
-
-
-def heights(rows: list[tuple[int, str]]) -> dict[tuple[int, str], int]:
-    """Position of each port's line on a `row_axis`."""
-    return {row: len(rows) - 1 - place for place, row in enumerate(rows)}
+def both_ways(highest: int) -> Trace:
+    """Counts that grow upwards and downwards, none of them negative."""
+    steps = (digit * 10**power for power in range(12) for digit in (1, 2, 5))
+    step = next(step for step in steps if step * 3 >= highest)
+    ticks = range(-3 * step, 3 * step + 1, step)
+    return {"tickvals": list(ticks), "ticktext": [f"{abs(tick):,}" for tick in ticks]}
 
 
 def drawn(
-    traces: Sequence[Trace], gaps: pd.DataFrame, span: Span, layout: Trace, rows: int = 1
+    traces: Sequence[Trace],
+    gaps: pd.DataFrame,
+    span: Span,
+    layout: Trace,
+    rows: int = 1,
+    *,
+    is_shared: bool = False,
 ) -> go.Figure:
-    """Figure of these traces over this range, with gaps hatched across each row of plots.
+    """Figure of these traces over this range, with gaps hatched across each row of plots, which
+    have an axis of time each, or share the first one.
 
     Plotly gets everything at once, as dictionaries: it copies its own objects and validates the
     whole layout at every update, which took two thirds of the time of a figure.
@@ -114,14 +115,16 @@ def drawn(
     hatched = []
     for row in range(1, rows + 1):
         over = f"yaxis{rows + row}"
-        across, upright = numbered("xaxis", row), numbered("yaxis", row)
+        column = 1 if is_shared else row
+        across, upright = numbered("xaxis", column), numbered("yaxis", row)
         whole[across] = {"type": "date", "range": [start, end], **layout.get(across, {})}
         whole[upright] = {"automargin": False, "rangemode": "tozero", **layout.get(upright, {})}
         whole[over] = {"overlaying": numbered("y", row), **_ACROSS}
         if hatching:
-            axes = {"xaxis": numbered("x", row), "yaxis": over.replace("axis", "")}
+            axes = {"xaxis": numbered("x", column), "yaxis": over.replace("axis", "")}
             hatched.append(hatching | axes | {"showlegend": row == 1})
-    return go.Figure([*traces, *hatched], whole)
+    # Not validated: see `clickable`, and it takes half of the time of a figure of many bars.
+    return go.Figure([*traces, *hatched], whole, _validate=False)
 
 
 def pickable(traces: Sequence[Trace], gaps: pd.DataFrame, span: Span, layout: Trace) -> go.Figure:
@@ -134,6 +137,22 @@ def pickable(traces: Sequence[Trace], gaps: pd.DataFrame, span: Span, layout: Tr
     return drawn(
         traces, gaps, span, {**layout, **axes, "dragmode": "select", "selectdirection": "h"}
     )
+
+
+def clickable(layout: Trace, *, picks: bool = True) -> Trace:
+    """Layout of a figure whose points can be clicked, and in which dragging selects a time range
+    if it `picks`.
+
+    Streamlit 1.67 turns clicks off where the layout itself says that dragging selects. Plotly takes
+    the mode of the template where the layout has none that it knows.
+    """
+    mode = "select" if picks else False
+    return {
+        **layout,
+        "dragmode": "as the template says",
+        "selectdirection": "h",
+        "template": {"layout": {"dragmode": mode}},
+    }
 
 
 def with_cursor(figure: go.Figure, at: pd.Timestamp, label: str) -> go.Figure:
@@ -164,7 +183,11 @@ def with_cursor(figure: go.Figure, at: pd.Timestamp, label: str) -> go.Figure:
         "font": {"color": "#FFFFFF", "size": 12},
         "borderpad": 3,
     }
-    return go.Figure(figure).update_layout(shapes=[line], annotations=[flag])
+    layout = figure.layout.to_plotly_json()
+    notes = [*layout.get("annotations", ()), flag]
+    return go.Figure(
+        figure.data, {**layout, "shapes": [line], "annotations": notes}, _validate=False
+    )
 
 
 def numbered(name: str, row: int) -> str:

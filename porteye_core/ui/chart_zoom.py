@@ -1,5 +1,6 @@
 """A range that was picked on a chart: it becomes the page's own, and there is a way back."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,6 +13,7 @@ from porteye_core.ui.layout import is_phone
 from porteye_core.ui.time_range import CUSTOM
 
 _PICKED, _NEW, _WHOLE = "picked_range", "range_is_picked", "range_before_picking"
+_CLICKS = "chart_clicks"
 _SECOND = 1_000_000
 _SHORTEST = 10 * _SECOND
 
@@ -24,26 +26,45 @@ class _Whole:
     bounds: tuple[int, int] | None
 
 
-def chart(figure: go.Figure, key: str, range_: tuple[int, int], alt: str) -> None:
+def chart(
+    figure: go.Figure,
+    key: str,
+    range_: tuple[int, int],
+    alt: str,
+    on_click: Callable[[str], None] | None = None,
+) -> None:
     """Draw a figure of this range on which a part of it can be picked, but not on a phone: a finger
-    on a chart scrolls the page."""
-    picks = not is_phone()
-    if not picks:
+    on a chart scrolls the page. on_click: called with the id of a point that is clicked."""
+    if is_phone():
         figure.layout.dragmode = False
+        on_click = None
+    else:
+        # A chart tells of the first click alone: after it, it must be another one.
+        figure.layout.meta = st.session_state.get(_CLICKS, 0)
     st.plotly_chart(
         figure,
         key=key,
-        on_select=(lambda: pick(key, *range_)) if picks else "ignore",
-        selection_mode="box",
+        on_select="ignore" if is_phone() else (lambda: _selected(key, range_, on_click)),
+        selection_mode=("points", "box") if on_click else "box",
         # Its buttons would cover the legend on a phone.
         config={"displayModeBar": False},
         alt=alt,
     )
 
 
+def _selected(key: str, range_: tuple[int, int], on_click: Callable[[str], None] | None) -> None:
+    selection = st.session_state[key]["selection"]
+    points = [point["id"] for point in selection["points"] if "id" in point]
+    if selection["box"]:
+        pick(key, *range_)
+    elif points and on_click:
+        st.session_state[_CLICKS] = st.session_state.get(_CLICKS, 0) + 1
+        on_click(points[-1])
+
+
 def how_to() -> str:
     """Return the sentence about picking, empty on a phone."""
-    return "" if is_phone() else "Drag across a chart to zoom in."
+    return "" if is_phone() else "Drag across a chart to zoom."
 
 
 def way_back() -> None:
@@ -58,7 +79,11 @@ def pick(chart: str, since: int, until: int) -> None:
     if not boxes:
         return
     ends = sorted(_moment(str(edge)) for edge in boxes[-1]["x"])
-    first, last = (min(max(edge, since), until) for edge in ends)
+    choose(*(min(max(edge, since), until) for edge in ends))
+
+
+def choose(first: int, last: int) -> None:
+    """Make a part of the range the range of the page; for a callback."""
     # Whole seconds, as they stand in the URL, and not fewer than make a chart.
     first -= first % _SECOND
     last = max(last + -last % _SECOND, first + _SHORTEST)

@@ -13,10 +13,14 @@ from porteye_core.store.reading.json_records import CHANGE, EVENT, MOMENT, PORT,
 from porteye_core.store.reading.last_hour import LastHour
 from porteye_core.store.reading.listener import Former, Held, Life, PortLife, PortLives
 from porteye_core.store.reading.monitor_usage import MonitorUsage
+from porteye_core.store.reading.open_listeners import differences
+from porteye_core.store.reading.port_activity import PortActivity
+from porteye_core.store.reading.reachable import Step, Surface
 from porteye_core.store.reading.reader import Reader, monitor_status, open_reader
 from porteye_core.store.reading.service_rows import service_rows, socket_rows
 from porteye_core.store.reading.status import State, Status
 from porteye_core.store.reading.timeline import Timeline
+from porteye_core.store.reading.timeline_rows import Grouping, Row, Rows, Shape
 from porteye_core.store.reading.version import Version
 from porteye_core.store.reading.watches import WatchTables
 
@@ -34,6 +38,7 @@ __all__ = [
     "Former",
     "FreePort",
     "Gap",
+    "Grouping",
     "Held",
     "LastHour",
     "Life",
@@ -41,9 +46,15 @@ __all__ = [
     "MonitorUsage",
     "PortLife",
     "PortLives",
+    "PortActivity",
     "Reader",
+    "Row",
+    "Rows",
+    "Shape",
     "State",
     "Status",
+    "Step",
+    "Surface",
     "Timeline",
     "Version",
     "WatchTables",

@@ -24,13 +24,19 @@ from porteye_core.store.reading import (
     monitor_usage,
     nearest_event,
     open_listeners,
+    port_activity,
+    reachable,
+    time_bounds,
     timeline,
+    timeline_rows,
     usage,
     watches,
 )
 from porteye_core.store.reading import status as statuses
 from porteye_core.store.reading.coverage import Coverage, MomentCoverage, Watches
 from porteye_core.store.reading.listener import Former, Held, Life, PortLife, PortLives
+from porteye_core.store.reading.listener import Former, Held, Life
+from porteye_core.store.reading.timeline_rows import Rows, Shape
 from porteye_core.store.reading.version import Version, version
 
 
@@ -170,13 +176,33 @@ class Reader:
 
     def timeline_range(self, filters: Filters, now: int) -> tuple[int, int] | None:
         """The range to draw for the times of these filters, None if it has not begun yet."""
-        return timeline.bounds(self._connection, filters, now)
+        return time_bounds.bounds(self._connection, filters, now)
+
+    def timeline_rows(
+        self, filters: Filters, since: int, until: int, zone: ZoneInfo, shape: Shape
+    ) -> Rows | None:
+        """The rows of the timeline of since..until, None if no listener was open in it."""
+        return timeline_rows.rows(self._connection, filters, since, until, zone, shape)
 
     def timeline(
-        self, filters: Filters, since: int, until: int, zone: ZoneInfo
-    ) -> timeline.Timeline | None:
-        """The timeline of since..until, None if no listener was open in it."""
-        return timeline.timeline(self._connection, filters, since, until, zone)
+        self, filters: Filters, since: int, until: int, zone: ZoneInfo, rows: Rows
+    ) -> timeline.Timeline:
+        """The timeline of since..until; `rows`: timeline_rows of the same range."""
+        return timeline.timeline(self._connection, filters, since, until, zone, rows)
+
+    def port_activity(
+        self, filters: Filters, since: int, until: int, zone: ZoneInfo, shape: Shape
+    ) -> port_activity.PortActivity:
+        """The events of the busiest ports of since..until in each bucket."""
+        return port_activity.port_activity(self._connection, filters, since, until, zone, shape)
+
+    def surface(self, filters: Filters, since: int, until: int) -> reachable.Surface:
+        """The listeners that other machines could reach in since..until, with each step."""
+        return reachable.surface(self._connection, filters, since, until)
+
+    def open_count(self, filters: Filters, at: int) -> tuple[int, int]:
+        """How many listeners were open at a moment, and how many of them were reachable."""
+        return reachable.open_count(self._connection, filters, at)
 
     def coverage(self, since: int, until: int, *, watching: bool) -> Coverage:
         """The gaps of a range, in which nobody watched."""
@@ -195,7 +221,7 @@ class Reader:
 
     def first_watch(self) -> int | None:
         """The time at which the first watch began, None if there never was any."""
-        return timeline.first_watch(self._connection)
+        return time_bounds.first_watch(self._connection)
 
     def watches(
         self, since: int, until: int, now: int, limit: int, state: statuses.State
