@@ -172,7 +172,9 @@ def _there_already(there: pd.DataFrame, span: Span) -> Trace:
     first, last = _bounds(span)
     at = np.clip(clock(there["at"]), first, last)
     is_late = at > first + (last - first) / 2
-    noted = set(there["already"].nlargest(_NOTES).index)
+    # Only where it would else look like a tower: a word for each gap would hide the band.
+    many = there[there["already"] > there["opened"] + there["closed"]]
+    noted = set(many["already"].nlargest(_NOTES).index)
     return {
         "type": "scatter",
         "mode": "markers+text",
@@ -390,7 +392,7 @@ def _restarts(lives: pd.DataFrame, place: dict[tuple[int, str] | None, int], spa
         "yaxis": "y2",
         "marker": {
             "symbol": "line-ns",
-            "size": _BAR,
+            "size": 0.7 * _BAR,
             "line": {"width": 2, "color": "rgba(255, 255, 255, 0.9)"},
         },
         "hoverinfo": "skip",

@@ -13,7 +13,6 @@ from porteye_core.store.reading.json_records import CHANGE, EVENT, MOMENT, PORT,
 from porteye_core.store.reading.last_hour import LastHour
 from porteye_core.store.reading.listener import Former, Held, Life, PortLife, PortLives
 from porteye_core.store.reading.monitor_usage import MonitorUsage
-from porteye_core.store.reading.open_listeners import differences
 from porteye_core.store.reading.port_activity import PortActivity
 from porteye_core.store.reading.reachable import Step, Surface
 from porteye_core.store.reading.reader import Reader, monitor_status, open_reader

@@ -48,11 +48,13 @@ def port_activity(
     begun, over = whole_hours(connection, since, until)
     lasting, _ = (replace(each, since=begun, until=over) for each in split(filters, shape))
     found = busiest(connection, lasting, begun, over)
-    active = found[found["opened"] + found["closed"] > 0]
+    counts = event_counts.of_kind(found, filters.kind)
+    active = found[counts["opened"] + counts["closed"] > 0]
     shown = active.head(_ROWS)
     shortest = 0 if (begun, over) == (since, until) else 3600 * 1_000_000
     by_port = buckets(begun, over, zone, by_port=True, shortest=shortest)
     cells = event_counts.by_port(connection, lasting, places(shown), by_port.edges)
+    cells = event_counts.of_kind(cells, filters.kind)
     opened, closed, _ = counted(shown, cells, len(by_port.edges) - 1)
     edges = times(pd.Series(by_port.edges)).dt.tz_convert(zone)
     return PortActivity(places(shown), opened + closed, edges, by_port.name, len(active))

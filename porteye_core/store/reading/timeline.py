@@ -67,7 +67,7 @@ def timeline(
     edges = rows.by_time.edges
     counts = event_counts.turnover(connection, filters, edges)
     counts["already"] = already(connection, filters, since, until, edges)
-    counts["opened"] -= counts["already"]
+    counts["opened"] = (counts["opened"] - counts["already"]).clip(lower=0)
     of = crowded.index.to_numpy()
     opened, closed, standing = (each[of] for each in (rows.opened, rows.closed, rows.standing))
     busy = named(connection, crowded)
