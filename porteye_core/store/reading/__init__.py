@@ -10,10 +10,6 @@ from porteye_core.store.reading.export import Form
 from porteye_core.store.reading.free_port import CANDIDATES as FREE_PORTS
 from porteye_core.store.reading.free_port import FreePort
 from porteye_core.store.reading.json_records import CHANGE, EVENT, MOMENT, PORT, Field
-from porteye_core.store.reading.export import file_name as export_name
-from porteye_core.store.reading.free_port import CANDIDATES as FREE_PORTS
-from porteye_core.store.reading.free_port import FreePort
-from porteye_core.store.reading.json_records import EVENT, PORT, Field
 from porteye_core.store.reading.last_hour import LastHour
 from porteye_core.store.reading.listener import Former, Held, Life, PortLife, PortLives
 from porteye_core.store.reading.monitor_usage import MonitorUsage
@@ -47,9 +43,9 @@ __all__ = [
     "Life",
     "MomentCoverage",
     "MonitorUsage",
+    "PortActivity",
     "PortLife",
     "PortLives",
-    "PortActivity",
     "Reader",
     "Row",
     "Rows",

@@ -35,7 +35,6 @@ from porteye_core.store.reading import (
 from porteye_core.store.reading import status as statuses
 from porteye_core.store.reading.coverage import Coverage, MomentCoverage, Watches
 from porteye_core.store.reading.listener import Former, Held, Life, PortLife, PortLives
-from porteye_core.store.reading.listener import Former, Held, Life
 from porteye_core.store.reading.timeline_rows import Rows, Shape
 from porteye_core.store.reading.version import Version, version
 
