@@ -7,9 +7,9 @@ from typing import TypeVar
 
 from porteye_core.errors import FilterError
 from porteye_core.model import Filters, Kind, Protocol
+from porteye_core.pasted_text import HIGHEST_PORT, Ranges, meaning, port_list
 from porteye_core.reach import LOCAL, REACHABLE, Exposure
 
-HIGHEST_PORT = 65535
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MAX_RECORDS = 10_000
 # Characters. No process needs a longer text to be found, and SQLite refuses patterns of 50 kB.
@@ -27,16 +27,48 @@ _ARTICLES = {"exposure": "an"}
 _T = TypeVar("_T")
 
 
-def ports(text: str) -> tuple[tuple[int, int], ...]:
+def ports(text: str) -> Ranges:
     """Parse the inclusive ranges of a port filter; raises FilterError.
 
     >>> ports("80, 443, 8000-8999")
     ((80, 80), (443, 443), (8000, 8999))
     """
+    return ports_and_protocol(text)[0]
+
+
+def ports_and_protocol(text: str, chosen: Protocol | None = None) -> tuple[Ranges, Protocol | None]:
+    """Parse a port filter with the protocol that it names, else the chosen one; the text is a list
+    or what a program printed (see pasted_text). Raises FilterError.
+
+    >>> ports_and_protocol("listen tcp :8080: bind: address already in use")
+    (((8080, 8080),), <Protocol.TCP: 'tcp'>)
+    """
     parts = [part.strip() for part in text.split(",") if part.strip()]
-    if len(parts) > MAX_RANGES:
+    if not parts:
+        return (), chosen
+    found = port_list(text)
+    if found is None and not any(map(port_list, parts)):  # else a list with a part that is none
+        found = meaning(text)
+    if found is None or not found.ports:
+        raise _no_ports(parts)
+    if len(found.ports) > MAX_RANGES:
         raise FilterError("port", f"More than {MAX_RANGES} ports and ranges.", "Use wider ranges.")
-    return tuple(_port_range(part) for part in parts)
+    if found.protocol and chosen not in {None, found.protocol}:
+        raise FilterError(
+            "port", f"The port names {found.protocol}, the protocol filter {chosen}.", "Use one."
+        )
+    return found.ports, found.protocol or chosen
+
+
+def _no_ports(parts: list[str]) -> FilterError:
+    """The error of the first part that is no port."""
+    try:
+        for part in parts:
+            if port_list(part) is None:
+                _port_range(part)
+    except FilterError as err:
+        return err
+    return FilterError("port", "The ports name both tcp and udp.", "Use one protocol.")
 
 
 def _port_range(part: str) -> tuple[int, int]:

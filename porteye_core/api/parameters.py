@@ -10,7 +10,7 @@ from porteye_core import filters
 from porteye_core.model import Filters
 
 _LENGTH = {"maxLength": filters.MAX_PROCESS}
-_PORT = Query(description="ports and ranges: 80, 443, 8000-8999")
+_PORT = Query(description="ports and ranges: 80, 443, 8000-8999; also 53/udp, :3000 or an error")
 _PROCESS = Query(
     description="part of a process's name, title or command line, whatever its case",
     json_schema_extra=_LENGTH,
@@ -53,10 +53,11 @@ def _of_listeners(
     home: Annotated[str, _HOME] = "",
     address: Annotated[str, _ADDRESS] = "",
 ) -> Filters:
+    ports, of = filters.ports_and_protocol(port, filters.protocol(protocol))
     return Filters(
-        ports=filters.ports(port),
+        ports=ports,
         process=filters.process(process),
-        protocol=filters.protocol(protocol),
+        protocol=of,
         since=filters.time("since", since),
         until=filters.time("until", until),
         exposure=filters.exposure(exposure),

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from porteye_core.filters import HIGHEST_PORT, MAX_PROCESS
+from porteye_core.filters import MAX_PROCESS
+from porteye_core.pasted_text import HIGHEST_PORT
 from porteye_core.store.reading import Life, Reader
 from porteye_core.ui.context import now, read, viewers_zone
 from porteye_core.ui.listener_summary import markdown
