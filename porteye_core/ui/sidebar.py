@@ -1,19 +1,32 @@
 """The filters: widgets to Filters, and both to the URL."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TypeVar
 
 import streamlit as st
 
 from porteye_core import filters as texts
 from porteye_core.errors import FilterError
-from porteye_core.model import Filters, Protocol
+from porteye_core.model import Filters, Kind, Protocol
+from porteye_core.pasted_text import Ranges
 from porteye_core.ui import filter_errors, time_range, url_state
 from porteye_core.ui.time_range import CUSTOM, DEFAULT, RANGES
 
 _T = TypeVar("_T")
 _RANGES = {**{name: each.label for name, each in RANGES.items()}, CUSTOM: "From … to …"}
 _PROTOCOLS = {"all": "TCP and UDP", **{each.value: each.upper() for each in Protocol}}
+_KINDS = {"all": "Opened and closed", **{each.value: each.capitalize() for each in Kind}}
+_EXPOSURES = {
+    "all": "Any",
+    "reachable": "Reachable from the network",
+    "local": "Local only",
+    **{
+        word: each[0].value[0].upper() + each[0].value[1:]
+        for word, each in texts.EXPOSURES.items()
+        if len(each) == 1
+    },
+}
 _RECORDS = 100
 _LARGEST = (1 << 53) - 1  # the largest number that a browser counts exactly
 
@@ -22,23 +35,64 @@ def filters() -> tuple[Filters, int | None]:
     """Draw the widgets and return what they say, with the length of a range that ends now; a text
     that cannot be understood gets a message and leaves its filter as it was."""
     url_state.follow_the_browser()
-    no_ports: tuple[tuple[int, int], ...] = ()
-    ports = _understood("port", _port_text(), texts.ports, no_ports)
+    nothing: tuple[Ranges, Protocol | None] = ((), None)
+    ports, named = _understood("port", _port_text(), texts.ports_and_protocol, nothing)
     process = _understood("process", _process_text(), texts.process, "")
-    protocol = _protocol()
+    protocol = _protocol(named)
     chosen = _range()
     since, until = time_range.draw() if chosen == CUSTOM else (None, None)
     limit = _limit()
+    more = _more(Filters(ports, process, protocol, limit, since, until))
     _write(limit, since, until)
-    chosen_filters = Filters(
-        ports=ports,
-        process=process,
-        protocol=None if protocol == "all" else Protocol(protocol),
-        limit=limit,
-        since=since,
-        until=until,
+    return more, None if chosen == CUSTOM else RANGES[chosen].length
+
+
+def _more(narrowed: Filters) -> Filters:
+    """These filters with those that are folded away until one of them is used."""
+    for name, (parse, none) in _MORE.items():
+        url_state.start(name, parse, none)
+    is_used = any(st.session_state[name] != none for name, (_, none) in _MORE.items())
+    with st.expander("More filters", expanded=is_used, key="more_filters"):
+        exposure = _exposure()
+        user = _understood("user", st.text_input("User", key="user"), texts.user, "")
+        home = _understood("home", _home_text(), texts.home, "")
+        address = _understood("address", _address_text(), texts.address, "")
+        kind = _choice(
+            "Event", _KINDS, "kind", "In the history and the counts; listeners are all shown."
+        )
+    return replace(
+        narrowed,
+        exposure=() if exposure == "all" else texts.exposure(exposure),
+        user=user,
+        home=home,
+        address=address,
+        kind=None if kind == "all" else Kind(kind),
     )
-    return chosen_filters, None if chosen == CUSTOM else RANGES[chosen].length
+
+
+def _exposure() -> str:
+    said: str = st.session_state["exposure"]
+    labels = {**_EXPOSURES, said: _EXPOSURES.get(said, said)}  # several words of a link
+    return _choice("Exposure", labels, "exposure", "Hosts that can reach it, a firewall aside.")
+
+
+def _home_text() -> str:
+    return st.text_input(
+        "Unit or container", key="home", placeholder="part of its name", max_chars=texts.MAX_PROCESS
+    )
+
+
+def _address_text() -> str:
+    return st.text_input(
+        "Address",
+        key="address",
+        placeholder="127.0.0.1, ::1, *",
+        help="A whole address; * takes IPv6 and IPv4 of every interface.",
+    )
+
+
+def _exposure_words(text: str) -> str:
+    return texts.exposure_words(texts.exposure(text)) or "all"
 
 
 def _port_text() -> str:
@@ -47,7 +101,7 @@ def _port_text() -> str:
         "Port",
         key="port",
         placeholder="80, 443, 8000-8999",
-        help="Ports and ranges, separated by commas.",
+        help="Ports and ranges, separated by commas; or an error message that names a port.",
     )
 
 
@@ -67,9 +121,13 @@ def _understood(field: str, text: str, parse: Callable[[str], _T], default: _T) 
     return value
 
 
-def _protocol() -> str:
+def _protocol(named: Protocol | None) -> Protocol | None:
+    """The protocol that the filter of ports names, else the chosen one."""
     url_state.start("protocol", _known(_PROTOCOLS, "protocol"), "all")
-    return _choice("Protocol", _PROTOCOLS, "protocol")
+    chosen = _choice("Protocol", _PROTOCOLS, "protocol")
+    if named is not None and chosen not in {"all", named}:
+        filter_errors.show(f"The port names {named}. The protocol filter does not count.")
+    return named or (None if chosen == "all" else Protocol(chosen))
 
 
 def _range() -> str:
@@ -133,13 +191,24 @@ def _records(text: str) -> int:
     return int(digits)
 
 
+_MORE: dict[str, tuple[Callable[[str], str], str]] = {
+    "exposure": (_exposure_words, "all"),
+    "user": (str, ""),
+    "home": (str, ""),
+    "address": (str, ""),
+    "kind": (_known(_KINDS, "kind"), "all"),
+}
+"""The filters that are folded away: how the URL's text is read, and the value of none."""
+
+
 def _show_error(name: str) -> None:
     if said := url_state.wrong(name):
         filter_errors.show(f"{said} The address was not followed.")
 
 
 def _write(limit: int, since: int | None, until: int | None) -> None:
-    usual = {"port": "", "process": "", "protocol": "all", "range": DEFAULT}
+    more = {name: none for name, (_, none) in _MORE.items()}
+    usual = {"port": "", "process": "", "protocol": "all", **more, "range": DEFAULT}
     said = {
         name: str(st.session_state[name])
         for name, value in usual.items()

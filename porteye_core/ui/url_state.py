@@ -15,7 +15,8 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from porteye_core.errors import FilterError
 
 _T = TypeVar("_T")
-_NAMES = ("port", "process", "protocol", "range", "since", "until", "limit")
+_LISTENERS = ("port", "process", "protocol", "exposure", "user", "home", "address")
+_NAMES = (*_LISTENERS, "kind", "range", "since", "until", "limit")
 _MOMENTS = ("since", "until", "at", "versus")
 _FOLLOWED = tuple(dict.fromkeys((*_NAMES, *_MOMENTS)))
 _BOUNDS, _TWO = {"range", "since", "until"}, {"at", "versus", "compare"}
