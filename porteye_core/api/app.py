@@ -206,14 +206,15 @@ def _add_files(api: FastAPI, db: Path, form: Form) -> None:
         at: Annotated[str, _AT],
         versus: Annotated[str, _VERSUS],
     ) -> Response:
-        """The differences between the listeners of two moments, by port; `since` and `until` do not
+        """What changed between two moments, the most important first; `since` and `until` do not
         count."""
         earlier, later = sorted(_moments(at=at, versus=versus))
         name = file_name("changes", form, which, earlier, later)
 
         def export(reader: Reader) -> Iterator[str]:
-            both = _covered(reader, earlier), _covered(reader, later)
-            return reader.export_changes(form, which, *both)
+            _covered(reader, later)
+            watching = reader.status(_now()).is_current
+            return reader.export_changes(form, which, earlier, later, watching=watching)
 
         return files.file_response(request, db, export, name, form)
 
@@ -229,7 +230,7 @@ def _moments(**given: str) -> Iterator[int]:
 
 
 def _covered(reader: Reader, at: int) -> tuple[int, MomentCoverage]:
-    """The moment with its coverage. Raises FilterError if it is before the first watch."""
+    """A moment with its coverage. Raises FilterError if it is before the first watch."""
     how = reader.coverage_at(at, watching=reader.status(_now()).is_current)
     if how.gap is not None and how.gap.start is None:
         raise FilterError(

@@ -17,10 +17,9 @@ import pandas as pd
 
 from porteye_core.model import Filters
 from porteye_core.store import engine
+from porteye_core.store.reading import changes as changes_
 from porteye_core.store.reading import events, json_records, open_listeners
-from porteye_core.store.reading.brief_lives import brief_lives
-from porteye_core.store.reading.coverage import MomentCoverage
-from porteye_core.store.reading.differences import differences, ordered
+from porteye_core.store.reading.coverage import MomentCoverage, Watches
 from porteye_core.store.reading.json_records import Field
 
 _CHUNK = 1000
@@ -69,23 +68,25 @@ def changes(
     connection: engine.Connection,
     form: Form,
     filters: Filters,
-    moments: Sequence[tuple[int, MomentCoverage]],
+    watches: Watches,
+    since: int,
+    until: int,
 ) -> Iterator[str]:
-    """Make the file of what differs between two moments, each with its coverage, the earlier one
-    first; and of what opened and closed between them."""
-    (at, _), (versus, _) = moments
-    frames = [open_listeners.open_at(connection, filters, *each) for each in moments]
-    brief = brief_lives(connection, filters, at, versus).frame
-    found = ordered(pd.concat([differences(*frames), brief], ignore_index=True))
-    listeners = {
-        row["id"]: row
-        for each in moments
-        for row in open_listeners.open_at_rows(connection, filters, *each)
-    }
-    rows = [
-        {**_described(row, listeners.get(row["id"])), "at": at, "versus": versus}
-        for row in found.to_dict("records")
-    ]
+    """Make the file of what changed between two moments, the most important first; empty if no
+    event is so old."""
+    found = changes_.changes(connection, watches, filters, since, until)
+    rows: list[dict[Any, Any]] = []
+    if found is not None:
+        times = {"at": found.since, "versus": found.until}
+        listeners = {
+            row["id"]: row
+            for at in times.values()
+            for row in open_listeners.open_at_rows(connection, filters, at, watches.at(at))
+        }
+        rows = [
+            {**_described(row, listeners.get(row["id"])), **times}
+            for row in found.frame.to_dict("records")
+        ]
     return _file(form, json_records.CHANGE, _batches(connection, rows))
 
 

@@ -162,14 +162,11 @@ class Reader:
         return export.listeners_at(self._connection, form, filters, at, coverage)
 
     def export_changes(
-        self,
-        form: export.Form,
-        filters: Filters,
-        earlier: tuple[int, MomentCoverage],
-        later: tuple[int, MomentCoverage],
+        self, form: export.Form, filters: Filters, since: int, until: int, *, watching: bool
     ) -> Iterator[str]:
-        """The differences between two moments with their coverage, in pieces of a file."""
-        return export.changes(self._connection, form, filters, (earlier, later))
+        """What changed between two moments, in pieces of a file."""
+        watched = self._watched(watching=watching)
+        return export.changes(self._connection, form, filters, watched, since, until)
 
     # Time.
 

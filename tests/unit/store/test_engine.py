@@ -207,7 +207,7 @@ FURTHER: dict[str, Ask] = {
     "listeners now as CSV": lambda c: list(listeners_now(c, Form.CSV, EVERYTHING, NOW)),
     "listeners of a moment as CSV": lambda c: list(listeners_at(c, Form.CSV, EVERYTHING, *noon(c))),
     "changes of a month as CSV": lambda c: list(
-        changes(c, Form.CSV, EVERYTHING, (noon(c, days=29), noon(c)))
+        changes(c, Form.CSV, EVERYTHING, Watches(c, watching=True), NOW - 9 * DAY, NOW - DAY)
     ),
     "history frame": lambda c: events.history(c, EVERYTHING),
     "newest event": events.newest_id,

@@ -20,6 +20,8 @@ from tests.kit.stored import database_of
 from tests.kit.values import SECOND, endpoint, owned, process
 
 MOST = Filters(limit=10_000)
+EVERYTHING = Filters()
+OF_TWO = Filters(ports=((443, 5353),))
 
 
 def export(db: Path, filters: Filters) -> str:
@@ -27,18 +29,19 @@ def export(db: Path, filters: Filters) -> str:
         return "".join(reader.export_history(Form.CSV, filters))
 
 
-def pieces_of(reader: Reader, what: str, form: Form) -> Iterator[str]:
-    """The file of everything: of the events, of what is open at 5 s, or what differs since 1 us."""
+def pieces_of(
+    reader: Reader, what: str, form: Form, filters: Filters = EVERYTHING
+) -> Iterator[str]:
+    """The file of the events, of what is open at 5 s, or of what changed since 1 us."""
     now = 5 * SECOND
-    first, last = ((at, reader.coverage_at(at, watching=True)) for at in (1, now))
     match what:
         case "history":
-            return reader.export_history(form, Filters())
+            return reader.export_history(form, filters)
         case "now":
-            return reader.export_now(form, Filters(), now)
+            return reader.export_now(form, filters, now)
         case "at":
-            return reader.export_at(form, Filters(), *last)
-    return reader.export_changes(form, Filters(), first, last)
+            return reader.export_at(form, filters, now, reader.coverage_at(now, watching=True))
+    return reader.export_changes(form, filters, 1, now, watching=True)
 
 
 def test_an_export_has_every_event_whatever_the_limit(seeded: Instant) -> None:
@@ -139,8 +142,10 @@ def test_csv_and_json_have_the_same_columns_and_rows(
 ) -> None:
     record_two(writer)
     with open_reader(db) as reader:
-        lines = list(csv.DictReader(io.StringIO("".join(pieces_of(reader, what, Form.CSV)))))
-        records = json.loads("".join(pieces_of(reader, what, Form.JSON)))
+        lines = list(
+            csv.DictReader(io.StringIO("".join(pieces_of(reader, what, Form.CSV, OF_TWO))))
+        )
+        records = json.loads("".join(pieces_of(reader, what, Form.JSON, OF_TWO)))
     assert len(lines) == len(records) == 2
     assert {tuple(each) for each in (*lines, *records)} == {tuple(fields)}
     for line, record in zip(lines, records, strict=True):
@@ -171,8 +176,8 @@ def test_pandas_reads_the_types_and_values_of_an_export_back(
 ) -> None:
     record_two(writer)
     with open_reader(db) as reader:
-        text = "".join(pieces_of(reader, what, Form.CSV))
-        records = json.loads("".join(pieces_of(reader, what, Form.JSON)))
+        text = "".join(pieces_of(reader, what, Form.CSV, OF_TWO))
+        records = json.loads("".join(pieces_of(reader, what, Form.JSON, OF_TWO)))
     times = [name for name in TIMES if name in fields]
     dtypes = {name: DTYPES[field.type] for name, field in fields.items() if name not in times}
     table = pd.read_csv(
@@ -195,7 +200,8 @@ def test_pandas_reads_the_types_and_values_of_an_export_back(
 
 
 def record_two(writer: Writer) -> None:
-    """Open a server that is known in full, and one of which nobody knows the owner."""
+    """Open a server that is known in full, and one of which nobody knows the owner; before them
+    another one, since changes are told from the first event on."""
     web = process(443, name="NA")
     known = replace(
         owned(endpoint(443, address="::"), replace(web, unit="web.service", container="docker:ab")),
@@ -207,6 +213,7 @@ def record_two(writer: Writer) -> None:
         ),
     )
     hidden = owned(endpoint(5353, "udp"))
+    writer.record_changes(2, [Opening(owned(endpoint(1)), 2, Precision.POLL)])
     writer.record_changes(
         3 * SECOND, [Opening(each, 3 * SECOND, Precision.POLL) for each in (known, hidden)]
     )
