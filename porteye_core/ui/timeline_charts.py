@@ -22,9 +22,8 @@ from porteye_core.ui.session_cache import cached
 
 KEPT = "timeline_drawn"
 _KEY = "timeline"
-_GROUPING, _UNFOLDED, _MORE, _CLICK = (
-    f"timeline_{each}" for each in ("by", "all", "more", "click")
-)
+_GROUPING, _UNFOLDED, _MORE = "timeline_by", "timeline_unfolded", "timeline_more"
+_CLICK, _COUNTED = "timeline_click", "timeline_counted"
 _ROWS, _FOLDED, _STEP_OF_ROWS = 20, 4, 30  # rows of one screen, and of one more press
 # Time goes on by less than a pixel of a range before it is drawn anew, and by a minute at most: an
 # owner that is learnt later need not come with an event.
@@ -163,7 +162,8 @@ def _show(more: int) -> None:
 def _flag(reader: Reader, view: View, cursor: int) -> tuple[pd.Timestamp, str]:
     """The moment of the cursor on the viewer's clock, and what its line says."""
     at = pd.Timestamp(cursor, unit="us", tz="UTC").tz_convert(viewers_zone())
-    held, reachable = reader.open_count(view.filters, cursor)
+    of = reader.version().of_events, view.filters, cursor
+    held, reachable = cached(_COUNTED, of, lambda: reader.open_count(view.filters, cursor))
     return at, f"{at:%a %H:%M} · {held:,} open · {reachable:,} reachable"
 
 

@@ -5,8 +5,10 @@ import streamlit as st
 from porteye_core.store.reading import Reader
 from porteye_core.ui import chart_zoom, timeline_charts
 from porteye_core.ui.context import View, now, read
+from porteye_core.ui.listener_drawer import open_drawer
 
 _REFRESH = 30  # seconds
+_CURSOR = "timeline_cursor"
 
 
 def timeline() -> None:
@@ -23,7 +25,12 @@ def _in_range(reader: Reader, view: View) -> None:
     if range_ is None:
         st.info("This time range has not begun yet.")
         return
-    timeline_charts.draw(reader, view, moment, *range_)
+    click = timeline_charts.draw(reader, view, moment, *range_, st.session_state.get(_CURSOR))
+    if click is not None and click.listener is not None:
+        open_drawer(click.listener)
+    if click is not None and click.at is not None:
+        st.session_state[_CURSOR] = click.at
+        st.rerun()
 
 
 chart_zoom.way_back()
