@@ -13,7 +13,6 @@ _PAGES = {
     "listener": ("Listener", ":material/article_person:"),
     "timeline": ("Timeline", ":material/view_timeline:"),
     "history": ("History", ":material/history:"),
-    "time_machine": ("Time machine", ":material/schedule:"),
     "monitor": ("Monitor", ":material/monitor_heart:"),
 }
 _NOT_IN_BAR = {"listener"}  # it opens from a row
@@ -22,7 +21,7 @@ _RANGE = {"range", "since", "until"}
 
 def pages() -> list[StreamlitPage]:
     """Every page; the first one is what the bare address shows."""
-    return [page(name) for name in _PAGES]
+    return [*(page(name) for name in _PAGES), _old_address()]
 
 
 def page(name: str) -> StreamlitPage:
@@ -32,13 +31,19 @@ def page(name: str) -> StreamlitPage:
     return st.Page(_VIEWS / f"{name}.py", title=title, icon=icon, default=first)
 
 
+def _old_address() -> StreamlitPage:
+    """The address of the time machine, which is now the cursor of the Timeline."""
+    view, (title, icon) = _VIEWS / "timeline.py", _PAGES["timeline"]
+    return st.Page(view, title=title, icon=icon, url_path="time_machine", visibility="hidden")
+
+
 def bar() -> None:
-    """Links to the views; each keeps the filters, and the time machine its moments."""
+    """Links to the views; each keeps the filters, and the Timeline its moments."""
     with st.container(horizontal=True, key="views"):
         for name in _PAGES:
             if name in _NOT_IN_BAR:
                 continue
-            moments = time_machine_url.said() if name == "time_machine" else {}
+            moments = time_machine_url.said() if name == "timeline" else {}
             st.page_link(page(name), query_params={**url_state.filters(), **moments})
 
 

@@ -1,4 +1,4 @@
-"""The filters: widgets to Filters, and both to the URL."""
+"""The filters: widgets to Filters, and both to the URL; the time range stands on the views."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,10 +11,9 @@ from porteye_core.errors import FilterError
 from porteye_core.model import Filters, Kind, Protocol
 from porteye_core.pasted_text import Ranges
 from porteye_core.ui import filter_errors, time_range, url_state
-from porteye_core.ui.time_range import CUSTOM, DEFAULT, RANGES
+from porteye_core.ui.time_range import CUSTOM, DEFAULT, Bounds
 
 _T = TypeVar("_T")
-_RANGES = {**{name: each.label for name, each in RANGES.items()}, CUSTOM: "From … to …"}
 _PROTOCOLS = {"all": "TCP and UDP", **{each.value: each.upper() for each in Protocol}}
 _KINDS = {"all": "Opened and closed", **{each.value: each.capitalize() for each in Kind}}
 _EXPOSURES = {
@@ -39,12 +38,11 @@ def filters() -> tuple[Filters, int | None]:
     ports, named = _understood("port", _port_text(), texts.ports_and_protocol, nothing)
     process = _understood("process", _process_text(), texts.process, "")
     protocol = _protocol(named)
-    chosen = _range()
-    since, until = time_range.draw() if chosen == CUSTOM else (None, None)
+    bounds = time_range.chosen()
     limit = _limit()
-    more = _more(Filters(ports, process, protocol, limit, since, until))
-    _write(limit, since, until)
-    return more, None if chosen == CUSTOM else RANGES[chosen].length
+    more = _more(Filters(ports, process, protocol, limit, bounds.since, bounds.until))
+    _write(limit, bounds)
+    return more, bounds.length
 
 
 def _more(narrowed: Filters) -> Filters:
@@ -130,14 +128,6 @@ def _protocol(named: Protocol | None) -> Protocol | None:
     return named or (None if chosen == "all" else Protocol(chosen))
 
 
-def _range() -> str:
-    bounded = "since" in st.query_params or "until" in st.query_params
-    url_state.start("range", _known(_RANGES, "range"), CUSTOM if bounded else DEFAULT)
-    return _choice(
-        "Time range", _RANGES, "range", "Of the timeline and the history; Now always shows now."
-    )
-
-
 def _choice(label: str, labels: dict[str, str], name: str, explained: str | None = None) -> str:
     chosen = st.selectbox(
         label,
@@ -206,7 +196,7 @@ def _show_error(name: str) -> None:
         filter_errors.show(f"{said} The address was not followed.")
 
 
-def _write(limit: int, since: int | None, until: int | None) -> None:
+def _write(limit: int, bounds: Bounds) -> None:
     more = {name: none for name, (_, none) in _MORE.items()}
     usual = {"port": "", "process": "", "protocol": "all", **more, "range": DEFAULT}
     said = {
@@ -216,6 +206,11 @@ def _write(limit: int, since: int | None, until: int | None) -> None:
     }
     if limit != _RECORDS:
         said["limit"] = str(limit)
-    if since is not None and until is not None:
-        said |= {"since": time_range.stamp(since), "until": time_range.stamp(until)}
+    if (
+        st.session_state["range"] == CUSTOM
+        and bounds.since is not None
+        and bounds.until is not None
+    ):
+        ends = {"since": bounds.since, "until": bounds.until}
+        said |= {name: time_range.stamp(end) for name, end in ends.items()}
     url_state.write(said)

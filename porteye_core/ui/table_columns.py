@@ -80,8 +80,11 @@ _COLUMNS = {
         "How exact “Since” is — kernel: to the microsecond; poll: opened within one interval"
         " before it; gap: opened some time before it, while nobody watched",
     ),
-    "was": _text("Was"),
-    "is": _text("Is"),
+    "exposure_was": _text("Reachable before"),
+    "exposure_is": _text("Reachable after"),
+    "was": _text("Owner before"),
+    "is": _text("Owner after"),
+    "openings": _text("Openings", "How often it opened and closed in between, and for how long"),
     "cmdline": _text("Command line"),
     "parents": _text("Started by"),
 }

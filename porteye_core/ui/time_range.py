@@ -1,55 +1,160 @@
-"""The time ranges that the page offers, and the fields of a range with both ends.
+"""The time range of the page: pills on the views that use it, and the fields of a range with both
+ends.
 
-The fields are in the viewer's zone, the URL is in UTC, where it means the same to everybody.
+The fields are in the viewer's zone, the URL is in UTC, where it means the same to everybody. The
+range stands on the views and not in the sidebar: on Now it would do nothing, and on the Listener a
+chart would obey what a closed sidebar hides.
 """
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 import streamlit as st
 
 from porteye_core import filters as texts
+from porteye_core import time_words
 from porteye_core.errors import FilterError
 from porteye_core.ui import filter_errors, url_state
 from porteye_core.ui.context import viewers_zone
 
-_MINUTE = 60 * 1_000_000
+_SECOND = 1_000_000
+_MINUTE = 60 * _SECOND
 _HOUR, _DAY = 60 * _MINUTE, 24 * 60 * _MINUTE
-_FIRST_YEAR, _LAST_YEAR = 1970, 2100
+_FIRST_YEAR, _LAST_YEAR = time_words.FIRST_YEAR, time_words.LAST_YEAR
 # Wherever on Earth the viewer is, both years lie between these.
 _EARLIEST, _LATEST = datetime(1969, 12, 31), datetime(2101, 1, 2)  # noqa: DTZ001 - the clock's
 
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """A range up to now; `length` in microseconds, None for the whole history."""
+    """A range up to now, of this length in microseconds; None for the whole history, and for days
+    of the viewer's clock."""
 
     label: str
-    length: int | None
+    length: int | None = None
 
 
 # The keys stand in the URL.
 RANGES = {
-    "15m": Range("Last 15 minutes", _HOUR // 4),
-    "1h": Range("Last hour", _HOUR),
-    "24h": Range("Last 24 hours", _DAY),
-    "7d": Range("Last 7 days", 7 * _DAY),
-    "30d": Range("Last 30 days", 30 * _DAY),
-    "all": Range("Everything recorded", None),
+    "15m": Range("15 min", _HOUR // 4),
+    "1h": Range("1 h", _HOUR),
+    "24h": Range("24 h", _DAY),
+    "7d": Range("7 d", 7 * _DAY),
+    "30d": Range("30 d", 30 * _DAY),
+    "today": Range("Today"),
+    "yesterday": Range("Yesterday"),
+    "all": Range("All"),
 }
 CUSTOM = "custom"
 DEFAULT = "24h"
+_LABELS = {**{name: each.label for name, each in RANGES.items()}, CUSTOM: "Custom"}
+_RARE = "15m"  # a pill only while it is chosen
+_RANGE, _PILLS = "range", "range_pills"
 
 
-def draw() -> tuple[int, int]:
-    """Draw both fields and return what they say, in microseconds since the epoch."""
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """The bounds of the range in microseconds since the epoch; `length` is that of a range that
+    ends now, whenever that is."""
+
+    since: int | None = None
+    until: int | None = None
+    length: int | None = None
+
+
+def chosen() -> Bounds:
+    """The bounds of the range that pills, fields or URL say."""
+    is_bounded = "since" in st.query_params or "until" in st.query_params
+    url_state.start(_RANGE, _known, CUSTOM if is_bounded else _usual())
+    _show_error(_RANGE)
+    if st.session_state[_RANGE] != CUSTOM:
+        return _bounds(st.session_state[_RANGE])
     now = time.time_ns() // 1000 // _MINUTE * _MINUTE
-    since = moment("since", "From", now - _DAY)
-    until = moment("until", "To", now)
+    since, until = start("since", now - _DAY), start("until", now)
+    for name in ("since", "until"):
+        _show_error(name)
     if since > until:
         filter_errors.show("“From” is later than “To”: nothing lies between them.")
-    return since, until
+    return Bounds(since, until)
+
+
+def pills() -> None:
+    """Draw the ranges, and the fields of a range with both ends while that is chosen."""
+    name: str = st.session_state[_RANGE]
+    st.session_state[_PILLS] = name
+    st.segmented_control(
+        "Time range",
+        [each for each in _LABELS if each != _RARE or each == name],
+        format_func=_LABELS.__getitem__,
+        key=_PILLS,
+        required=True,
+        on_change=_choose_pill,
+        label_visibility="collapsed",
+        wrap=True,
+    )
+    if name == CUSTOM:
+        with st.container(horizontal=True, width="content", key="custom_range"):
+            for end, label in (("since", "From"), ("until", "To")):
+                with st.container(width=215):
+                    field(end, label)
+
+
+def reach(at: int, now: int) -> None:
+    """Choose a range that has this moment if the present one has not; for a callback."""
+    name: str = st.session_state.get(_RANGE, DEFAULT)
+    bounds = Bounds(*said()) if name == CUSTOM else _bounds(name)
+    since = now - bounds.length if bounds.length else bounds.since or 0
+    if at > now or since <= at <= (bounds.until or now):
+        return
+    st.session_state[_RANGE] = _reaching(at, now)
+
+
+def _usual() -> str:
+    """The range of an address that says none: the usual one, or a longer one that has its `at`."""
+    name, now = DEFAULT, time.time_ns() // 1000
+    with suppress(FilterError):  # which is reported where the moment is drawn
+        at = texts.time("at", st.query_params.get("at", ""))
+        if at is not None and at < now - _DAY:
+            name = _reaching(at, now)
+    return name
+
+
+def _reaching(at: int, now: int) -> str:
+    """The shortest range that ends now and has this moment."""
+    lengths = ((name, each.length) for name, each in RANGES.items() if name != _RARE)
+    wide = (name for name, length in lengths if length is not None and now - length <= at)
+    return next(wide, "all")
+
+
+def _show_error(name: str) -> None:
+    if said := url_state.wrong(name):
+        filter_errors.show(f"{said} The address was not followed.")
+
+
+def _choose_pill() -> None:
+    st.session_state[_RANGE] = st.session_state[_PILLS]
+    url_state.forget(_RANGE)
+
+
+def _known(text: str) -> str:
+    name = text.strip().lower()
+    if name not in _LABELS:
+        allowed = f"Use {', '.join(_LABELS)}."
+        raise FilterError(_RANGE, f"“{text[:40]}” is not a range.", allowed)
+    return name
+
+
+def _bounds(name: str) -> Bounds:
+    if name not in ("today", "yesterday"):
+        return Bounds(length=RANGES[name].length)
+    now, zone = time.time_ns() // 1000, viewers_zone()
+    midnight = time_words.moment("today", now, zone)
+    if name == "today":
+        return Bounds(midnight)
+    return Bounds(time_words.moment("yesterday", now, zone), midnight - 1)
 
 
 def choose(since: int, until: int) -> None:
@@ -71,44 +176,48 @@ def set_moment(name: str, micros: int) -> None:
 
 
 def stamp(micros: int) -> str:
-    """A time as it stands in the URL."""
-    at = datetime.fromtimestamp(micros // 1_000_000, UTC)
-    return f"{at:%Y-%m-%dT%H:%M:%SZ}"
+    """A time as it stands in the URL, to the microsecond where it is no whole second."""
+    at = datetime.fromtimestamp(micros // _SECOND, UTC)
+    fraction = f".{micros % _SECOND:06}" if micros % _SECOND else ""
+    return f"{at:%Y-%m-%dT%H:%M:%S}{fraction}Z"
 
 
-def moment(name: str, label: str, default: int) -> int:
-    """Draw a field for a time that the address keeps under this name, and return what it says, in
-    microseconds since the epoch."""
+def start(name: str, default: int | None) -> Any:
+    """The time of this name, at first that of the URL."""
     exact = f"exact_{name}"
     if exact not in st.session_state:
         st.session_state[exact] = url_state.first(name, lambda text: _parsed(name, text), default)
-    kept: int = st.session_state[exact]
-    shown = _on_the_clock(kept)
+    return st.session_state[exact]
+
+
+def field(name: str, label: str) -> None:
+    """Draw a field for the time of this name, which has been started."""
     key = f"pick_{name}"
     if key not in st.session_state:
-        st.session_state[key] = shown
-    given = st.datetime_input(
+        st.session_state[key] = _on_the_clock(st.session_state[f"exact_{name}"])
+    st.datetime_input(
         label,
         min_value=_EARLIEST,
         max_value=_LATEST,
         key=key,
         step=60,
         persist_state="session",
-        on_change=url_state.forget,
+        on_change=_pick,
         args=(name,),
     )
-    if wrong := url_state.wrong(name):
-        filter_errors.show(f"{wrong} The address was not followed.")
+
+
+def _pick(name: str) -> None:
     # The field has no seconds, and an hour that the clock repeats is not told apart in it: only a
     # field that was changed says more than what is kept.
-    if given is not None and given != shown:
+    given, exact = st.session_state[f"pick_{name}"], f"exact_{name}"
+    url_state.forget(name)
+    if given is not None and given != _on_the_clock(st.session_state[exact]):
         st.session_state[exact] = round(given.replace(tzinfo=viewers_zone()).timestamp() * 1e6)
-    micros: int = st.session_state[exact]
-    return micros
 
 
 def _on_the_clock(micros: int) -> datetime:
-    at = datetime.fromtimestamp(micros // 1_000_000, UTC).astimezone(viewers_zone())
+    at = datetime.fromtimestamp(micros // _SECOND, UTC).astimezone(viewers_zone())
     return at.replace(second=0, tzinfo=None, fold=0)
 
 

@@ -26,6 +26,22 @@ def moment(micros: int, now: int, zone: ZoneInfo) -> str:
     return f"{at:%A %H:%M}" if week else f"{at:%Y-%m-%d %H:%M}"
 
 
+def dated(micros: int, now: int, zone: ZoneInfo) -> str:
+    """A time with its weekday and its UTC time, with seconds and the year where they matter.
+
+    >>> dated(1_795_485_000_000_000, 1_795_868_551_000_000, ZoneInfo("Europe/Berlin"))
+    'Tue 24 Nov 03:10 CET = 02:10 UTC'
+    """
+    at, there = clock(micros, zone), clock(micros, ZoneInfo("UTC"))
+    of_day = "%H:%M:%S" if at.second or at.microsecond else "%H:%M"
+    year = "" if at.year == clock(now, zone).year else f" {at.year}"
+    said = f"{at:%a} {at.day} {at:%b}{year} {at.strftime(of_day)} {at:%Z}"
+    if at.utcoffset() == timedelta():
+        return said
+    day = "" if at.date() == there.date() else f"{there:%a} {there.day} {there:%b} "
+    return f"{said} = {day}{there.strftime(of_day)} UTC"
+
+
 def clock(micros: int, zone: ZoneInfo) -> datetime:
     """The time in a zone."""
     return (datetime.fromtimestamp(0, UTC) + timedelta(microseconds=micros)).astimezone(zone)

@@ -22,8 +22,8 @@ VIEWS = {
     "listener": "listener?listener=1&range=7d",
     "timeline": "timeline?range=7d",
     "history": "history?range=7d",
-    "time-machine": "time_machine?at={day}",
-    "compare": "time_machine?at={day}&versus={hour}",
+    "time-machine": "timeline?at={day}",
+    "compare": "timeline?at={day}&versus={hour}",
     "monitor": "monitor?range=7d",
 }
 PHONE = "Mozilla/5.0 (Linux; Android 14) AppleWebKit/537.36 Chrome/130.0 Mobile Safari/537.36"
@@ -67,7 +67,7 @@ def test_a_view_fits_its_window_and_is_never_empty_without_a_word(
 @pytest.mark.parametrize("width", [1280, 390])
 def test_a_view_of_nothing_says_so_in_a_sentence(empty: App, browser: Browser, width: int) -> None:
     context = visitor(browser, width)
-    for name in ("", "listener", "timeline", "history", "time_machine", "monitor"):
+    for name in ("", "listener", "timeline", "history", "monitor"):
         page = context.new_page()
         page.goto(f"{empty.url}/{name}")
         said = page.get_by_test_id("stMain").get_by_text("Nothing is recorded yet.")

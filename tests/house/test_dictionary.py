@@ -15,11 +15,13 @@ from porteye_core.config import Config
 from porteye_core.store.writing.writer import Writer
 from porteye_core.ui import table_columns
 from tests.kit import configuration
+from tests.kit.page import switch
 from tests.kit.seeding import Instant
 from tests.kit.service import PROJECT
 
 _HEAD = "| Word | Meaning | Class | Table | API | Label |"
 _WIDGETS = ("text_input", "number_input", "selectbox", "button", "toggle", "datetime_input")
+_FIELDS = ("text_input", "datetime_input", "button_group")
 
 
 class Word(NamedTuple):
@@ -104,11 +106,15 @@ def page(seeded: Instant, monkeypatch: pytest.MonkeyPatch) -> AppTest:
 
 
 def labels_of_widgets(page: AppTest) -> set[str]:
-    """The labels of the sidebar, and of the numbers above the table of Now."""
-    return {
+    """The labels of the sidebar, of the numbers above the table of Now, and of the fields above the
+    charts of the Timeline."""
+    of_now = {
         *(widget.proto.label for kind in _WIDGETS for widget in page.sidebar.get(kind)),
         *(number.label for number in page.metric),
     }
+    timeline = switch(page, "timeline")
+    fields = (field for kind in _FIELDS for field in timeline.main.get(kind))
+    return of_now | {field.proto.label for field in fields if not field.proto.disabled}
 
 
 def names_of_views(page: AppTest) -> set[str]:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import ButtonGroup
 
 from tests.kit import configuration
 from tests.kit.service import PROJECT
@@ -54,3 +55,11 @@ def texts(page: AppTest) -> str:
 
 def html(page: AppTest) -> str:
     return "\n".join(element.proto.body for element in page.get("html"))
+
+
+def choose_range(page: AppTest, name: str) -> AppTest:
+    """Press the pill of a time range, by its name in the URL."""
+    (pills,) = (each for each in page.get("button_group") if each.key == "range_pills")
+    assert isinstance(pills, ButtonGroup)
+    found: AppTest = pills.set_value(name).run()
+    return found

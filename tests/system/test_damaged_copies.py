@@ -41,7 +41,7 @@ _ASKED = (
     "/history.csv",
     "/history.json",
 )
-_VIEWS = ("now", "listener", "timeline", "history", "time_machine", "monitor")
+_VIEWS = ("now", "listener", "timeline", "history", "monitor")
 _EVENTS = "SELECT id, at, kind, seen, listener_id, port FROM event"
 
 

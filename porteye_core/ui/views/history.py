@@ -6,7 +6,7 @@ import streamlit as st
 
 from porteye_core.model import Filters
 from porteye_core.store.reading import Reader
-from porteye_core.ui import export_links
+from porteye_core.ui import export_links, time_range
 from porteye_core.ui.context import View, now, read, viewers_zone
 from porteye_core.ui.layout import show_table
 from porteye_core.ui.table_columns import columns
@@ -83,4 +83,5 @@ def _turn(before: int | None) -> None:
         st.query_params["before"] = str(before)
 
 
+time_range.pills()
 page_of_events()

@@ -4,7 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from porteye_core.store.reading import Reader, Status, WatchTables
-from porteye_core.ui import advice, chart_zoom, monitor_charts, monitor_tables, times
+from porteye_core.ui import advice, chart_zoom, monitor_charts, monitor_tables, time_range, times
 from porteye_core.ui.context import View, now, read, viewers_zone
 from porteye_core.ui.markdown import literal
 from porteye_core.ui.monitor_panel import in_words
@@ -117,5 +117,6 @@ def _plan(current: Status) -> None:
             advice.how(found, "How")
 
 
+time_range.pills()
 chart_zoom.way_back()
 monitor()

@@ -5,7 +5,7 @@ from streamlit.testing.v1 import AppTest
 
 from porteye_core.ui import url_state
 from porteye_core.ui.pages import parameters_of
-from tests.kit.page import address, open_page, switch, table
+from tests.kit.page import address, choose_range, open_page, switch, table
 from tests.kit.seeding import Instant
 
 
@@ -46,7 +46,7 @@ def test_an_address_from_before_the_last_answer_is_no_link(page: AppTest) -> Non
 
 
 def test_a_link_replaces_a_time_range_as_a_whole(page: AppTest) -> None:
-    page.selectbox(key="range").set_value("7d").run()
+    choose_range(switch(page, "history"), "7d")
     bounds = {"since": "2026-01-01T00:00:00Z", "until": "2026-01-02T00:00:00Z"}
     follow(page, **bounds)
     assert address(page) == {"range": "custom", **bounds}
@@ -58,7 +58,7 @@ def test_a_link_replaces_a_time_range_as_a_whole(page: AppTest) -> None:
 
 
 def test_a_link_to_a_moment_is_followed_and_no_other_link_forgets_it(page: AppTest) -> None:
-    switch(page, "time_machine")
+    switch(page, "timeline")
     follow(page, at="2026-01-01T00:00:00Z")
     assert address(page)["at"] == "2026-01-01T00:00:00Z"
     follow(page, port="80")

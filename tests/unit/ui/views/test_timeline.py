@@ -17,7 +17,7 @@ from porteye_core.store.writing.startup import open_writer
 from porteye_core.store.writing.writer import Opening, Writer
 from porteye_core.ui import context
 from porteye_core.ui.timeline_charts import KEPT
-from tests.kit.page import open_page, switch
+from tests.kit.page import choose_range, open_page, switch
 from tests.kit.page import texts as marked
 from tests.kit.seeding import MINUTE, PLAN, Instant, grow, seed
 from tests.kit.stopped import BEGUN, STOPPED, stopped_for_a_minute
@@ -78,7 +78,7 @@ def test_a_range_is_drawn_in_four_charts_that_have_names(page: AppTest) -> None:
 
 
 def test_what_lies_before_the_first_watch_is_hatched_and_takes_little_room(page: AppTest) -> None:
-    page.selectbox(key="range").set_value("30d").run()
+    choose_range(page, "30d")
     for chart in charts(page).values():
         (hatched,) = traces(chart, NOT_WATCHED)
         start, end = (pd.Timestamp(edge) for edge in chart["layout"]["xaxis"]["range"])
