@@ -205,7 +205,7 @@ def parameters(filters: Filters) -> dict[str, str]:
     {'port': '80,8000-8999', 'until': '1970-01-01T00:00:00.000001+00:00'}
     """
     said = {
-        "port": ",".join(_range_text(*each) for each in filters.ports),
+        "port": ",".join(range_words(*each) for each in filters.ports),
         "process": filters.process,
         "protocol": filters.protocol or "",
         "since": _time_text(filters.since),
@@ -231,7 +231,12 @@ def exposure_words(wanted: tuple[Exposure, ...]) -> str:
     return ",".join(each.name.lower() for each in wanted)
 
 
-def _range_text(low: int, high: int) -> str:
+def range_words(low: int, high: int) -> str:
+    """Format an inclusive range of ports.
+
+    >>> range_words(80, 80), range_words(8000, 8999)
+    ('80', '8000-8999')
+    """
     return str(low) if low == high else f"{low}-{high}"
 
 

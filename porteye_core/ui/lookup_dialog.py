@@ -1,92 +1,152 @@
-"""The lookup: a dialog on every page that answers who holds a port, a pid or a name."""
+"""The lookup: a field that finds the listeners of whatever is typed or pasted, while it is typed.
 
-import re
+It stands in a dialog that a key opens on every page, and in a view that draws it.
+"""
+
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import streamlit as st
 
-from porteye_core.filters import MAX_PROCESS
-from porteye_core.pasted_text import HIGHEST_PORT
+from porteye_core.filters import range_words
+from porteye_core.pasted_text import Meaning, meaning
 from porteye_core.store.reading import Life, Reader
+from porteye_core.ui import layout
 from porteye_core.ui.context import now, read, viewers_zone
+from porteye_core.ui.listener_drawer import open_drawer
 from porteye_core.ui.listener_summary import markdown
-from porteye_core.ui.markdown import literal
-from porteye_core.ui.pages import story_link
+from porteye_core.ui.markdown import code, literal
+from porteye_core.ui.times import moment
 
+_LABEL = "Find a port, program or pid"
+_EXAMPLES = "3000, nginx, pid 812, user:dev, a URL or an error"
 _MAX_ANSWERS = 8
-_PORT = re.compile(r"(?:port\s*)?(?:\S*:)?(\d{1,5})(?:/(?:tcp|udp))?", re.IGNORECASE)
-_PID = re.compile(r"(?:pid\s*)?(\d{1,10})", re.IGNORECASE)
+_PAUSE = "200ms"  # in typing, before it is answered
+_SCRIPT = Path(__file__).with_name("lookup.js")
 
 
 @dataclass(frozen=True, slots=True)
-class LookupQuery:
-    """A port, a pid or a name to look up: a bare number is a port and a pid."""
+class Answer:
+    """What was asked for, as the sentence that nothing of it listens, and what was found."""
 
-    port: int | None = None
-    pid: int | None = None
-    name: str = ""
+    nothing: str
+    lives: list[Life]
+
+    @property
+    def is_open(self) -> bool:
+        """True if a listener that was found is open."""
+        return any(life.closed_at is None for life in self.lives)
 
 
-def parse_query(text: str) -> LookupQuery:
-    """The readings of a text; none at all if it is empty.
-
-    >>> parse_query("localhost:3000").port
-    3000
-    """
-    meant = text.replace("\0", "").strip()[:MAX_PROCESS]
-    named, pid = _PORT.fullmatch(meant), _PID.fullmatch(meant)
-    port = int(named[1]) if named and int(named[1]) <= HIGHEST_PORT else None
-    if meant.lower().startswith("pid") and pid:
-        return LookupQuery(pid=int(pid[1]))
-    bare = pid is not None and pid[1] == meant
-    if port is None and not bare:
-        return LookupQuery(name=meant)
-    return LookupQuery(port=port, pid=int(meant) if bare else None)
+def script() -> str:
+    """The script of the page that opens the lookup and keeps what is typed until it is there."""
+    return _SCRIPT.read_text("utf-8")
 
 
 def button(db: Path) -> None:
-    """The button, which its key presses from anywhere on the page."""
-    if st.button(
-        "Who holds …?", icon=":material/search:", shortcut="Ctrl+K", key="quick", width="stretch"
-    ):
+    """Draw the button, which its key presses from anywhere on the page."""
+    key = None if layout.is_phone() else "Ctrl+K"
+    if st.button("Find", icon=":material/search:", shortcut=key, key="quick", width="stretch"):
+        st.session_state.pop("lookup", None)  # begin with an empty field
         _ask(db)
 
 
-@st.dialog("Who holds a port, a pid or a name?")
+@st.fragment
+def field(db: Path) -> None:
+    """Draw the field in a view, with its answers over what is below."""
+    text = _input("find")
+    if text.strip():
+        with st.container(key="find_answers", border=True):
+            _answer(db, text)
+
+
+@st.dialog(_LABEL)
 def _ask(db: Path) -> None:
-    text = st.text_input(
-        "Port, pid or name", key="lookup", placeholder="3000, pid 812, nginx", max_chars=256
+    text = _input("lookup")
+    if text.strip():
+        _answer(db, text)
+    else:
+        st.caption(
+            "Port, range, pid, program, user:name, unit, container, address or URL; or paste an"
+            " error, or a line of ss, lsof, netstat or docker ps."
+        )
+
+
+def _input(key: str) -> str:
+    return st.text_input(
+        _LABEL,
+        key=key,
+        type="search",
+        live=_PAUSE,
+        placeholder=_LABEL if key == "find" else _EXAMPLES,
+        label_visibility="collapsed",
     )
-    query = parse_query(text)
-    if query != LookupQuery():
-        read(db, lambda reader: _answer(reader, query))
 
 
-def _answer(reader: Reader, query: LookupQuery) -> None:
-    if query.port is not None:
-        found = reader.on_port(query.port, _MAX_ANSWERS)
-        _draw(reader, f"port {query.port}", found)
-    if query.pid is not None:
-        found = reader.of_pid(query.pid, _MAX_ANSWERS)
-        if found or query.port is None:
-            _draw(reader, f"pid {query.pid}", found)
-    if query.name:
-        _draw(reader, f"“{query.name}”", reader.of_name(query.name, _MAX_ANSWERS))
+def _answer(db: Path, text: str) -> None:
+    read(db, lambda reader: _draw(reader, list(answers(reader, meaning(text)))))
 
 
-def _draw(reader: Reader, what: str, found: list[Life]) -> None:
-    moment = now()
-    current = reader.status(moment)
-    last = current.last_watched
-    if not found:
-        st.info(literal(f"Nothing is recorded for {what}, now or before."))
+def answers(reader: Reader, asked: Meaning) -> Iterator[Answer]:
+    """Find each thing that a text can mean: a number is a port and a pid."""
+    if asked.ports:
+        ports = ", ".join(range_words(*each) for each in asked.ports[:_MAX_ANSWERS])
+        of = f" over {asked.protocol.upper()}" if asked.protocol else ""
+        found = reader.on_ports(asked.ports, asked.protocol, _MAX_ANSWERS)
+        yield Answer(f"Nothing listens on {ports}{of}", found)
+    if asked.pid is not None:
+        found = reader.of_pid(asked.pid, _MAX_ANSWERS)
+        yield Answer(f"No process {asked.pid} listens", found)
+    if asked.user:
+        found = reader.of_user(asked.user, _MAX_ANSWERS)
+        yield Answer(f"Nothing of user {asked.user} listens", found)
+    if asked.home:
+        found = reader.of_home(asked.home, _MAX_ANSWERS)
+        yield Answer(f"Nothing in {asked.home} listens", found)
+    if asked.address:
+        found = reader.on_address(asked.address, _MAX_ANSWERS)
+        yield Answer(f"Nothing listens on {asked.address}", found)
+    if asked.name:
+        found = reader.of_name(asked.name, _MAX_ANSWERS)
+        found = found or reader.of_home(asked.name, _MAX_ANSWERS)
+        yield Answer(f"No program “{asked.name}” listens", found)
+
+
+def _draw(reader: Reader, found: list[Answer]) -> None:
+    """Draw the answers: what is open first; what was never there only if nothing was found."""
+    known = [each for each in found if each.lives]
+    last_watched = reader.status(now()).last_watched
+    for each in sorted(known, key=lambda each: not each.is_open) or found[:1]:
+        if not each.is_open:
+            _draw_absence(each, last_watched)
+        for life in each.lives:
+            _draw_life(life, last_watched)
+        if len(each.lives) == _MAX_ANSWERS:
+            st.caption(f"The first {_MAX_ANSWERS}; the filters of the sidebar show them all.")
+
+
+def _draw_absence(of: Answer, last_watched: int | None) -> None:
+    at, zone = now(), viewers_zone()
+    said = of.nothing
+    if last_watched is not None:
+        said = said.replace(" listens", " listened", 1)
+        said += f" when it was last watched, {moment(last_watched, at, zone)}"
+    if not of.lives:
+        st.markdown(literal(f"{said}, and nothing is recorded of it before."))
         return
-    if found[0].closed_at is not None:
-        when = "now" if last is None else "when it was last watched"
-        st.markdown(literal(f"Nothing was open for {what} {when}. The last:"))
-    for life in found:
-        st.markdown(markdown(life, moment, viewers_zone(), last))
-        story_link(life.id)
-    if len(found) == _MAX_ANSWERS:
-        st.caption(f"These are the first {_MAX_ANSWERS}; the filters of the sidebar show them all.")
+    last = of.lives[0]
+    closed = "" if last.closed_at is None else f", closed {moment(last.closed_at, at, zone)}"
+    st.markdown(literal(f"{said}. Last: {last.title or 'an unknown owner'}{closed}."))
+
+
+def _draw_life(life: Life, last_watched: int | None) -> None:
+    with st.container(key=f"answer_{life.id}", gap=None):
+        st.markdown(markdown(life, now(), viewers_zone(), last_watched))
+        ran = [code(life.cmdline)] if life.cmdline else []
+        if life.cwd:
+            ran.append(f"in {code(life.cwd)}")
+        if ran:
+            st.caption(" ".join(ran))
+        if st.button("Details", key=f"details_{life.id}", type="tertiary"):
+            open_drawer(life.id)

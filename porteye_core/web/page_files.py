@@ -22,14 +22,16 @@ _NO_GZIP = re.compile(r"q\s*=\s*0(?:\.0*)?$")
 
 
 class PageFiles:
-    """ASGI middleware that adds a style to the page, and compresses it and its files.
+    """ASGI middleware that adds a style and a script to the page, and compresses it and its files.
 
-    `style`: reads the CSS. A file is compressed at its first request, in a thread, and kept: the
-    number of files bounds the memory.
+    `style`, `script`: read them. A file is compressed at its first request, in a thread, and kept:
+    the number of files bounds the memory.
     """
 
-    def __init__(self, app: ASGIApp, base: str, style: Callable[[], str]) -> None:
-        self._app, self._base, self._style = app, base, style
+    def __init__(
+        self, app: ASGIApp, base: str, style: Callable[[], str], script: Callable[[], str]
+    ) -> None:
+        self._app, self._base, self._style, self._script = app, base, style, script
         self._files: dict[str, bytes] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -85,8 +87,8 @@ class PageFiles:
         is_page = headers.get("content-type", "").startswith("text/html")
         if found.start["status"] == 200 and is_page and _END_OF_PAGE in found.body:
             # At the end of the body the style comes after those that Streamlit adds to the head.
-            style = f"<style>{self._style()}</style>".encode()
-            found.body = found.body.replace(_END_OF_PAGE, style + _END_OF_PAGE)
+            own = f"<style>{self._style()}</style><script>{self._script()}</script>".encode()
+            found.body = found.body.replace(_END_OF_PAGE, own + _END_OF_PAGE)
             for name in ("etag", "last-modified", "accept-ranges"):
                 del headers[name]
             _vary(headers)

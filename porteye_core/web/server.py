@@ -34,7 +34,7 @@ from porteye_core.errors import ConfigError
 from porteye_core.guards.access import Access, check_bound, token
 from porteye_core.guards.error_response import READ_ONLY, error_response
 from porteye_core.restarts import Restarts
-from porteye_core.ui import layout
+from porteye_core.ui import layout, lookup_dialog
 from porteye_core.web.connections import bounded_connections
 from porteye_core.web.listen_addresses import served_addresses
 from porteye_core.web.monitor_process import monitor_beside
@@ -125,13 +125,15 @@ def middleware() -> tuple[Middleware, ...]:
         guards.append(Middleware(LoopbackOnly))
     elif not access().login:
         guards.append(Middleware(TokenGuard, access(), _guesses()))
-    return (*guards, Middleware(PageFiles, _base_path(), layout.style))
+    return (*guards, Middleware(PageFiles, _base_path(), layout.style, lookup_dialog.script))
 
 
 def _inline_scripts() -> Iterator[str]:
-    """Hashes of the inline scripts in Streamlit's page, for the content security policy."""
+    """Hashes of the inline scripts in the page, for the content security policy: Streamlit's, and
+    that of the lookup."""
     page = Path(st.__file__).with_name("static") / "index.html"
-    for script in re.findall(r"<script>(.*?)</script>", page.read_text("utf-8"), re.DOTALL):
+    scripts = re.findall(r"<script>(.*?)</script>", page.read_text("utf-8"), re.DOTALL)
+    for script in (*scripts, lookup_dialog.script()):
         digest = hashlib.sha256(script.encode()).digest()
         yield f"sha256-{base64.b64encode(digest).decode()}"
 

@@ -190,7 +190,7 @@ def matching_listener(
         wanted = ", ".join("?" * len(filters.exposure))
         conditions.append(Question(f"{_EXPOSURE} IN ({wanted})", tuple(filters.exposure)))
     if filters.home:
-        conditions.append(_home_condition(filters.home, home))
+        conditions.append(home_condition(filters.home, home))
     return every(*conditions)
 
 
@@ -204,7 +204,8 @@ def _address_condition(address: str) -> Question:
     return Question(f"l.address = ?{dual}{bound}", (host, interface) if at else (host,))
 
 
-def _home_condition(text: str, home: Sequence[str]) -> Question:
+def home_condition(text: str, home: Sequence[str] = ("unit", "container")) -> Question:
+    """The condition that one of these columns has the text, whatever its case."""
     if not text.isascii():
         where = " OR ".join(_has(f"casefold({each})") for each in home)
         return Question(f"({where})", (_like(text.casefold()),) * 2)

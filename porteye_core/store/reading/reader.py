@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 
 import pandas as pd
 
-from porteye_core.model import Filters
+from porteye_core.model import Filters, Protocol
+from porteye_core.pasted_text import Ranges
 from porteye_core.store import engine
 from porteye_core.store.file.connection import open_connection
 from porteye_core.store.reading import (
@@ -273,6 +274,23 @@ class Reader:
     def on_port(self, port: int, limit: int) -> list[Life]:
         """The open listeners of a port, else its last one."""
         return lookup.on_port(self._connection, port, limit)
+
+    def on_ports(self, ports: Ranges, protocol: Protocol | None, limit: int) -> list[Life]:
+        """The open listeners of these ports, else the last ones."""
+        return lookup.on_ports(self._connection, ports, protocol, limit)
+
+    def of_user(self, user: str, limit: int) -> list[Life]:
+        """The open listeners of a user, else the last ones."""
+        return lookup.of_user(self._connection, user, limit)
+
+    def of_home(self, home: str, limit: int) -> list[Life]:
+        """The open listeners of units and containers with this in their name, else the last
+        ones."""
+        return lookup.of_home(self._connection, home, limit)
+
+    def on_address(self, address: str, limit: int) -> list[Life]:
+        """The open listeners that are bound to an address, else the last one."""
+        return lookup.on_address(self._connection, address, limit)
 
     def of_pid(self, pid: int, limit: int) -> list[Life]:
         """The open listeners of the processes with this pid, else their last one."""

@@ -22,7 +22,7 @@ from benchmarks.history.questions import asked
 from benchmarks.seed import seed
 from benchmarks.seeding.scale import DAY, HOUR, SECOND, Scale
 from porteye_core import store
-from porteye_core.model import Filters, Kind
+from porteye_core.model import Filters, Kind, Protocol
 from porteye_core.reach import LOCAL, REACHABLE
 from porteye_core.store.engine import Connection
 from porteye_core.store.file.connection import open_connection
@@ -255,6 +255,13 @@ FURTHER: dict[str, Ask] = {
     **filtered("an interface", address="0.0.0.0%eth0"),
     **filtered("openings", kind=Kind.OPENED),
     **filtered("closings of a program", kind=Kind.CLOSED, process="python"),
+    "who holds a range": lambda c: lookup.on_ports(c, ((8000, 9000),), None, 8),
+    "who held the others": lambda c: lookup.on_ports(c, ((20000, 60000),), Protocol.TCP, 8),
+    "who holds a port of UDP": lambda c: lookup.on_ports(c, ((53, 53),), Protocol.UDP, 8),
+    "what a user holds": lambda c: lookup.of_user(c, "dev", 8),
+    "what a unit holds": lambda c: lookup.of_home(c, "SERVICE", 8),
+    "what a non-ASCII unit holds": lambda c: lookup.of_home(c, "GRÖSSE", 8),
+    "what has an address": lambda c: lookup.on_address(c, "127.0.0.1", 8),
     "a title": rows_of(Filters(process="server.js (node)")),
     "a word in capitals": rows_of(Filters(process="SERVER.JS")),
 }
@@ -262,6 +269,9 @@ NOTHING: dict[str, Ask] = {
     "an absent non-ASCII word": rows_of(Filters(process=ABSENT)),
     "no listener": lambda c: [] if listener.life(c, 10**9) is None else [1],
     "an absent pid": lambda c: lookup.of_pid(c, 10**7, 8),
+    "an absent user": lambda c: lookup.of_user(c, "nobody-else", 8),
+    "an absent unit": lambda c: lookup.of_home(c, "no-such-unit", 8),
+    "an absent address": lambda c: lookup.on_address(c, "203.0.113.7", 8),
 }
 
 
