@@ -1,4 +1,5 @@
-"""The newest events that filters let through, found in milliseconds among millions.
+"""The newest events that filters let through, or those after one, found in milliseconds among
+millions.
 
 A common word, a wide range of ports: the newest events have enough of them. A rare one has few
 events, and the indexes of event name them. What is rare only together, a port and a program or a
@@ -11,19 +12,16 @@ from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
-from porteye_core.model import Filters
+from porteye_core.model import Filters, Precision
 from porteye_core.store import engine
 from porteye_core.store.reading.event_filter import EventFilter, IndexedIds
 from porteye_core.store.reading.listener_rows import (
     ANY,
     Question,
-    bounds,
-    command_lines,
+    describe,
     frame_of,
     from_tables,
-    owners,
     select_columns,
-    services,
     times,
 )
 from porteye_core.store.tables.event_ids import EventIds, Ids
@@ -46,7 +44,7 @@ _TABLES = from_tables(
     process="CASE WHEN f.until IS NULL THEN l.process_id ELSE f.process_id END",
     program="e.program_id",
 )
-# Events read on the way back from the newest, in tens of nanoseconds each; where the filters need
+# Events read on the way, in tens of nanoseconds each; where the filters need
 # the listener of each, in a microsecond.
 _FIRST_LOOK, _SECOND_LOOK, _SECOND_LOOK_LISTENER = 2_000, 200_000, 20_000
 # As many seeks in an index take as long as the second read.
@@ -54,22 +52,29 @@ _FEW_KEYS = 300
 # As many events here and there take as long.
 _FEW_EVENTS = 5_000
 _HOUR_US, _DAY_US = 3_600_000_000, 86_400_000_000
-_HOURS = _DAY_US // _HOUR_US
+# Several monitors may have watched from the first moment on, on one machine each.
+_FIRST_WATCHES = "SELECT min(started_at) FROM watch GROUP BY host_id"
 
 
 def history(
-    connection: engine.Connection, filters: Filters, before: int | None = None
+    connection: engine.Connection,
+    filters: Filters,
+    before: int | None = None,
+    after: int | None = None,
 ) -> pd.DataFrame:
-    """The newest events that the filters let through, at most `limit` of them; `before` is the id
-    of an event: only older ones."""
-    frame = frame_of(connection, _newest(connection, filters, before))
+    """The events that the filters let through, at most `limit` of them, the newest first: the
+    newest of those before the event of an id, or the oldest of those after one.
+
+    `is_first`: the listener was there already when the first watch of its machine began.
+    """
+    ids = _Search(connection, filters, before, after).ids()
+    frame = frame_of(connection, _events(ids))
+    began = [at for (at,) in connection.execute(_FIRST_WATCHES)]
+    frame["is_first"] = (frame["seen"] == Precision.GAP) & frame["at"].isin(began)
     frame["at"] = times(frame["at"])
     frame["pid"] = frame["pid"].astype("Int64")
-    frame["service"] = services(frame)
-    frame["address"] = [each.shown for each in bounds(frame)]
-    frame["cmdline"] = command_lines(frame)
-    frame["process"] = owners(frame)
-    return frame
+    frame["parents"] = None
+    return describe(frame)
 
 
 def newest_id(connection: engine.Connection) -> int:
@@ -81,11 +86,7 @@ def newest(
     connection: engine.Connection, filters: Filters, before: int | None = None
 ) -> list[engine.Row]:
     """The same as rows, newest first."""
-    return connection.execute(*_newest(connection, filters, before)).fetchall()
-
-
-def _newest(connection: engine.Connection, filters: Filters, before: int | None) -> Question:
-    return _events(_Search(connection, filters, before).ids())
+    return connection.execute(*_events(_Search(connection, filters, before).ids())).fetchall()
 
 
 def _events(ids: Sequence[int]) -> Question:
@@ -102,94 +103,120 @@ def _events(ids: Sequence[int]) -> Question:
 
 
 class _Search:
-    """One search; what it found is a heap of at most `limit` ids, the lowest first."""
+    """One search, from the newest event back, or with `after` from that one on.
 
-    def __init__(self, connection: engine.Connection, filters: Filters, before: int | None) -> None:
+    What it found is a heap of at most `limit` ids, of which the first is the furthest on the way;
+    `sign` makes it the lowest number. `left`: the ids that were not looked at yet.
+    """
+
+    def __init__(
+        self,
+        connection: engine.Connection,
+        filters: Filters,
+        before: int | None = None,
+        after: int | None = None,
+    ) -> None:
         self._connection, self._filters = connection, filters
         self._filter = EventFilter(connection, filters)
         self._event_ids = EventIds(connection)
-        self._ids = self._event_ids.between(filters.since, filters.until, before)
+        self._is_forward = after is not None
+        self._sign = -1 if self._is_forward else 1
+        low, high = self._event_ids.between(filters.since, filters.until, before)
+        self._left = Ids(low if after is None else max(low, after + 1), high)
         self._found: list[int] = []
 
     def ids(self) -> list[int]:
-        """The ids of the newest events, newest first."""
+        """The ids of the events, newest first."""
         if not self._filter.is_nothing:
             self._search()
-        return sorted(self._found, reverse=True)
+        return sorted((self._sign * each for each in self._found), reverse=True)
 
     def _search(self) -> None:
         event_filter = self._filter
-        left = self._ids.high
         if event_filter.indexed:
-            left = self._look_back(left, _FIRST_LOOK)
+            self._look(_FIRST_LOOK)
         for few in event_filter.indexed:
             if self._is_few(few):
-                self._read(Ids(self._lowest, left), few.ids)
+                self._read(self._left, few.ids)
                 return
         if event_filter.ports is None and event_filter.programs is None:
-            self._read(Ids(self._lowest, left))
+            self._read(self._left)
             return
         keys = event_filter.keys
         if keys is None or len(keys.values) > _FEW_KEYS:
-            much = _SECOND_LOOK_LISTENER if event_filter.reads_listeners else _SECOND_LOOK
-            left = self._look_back(left, much)
+            self._look(_SECOND_LOOK_LISTENER if event_filter.reads_listeners else _SECOND_LOOK)
         if keys is None:
-            self._look_where_counted(left)
+            self._look_where_counted()
             return
         for value in keys.values:
-            self._read(Ids(self._lowest, left), Question(f"{keys.column} = ?", (value,)))
+            self._read(self._left, Question(f"{keys.column} = ?", (value,)))
 
     def _is_few(self, of: IndexedIds) -> bool:
-        """True if reading each of these events takes no longer than reading backwards."""
+        """True if reading each of these events takes no longer than reading on."""
         found = self._connection.execute(
             f"SELECT count(*) FROM ({of.sql} LIMIT ?) AS few", (*of.parameters, _FEW_EVENTS + 1)
         )
         return int(found.fetchone()[0]) <= _FEW_EVENTS
 
-    @property
-    def _lowest(self) -> int:
-        """The lowest id that is still worth finding."""
-        is_full = len(self._found) >= self._filters.limit
-        return max(self._ids.low, self._found[0] + 1) if is_full else self._ids.low
+    def _wanted(self, ids: Ids) -> Ids:
+        """Those of these ids that are still worth finding."""
+        if len(self._found) < self._filters.limit:
+            return ids
+        furthest = self._sign * self._found[0]
+        if self._is_forward:
+            return Ids(ids.low, min(ids.high, furthest - 1))
+        return Ids(max(ids.low, furthest + 1), ids.high)
 
-    def _look_back(self, high: int, count: int) -> int:
-        """Look at so many events from `high` on down; returns the highest id that is left."""
-        self._read(Ids(max(self._lowest, high - count + 1), high))
-        return high - count
+    def _look(self, count: int) -> None:
+        """Look at so many of the events that are left."""
+        low, high = self._left
+        if self._is_forward:
+            near, self._left = Ids(low, min(high, low + count - 1)), Ids(low + count, high)
+        else:
+            near, self._left = Ids(max(low, high - count + 1), high), Ids(low, high - count)
+        self._read(near)
 
-    def _look_where_counted(self, high: int) -> None:
-        """Look at the hours that have what is wanted, from the latest on."""
-        for hour in self._hours(high):
+    def _look_where_counted(self) -> None:
+        """Look at the hours that have what is wanted, the nearest first."""
+        for hour in self._hours():
             until = hour + _HOUR_US - 1
             ids = self._event_ids.between(hour, until)
-            within = Ids(max(ids.low, self._lowest), min(ids.high, high))
+            within = Ids(max(ids.low, self._left.low), min(ids.high, self._left.high))
             for port in self._filter.counted_ports(_HOUR_US, hour):
                 # What is not of this hour is found in its own.
                 at = Question("e.port = ? AND e.at BETWEEN ? AND ?", (port, hour, until))
                 self._read(within, at)
 
-    def _hours(self, high: int) -> Iterator[int]:
-        """The hours to look at, until no event of an earlier one can be among the newest."""
-        first, last = self._event_ids.times(Ids(self._ids.low, high))
-        for day in range(last // _DAY_US * _DAY_US, first - _DAY_US, -_DAY_US):
-            if self._event_ids.between(None, day + _DAY_US - 1).high < self._lowest:
+    def _hours(self) -> Iterator[int]:
+        """The hours to look at, until no event of a further one can be among the nearest."""
+        first, last = self._event_ids.times(self._left)
+        days = range(first // _DAY_US * _DAY_US, last + 1, _DAY_US)
+        hours = range(0, _DAY_US, _HOUR_US)
+        for day in days if self._is_forward else reversed(days):
+            wanted = self._wanted(self._left)
+            if self._is_forward:
+                if self._event_ids.between(day, None).low > wanted.high:
+                    return
+            elif self._event_ids.between(None, day + _DAY_US - 1).high < wanted.low:
                 return
             if self._filter.is_counted(_DAY_US, day):
-                yield from (day + hour * _HOUR_US for hour in reversed(range(_HOURS)))
+                yield from (day + hour for hour in (hours if self._is_forward else reversed(hours)))
 
     def _read(self, ids: Ids, also: Question = ANY) -> None:
-        if ids.low > ids.high:
+        wanted = self._wanted(ids)
+        if wanted.low > wanted.high:
             return
         where, parameters = self._filter.condition
         found = self._connection.execute(
             f"SELECT e.id FROM event e WHERE {also.sql} AND e.id BETWEEN ? AND ? AND {where}"
-            " ORDER BY e.id DESC LIMIT ?",
-            (*also.parameters, *ids, *parameters, self._filters.limit),
+            f" ORDER BY e.id {'ASC' if self._is_forward else 'DESC'} LIMIT ?",
+            (*also.parameters, *wanted, *parameters, self._filters.limit),
         )
         for (event_id,) in found:
+            key = self._sign * event_id
             if len(self._found) < self._filters.limit:
-                heapq.heappush(self._found, event_id)
-            elif event_id > self._found[0]:
-                heapq.heapreplace(self._found, event_id)
+                heapq.heappush(self._found, key)
+            elif key > self._found[0]:
+                heapq.heapreplace(self._found, key)
             else:
                 return

@@ -127,10 +127,12 @@ class Reader:
         """The time of the first event after a moment, None if there is none."""
         return nearest_event.next_change(self._connection, filters, at)
 
-    def events(self, filters: Filters, before: int | None = None) -> pd.DataFrame:
-        """The newest events, at most `limit` of them; only those before the event of the id
-        `before`, if one is given."""
-        return events.history(self._connection, filters, before)
+    def events(
+        self, filters: Filters, before: int | None = None, after: int | None = None
+    ) -> pd.DataFrame:
+        """The newest events, at most `limit` of them; of those before the event of an id, or the
+        oldest of those after one. See events.history."""
+        return events.history(self._connection, filters, before, after)
 
     def event_records(self, filters: Filters, before: int | None = None) -> list[dict[str, Any]]:
         """The same as records with the fields EVENT."""

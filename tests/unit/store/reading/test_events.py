@@ -4,6 +4,7 @@ import random
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -100,6 +101,26 @@ def test_it_finds_what_reading_all_of_them_finds(
         assert found == wanted, (filters, before)
         some += bool(wanted)
     assert some > 40
+
+
+@pytest.mark.parametrize("scan", [2, 50, 2000])
+def test_the_nearest_events_after_one_are_found_as_reading_all_of_them_finds_them(
+    reader: sqlite3.Connection, scan: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for constant in ("_FIRST_LOOK", "_SECOND_LOOK", "_SECOND_LOOK_LISTENER", "_FEW_EVENTS"):
+        monkeypatch.setattr(events, constant, scan)
+    draws = random.Random(scan)
+    ports = [port for (port,) in reader.execute("SELECT DISTINCT port FROM event")]
+    some = 0
+    for _ in range(150):
+        filters = random_filters(draws, ports)
+        after = draws.randrange(0, 3200)
+        everything = reader.execute(*plain_history(replace(filters, limit=10_000)))
+        ids = [row["id"] for row in everything if row["id"] > after]
+        found = events.history(reader, filters, after=after)["id"].tolist()
+        assert found == ids[-filters.limit :], (filters, after)
+        some += bool(found)
+    assert some > 30
 
 
 @pytest.mark.parametrize(
