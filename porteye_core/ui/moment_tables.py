@@ -124,9 +124,8 @@ def changed(view: View, found: Changes, words: str) -> None:
         alt="What changed",
         height=table_height(len(frame)),
     )
-    if found.differing:
-        moments = {"at": found.since, "versus": found.until}
-        export_links.draw(view, "changes", view.filters, found.differing, **moments)
+    moments = {"at": found.since, "versus": found.until}
+    export_links.draw(view, "changes", view.filters, found.count, **moments)
     if selected is not None:
         open_drawer(selected)
 

@@ -21,7 +21,11 @@ from tests.kit.service import PROJECT
 
 _HEAD = "| Word | Meaning | Class | Table | API | Label |"
 _WIDGETS = ("text_input", "number_input", "selectbox", "button", "toggle", "datetime_input")
-_FIELDS = ("text_input", "datetime_input", "button_group")
+_ABOVE_THE_CHARTS = {
+    "text_input": ("words_at",),
+    "datetime_input": ("pick_since", "pick_until"),
+    "button_group": ("range_pills",),
+}
 
 
 class Word(NamedTuple):
@@ -113,8 +117,12 @@ def labels_of_widgets(page: AppTest) -> set[str]:
         *(number.label for number in page.metric),
     }
     timeline = switch(page, "timeline")
-    fields = (field for kind in _FIELDS for field in timeline.main.get(kind))
-    return of_now | {field.proto.label for field in fields if not field.proto.disabled}
+    return of_now | {
+        field.proto.label
+        for kind, keys in _ABOVE_THE_CHARTS.items()
+        for field in timeline.main.get(kind)
+        if field.key in keys
+    }
 
 
 def names_of_views(page: AppTest) -> set[str]:

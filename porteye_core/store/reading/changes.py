@@ -20,14 +20,14 @@ class Changes:
 
     since: later than asked for where the events begin later. unwatched: microseconds in between in
     which nobody watched. is_cut: of what opened and closed in between only the newest is there.
-    differing: how many listeners differ; two of one program that differ in the address alone share
-    a row.
+    count: how many rows a file of it has; two listeners of one program that differ in the address
+    alone share a row of `frame`.
     """
 
     since: int
     until: int
     frame: pd.DataFrame
-    differing: int
+    count: int
     unwatched: int = 0
     is_cut: bool = False
 
@@ -51,4 +51,5 @@ def changes(
     if not brief.frame.empty:
         found = pd.concat([found.astype({"port": "Int64"}), brief.frame], ignore_index=True)
     unwatched = watches.coverage(since, until).unwatched
-    return Changes(since, until, ordered(found), len(each), unwatched, brief.is_cut)
+    count = len(each) + len(brief.frame)
+    return Changes(since, until, ordered(found), count, unwatched, brief.is_cut)
