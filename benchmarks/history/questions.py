@@ -16,7 +16,6 @@ from porteye_core.store.reading import (
     event_counts,
     event_total,
     events,
-    last_hour,
     listener,
     lookup,
     status,
@@ -131,13 +130,11 @@ def _moments(db: Path, now: int) -> Iterator[Asked]:
         return open_at(connection, everything, moment, how)
 
     def now_view(connection: engine.Connection) -> Any:
-        table = open_now(connection, everything, now, now - 10_000_000)
-        last_hour.trends(connection, now)
-        return last_hour.last_hour(connection, everything, table, now)
+        return open_now(connection, everything, now, now - 10_000_000)
 
     plain_now = Question("SELECT id FROM listener WHERE closed_at IS NULL ORDER BY id", ())
     yield Asked("ports, now (API)", lambda c: [(each,) for each in api_ports(c)], plain_now)
-    yield Asked("ports, now (page, with the last hour)", now_view)
+    yield Asked("ports, now (page)", now_view)
     for name, moment in {"a week": now - 7 * DAY, "29 days": now - 29 * DAY}.items():
         plain = Question(
             "SELECT id FROM listener WHERE opened_at <= ?1 AND"

@@ -1,70 +1,143 @@
-"""The table of what listens now: its columns and the colours of its rows."""
+"""The table of the services that listen now: its cells and columns."""
+
+from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
-from pandas.io.formats.style import Styler
 
-from porteye_core.ui import row_selection
-from porteye_core.ui.layout import in_order, table_height
+from porteye_core.model import Hidden
+from porteye_core.ui import cell_text, row_selection
+from porteye_core.ui.layout import in_order
 from porteye_core.ui.table_columns import columns
+from porteye_core.ui.times import up
 
 KEY = "listeners"
-# Half transparent, so that the text keeps its contrast on light and dark alike.
-_COLOURS = {"new": "rgba(0, 158, 115, 0.28)", "closed": "rgba(213, 94, 0, 0.30)"}
+ROW = 30  # pixels
+_HEADER, _TALLEST = 36, 820
+_JUST_OPENED = pd.Timedelta(seconds=60)
+_MIB = 1 << 20
 
-# As wide as a window of 1280 pixels leaves room for, up to “Since”.
-_COLUMNS = columns(
-    {
-        "state": 48,
-        "port": 50,
-        "protocol": 40,
-        "service": 52,
-        "exposure": 112,
-        "address": 84,
-        "process": 104,
-        "home": 61,
-        "user": 54,
-        "clients": 50,
-        "accept_queue": 60,
-        "cpu": 44,
-        "cpu_trend": 36,
-        "rss": 62,
-        "rss_trend": 36,
-        "since": 80,
-        "opened_seen": 54,
-        "pid": 64,
-        "cmdline": 240,
-        "parents": 240,
-    }
-)
-_ON_A_PHONE = ("state", "port", "process", "exposure")
+# As wide as a window of 1280 pixels leaves room for beside the sidebar, up to “Up”.
+_WIDTHS = {
+    "port": 54,
+    "state": 66,
+    "protocol": 66,
+    "program": 148,
+    "exposure": 108,
+    "address": 90,
+    "home": 68,
+    "user": 56,
+    "clients": 52,
+    "waiting": 124,
+    "cpu": 50,
+    "memory": 68,
+    "up": 58,
+    "cmdline": 560,
+    "pid": 70,
+}
+_COLUMNS = columns(_WIDTHS, port={"pinned": True})
+_ON_A_PHONE = ("port", "program", "exposure", "state")
+_CUT = ("address", "home", "user", "cmdline")
 
 
-def draw(table: pd.DataFrame) -> int | None:
-    """Draw the table, and return the listener whose row was just selected."""
-    table["accept_queue"] = [
-        "" if pd.isna(backlog) else f"{queue} / {backlog}"
-        for queue, backlog in zip(table["queue"], table["backlog"], strict=True)
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """The moment of a table; watched: somebody watches, so that what is stored is so now."""
+
+    now: int
+    watched: bool
+
+
+def cells(services: pd.DataFrame, moment: Moment) -> pd.DataFrame:
+    """The cells of these services' rows, as the table shows them."""
+    table = services[["port", "protocol", "clients", "pid"]].copy()
+    table["exposure"] = [each[:1] for each in services["exposure"].tolist()]
+    table["state"] = _states(services, moment)
+    table["program"] = [
+        cell_text.program(process, _text(cwd), _WIDTHS["program"])
+        for process, cwd in zip(services["process"].tolist(), services["cwd"].tolist(), strict=True)
     ]
-    shown = in_order(_COLUMNS, _ON_A_PHONE)
+    for name in _CUT:
+        width = _WIDTHS[name]
+        table[name] = [cell_text.fitted(_text(each), width) for each in services[name].tolist()]
+    table["waiting"] = [
+        cell_text.fitted(waiting(queue, backlog), _WIDTHS["waiting"])
+        for queue, backlog in zip(
+            services["queue"].tolist(), services["backlog"].tolist(), strict=True
+        )
+    ]
+    table["cpu"] = services["cpu"].round(1)
+    table["memory"] = (services["rss"] / _MIB).round()
+    opened = services["since"].astype("int64").tolist()
+    table["up"] = [
+        up(at, seen, 0, moment.now)
+        for at, seen in zip(opened, services["opened_seen"].tolist(), strict=True)
+    ]
+    if not moment.watched:
+        table[["clients", "cpu", "memory"]] = pd.NA
+        table["waiting"] = ""
+    return table[list(_WIDTHS)]
+
+
+def waiting(queue: Any, backlog: Any) -> str:
+    """The clients that wait to be accepted, empty if none does.
+
+    >>> waiting(5, 4), waiting(0, 511)
+    ('5 wait, room for 4', '')
+    """
+    if pd.isna(queue) or not queue:
+        return ""
+    verb = "waits" if queue == 1 else "wait"
+    return f"{queue:,} {verb}" + ("" if pd.isna(backlog) else f", room for {backlog:,}")
+
+
+def draw(services: pd.DataFrame, table: pd.DataFrame) -> int | None:
+    """Draw the table; return the listener whose row the reader has just clicked."""
     return row_selection.table(
-        _coloured(table[shown]),
-        shown,
+        table,
+        in_order(_COLUMNS, _ON_A_PHONE),
         _COLUMNS,
         key=KEY,
-        ids=table["id"].tolist(),
+        ids=services["id"].tolist(),
         alt="What listens now",
-        height=table_height(len(table)),
+        height=height(len(table)),
+        row_height=ROW,
     )
 
 
-def _coloured(table: pd.DataFrame) -> "pd.DataFrame | Styler":
-    """The table with a colour for each row that has a state.
+def height(rows: int) -> int:
+    """The height of a table that shows all of these rows, or scrolls."""
+    return min(_HEADER + ROW * rows, _TALLEST)
 
-    A Styler costs 80 ms for 1,000 rows, so that a table without such rows goes without.
-    """
-    if not table["state"].any():
-        return table
-    styles = pd.DataFrame("", index=table.index, columns=table.columns)
-    for state, colour in _COLOURS.items():
-        styles.loc[table["state"] == state] = f"background-color: {colour}"
-    return table.style.apply(lambda _: styles, axis=None)
+
+def _states(services: pd.DataFrame, moment: Moment) -> list[list[str]]:
+    """Why a row stands out: it closed or opened just now, its queue is full, or it may have
+    closed."""
+    at = pd.Timestamp(moment.now, unit="us", tz="UTC")
+    fresh = (services["latest"] > at - _JUST_OPENED).fillna(value=False) & moment.watched
+    full = (services["queue"] >= services["backlog"]) & (services["backlog"] > 0)
+    full = full.fillna(value=False).astype(bool) & moment.watched
+    marks = zip(
+        services["closed"].tolist(),
+        full.tolist(),
+        services["unseen"].tolist(),
+        fresh.tolist(),
+        strict=True,
+    )
+    return [
+        [
+            name
+            for name, is_so in zip(("closed", "full", "unseen", "new"), each, strict=True)
+            if is_so
+        ][:1]
+        for each in marks
+    ]
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def hidden_by_rights(services: pd.DataFrame) -> int:
+    """The number of services whose owner only more rights would show."""
+    return int((services["hidden"] == Hidden.PRIVILEGE.value).sum())

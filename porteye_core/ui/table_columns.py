@@ -9,6 +9,8 @@ from typing import Any
 
 from streamlit import column_config as forms
 
+from porteye_core.exposure import Exposure
+
 
 @dataclass(frozen=True, slots=True)
 class _Column:
@@ -30,15 +32,34 @@ def _time(label: str, help_: str, form: str) -> _Column:
     return _Column(forms.DatetimeColumn, label, help_, {"format": form})
 
 
-def _trend(help_: str) -> _Column:
-    return _Column(forms.LineChartColumn, "1 h", help_, {"y_min": 0})
+def _chips(label: str, help_: str, colours: Mapping[str, str], **options: Any) -> _Column:
+    """A column of coloured labels; colours: by the value of each."""
+    found = {"options": list(colours), "color": list(colours.values()), **options}
+    return _Column(forms.MultiselectColumn, label, help_, found)
+
+
+# Streamlit writes on them in white, with a contrast of at least 4.5.
+_GREEN, _RED, _ORANGE, _BROWN, _GREY, _VIOLET = (
+    *("#00704F", "#B3261E", "#B34700", "#7D5A00", "#5B6875", "#6B4FB3"),
+)
+_REACH = {
+    Exposure.EVERYWHERE: ("any network", _ORANGE),
+    Exposure.IPV6: ("any, by IPv6", _ORANGE),
+    Exposure.NETWORK: ("one network", _BROWN),
+    Exposure.LINK: ("one link", _BROWN),
+    Exposure.CONTAINERS: ("containers", _GREY),
+    Exposure.MACHINE: ("local only", _GREY),
+    Exposure.CONTAINER: ("container", _VIOLET),
+    Exposure.UNKNOWN: ("not known", _GREY),
+}
 
 
 _COLUMNS = {
-    "state": _text(
+    "state": _chips(
         "State",
-        "new: opened in the last minute; closed: in the last ten seconds; unseen: it can no"
-        " longer be looked for, so that it may have closed",
+        "new: opened in the last minute; closed: in the last ten seconds; full: no client more may"
+        " wait; unseen: it can no longer be looked for, so that it may have closed",
+        {"new": _GREEN, "closed": _GREY, "full": _RED, "unseen": _GREY},
     ),
     "certainty": _text("Certainty", "Empty: it is known that it was open at that moment"),
     "change": _text("Change"),
@@ -50,30 +71,33 @@ _COLUMNS = {
         " before it; gap: some time before it, while nobody watched",
     ),
     "port": _number("Port"),
-    "protocol": _text("Proto"),
+    "protocol": _text("Protocol"),
     "service": _text("Service"),
-    "exposure": _text(
+    "exposure": _chips(
         "Reachable from",
         "What its address, interface and namespace let in; a firewall may let in less",
+        {each.value: colour for each, (_, colour) in _REACH.items()},
+        format_func=lambda value: _REACH[Exposure(value)][0],
     ),
     "address": _text(
         "Address", "As ss writes it — 0.0.0.0%lo: bound to the interface lo; *: IPv4 and IPv6"
     ),
+    "program": _text("Program", "With the folder that it runs in"),
     "process": _text("Process", "Of an interpreter what it runs, with its name beside"),
     "pid": _number("PID"),
     "home": _text("Unit", "Its systemd unit, without “.service”, or its container"),
     "user": _text("User"),
     "clients": _number("Clients", "Established connections"),
-    "accept_queue": _text(
-        "Queue",
-        "Connections that wait to be accepted / how many may: the accept queue and backlog",
-    ),
+    "waiting": _text("Waiting", "Clients that wait to be accepted, and how many may"),
     "queue": _number("Queue", "Connections that wait to be accepted"),
     "backlog": _number("Backlog", "How many connections may wait to be accepted"),
-    "cpu": _number("CPU %", "Of one core, since the sample before", "%.1f"),
-    "cpu_trend": _trend("CPU: the mean of each five minutes of the last hour"),
+    "cpu": _number("CPU", "Of one core, since the sample before", "%.1f %%"),
     "rss": _number("Memory", None, "bytes"),
-    "rss_trend": _trend("Memory: the maximum of each five minutes of the last hour"),
+    "memory": _number("Memory", "Resident memory", "%.0f MiB"),
+    "up": _text("Up", "≥: it was there already when PortEye began to watch"),
+    "group": _text("Group"),
+    "count": _number("Services"),
+    "ports": _text("Ports"),
     "since": _time("Since", "In your time zone; the story has the exact time", "MM-DD HH:mm"),
     "opened_seen": _text(
         "Seen",

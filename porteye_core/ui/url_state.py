@@ -27,7 +27,7 @@ def follow_the_browser() -> None:
     """Read the URL anew if the browser went back or forward or followed a link; before any field
     is drawn. A filter that a link does not name stays as it is."""
     said = _followed()
-    if _has_navigated():
+    if has_navigated():
         _read_anew(_FOLLOWED)
     elif not acknowledge():
         before = _known()[-1]
@@ -114,7 +114,7 @@ def write(said: Mapping[str, str]) -> None:
     """Say these, and nothing else of the filters. A page of the history ends where they change."""
     before = st.query_params.to_dict()
     others = {name: value for name, value in before.items() if name not in _NAMES}
-    if st.session_state.get(_WRITTEN, said) != said and not _has_navigated():
+    if st.session_state.get(_WRITTEN, said) != said and not has_navigated():
         others.pop(_PAGE, None)
     st.session_state[_WRITTEN] = said
     if before != {**others, **said}:
@@ -122,7 +122,8 @@ def write(said: Mapping[str, str]) -> None:
     note_written()
 
 
-def _has_navigated() -> bool:
+def has_navigated() -> bool:
+    """Tell that the browser went back or forward to the URL of this run."""
     context = get_script_run_ctx()
     return context is not None and context.is_history_navigation
 

@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 from porteye_core.api import create_api
 from porteye_core.config import Config
 from porteye_core.store.writing.writer import Writer
-from porteye_core.ui import table_columns
+from porteye_core.ui import now_filters, table_columns
 from tests.kit import configuration
 from tests.kit.page import switch
 from tests.kit.seeding import Instant
@@ -110,11 +110,11 @@ def page(seeded: Instant, monkeypatch: pytest.MonkeyPatch) -> AppTest:
 
 
 def labels_of_widgets(page: AppTest) -> set[str]:
-    """The labels of the sidebar, of the numbers above the table of Now, and of the fields above the
+    """The labels of the sidebar, of the filters above the table of Now, and of the fields above the
     charts of the Timeline."""
     of_now = {
         *(widget.proto.label for kind in _WIDGETS for widget in page.sidebar.get(kind)),
-        *(number.label for number in page.metric),
+        *now_filters._LABELS.values(),
     }
     timeline = switch(page, "timeline")
     return of_now | {

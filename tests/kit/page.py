@@ -48,6 +48,12 @@ def metrics(page: AppTest) -> dict[str, str]:
     return {metric.label: metric.value for metric in page.metric}
 
 
+def filters_of_now(page: AppTest) -> list[str]:
+    """The filters above the table of Now, with their numbers."""
+    (show,) = (each for each in page.get("button_group") if each.proto.label == "Show")
+    return [option.content for option in show.proto.options]
+
+
 def texts(page: AppTest) -> str:
     kinds = (page.info, page.warning, page.error, page.caption, page.markdown)
     return "\n".join(element.value for kind in kinds for element in kind)

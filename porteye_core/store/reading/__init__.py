@@ -10,13 +10,12 @@ from porteye_core.store.reading.export import Form
 from porteye_core.store.reading.free_port import CANDIDATES as FREE_PORTS
 from porteye_core.store.reading.free_port import FreePort
 from porteye_core.store.reading.json_records import CHANGE, EVENT, MOMENT, PORT, Field
-from porteye_core.store.reading.last_hour import LastHour
 from porteye_core.store.reading.listener import Former, Held, Life, PortLife, PortLives
 from porteye_core.store.reading.monitor_usage import MonitorUsage
 from porteye_core.store.reading.port_activity import PortActivity
 from porteye_core.store.reading.reachable import Step, Surface
 from porteye_core.store.reading.reader import Reader, monitor_status, open_reader
-from porteye_core.store.reading.service_rows import service_rows, socket_rows
+from porteye_core.store.reading.service_rows import by_service, by_socket
 from porteye_core.store.reading.status import State, Status
 from porteye_core.store.reading.timeline import Timeline
 from porteye_core.store.reading.timeline_rows import Grouping, Row, Rows, Shape
@@ -39,7 +38,6 @@ __all__ = [
     "Gap",
     "Grouping",
     "Held",
-    "LastHour",
     "Life",
     "MomentCoverage",
     "MonitorUsage",
@@ -57,9 +55,9 @@ __all__ = [
     "Timeline",
     "Version",
     "WatchTables",
+    "by_service",
+    "by_socket",
     "differences",
     "monitor_status",
     "open_reader",
-    "service_rows",
-    "socket_rows",
 ]

@@ -19,7 +19,6 @@ from porteye_core.store.reading import (
     export,
     free_port,
     json_records,
-    last_hour,
     listener,
     lookup,
     monitor_usage,
@@ -91,15 +90,6 @@ class Reader:
             for row in self._connection.execute(*question)
             if first <= row["opened_at"] <= last
         ]
-
-    def last_hour(self, filters: Filters, table: pd.DataFrame, now: int) -> last_hour.LastHour:
-        """The hour before `now` of what the filters let through; `table`: open_now of them."""
-        return last_hour.last_hour(self._connection, filters, table, now)
-
-    def trends(self, now: int) -> tuple[dict[int, list[float]], dict[int, list[float]]]:
-        """By listener, its CPU and memory per five minutes of the last hour; see
-        last_hour.trends."""
-        return last_hour.trends(self._connection, now)
 
     def free_port(self, candidates: Sequence[int], now: int) -> free_port.FreePort | None:
         """The first of these ports that nobody has used for long; see free_port."""

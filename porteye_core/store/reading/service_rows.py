@@ -42,7 +42,7 @@ COLUMNS = (
 )
 
 
-def service_rows(sockets: pd.DataFrame) -> pd.DataFrame:
+def by_service(sockets: pd.DataFrame) -> pd.DataFrame:
     """The services of these sockets, by port; sockets: open_listeners.open_now.
 
     One service are the sockets of a process on a port, those of other processes of the same
@@ -65,7 +65,7 @@ def service_rows(sockets: pd.DataFrame) -> pd.DataFrame:
     return _frame(groups.members(), rows, set(proxied))
 
 
-def socket_rows(sockets: pd.DataFrame) -> pd.DataFrame:
+def by_socket(sockets: pd.DataFrame) -> pd.DataFrame:
     """The same columns with a row for each socket."""
     rows = sockets.to_dict("records")
     return _frame(([at] for at in range(len(rows))), rows, set())

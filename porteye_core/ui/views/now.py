@@ -1,83 +1,174 @@
-"""Now: what listens now, refreshed by itself."""
+"""Now: the services that listen now, refreshed by itself."""
 
-from typing import NamedTuple
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
 
 import pandas as pd
 import streamlit as st
 
 from porteye_core.model import Filters
-from porteye_core.store.reading import LastHour, Reader, Status
-from porteye_core.ui import kpi_row, now_table
+from porteye_core.store.reading import Reader, by_service, by_socket
+from porteye_core.ui import (
+    export_links,
+    now_controls,
+    now_filters,
+    now_groups,
+    now_table,
+    refresh,
+    row_selection,
+    since_last_visit,
+    url_state,
+)
 from porteye_core.ui.context import View, now, read, viewers_zone
 from porteye_core.ui.listener_drawer import open_drawer
+from porteye_core.ui.now_filters import Show
+from porteye_core.ui.now_groups import By
+from porteye_core.ui.pages import view_link
 from porteye_core.ui.session_cache import cached
+from porteye_core.ui.times import clock
 
-_JUST_OPENED, _JUST_CLOSED = 60, 10  # seconds
+_JUST_CLOSED = 10  # seconds for which a closed row stays
 _KEPT = "now_read"
+_GROUPS = "groups"
+_Rows = Callable[[pd.DataFrame], pd.DataFrame]
 
 
-class _Read(NamedTuple):
-    """The table and the numbers above it."""
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """The services that one drawing shows, their moment, and the beginning of the reader's day."""
 
-    table: pd.DataFrame
-    hour: LastHour
+    services: pd.DataFrame
+    moment: now_table.Moment
+    midnight: pd.Timestamp
 
 
-@st.fragment(run_every=2)
 def listening_now() -> None:
-    """The numbers and the table; only these are drawn anew every two seconds."""
+    """The filters and the table, drawn anew at each refresh."""
     view = View.current()
     read(view.db, lambda reader: _draw(reader, view))
 
 
+def follow_the_browser() -> None:
+    """Read the choices anew from the URL if the browser went back or forward to it."""
+    if url_state.has_navigated():
+        for name in (now_filters.KEY, *now_controls.KEYS):
+            st.session_state.pop(name, None)
+
+
 def _draw(reader: Reader, view: View) -> None:
-    moment = now()
-    current = reader.status(moment)
-    found = _read(reader, view.filters, moment)
-    table = _with_states(found.table, current, moment)
-    kpi_row.draw(table, found.hour)
-    if table.empty:
-        st.info(
-            "Nothing that the filters let through listens now."
-            if current.is_current
-            else "Nothing that the filters let through listened when the monitor last watched."
-        )
-        return
-    table["since"] = table["since"].dt.tz_convert(viewers_zone())
-    selected = now_table.draw(table)
-    if selected is not None:
-        open_drawer(selected)
+    with st.container(horizontal=True, key="now_line", vertical_alignment="center"):
+        place = st.container(width="content")
+        rows = by_service if now_controls.one_row_per_service() else by_socket
+        moment = refresh.paused_at((view.filters, rows), now()) or now()
+        by, files = now_controls.options(reader, moment)
+        refresh.pause_button((view.filters, rows), moment)
+    table = _read(reader, view.filters, moment, rows)
+    with place:
+        numbers = now_filters.counts(table.services, table.midnight, watched=table.moment.watched)
+        show = now_filters.choose(numbers)
+    with files:
+        still = table.services[~table.services["closed"]]
+        export_links.draw(view, "now", view.filters, int(still["listeners"].map(len).sum()))
+    pressed = _changes(reader, view.filters, table)
+    now_controls.hidden_owners(now_table.hidden_by_rights(table.services), view.db)
+    _notes(table, show)
+    chosen = now_filters.shown(table.services, show, table.midnight)
+    clicked = _rows(table, chosen, by, show)
+    if (listener := pressed or clicked) is not None:
+        open_drawer(listener)
 
 
-def _read(reader: Reader, filters: Filters, moment: int) -> _Read:
-    """Read the listeners again only if something was stored or a row has to go."""
+def _read(reader: Reader, filters: Filters, moment: int, rows: _Rows) -> _Table:
+    """Read the listeners again only if something was stored or a row has to go, and never while
+    the reader has paused."""
     just_closed = _JUST_CLOSED * 1_000_000
+    status = reader.status(moment)
 
-    def read_again() -> _Read:
-        table = reader.open_now(filters, moment, moment - just_closed)
-        cpu, rss = reader.trends(moment)
-        table["cpu_trend"] = [cpu.get(listener_id, []) for listener_id in table["id"]]
-        table["rss_trend"] = [rss.get(listener_id, []) for listener_id in table["id"]]
-        return _Read(table, reader.last_hour(filters, table, moment))
+    def read_again() -> pd.DataFrame:
+        return rows(reader.open_now(filters, moment, moment - just_closed))
 
-    of = reader.version(), filters, moment // just_closed
-    return cached(_KEPT, of, read_again)
-
-
-def _with_states(table: pd.DataFrame, current: Status, moment: int) -> pd.DataFrame:
-    """The rows with `state`: new, closed, unseen or empty."""
+    version = moment if refresh.is_paused() else (reader.version(), moment // just_closed)
+    services = cached(_KEPT, (version, filters, rows), read_again)
     at = pd.Timestamp(moment, unit="us", tz="UTC")
-    gone = table["closed"] & (table["closed_at"] <= at - pd.Timedelta(seconds=_JUST_CLOSED))
-    table = table[~gone].reset_index(drop=True)
-    # What opened while nobody watched, or before everybody stopped, is not known to be new.
-    fresh = (
-        (table["since"] > at - pd.Timedelta(seconds=_JUST_OPENED))
-        & (table["opened_seen"] != "gap")
-        & current.is_current
+    gone = services["closed"] & (services["closed_at"] <= at - timedelta(seconds=_JUST_CLOSED))
+    today = clock(moment, viewers_zone()).replace(hour=0, minute=0, second=0, microsecond=0)
+    return _Table(
+        services[~gone].reset_index(drop=True) if gone.any() else services,
+        now_table.Moment(moment, watched=status.is_current),
+        pd.Timestamp(today),
     )
-    state = fresh.map({True: "new", False: ""}).mask(table["unseen"], "unseen")
-    table["state"] = state.mask(table["closed"], "closed")
-    return table
 
 
-listening_now()
+def _changes(reader: Reader, filters: Filters, table: _Table) -> int | None:
+    """Draw what has changed since the browser's last visit; return the listener pressed."""
+    moment = table.moment
+    since = since_last_visit.begin(moment.now)
+    if since is None:
+        return None
+    found = since_last_visit.entries(
+        reader, filters, table.services, since, moment.now, watched=moment.watched
+    )
+    return since_last_visit.draw(found, since, moment.now)
+
+
+def _notes(table: _Table, show: Show) -> None:
+    """Draw what the numbers do not say."""
+    moment = table.moment
+    if refresh.is_paused():
+        at = f"{clock(moment.now, viewers_zone()):%H:%M:%S}"
+        st.caption(f"Paused: this is what listened at {at}.")
+    there = now_filters.already_there(table.services, table.midnight)
+    if show is Show.TODAY and there:
+        st.caption(
+            f"{there:,} more {'was' if there == 1 else 'were'} there already when PortEye began to"
+            " watch today: when they opened is not known."
+        )
+
+
+def _rows(table: _Table, chosen: "pd.Series[bool]", by: By, show: Show) -> int | None:
+    """Draw the rows that a filter shows, or their groups; return the listener that was clicked."""
+    services = table.services[chosen].reset_index(drop=True)
+    group = now_controls.opened_group()
+    if by is not By.NOTHING and group is not None:
+        now_controls.opened_group_line(by, group)
+        inside = [name == group for name in now_groups.names(services, by)]
+        services = services[inside].reset_index(drop=True)
+    if services.empty:
+        _say_nothing(table, show)
+        return None
+    if by is not By.NOTHING and group is None:
+        _draw_groups(services, by)
+        return None
+    return now_table.draw(services, now_table.cells(services, table.moment))
+
+
+def _draw_groups(services: pd.DataFrame, by: By) -> None:
+    groups = now_groups.groups(services, by)
+    place = row_selection.table(
+        groups,
+        now_groups.shown(),
+        now_groups.COLUMNS,
+        key=_GROUPS,
+        ids=range(len(groups)),
+        alt="What listens now, in groups",
+        height=now_table.height(len(groups)),
+        row_height=now_table.ROW,
+    )
+    if place is not None:
+        now_controls.open_group(groups["name"][place])
+        st.rerun(scope="fragment")
+
+
+def _say_nothing(table: _Table, show: Show) -> None:
+    what = "matches the filters" if show is Show.ALL else "is shown by this choice"
+    when = "" if table.moment.watched else ", as it was when the monitor last watched"
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(f"No listener {what}{when}.", width="content")
+        if kept := url_state.filters():
+            view_link("now", "Clear filters", **dict.fromkeys(kept, ""))
+
+
+since_last_visit.remember()
+follow_the_browser()
+refresh.repeat(listening_now)

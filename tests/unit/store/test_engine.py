@@ -39,7 +39,6 @@ from porteye_core.store.reading import (
 )
 from porteye_core.store.reading.coverage import MomentCoverage, Watches
 from porteye_core.store.reading.export import Form, changes, history, listeners_at, listeners_now
-from porteye_core.store.reading.last_hour import last_hour
 from porteye_core.store.reading.monitor_usage import monitor_usage
 from porteye_core.store.reading.open_listeners import open_at, open_now, open_now_question
 from porteye_core.store.reading.status import State
@@ -193,7 +192,6 @@ def filtered(name: str, **narrowing: Any) -> dict[str, Ask]:
         "listeners then": lambda c: open_at(
             c, which, NOW - 7 * DAY, Watches(c, watching=False).at(NOW - 7 * DAY)
         ),
-        "last hour": lambda c: last_hour(c, which, open_now(c, which, NOW, NOW - HOUR), NOW),
         "timeline": lambda c: timeline.timeline(c, month, BEGIN, NOW, ZoneInfo("UTC")),
     }
     return {f"{name}: {what}": ask for what, ask in asks.items()}

@@ -20,7 +20,16 @@ from porteye_core.store.writing.startup import open_writer
 from porteye_core.ui import time_range
 from porteye_core.ui.context import View
 from porteye_core.ui.markdown import code, literal
-from tests.kit.page import address, choose_range, html, metrics, open_page, switch, table, texts
+from tests.kit.page import (
+    address,
+    choose_range,
+    filters_of_now,
+    html,
+    open_page,
+    switch,
+    table,
+    texts,
+)
 from tests.kit.seeding import Instant
 from tests.kit.values import HOST
 
@@ -33,22 +42,22 @@ def page(seeded: Instant, monkeypatch: pytest.MonkeyPatch) -> AppTest:
 def test_live_shows_what_listens_and_counts_it(page: AppTest) -> None:
     shown = table(page)
     assert list(shown["port"]) == [53, 80, 5432, 8765]
-    assert list(shown["process"])[1:] == ["nginx", "postgres", "http.server (python)"]
-    assert list(shown["state"]) == ["", "", "", "new"]
-    assert list(shown["exposure"]) == [
-        "this machine only",
-        "every interface",
-        "this machine only",
-        "this machine only",
+    assert list(shown["program"])[1:] == ["nginx", "postgres", "http.server (python)"]
+    assert [list(each) for each in shown["state"]] == [[], [], [], ["new"]]
+    assert [list(each) for each in shown["exposure"]] == [
+        ["this machine only"],
+        ["every interface"],
+        ["this machine only"],
+        ["this machine only"],
     ]
-    assert shown["cpu"].iloc[2] == 12.34
-    assert metrics(page) == {
-        "Listeners": "4",
-        "Reachable": "1",
-        "Opened": "2",
-        "Closed": "1",
-        "Full queues": "0",
-    }
+    assert shown["cpu"].iloc[2] == 12.3
+    assert filters_of_now(page) == [
+        "All 4",
+        "Reachable 1",
+        "Local 3",
+        "Opened today 1",
+        "Clients waiting 0",
+    ]
 
 
 def test_the_sidebar_says_who_watches_and_with_which_limits(page: AppTest) -> None:
@@ -180,24 +189,19 @@ def test_the_columns_that_matter_fit_a_window_of_1280_pixels(page: AppTest) -> N
     columns = json.loads(page.dataframe[0].proto.columns)
     order = list(page.dataframe[0].proto.column_order)
     asked = [
-        *("port", "protocol", "service", "exposure", "address", "process", "home", "user"),
-        *("clients", "accept_queue", "cpu", "cpu_trend", "rss", "rss_trend", "since"),
+        *("port", "state", "protocol", "program", "exposure", "address", "home", "user"),
+        *("clients", "waiting", "cpu", "memory", "up"),
     ]
-    assert order[1 : 1 + len(asked)] == asked
-    assert sum(columns[name]["width"] for name in order[: 1 + len(asked)]) <= 973
+    assert order[: len(asked)] == asked
+    assert sum(columns[name]["width"] for name in asked) <= 1008
 
 
-def test_a_phone_gets_port_process_and_address_first(
+def test_a_phone_gets_port_program_and_exposure_first(
     seeded: Instant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ContextProxy, "headers", {"User-Agent": "X (Linux; Android) Mobile"})
     page = open_page(seeded.db, monkeypatch)
-    assert list(page.dataframe[0].proto.column_order)[:4] == [
-        "state",
-        "port",
-        "process",
-        "exposure",
-    ]
+    assert list(page.dataframe[0].proto.column_order)[:3] == ["port", "program", "exposure"]
 
 
 def test_tables_and_charts_have_a_name_for_those_who_do_not_see_them(page: AppTest) -> None:
@@ -243,7 +247,7 @@ def test_a_time_range_bounds_the_history(page: AppTest) -> None:
 
 def test_filters_that_match_nothing_say_so(page: AppTest) -> None:
     page.text_input(key="process").set_value("nothing like it").run()
-    assert "Nothing that the filters let through" in texts(page)
+    assert "No listener matches the filters." in texts(page)
     assert "No event that the filters let through" in texts(switch(page, "history"))
 
 
@@ -260,7 +264,8 @@ def test_a_stopped_monitor_is_said_before_its_last_table(
 def test_nothing_new_is_marked_once_the_monitor_has_gone(
     abandoned: Instant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert set(table(open_page(abandoned.db, monkeypatch))["state"]) == {""}
+    shown = table(open_page(abandoned.db, monkeypatch))
+    assert [list(each) for each in shown["state"]] == [[]] * 4
 
 
 @pytest.mark.parametrize("view", ["now", "listener", "history", "timeline"])

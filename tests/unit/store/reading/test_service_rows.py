@@ -24,7 +24,7 @@ from porteye_core.model import (
     Tick,
 )
 from porteye_core.store.reading import open_reader
-from porteye_core.store.reading.service_rows import service_rows, socket_rows
+from porteye_core.store.reading.service_rows import by_service, by_socket
 from porteye_core.store.writing.startup import open_writer
 from porteye_core.store.writing.writer import Closing, Opening
 from tests.kit.opener import Opener
@@ -90,7 +90,7 @@ def services(db: Path) -> Services:
             for place in closed:
                 writer.record_changes(NOW, closed=[Closing(born[place], NOW, Precision.KERNEL)])
             with open_reader(db) as reader:
-                table = service_rows(reader.open_now(Filters(), NOW, START))
+                table = by_service(reader.open_now(Filters(), NOW, START))
         rows: list[Row] = table.to_dict("records")
         return rows
 
@@ -243,7 +243,7 @@ def test_a_service_can_be_opened_into_its_sockets(db: Path) -> None:
         both = [held(at(80), nginx), held(at(80, address="::"), nginx)]
         writer.record_changes(START, [Opening(each, START, Precision.KERNEL) for each in both])
         with open_reader(db) as reader:
-            table = socket_rows(reader.open_now(Filters(), NOW))
+            table = by_socket(reader.open_now(Filters(), NOW))
     assert table["listeners"].tolist() == [[1], [2]]
     assert table["address"].tolist() == ["0.0.0.0", "::"]
     assert table["exposure"].tolist() == [["every interface"]] * 2
@@ -264,7 +264,7 @@ def test_real_sockets_of_two_processes_are_as_many_services(db: Path) -> None:
         assert done.returncode == 0, done.stderr
         with open_reader(db) as reader:
             table = reader.open_now(Filters(ports=((port, port), (alone, alone))), NOW)
-    found = {row["port"]: row for row in service_rows(table).to_dict("records")}
+    found = {row["port"]: row for row in by_service(table).to_dict("records")}
     assert set(found) == {port, alone}
     assert len(found[port]["listeners"]) == 4
     assert found[port]["protocol"] == "tcp/udp"

@@ -1,0 +1,128 @@
+"""What stands above the table of Now: how its rows are made, and what they do not say."""
+
+import random
+from pathlib import Path
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from porteye_core.config import monitor_command
+from porteye_core.store.reading import FREE_PORTS, Reader
+from porteye_core.ui import refresh
+from porteye_core.ui.context import viewers_zone
+from porteye_core.ui.markdown import literal
+from porteye_core.ui.now_groups import By
+from porteye_core.ui.times import moment as time_of
+
+_GROUP, _OF, _ROWS = "group", "of", "rows"  # in the URL
+_BY_SERVICE = "by_service"
+_BY = {By.NOTHING: "Nothing", By.PROGRAM: "Program", By.UNIT: "Unit", By.EXPOSURE: "Exposure"}
+_FREE = "free_port"
+KEYS = (_BY_SERVICE, _GROUP)  # of the widgets whose value the URL keeps
+
+
+def one_row_per_service() -> bool:
+    """Draw the choice of one row for each service or each socket; the URL keeps it."""
+    if _BY_SERVICE not in st.session_state:
+        st.session_state[_BY_SERVICE] = st.query_params.get(_ROWS) != "sockets"
+    chosen = st.toggle(
+        "One row per service",
+        key=_BY_SERVICE,
+        help="A service has a socket for IPv4 and IPv6, for TCP and UDP, or for each of its"
+        " workers. Without this each socket has a row.",
+    )
+    _keep(_ROWS, "" if chosen else "sockets")
+    return chosen
+
+
+def grouping() -> By:
+    """Draw the choice of what rows are grouped by; the URL keeps it."""
+    if _GROUP not in st.session_state:
+        said = st.query_params.get(_GROUP, "")
+        st.session_state[_GROUP] = By(said) if said in set(By) else By.NOTHING
+    by = st.segmented_control(
+        "Group by", list(By), format_func=_BY.__getitem__, key=_GROUP, required=True
+    )
+    by = by or By.NOTHING
+    _keep(_GROUP, "" if by is By.NOTHING else by.value)
+    if by is By.NOTHING:
+        open_group(None)
+    return by
+
+
+def opened_group() -> str | None:
+    """The group whose rows are shown, None if all groups are."""
+    return st.query_params.get(_OF)
+
+
+def open_group(name: str | None) -> None:
+    """Show the rows of this group, or all groups."""
+    if name is None:
+        st.query_params.pop(_OF, None)
+    else:
+        st.query_params[_OF] = name
+
+
+def options(reader: Reader, now: int) -> tuple[By, DeltaGenerator]:
+    """Draw the popover of what is chosen seldom; return the grouping, and the place in it for the
+    links to files."""
+    with st.popover("View", icon=":material/tune:"):
+        by = grouping()
+        refresh.choose_rate()
+        _free_port(reader, now)
+        return by, st.container()
+
+
+def _free_port(reader: Reader, now: int) -> None:
+    if st.button("Find a free port", icon=":material/search:", key="find_free_port"):
+        # In any order, or two who ask at a time would get the same.
+        candidates = random.sample(FREE_PORTS, len(FREE_PORTS))
+        st.session_state[_FREE] = reader.free_port(candidates, now), now
+    if _FREE not in st.session_state:
+        return
+    found, asked = st.session_state[_FREE]
+    if found is None:
+        st.caption("No port is known to be free.")
+        return
+    st.code(str(found.port), language=None)
+    since = (
+        "in the last 30 days"
+        if found.whole
+        else (f"since {time_of(found.since, asked, viewers_zone())}, when PortEye began to watch")
+    )
+    st.caption(f"No listener has used it {since}, and no service has it by custom.")
+
+
+def hidden_owners(count: int, db: Path) -> None:
+    """Draw the line about owners that only root may see."""
+    if not count:
+        return
+    with st.container(
+        horizontal=True, key="hidden_owners", vertical_alignment="center", gap="small"
+    ):
+        owners = "1 owner needs" if count == 1 else f"{count:,} owners need"
+        st.caption(f"{owners} root.", width="content")
+        with st.popover("How?", type="tertiary"):
+            st.caption("A monitor of root sees the owner of every socket. It takes this command:")
+            st.code(monitor_command(db), language=None, wrap_lines=True)
+
+
+def opened_group_line(by: By, name: str) -> None:
+    """Draw the line that says whose rows are shown, and leads back."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.button(
+            f"All groups by {_BY[by].lower()}",
+            icon=":material/arrow_back:",
+            type="tertiary",
+            key="all_groups",
+            on_click=open_group,
+            args=(None,),
+        )
+        st.caption(literal(name or "none"), width="content")
+
+
+def _keep(name: str, value: str) -> None:
+    if value:
+        st.query_params[name] = value
+    else:
+        st.query_params.pop(name, None)

@@ -1,0 +1,81 @@
+"""The services that listen now, a row for each program, unit or exposure."""
+
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import Any
+
+import pandas as pd
+
+from porteye_core.ui import cell_text
+from porteye_core.ui.layout import in_order
+from porteye_core.ui.table_columns import columns
+
+_MIB = 1 << 20
+_WIDTHS = {
+    "group": 200,
+    "count": 80,
+    "ports": 260,
+    "exposure": 150,
+    "clients": 70,
+    "cpu": 70,
+    "memory": 90,
+}
+COLUMNS = columns(_WIDTHS)
+_ON_A_PHONE = ("group", "count", "ports")
+
+
+class By(StrEnum):
+    """The property that the services of a group share; the value stands in the URL."""
+
+    NOTHING = "nothing"
+    PROGRAM = "program"
+    UNIT = "unit"
+    EXPOSURE = "exposure"
+
+
+def names(services: pd.DataFrame, by: By) -> list[str]:
+    """The group of each service; empty for what has none. Of exposures the widest counts."""
+    if by is By.EXPOSURE:
+        return [each[0] for each in services["exposure"].tolist()]
+    column = services["process" if by is By.PROGRAM else "home"].tolist()
+    return [each if isinstance(each, str) else "" for each in column]
+
+
+def groups(services: pd.DataFrame, by: By) -> pd.DataFrame:
+    """A row for each group, the one with most services first: name, count, ports, exposure,
+    clients, cpu in percent of a core and memory in MiB, each process counted once."""
+    found = dict[str, list[dict[Any, Any]]]()
+    for name, service in zip(names(services, by), services.to_dict("records"), strict=True):
+        found.setdefault(name, []).append(service)
+    rows = [_group(name, members) for name, members in found.items()]
+    frame = pd.DataFrame(rows, columns=["name", *_WIDTHS])
+    for column in ("cpu", "memory"):
+        frame[column] = frame[column].astype("Float64").round(1 if column == "cpu" else 0)
+    frame["clients"] = frame["clients"].astype("Int64")
+    return frame.sort_values("count", ascending=False, kind="stable", ignore_index=True)
+
+
+def shown() -> list[str]:
+    """The columns in their order."""
+    return in_order(COLUMNS, _ON_A_PHONE)
+
+
+def _group(name: str, members: list[dict[Any, Any]]) -> dict[str, Any]:
+    use = {process: numbers for each in members for process, numbers in each["use"].items()}
+    cpu, rss = (_sum(numbers[at] for numbers in use.values()) for at in (0, 1))
+    ports = ", ".join(map(str, sorted({each["port"] for each in members})))
+    return {
+        "name": name,
+        "group": cell_text.fitted(name or "none", _WIDTHS["group"]),
+        "count": len(members),
+        "ports": cell_text.fitted(ports, _WIDTHS["ports"]),
+        "exposure": list(dict.fromkeys(reach for each in members for reach in each["exposure"])),
+        "clients": _sum(each["clients"] for each in members),
+        "cpu": cpu,
+        "memory": None if rss is None else rss / _MIB,
+    }
+
+
+def _sum(values: Iterable[Any]) -> Any:
+    known = [each for each in values if not pd.isna(each)]
+    return sum(known) if known else None

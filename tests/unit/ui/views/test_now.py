@@ -1,0 +1,181 @@
+"""Now in Streamlit's own test runner: its filters, groups, rows, pause and free port."""
+
+from typing import Any
+
+import pytest
+from streamlit.runtime.context import ContextProxy
+from streamlit.testing.v1 import AppTest
+
+from porteye_core.config import monitor_command
+from porteye_core.model import AttributedSocket, Hidden, Precision, Socket
+from porteye_core.store.writing.startup import open_writer
+from porteye_core.store.writing.writer import Opening
+from tests.kit.page import address, filters_of_now, open_page, table, texts
+from tests.kit.seeding import MINUTE, NGINX, Instant
+from tests.kit.values import HOST, endpoint, owned, process
+
+
+@pytest.fixture
+def page(seeded: Instant, monkeypatch: pytest.MonkeyPatch) -> AppTest:
+    return open_page(seeded.db, monkeypatch)
+
+
+def choice(page: AppTest, label: str) -> Any:
+    (found,) = (each for each in page.get("button_group") if each.proto.label == label)
+    return found
+
+
+def ports(page: AppTest) -> list[int]:
+    return list(table(page)["port"])
+
+
+def test_a_filter_shows_its_rows_and_stands_in_the_address(page: AppTest) -> None:
+    choice(page, "Show").set_value("reachable").run()
+    assert ports(page) == [80]
+    assert address(page) == {"show": "reachable"}
+    choice(page, "Show").set_value("local").run()
+    assert ports(page) == [53, 5432, 8765]
+    choice(page, "Show").set_value("all").run()
+    assert ports(page) == [53, 80, 5432, 8765]
+    assert address(page) == {}
+
+
+def test_what_was_there_already_is_told_apart_from_what_opened_today(page: AppTest) -> None:
+    choice(page, "Show").set_value("today").run()
+    assert ports(page) == [8765]
+    assert "there already when PortEye began to watch" in texts(page)
+
+
+def test_the_address_chooses_a_filter(seeded: Instant, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert ports(open_page(seeded.db, monkeypatch, {"show": "reachable"})) == [80]
+
+
+@pytest.mark.parametrize("name", ["show", "group", "rows", "of"])
+@pytest.mark.parametrize("value", ["bogus", "", "<b>x</b>", "../..", "\u0661"])
+def test_a_choice_of_the_address_that_there_is_not_is_none(
+    seeded: Instant, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    page = open_page(seeded.db, monkeypatch, {name: value})
+    assert ports(page) == [53, 80, 5432, 8765]
+    assert name not in address(page)
+
+
+def test_a_filter_without_rows_says_so(page: AppTest) -> None:
+    choice(page, "Show").set_value("waiting").run()
+    assert not page.dataframe
+    assert "No listener is shown by this choice." in texts(page)
+
+
+def test_nobody_who_does_not_watch_counts_what_opened_or_waits(
+    abandoned: Instant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = open_page(abandoned.db, monkeypatch)
+    assert filters_of_now(page) == [
+        "All 4",
+        "Reachable 1",
+        "Local 3",
+        "Opened today",
+        "Clients waiting",
+    ]
+    assert table(page)["cpu"].isna().all()
+    assert table(page)["clients"].isna().all()
+
+
+def test_a_service_is_opened_into_its_sockets(
+    abandoned: Instant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    again = owned(endpoint(80, address="::"), NGINX.owner)
+    with open_writer(abandoned.db, HOST, abandoned.now) as writer:
+        writer.record_changes(abandoned.now, [Opening(again, abandoned.now, Precision.POLL)])
+    page = open_page(abandoned.db, monkeypatch)
+    assert ports(page) == [53, 80, 5432, 8765]
+    assert table(page)["address"][1] == "0.0.0.0, ::"
+    page.toggle(key="by_service").set_value(False).run()
+    assert ports(page) == [53, 80, 80, 5432, 8765]
+    assert address(page) == {"rows": "sockets"}
+    page = open_page(abandoned.db, monkeypatch, {"rows": "sockets"})
+    assert ports(page) == [53, 80, 80, 5432, 8765]
+
+
+def test_rows_are_grouped_and_a_group_can_be_left(
+    seeded: Instant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = open_page(seeded.db, monkeypatch)
+    choice(page, "Group by").set_value("exposure").run()
+    assert sorted(table(page)["count"]) == [1, 3]
+    said = {"group": "exposure", "of": "this machine only"}
+    page = open_page(seeded.db, monkeypatch, said)
+    assert ports(page) == [53, 5432, 8765]
+    page.button(key="all_groups").click().run()
+    assert sorted(table(page)["count"]) == [1, 3]
+    choice(page, "Group by").set_value("nothing").run()
+    assert len(ports(page)) == 4
+    assert address(page) == {}
+
+
+def test_a_view_that_is_paused_shows_what_was_until_it_goes_on(
+    abandoned: Instant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_writer(abandoned.db, HOST, abandoned.now) as writer:
+        page = open_page(abandoned.db, monkeypatch)
+        page.button(key="pause").click().run()
+        assert "Paused: this is what listened at" in texts(page)
+        assert page.button(key="pause").label == "Paused"
+        opening = Opening(owned(endpoint(9), process(9)), abandoned.now, Precision.POLL)
+        writer.record_changes(abandoned.now, [opening])
+        assert 9 not in ports(page.run())
+        page.text_input(key="port").set_value("9, 80").run()  # what nobody has kept of then
+        assert ports(page) == [9, 80]
+        page.text_input(key="port").set_value("").run()
+        page.button(key="pause").click().run()
+        assert 9 in ports(page)
+        assert "Paused" not in texts(page)
+
+
+def test_a_free_port_is_found_on_request(page: AppTest) -> None:
+    assert not page.code
+    page.button(key="find_free_port").click().run()
+    found = int(page.code[0].value)
+    assert 1024 <= found < 32768
+    assert found not in (5432, 8765)
+    assert "No listener has used it since" in texts(page)
+
+
+def test_what_needs_root_is_told_with_a_command(
+    abandoned: Instant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "needs root" not in texts(open_page(abandoned.db, monkeypatch))
+    hidden = AttributedSocket(Socket(endpoint(22)), hidden=Hidden.PRIVILEGE, user="root")
+    with open_writer(abandoned.db, HOST, abandoned.now) as writer:
+        writer.record_changes(abandoned.now, [Opening(hidden, abandoned.now, Precision.POLL)])
+    page = open_page(abandoned.db, monkeypatch)
+    assert "1 owner needs root." in texts(page)
+    assert monitor_command(abandoned.db) in [each.value for each in page.code]
+    assert table(page)["program"].iloc[0] == "needs root"
+
+
+def test_changes_since_the_last_visit_are_told_and_lead_on(
+    seeded: Instant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = (seeded.now - 15 * MINUTE) // 1000
+    monkeypatch.setattr(ContextProxy, "cookies", {"porteye_seen_": str(before)})
+    page = open_page(seeded.db, monkeypatch)
+    (told,) = (each for each in page.button if str(each.key).startswith("change_"))
+    assert "8765 http.server" in told.label
+    assert "opened" in told.label
+    told.click().run()
+    assert address(page)["listener"] == str(told.key).rpartition("_")[2]
+    page.button(key="seen").click().run()
+    assert "Nothing has changed since you last looked" in texts(page)
+
+
+def test_a_browser_that_comes_for_the_first_time_is_told_nothing(page: AppTest) -> None:
+    assert "you last looked" not in texts(page)
+
+
+def test_a_quiet_visit_is_told_in_one_calm_line(
+    seeded: Instant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ContextProxy, "cookies", {"porteye_seen_": str(seeded.now // 1000)})
+    page = open_page(seeded.db, monkeypatch)
+    assert "Nothing has changed since you last looked" in texts(page)
