@@ -129,12 +129,12 @@ def middleware() -> tuple[Middleware, ...]:
 
 
 def _inline_scripts() -> Iterator[str]:
-    """Hashes of the inline scripts in the page, for the content security policy: Streamlit's, those
-    of the views, and that of the lookup."""
+    """Hashes of the inline scripts in the page, for the content security policy: Streamlit's and
+    those beside the page's modules."""
     page = Path(st.__file__).with_name("static") / "index.html"
     scripts = re.findall(r"<script>(.*?)</script>", page.read_text("utf-8"), re.DOTALL)
     own = (each.read_text("utf-8") for each in (Path(__file__).parents[1] / "ui").glob("*.js"))
-    for script in (*scripts, *own, lookup_dialog.script()):
+    for script in (*scripts, *own):
         digest = hashlib.sha256(script.encode()).digest()
         yield f"sha256-{base64.b64encode(digest).decode()}"
 
