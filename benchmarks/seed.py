@@ -19,6 +19,7 @@ from benchmarks.seeding.scale import Scale
 from benchmarks.seeding.watches import watches
 from porteye_core.store.file import migrations
 from porteye_core.store.file.ownership import create_private
+from porteye_core.store.retention.packing import Packing
 
 _MEMORY = 16 << 30
 
@@ -121,6 +122,8 @@ def _fill(connection: sqlite3.Connection, scale: Scale, now: int) -> None:
     usage.write_own(connection)
     usage.write_rollups(connection, now, lasting + 1, found.opened[lasting], found.closed[lasting])
     connection.execute("COMMIT")
+    for _ in Packing(connection).round(now):
+        pass
 
 
 def _crowd(standing: list[Place], busy: list[Place], passing: list[Place]) -> Crowd:

@@ -45,18 +45,22 @@ INSERT INTO sample SELECT id, 1 + id % 2, 150, 8000000, 2, 0, 128 FROM tick;
 _LATER = {
     2: """
 INSERT INTO rollup VALUES (300, 1699999800000000, 1, 30, 4500, 150, 8000000, 2, 0, 128);
-INSERT INTO turnover SELECT 3600, at - at % 3600000000 AS bucket, sum(kind = 'opened'),
-    sum(kind = 'closed') FROM event GROUP BY bucket;
-INSERT INTO activity SELECT 3600, e.at - e.at % 3600000000 AS bucket, e.port, l.protocol,
-    coalesce(e.program_id, l.program_id, 0) AS program, sum(e.kind = 'opened'),
-    sum(e.kind = 'closed') FROM event e JOIN listener l ON l.id = e.listener_id
-GROUP BY bucket, e.port, l.protocol, program;
+INSERT INTO turnover SELECT resolution, at - at % (resolution * 1000000) AS bucket,
+    sum(kind = 'opened'), sum(kind = 'closed')
+FROM event, (SELECT 60 AS resolution UNION ALL SELECT 3600 UNION ALL SELECT 86400)
+GROUP BY resolution, bucket;
+INSERT INTO activity SELECT resolution, e.at - e.at % (resolution * 1000000) AS bucket, e.port,
+    l.protocol, coalesce(e.program_id, l.program_id, 0) AS program, sum(e.kind = 'opened'),
+    sum(e.kind = 'closed') FROM event e JOIN listener l ON l.id = e.listener_id,
+    (SELECT 3600 AS resolution UNION ALL SELECT 86400)
+GROUP BY resolution, bucket, e.port, l.protocol, program;
 """,
     3: "UPDATE tick SET cpu = 12, rss = 20000000, size = 4096;",
     4: f"INSERT INTO dropped VALUES ('samples', {BEGUN}, 'age');",
     6: "UPDATE listener SET interface = 'lo', interface_kind = 'machine', v6only = 1;",
     7: f"INSERT INTO former VALUES (1, {BEGUN + 8 * SECOND}, 1, 1, 'nginx.service', '', '/', 0);",
     8: "UPDATE tick SET left_out = 3, left_out_us = 5000000 WHERE id = 1;",
+    9: f"INSERT INTO pack VALUES (60, {BEGUN}, 'tcp', x'0100', x'01', x'01', x'00');",
 }
 
 

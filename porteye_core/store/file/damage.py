@@ -44,6 +44,7 @@ _TIMES = {
     "rollup": ("bucket",),
     "turnover": ("bucket",),
     "activity": ("bucket",),
+    "pack": ("bucket",),
     "dropped": ("before",),
 }
 # Maximum id of a table, with room for later rows. The search for orphans takes one bit per id of
@@ -180,6 +181,17 @@ def _texts(connection: sqlite3.Connection) -> str:
     return ""
 
 
+def _packs(connection: sqlite3.Connection) -> str:
+    """Arrays of a pack that have not one value for each port, of 1, 2 or 4 bytes."""
+    fits = "IN (length(ports) / 2, length(ports), length(ports) * 2)"
+    row = connection.execute(
+        "SELECT 1 FROM pack WHERE ports IS NOT NULL AND (length(ports) % 2 = 1 OR ports = x''"
+        f" OR (length(programs) {fits} AND length(opened) {fits} AND length(closed) {fits})"
+        " IS NOT TRUE) LIMIT 1"
+    ).fetchone()
+    return "a row of pack has arrays of different lengths" if row else ""
+
+
 def _read_address(text: str) -> None:
     ip_address(text.partition("%")[0])
 
@@ -199,4 +211,5 @@ _SEARCHES: tuple[Callable[[sqlite3.Connection], str], ...] = (
     _schema,
     _times,
     _texts,
+    _packs,
 )

@@ -8,8 +8,9 @@ import numpy as np
 from porteye_core.model import Filters
 from porteye_core.store import engine
 from porteye_core.store.reading import event_counts
-from porteye_core.store.reading.event_counts import Numbers, Part
+from porteye_core.store.reading.event_counts import Part
 from porteye_core.store.reading.listener_rows import matching, open_between
+from porteye_core.store.reading.packs import Numbers
 
 _PORTS = 1 << 16
 

@@ -1,21 +1,21 @@
 """Counts of events per bucket of time, exact, from the tables that count ahead.
 
 A month of a busy machine is a million events and 720 hours: a range is cut into whole buckets,
-which have been counted, and single events at its ends. Sums over buckets that are over stay in
+which have been counted, and single events at its ends. Buckets that are over are read from their
+packs, and what is not packed yet from the rows of activity. Sums over buckets that are over stay in
 memory: a timeline is drawn anew every half minute, and of its thirty days one hour at most has
-changed. At 10 M events it takes a second to add up the days, and a millisecond to look them up.
+changed. At 10 M events it takes 30 milliseconds to add up the days, and one to look them up.
 """
 
 import json
 import math
 import time
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from porteye_core.model import Filters, Kind
@@ -30,9 +30,10 @@ from porteye_core.store.reading.listener_rows import (
     open_between,
     times,
 )
+from porteye_core.store.reading.packs import Numbers, PackFilter, Piece, Summed, by_place, by_time
 from porteye_core.store.tables.event_counters import ACTIVITY, TURNOVER
+from porteye_core.store.tables.pack_table import RESOLUTIONS
 
-Numbers = npt.NDArray[np.int64]
 Answer = TypeVar("Answer")
 
 _CACHED = 64  # answers; the longest, of all ports of a busy month, has 30,000 rows of 64 bytes
@@ -40,33 +41,46 @@ _CACHED = 64  # answers; the longest, of all ports of a busy month, has 30,000 r
 # tells: what is kept is asked anew after so many seconds.
 _RENEWED = 600
 
-
 _SECOND = 1_000_000
 _HOUR = 3600 * _SECOND
 _ROWS_A_SEEK = 8  # so many rows are read one after the other in the time in which one is sought
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
-    """From `since` up to but not including `until`; in buckets of `resolution` seconds, or in
-    single events where that is 0."""
+class Packed:
+    """The packs of a piece: `summed` are the rows that they come to, and `rest` is the question
+    about a piece that is not packed."""
 
-    resolution: int
-    since: int
-    until: int
+    packs: PackFilter
+    piece: Piece
+    rest: Callable[[Piece], Question]
+    summed: Summed | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """The question about a part of a range; `over` is that part if it is over (see `cut`)."""
+    """The question about a part of a range; `over` is that part if it is over (see `cut`), and
+    `packed` its packs if it may have any."""
 
     question: Question
     over: Piece | None = None
+    packed: Packed | None = None
 
-    def asking(self, columns: str, groups: str, *parameters: int) -> "Part":
-        """These columns of its rows by groups; parameters: those of the columns."""
-        sql = f"SELECT {columns} FROM ({self.question.sql}) AS part {groups}"
-        return Part(Question(sql, (*parameters, *self.question.parameters)), self.over)
+    def asking(
+        self, columns: str, groups: str, *parameters: int, summed: Summed | None = None
+    ) -> "Part":
+        """These columns of its rows by groups; parameters: those of the columns; summed: the same
+        of packs."""
+
+        def asked(of: Question) -> Question:
+            sql = f"SELECT {columns} FROM ({of.sql}) AS part {groups}"
+            return Question(sql, (*parameters, *of.parameters))
+
+        packed = None
+        if self.packed and summed:
+            rest = self.packed.rest
+            packed = replace(self.packed, rest=lambda piece: asked(rest(piece)), summed=summed)
+        return Part(asked(self.question), self.over, packed)
 
 
 def turnover(connection: engine.Connection, filters: Filters, edges: list[int]) -> pd.DataFrame:
@@ -75,8 +89,10 @@ def turnover(connection: engine.Connection, filters: Filters, edges: list[int]) 
     since, until = _bounds(filters)
     grain = _grain(edges)
     columns, by = "(at - ?) / ? AS place, sum(opened), sum(closed)", "GROUP BY place"
+    summed = by_time(edges[0], grain)
     asked = [
-        part.asking(columns, by, edges[0], grain) for part in parts(filters, since, until, edges)
+        part.asking(columns, by, edges[0], grain, summed=summed)
+        for part in parts(filters, since, until, edges)
     ]
     place, opened, closed = rows(connection, asked, 3).T
     bucket, length = _buckets(place, grain, edges), len(edges) - 1
@@ -130,6 +146,7 @@ def by_port(
             f"WHERE +port IN ({numbers}) GROUP BY port, protocol, place",
             edges[0],
             grain,
+            summed=by_place([port for port, _ in ports], edges[0], grain),
         )
         for part in parts_by_port(filters, since, until, edges, sought)
     ]
@@ -188,7 +205,7 @@ def parts(filters: Filters, since: int, until: int, edges: list[int]) -> list[Pa
         return found
     # Each piece is summed in the order in which its table has it: nothing is left to sort.
     columns = "at, sum(opened) AS opened, sum(closed) AS closed"
-    return [part.asking(columns, "GROUP BY at") for part in found]
+    return [part.asking(columns, "GROUP BY at", summed=by_time(0, 1)) for part in found]
 
 
 def parts_by_port(
@@ -200,14 +217,16 @@ def parts_by_port(
     the answer, too. No sum knows what only the row of a listener does: then each event is read.
     """
     by_event = needs_listener(filters)
+    packs = PackFilter(filters)
+
+    def rest(piece: Piece) -> Question:
+        if piece.resolution in ACTIVITY and not by_event:
+            return _activity(filters, piece, sought)
+        return _events_by_port(filters, piece)
+
     return [
-        Part(
-            _activity(filters, each, sought)
-            if each.resolution and not by_event
-            else _events_by_port(filters, each),
-            each if is_over else None,
-        )
-        for each, is_over in cut(since, until + 1, fitting(ACTIVITY, edges))
+        Part(rest(each), each if is_over else None, None if by_event else Packed(packs, each, rest))
+        for each, is_over in cut(since, until + 1, fitting(RESOLUTIONS, edges))
     ]
 
 
@@ -313,7 +332,15 @@ def rows(connection: engine.Connection, parts: Iterable[Part], width: int) -> Nu
         return cached(connection, part.over, part.question, lambda: read(part))
 
     def read(part: Part) -> Numbers:
-        found = [tuple(row) for row in connection.execute(*part.question)]
+        packed = part.packed
+        if packed is None or packed.summed is None:
+            return ask(part.question)
+        packs, missing = packed.packs.of(connection, packed.piece)
+        sums = packed.summed(packs).reshape(-1, width)
+        return np.concatenate([sums, *(ask(packed.rest(piece)) for piece in missing)])
+
+    def ask(question: Question) -> Numbers:
+        found = [tuple(row) for row in connection.execute(*question)]
         return np.array(found, dtype="int64").reshape(-1, width)
 
     return np.concatenate([np.empty((0, width), dtype="int64"), *map(answer, parts)])

@@ -96,17 +96,6 @@ class EventFilter:
             found.append(IndexedIds(of_user, (self._filters.user,)))
         return found
 
-    @property
-    def is_by_program(self) -> bool:
-        """True if the filter has programs and nothing else."""
-        others = self.ports is not None or self.kind is not None or self.reads_listeners
-        return self.programs is not None and not others
-
-    @property
-    def reads_listeners(self) -> bool:
-        """True if the condition reads the listener of each event."""
-        return self.protocol is not None or self.needs_listener
-
     @cached_property
     def condition(self) -> Question:
         """On a row `e` of event; it leads SQLite to no index but that of the rowid."""

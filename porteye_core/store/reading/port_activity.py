@@ -8,8 +8,8 @@ import pandas as pd
 from porteye_core.model import Filters
 from porteye_core.store import engine
 from porteye_core.store.reading import event_counts
-from porteye_core.store.reading.event_counts import Numbers
 from porteye_core.store.reading.listener_rows import times
+from porteye_core.store.reading.packs import Numbers
 from porteye_core.store.reading.time_bounds import buckets
 from porteye_core.store.reading.timeline_rows import (
     Place,

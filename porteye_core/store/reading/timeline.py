@@ -12,7 +12,6 @@ from porteye_core.model import Filters
 from porteye_core.store import engine
 from porteye_core.store.reading import event_counts
 from porteye_core.store.reading.coverage import Watches
-from porteye_core.store.reading.event_counts import Numbers
 from porteye_core.store.reading.listener_rows import (
     Question,
     bound_of,
@@ -24,6 +23,7 @@ from porteye_core.store.reading.listener_rows import (
     times,
     values,
 )
+from porteye_core.store.reading.packs import Numbers
 from porteye_core.store.reading.timeline_rows import Rows
 
 _MAX_BARS = 1_000  # on 50 rows as many as a reader tells apart; drawn in a third of a second

@@ -1,6 +1,7 @@
 """The rows of a timeline: which of its ports, programs or exposures are drawn, in their order."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from zoneinfo import ZoneInfo
@@ -11,9 +12,9 @@ import pandas as pd
 from porteye_core.exposure import Exposure, exposure
 from porteye_core.model import Filters, Protocol
 from porteye_core.store import engine
-from porteye_core.store.reading import ephemeral_ports, event_counts
+from porteye_core.store.reading import ephemeral_ports, event_counts, packs
 from porteye_core.store.reading.ephemeral_ports import Crowd
-from porteye_core.store.reading.event_counts import Numbers, Part
+from porteye_core.store.reading.event_counts import Part
 from porteye_core.store.reading.listener_rows import (
     bound_of,
     from_tables,
@@ -24,6 +25,7 @@ from porteye_core.store.reading.listener_rows import (
     times,
     values,
 )
+from porteye_core.store.reading.packs import NOBODY, Numbers, Pack
 from porteye_core.store.reading.time_bounds import DAY, HOUR, LONGEST_UNCOUNTED, Buckets, buckets
 
 MAX_ROWS = 50  # ports that a reader still takes in
@@ -34,7 +36,6 @@ _STORM = 50_000
 # The hours of so many events are read in a tenth of a second: of more, ephemeral ports are counted
 # by the day.
 _MANY_EVENTS = 300_000
-_NOBODY = 2**62  # above every number of a program
 _SUMMED = ("port", "udp", "opened", "closed", "before", "after", "one", "other")
 _BOUND = ("address", "interface", "interface_kind", "v6only", "namespace")
 
@@ -308,7 +309,11 @@ def busiest(
     listener changed hands, `before` + `opened` is not `closed` + `after` for a program.
     """
     counts = [
-        part.asking(_by_port("sum(opened), sum(closed), 0, 0"), "GROUP BY port, protocol")
+        part.asking(
+            _by_port("sum(opened), sum(closed), 0, 0"),
+            "GROUP BY port, protocol",
+            summed=_sums_by_port,
+        )
         for part in event_counts.parts_by_port(filters, since, until, [])
     ]
     standing = [
@@ -340,15 +345,20 @@ def _summed(found: Numbers) -> tuple[Numbers, Numbers, Numbers, Numbers]:
     keys, row = np.unique(found[:, 0] * 2 + found[:, 1], return_inverse=True)
     sums = np.zeros((len(keys), 4), dtype="int64")
     np.add.at(sums, row, found[:, 2:6])
-    one, other = np.full(len(keys), _NOBODY), np.zeros(len(keys), dtype="int64")
+    one, other = np.full(len(keys), NOBODY), np.zeros(len(keys), dtype="int64")
     np.minimum.at(one, row, found[:, 6])
     np.maximum.at(other, row, found[:, 7])
     return keys, sums, one, other
 
 
 def _by_port(counts: str) -> str:
-    programs = f"coalesce(min(nullif(program_id, 0)), {_NOBODY}), coalesce(max(program_id), 0)"
+    programs = f"coalesce(min(nullif(program_id, 0)), {NOBODY}), coalesce(max(program_id), 0)"
     return f"port, protocol = 'udp', {counts}, {programs}"
+
+
+def _sums_by_port(found: Iterable[Pack]) -> Numbers:
+    """The same of packs."""
+    return np.insert(packs.by_port(found), (4, 4), 0, axis=1)
 
 
 def _standing(filters: Filters, moment: int, counts: str) -> Part:

@@ -1,5 +1,7 @@
 """Numbers of events per bucket of time: in all (turnover), and by port and program (activity).
 
+A change of either deletes the packs of its buckets (see pack_table).
+
 A bucket's id is its first microsecond, `at - at % (resolution * 1e6)`. The caller opens the
 transaction.
 """
@@ -9,6 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 
 from porteye_core.model import Kind
+from porteye_core.store.tables import pack_table
 from porteye_core.store.tables.listener_table import Event, Learnt
 
 TURNOVER = (60, 3600, 86400)  # resolutions in seconds, see docs/database.md
@@ -31,7 +34,8 @@ DELETE FROM activity WHERE resolution = ? AND bucket = ? AND port = ? AND protoc
     AND program_id = ? AND opened = 0 AND closed = 0
 """
 
-_Sums = defaultdict[tuple[int | str, ...], Counter[str]]
+_Turnover = defaultdict[tuple[int, int], Counter[str]]
+_Activity = defaultdict[tuple[int, int, int, str, int], Counter[str]]
 Counted = tuple[int, str, int, str, int | None]
 """Time, kind, port, protocol and program of an event."""
 
@@ -47,6 +51,7 @@ def add(connection: sqlite3.Connection, events: Iterable[Event]) -> None:
     turnover, activity = _sums(counted)
     connection.executemany(_ADD_TURNOVER, _rows(turnover, 1))
     connection.executemany(_ADD_ACTIVITY, _rows(activity, 1))
+    pack_table.forget(connection, turnover)
 
 
 def take_back(connection: sqlite3.Connection, events: Iterable[Counted]) -> None:
@@ -56,11 +61,12 @@ def take_back(connection: sqlite3.Connection, events: Iterable[Counted]) -> None
     connection.executemany(_ADD_ACTIVITY, _rows(activity, -1))
     connection.executemany(_EMPTY_TURNOVER, list(turnover))
     connection.executemany(_EMPTY_ACTIVITY, list(activity))
+    pack_table.forget(connection, turnover)
 
 
-def _sums(events: Iterable[Counted]) -> tuple[_Sums, _Sums]:
-    turnover: _Sums = defaultdict(Counter)
-    activity: _Sums = defaultdict(Counter)
+def _sums(events: Iterable[Counted]) -> tuple[_Turnover, _Activity]:
+    turnover: _Turnover = defaultdict(Counter)
+    activity: _Activity = defaultdict(Counter)
     for at, kind, port, protocol, program in events:
         for resolution in TURNOVER:
             turnover[resolution, bucket_of(at, resolution)][kind] += 1
@@ -70,7 +76,7 @@ def _sums(events: Iterable[Counted]) -> tuple[_Sums, _Sums]:
     return turnover, activity
 
 
-def _rows(sums: _Sums, sign: int) -> list[tuple[int | str, ...]]:
+def _rows(sums: _Turnover | _Activity, sign: int) -> list[tuple[int | str, ...]]:
     return [
         (*key, sign * count[Kind.OPENED], sign * count[Kind.CLOSED]) for key, count in sums.items()
     ]
@@ -84,3 +90,5 @@ def move(connection: sqlite3.Connection, learnt: Learnt) -> None:
         connection.execute(_ADD_ACTIVITY, (*unknown, -1, 0))
         connection.execute(_ADD_ACTIVITY, (*key, learnt.program, 1, 0))
         connection.execute(_EMPTY_ACTIVITY, unknown)
+    buckets = [(each, bucket_of(learnt.opened_at, each)) for each in pack_table.RESOLUTIONS]
+    pack_table.forget(connection, buckets)

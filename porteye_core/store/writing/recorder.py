@@ -17,6 +17,7 @@ from porteye_core.store.file.held_wal import HeldWal
 from porteye_core.store.file.ownership import beside, identity
 from porteye_core.store.file.quarantine import clear_wal
 from porteye_core.store.file.transaction import transaction
+from porteye_core.store.retention.packing import Packing
 from porteye_core.store.retention.purge_rounds import Retention, max_wal_size
 from porteye_core.store.tables import event_counters
 from porteye_core.store.tables.dead_band import DeadBand
@@ -67,6 +68,7 @@ class Recorder:
         self._listener_table = ListenerTable(connection, host, self._process_table)
         self._rollups = Rollups(connection)
         self._retention = Retention(connection, retention, self._process_table)
+        self._packing = Packing(connection)
         self._held_wal = HeldWal(connection, db, max_wal_size(retention))
         self.dead_band = DeadBand(tick_us=0)
         self.watch = 0
@@ -152,7 +154,7 @@ class Recorder:
         self._connection.execute(f"PRAGMA busy_timeout = {_PATIENCE_MS if patiently else 0}")
 
     def purge_step(self, now: int, elapsed: int) -> None:
-        """Do one small step of retention. Raises StoreDamaged.
+        """Do one small step of retention, and one of packing. Raises StoreDamaged.
 
         While a reader keeps the WAL from being emptied, a step does nothing: it would free no
         space, and make the WAL larger.
@@ -160,6 +162,8 @@ class Recorder:
         if not self._held_wal.is_held:
             with explained(self._connection, "Old records could not be dropped"):
                 self._retention.step(now, elapsed)
+                if not self._retention.is_behind:
+                    self._packing.step(now, elapsed)
 
     @property
     def is_behind(self) -> bool:

@@ -44,6 +44,7 @@ from porteye_core.store.reading.open_listeners import open_at, open_now, open_no
 from porteye_core.store.reading.status import State
 from porteye_core.store.reading.timeline import buckets
 from porteye_core.store.reading.version import version
+from tests.kit.counts import pack_all
 from tests.kit.postgres import copy, needs_postgres, open_postgres, server
 
 pytestmark = needs_postgres
@@ -91,7 +92,8 @@ def db(tmp_path_factory: pytest.TempPathFactory) -> Path:
     # So many ticks that a chart of the monitor reads some of them only.
     seed(path, Scale(days=30, listeners=40, events=4000, seed=5, sample_days=2.5), now=NOW)
     with closing(sqlite3.connect(path)) as connection:
-        connection.executescript(_MORE)
+        connection.executescript(f"{_MORE} DELETE FROM pack;")
+    pack_all(path, NOW)
     return path
 
 

@@ -35,6 +35,7 @@ RELEASED = (
     "9cac2098d96648a8",
     "1f1ec558b7335df8",
     "7dd55a2ce3c2425b",
+    "2889222e7e2dbb88",
 )
 KILLS = 50
 every_version = pytest.mark.parametrize("version", range(1, NEWEST + 1))

@@ -1,6 +1,7 @@
 """The search finds what reading every event finds, whichever way it takes."""
 
 import random
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -17,6 +18,7 @@ from porteye_core.store.file.connection import open_connection
 from porteye_core.store.reading import event_total, events
 from porteye_core.store.tables.event_ids import EventIds
 from porteye_core.store.writing.writer import Writer
+from tests.kit.counts import pack_all
 
 NOW = 1_700_000_000_000_000
 DAYS = 4
@@ -57,11 +59,24 @@ def set_back(tmp_path_factory: pytest.TempPathFactory) -> Path:
             " (SELECT 60 AS resolution UNION ALL SELECT 3600 UNION ALL SELECT 86400)"
             " GROUP BY resolution, b"
         )
+        connection.execute("DELETE FROM pack")
+        connection.commit()
+    pack_all(db, NOW)
+    return db
+
+
+@pytest.fixture(scope="module")
+def unpacked(steady_clock: Path) -> Path:
+    """A history of which nothing is packed yet, as that of an earlier version."""
+    db = steady_clock.with_name("unpacked.db")
+    shutil.copyfile(steady_clock, db)
+    with closing(sqlite3.connect(db)) as connection:
+        connection.execute("DELETE FROM pack")
         connection.commit()
     return db
 
 
-@pytest.fixture(params=["steady_clock", "set_back"])
+@pytest.fixture(params=["steady_clock", "set_back", "unpacked"])
 def reader(request: pytest.FixtureRequest) -> Iterator[sqlite3.Connection]:
     with open_connection(request.getfixturevalue(request.param)) as opened:
         yield opened
