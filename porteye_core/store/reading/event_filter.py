@@ -96,6 +96,11 @@ class EventFilter:
             found.append(IndexedIds(of_user, (self._filters.user,)))
         return found
 
+    @property
+    def reads_listeners(self) -> bool:
+        """True if the condition reads the listener of each event."""
+        return self.protocol is not None or self.needs_listener
+
     @cached_property
     def condition(self) -> Question:
         """On a row `e` of event; it leads SQLite to no index but that of the rowid."""
