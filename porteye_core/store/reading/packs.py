@@ -5,7 +5,7 @@ yet is left to the rows of activity, and to single events.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -102,8 +102,8 @@ class PackFilter:
         programs = self._matching(connection)
         for at, of, *blobs in found:
             length = len(blobs[0]) // 2
-            pack = Pack(at, of, tuple(_array(blob, length) for blob in blobs))
-            yield _narrowed(pack, self._ports, programs)
+            columns = tuple([_array(blob, length) for blob in blobs])
+            yield Pack(at, of, columns, _rows(columns, self._ports, programs))
 
     def _matching(self, connection: engine.Connection) -> Mask | None:
         """By the id of a program, True for those that match; None: all do."""
@@ -153,17 +153,21 @@ def _array(blob: bytes, length: int) -> Numbers:
     return np.frombuffer(blob, dtype=_DTYPES[len(blob) // length], count=length)
 
 
-def _narrowed(pack: Pack, ports: Mask | None, programs: Mask | None) -> Pack:
-    """The pack with the rows that match."""
+def _rows(
+    columns: tuple[Numbers, ...], ports: Mask | None, programs: Mask | None
+) -> Numbers | None:
+    """The rows that match, None for all."""
     try:
-        matches = [] if ports is None else [ports[pack.ports]]
-        if programs is not None:
-            matches.append(programs[pack.programs])
+        masks = [
+            mask[column]
+            for mask, column in ((ports, columns[0]), (programs, columns[1]))
+            if mask is not None
+        ]
     except IndexError as err:
         raise StoreDamaged("A row of pack has a program that there is not.") from err
-    if not matches:
-        return pack
-    return replace(pack, rows=np.flatnonzero(np.logical_and.reduce(matches)))
+    if not masks:
+        return None
+    return (masks[0] if len(masks) == 1 else masks[0] & masks[1]).nonzero()[0]
 
 
 NOBODY = 2**62  # above every number of a program
