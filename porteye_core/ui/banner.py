@@ -59,13 +59,10 @@ def _elsewhere(state: Status) -> str:
 def _ended(state: Status) -> str:
     watch = state.watch
     if watch is None:
-        return "**No monitor is running**, and none has watched into this database yet."
+        return "**No monitor has watched yet:** nothing is recorded."
     at = literal(times.moment(watch.stopped_at or watch.seen_at, now(), viewers_zone()))
-    how = "was stopped"
-    if watch.stopped_at is None:
-        how = "ended without recording a stop, and last watched"
-    unknown = "What has opened or closed since is not known."
-    return f"**The monitor is not running:** it {how} {at}. {unknown}"
+    how = "was stopped" if watch.stopped_at is not None else "ended abruptly"
+    return f"**The monitor {how}** {at}: nothing is recorded since."
 
 
 def next_try(restarts: Restarts) -> str:

@@ -72,7 +72,7 @@ def test_a_view_of_nothing_says_so_in_a_sentence(empty: App, browser: Browser, w
         page.goto(f"{empty.url}/{name}")
         said = page.get_by_test_id("stMain").get_by_text("Nothing is recorded yet.")
         expect(said.first).to_be_visible()
-        expect(page.locator(".st-key-banner")).to_contain_text("No monitor is running")
+        expect(page.locator(".st-key-banner")).to_contain_text("No monitor has watched yet")
         keep(page, f"empty-{name or 'now'}", width)
         page.close()
     context.close()

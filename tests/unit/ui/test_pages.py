@@ -255,7 +255,7 @@ def test_a_stopped_monitor_is_said_before_its_last_table(
     abandoned: Instant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page = open_page(abandoned.db, monkeypatch)
-    assert "The monitor is not running:" in page.warning[0].value
+    assert "The monitor ended abruptly" in page.warning[0].value
     assert [each.value for each in page.code] == [config.monitor_command(abandoned.db)]
     assert len(table(page)) == 4
     assert "Not running" in texts(page)

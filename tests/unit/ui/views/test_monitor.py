@@ -86,16 +86,16 @@ def unreadable(db: Path) -> AbstractContextManager[object]:
 
 
 STATES = [
-    (stopped, "**The monitor is not running:** it was stopped today", ""),
+    (stopped, "**The monitor was stopped** today", ""),
     (
         killed,
-        "**The monitor is not running:** it ended without recording a stop",
+        "**The monitor ended abruptly** ",
         "",
     ),
     (stalled, "**The monitor cannot scan:** it runs", "end it and start it again."),
     (holding, "**The monitor cannot write**", "database is locked"),
-    (never, "**No monitor is running**, and none has watched", ""),
-    (absent, "**No monitor is running**, and none has watched", ""),
+    (never, "**No monitor has watched yet:** nothing is recorded.", ""),
+    (absent, "**No monitor has watched yet:** nothing is recorded.", ""),
     (starting, "**The monitor is starting:**", "the first scan is a moment away."),
     (unreadable, "**The database cannot be shown.**", "It must be a PortEye database"),
 ]
