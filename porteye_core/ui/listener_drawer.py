@@ -10,7 +10,7 @@ from porteye_core.store.reading import Life, Reader
 from porteye_core.ui import listener_parts, url_state
 from porteye_core.ui.context import now, read, viewers_zone
 from porteye_core.ui.listener_summary import address, markdown
-from porteye_core.ui.markdown import literal
+from porteye_core.ui.markdown import code, literal
 from porteye_core.ui.pages import page, parameters_of, story_link
 from porteye_core.ui.times import ago, moment
 
@@ -119,12 +119,13 @@ def _tell_others(reader: Reader, life: Life) -> None:
     others = reader.siblings(life)
     if not others:
         return
-    shown = ", ".join(f"{address(each)}/{each.protocol}" for each in others[:_MOST_OTHERS])
+    shown = " ".join(code(f"{address(each)}/{each.protocol}") for each in others[:_MOST_OTHERS])
     more = len(others) - _MOST_OTHERS
     rest = f" and {more:,} more" if more > 0 else ""
-    st.markdown(f"**Other ports of this program** {literal(shown)}{rest}")
+    st.markdown(f"**Other ports of this program** {shown}{rest}")
 
 
 def _link(life: Life) -> str:
     """The address of Now with the filters of now and this drawer."""
-    return f"{st.context.url or ''}?{urlencode({**url_state.filters(), _NAME: life.id})}"
+    page_url = (st.context.url or "").rstrip("/")
+    return f"{page_url}/?{urlencode({**url_state.filters(), _NAME: life.id})}"

@@ -124,5 +124,13 @@ def test_the_other_ports_of_the_program_are_named(
         ],
     )
     page = open_page(db, monkeypatch, {"listener": str(born[0].id)})
-    assert "**Other ports of this program** [::1]:3000/tcp, 127.0.0.1:3001/tcp" in plain(page)
+    assert "of this program** `[::1]:3000/tcp` `127.0.0.1:3001/tcp`" in plain(page)
     assert "and 17 more" in plain(page)
+
+
+def test_the_lookup_takes_the_place_of_the_drawer(at: Callable[[str], AppTest]) -> None:
+    page = at("1")
+    page.button(key="quick").click().run()
+    assert not page.exception
+    assert "kill 100" not in codes(page)
+    assert "listener" not in address(page)
