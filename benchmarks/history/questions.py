@@ -20,6 +20,7 @@ from porteye_core.store.reading import (
     lookup,
     status,
     timeline,
+    timeline_rows,
     usage,
 )
 from porteye_core.store.reading.changes import changes
@@ -27,7 +28,9 @@ from porteye_core.store.reading.coverage import Watches
 from porteye_core.store.reading.listener_rows import Question
 from porteye_core.store.reading.nearest_event import next_change, previous_change
 from porteye_core.store.reading.open_listeners import open_at, open_now, open_now_question
-from porteye_core.store.reading.timeline import MAX_ROWS, buckets, parted
+from porteye_core.store.reading.time_bounds import buckets
+from porteye_core.store.reading.timeline import parted
+from porteye_core.store.reading.timeline_rows import MAX_ROWS
 
 HOUR, DAY = 3_600_000_000, 86_400_000_000
 _BUSY_PORT, _ABSENT = 8000, "no-such-program"
@@ -224,7 +227,7 @@ def _timelines(connection: engine.Connection, month: Filters, now: int) -> Itera
         by_port = buckets(since, now, zone, by_port=True).edges
 
         def shown(asking: engine.Connection, of: Filters = filters) -> pd.DataFrame:
-            return timeline.busiest(asking, of, since, now).head(MAX_ROWS)
+            return timeline_rows.busiest(asking, of, since, now).head(MAX_ROWS)
 
         asks: dict[str, Ask] = {
             "counts per bucket": partial(event_counts.turnover, filters=filters, edges=edges),

@@ -51,7 +51,6 @@ def by_port(lines: Sequence[Line], gaps: pd.DataFrame, span: Span, left: int) ->
         "xaxis": {"fixedrange": True},
         "yaxis": row_axis([line.label for line in lines], left),
     }
-    traces = [
-        cells(line, len(lines) - 1 - row, span) | {"yaxis": "y"} for row, line in enumerate(lines)
-    ]
+    rows = cells(lines, span, list(reversed(range(len(lines)))))
+    traces = [row | {"yaxis": "y"} for row in rows]
     return drawn(traces, gaps, span, clickable(layout))

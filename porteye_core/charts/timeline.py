@@ -105,11 +105,10 @@ def timeline(
         | {"anchor": "x", "domain": [0, _ROW * count / plot]},
     }
     traces = [
-        _moments("y", band, span, bucket),
+        *_moments(band, span, bucket),
         *_band(band, span),
-        _moments("y2", None, span, bucket),
         *_bars(lives, merged, place, span),
-        *(cells(line, count - 1 - row, span) for row, line in enumerate(lines) if line.what),
+        *cells(lines, span, [count - 1 - row for row in range(len(lines))]),
         _restarts(lives, place, span),
     ]
     return drawn(traces, gaps, span, clickable(layout), rows=2, is_shared=True)
@@ -193,9 +192,9 @@ def _there_already(there: pd.DataFrame, span: Span) -> Trace:
     }
 
 
-def _moments(axis: str, band: pd.DataFrame | None, span: Span, bucket: str) -> Trace:
-    """Invisible bars across a plot: a click on what is empty finds a moment, and in the band the
-    hand finds the counts.
+def _moments(band: pd.DataFrame, span: Span, bucket: str) -> list[Trace]:
+    """Invisible bars across the band and across the rows: a click on what is empty finds a moment,
+    and in the band the hand finds the counts.
 
     Of bars above each other Plotly takes the one in which the hand is nearest to the end: these
     are so long that it is always a visible one.
@@ -204,28 +203,28 @@ def _moments(axis: str, band: pd.DataFrame | None, span: Span, bucket: str) -> T
     edges = np.linspace(first, max(first + 1, last), _CLICKS + 1)
     middles = ((edges[1:] + edges[:-1]) / 2).astype("int64")
     at = pd.Series(middles.astype("datetime64[us]")).dt.tz_localize("UTC")
-    here = at.dt.tz_convert(str(span[0].tz))
-    said = [f"{moment:%a %d %b %H:%M:%S}" for moment in here]
-    if band is not None:
-        told = _told(band, here, bucket)
-        said = [f"{when}<br>{counts}" for when, counts in zip(said, told, strict=True)]
-    return {
+    here = clock(at.dt.tz_convert(str(span[0].tz)))
+    said = clock_texts(here, "s")
+    bars = {
         "type": "bar",
-        "x": clock_texts(clock(here)),
+        "x": clock_texts(here),
         "y": [2 * _FAR] * _CLICKS,
-        "base": -0.5 if band is None else -_FAR / 1e3,
         "width": (last - first) / _CLICKS / 1000,
-        "yaxis": axis,
         "marker": {"color": "rgba(0, 0, 0, 0)", "line": {"width": 0}},
         "ids": [f"moment {moment}" for moment in middles.tolist()],
-        "customdata": said,
         "hovertemplate": "%{customdata}<extra></extra>",
         "showlegend": False,
     }
+    counts = _told(band, middles, bucket)
+    told = [f"{when}<br>{each}" for when, each in zip(said, counts, strict=True)]
+    return [
+        {**bars, "yaxis": "y", "base": -_FAR / 1e3, "customdata": told},
+        {**bars, "yaxis": "y2", "base": -0.5, "customdata": said},
+    ]
 
 
-def _told(band: pd.DataFrame, at: "pd.Series[pd.Timestamp]", bucket: str) -> list[str]:
-    place = np.searchsorted(_micros(band["at"]), _micros(at), side="right") - 1
+def _told(band: pd.DataFrame, at: npt.NDArray[np.int64], bucket: str) -> list[str]:
+    place = np.searchsorted(_micros(band["at"]), at, side="right") - 1
     said = []
     for opened, closed, already, held in band[list(_COUNTS)].itertuples(index=False):
         there = f", {already:,} already there" if already else ""
@@ -322,36 +321,53 @@ def _named(name: str, *, shown: bool) -> Trace:
     }
 
 
-def cells(line: Line, height: int, span: Span) -> Trace:
-    """Draw the counts of a line as cells, the darker the more; none where nothing was open."""
-    assert line.counts is not None
-    assert line.edges is not None
-    (held,) = np.nonzero(line.counts)
-    cells = pd.DataFrame(
-        {"start": line.edges.iloc[held].to_numpy(), "end": line.edges.iloc[held + 1].to_numpy()}
-    ).astype(line.edges.dtype)
-    found = whole(cells, span)
-    counts = line.counts[held]
-    depth = np.sqrt(counts / max(1, int(line.counts.max())))
-    begun, over = moments(cells["start"], "s"), moments(cells["end"], "s")
-    ranges = zip(_micros(cells["start"]), _micros(cells["end"]), strict=True)
+def cells(lines: Sequence[Line], span: Span, heights: Sequence[int]) -> list[Trace]:
+    """Draw the counts of lines as cells, the darker the more; none where there is nothing."""
+    edges = dict[int, _Edges]()
+    traces = []
+    for line, height in zip(lines, heights, strict=True):
+        if line.counts is not None and line.edges is not None:
+            of = edges.setdefault(id(line.edges), _Edges.of(line.edges, span))
+            traces.append(_cells(line, line.counts, height, of))
+    return traces
+
+
+@dataclass(frozen=True, slots=True)
+class _Edges:
+    """Edges of buckets on the viewer's clock, within the range; in words; and in microseconds."""
+
+    within: Instants
+    said: list[str]
+    micros: list[int]
+
+    @staticmethod
+    def of(edges: "pd.Series[pd.Timestamp]", span: Span) -> "_Edges":
+        """The same of a column."""
+        return _Edges(np.clip(clock(edges), *_bounds(span)), moments(edges, "s"), _micros(edges))
+
+
+def _cells(line: Line, counts: npt.NDArray[np.int64], height: int, edges: _Edges) -> Trace:
+    (held,) = np.nonzero(counts)
+    name = text(line.name)
+    starts = edges.within[held]
+    depth = np.sqrt(counts[held] / max(1, int(counts.max())))
     return {
         "type": "bar",
         "orientation": "h",
         "yaxis": "y2",
         "width": _BAR / _ROW,
-        "base": clock_texts(found.start),
-        "x": ((found.end - found.start) / np.timedelta64(1, "ms")).tolist(),
+        "base": clock_texts(starts),
+        "x": ((edges.within[held + 1] - starts) / np.timedelta64(1, "ms")).tolist(),
         "y": [height] * len(held),
         "marker": {
             "color": [f"rgba({_rgb(line.color)}, {0.25 + 0.75 * each:.2f})" for each in depth],
             "line": {"width": 0},
         },
         "unselected": {"marker": {"opacity": 1}},
-        "ids": [f"range {a} {b}" for a, b in ranges],
+        "ids": [f"range {edges.micros[at]} {edges.micros[at + 1]}" for at in held.tolist()],
         "customdata": [
-            f"{text(line.name)}: {count:,} {line.what}<br>{a}<br>to {b}"
-            for count, a, b in zip(counts.tolist(), begun, over, strict=True)
+            f"{name}: {count:,} {line.what}<br>{edges.said[at]}<br>to {edges.said[at + 1]}"
+            for at, count in zip(held.tolist(), counts[held].tolist(), strict=True)
         ],
         "hovertemplate": "%{customdata}<extra></extra>",
         "showlegend": False,

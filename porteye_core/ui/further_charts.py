@@ -1,6 +1,7 @@
 """Further charts of a range, one at a time: what is reachable, how many listen, what is active."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -11,9 +12,10 @@ import streamlit as st
 from porteye_core.charts import activity, reachable
 from porteye_core.charts.timeline import Line
 from porteye_core.model import Precision
-from porteye_core.store.reading import Reader, Shape, Step
+from porteye_core.store.reading import Reader, Step, Surface
 from porteye_core.ui import chart_zoom
-from porteye_core.ui.context import View, viewers_zone
+from porteye_core.ui.context import View
+from porteye_core.ui.markdown import literal
 
 if TYPE_CHECKING:
     from porteye_core.ui.timeline_charts import Charted
@@ -29,15 +31,17 @@ class Further(StrEnum):
     ACTIVITY = "Activity by port"
 
 
-def draw(
-    reader: Reader,
-    view: View,
-    range_: tuple[int, int],
-    shape: Shape,
-    of: "Charted",
-    on_click: Callable[[str], None],
-) -> str:
-    """Draw the chart that is chosen, if any, and return a remark on it, which may be empty."""
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """A figure, with `alt` for those who do not see it, and a remark on it."""
+
+    figure: go.Figure | None
+    alt: str
+    remark: str = ""
+
+
+def draw(reader: Reader, view: View, of: "Charted", on_click: Callable[[str], None]) -> None:
+    """Draw the chart that is chosen, if any, with a remark on it."""
     chosen = st.segmented_control(
         "Further charts",
         list(Further),
@@ -47,60 +51,57 @@ def draw(
         persist_state="session",
     )
     if chosen is None:
-        return ""
-    make = {
-        Further.REACHABLE: surface,
-        Further.LISTENERS: listeners,
-        Further.ACTIVITY: activity_by_port,
-    }[chosen]
-    figure, alt, remark = make(reader, view, range_, shape, of)
-    if figure is not None:
-        chart_zoom.chart(figure, f"{_KEY}_chart", range_, alt, on_click)
-    return remark
+        return
+    chart = further(chosen, reader, view, of)
+    if chart.figure is not None:
+        chart_zoom.chart(chart.figure, f"{_KEY}_chart", of.range, chart.alt, on_click)
+    if chart.remark:
+        st.caption(literal(chart.remark))
 
 
-_Made = tuple[go.Figure | None, str, str]
+def further(which: Further, reader: Reader, view: View, of: "Charted") -> Chart:
+    """The chart of this name for a timeline."""
+    if which is Further.REACHABLE:
+        return surface(reader.surface(view.filters, *of.range), of)
+    return listeners(of) if which is Further.LISTENERS else activity_by_port(of)
 
 
-def surface(reader: Reader, view: View, range_: tuple[int, int], _: Shape, of: "Charted") -> _Made:
+def surface(found: Surface, of: "Charted") -> Chart:
     """Draw how many listeners were reachable from the network, and each step."""
-    found = reader.surface(view.filters, *range_)
     counts = found.frame
-    edges = pd.Series([found.since, found.until]).astype("datetime64[us]").dt.tz_localize("UTC")
     last = found.begun if counts.empty else int(counts["count"].iloc[-1])
-    ends = [
-        pd.DataFrame({"at": edges.iloc[[place]], "count": count})
+    ends = pd.Series([found.since, found.until]).astype("datetime64[us]").dt.tz_localize("UTC")
+    first, end = (
+        pd.DataFrame({"at": ends.iloc[[place]], "count": count})
         for place, count in ((0, found.begun), (1, last))
-    ]
-    counts = pd.concat([ends[0], counts, ends[1]], ignore_index=True)
-    counts["at"] = counts["at"].dt.tz_convert(viewers_zone())
-    of_moment: dict[int, list[Step]] = {}
+    )
+    shown = pd.concat([first, counts, end], ignore_index=True)
+    shown["at"] = shown["at"].dt.tz_convert(of.zone)
+    steps: dict[int, list[Step]] = {}
     for step in found.steps:
-        of_moment.setdefault(step.at, []).append(step)
-    names = [[_said(step) for step in steps] for steps in of_moment.values()]
+        steps.setdefault(step.at, []).append(step)
     ids = [
-        f"listener {steps[0].listener}" if len(steps) == 1 else f"moment {at}"
-        for at, steps in of_moment.items()
+        f"listener {each[0].listener}" if len(each) == 1 else f"moment {at}"
+        for at, each in steps.items()
     ]
     figure = reachable.reachable(
-        counts,
-        [[], *names, []],
+        shown,
+        [[], *([_said(step) for step in each] for each in steps.values()), []],
         [f"moment {found.since}", *ids, f"moment {found.until}"],
         of.gaps,
         of.span,
         of.left,
     )
     up = sum(step.is_up for step in found.steps)
+    said = f"{up:,} became reachable and {len(found.steps) - up:,} no longer were"
     alt = (
         f"Line of how many listeners were reachable from the network: {found.begun:,} at first,"
-        f" {last:,} at the end; {up:,} came and {len(found.steps) - up:,} went."
+        f" {last:,} at the end; {said}."
     )
-    remark = "Listeners that lived for less than an hour are left out." if found.is_long else ""
-    return (
-        figure,
-        alt,
-        f"{last:,} reachable at the end; {up:,} came, {len(found.steps) - up:,} went. {remark}",
-    )
+    remark = f"{last:,} reachable at the end: {said}."
+    if found.is_long:
+        remark += " Listeners that lived for less than an hour are left out."
+    return Chart(figure, alt, remark)
 
 
 def _said(step: Step) -> str:
@@ -109,29 +110,27 @@ def _said(step: Step) -> str:
     return f"{'+' if step.is_up else '−'} {step.port} {step.process or 'unknown owner'}{udp}{seen}"
 
 
-def listeners(_: Reader, __: View, ___: tuple[int, int], ____: Shape, of: "Charted") -> _Made:
+def listeners(of: "Charted") -> Chart:
     """Draw how many listeners were open."""
     counts = of.found.turnover
     figure = activity.open_listeners(counts, of.gaps, of.span, of.left)
-    return (
-        figure,
-        f"Line of how many listeners were open; {counts['open'].iloc[-1]:,} at the end.",
-        "",
-    )
+    last = counts["open"].iloc[-1]
+    return Chart(figure, f"Line of how many listeners were open; {last:,} at the end.")
 
 
-def activity_by_port(
-    reader: Reader, view: View, range_: tuple[int, int], shape: Shape, of: "Charted"
-) -> _Made:
+def activity_by_port(of: "Charted") -> Chart:
     """Draw how many events each of the busiest ports had in each bucket."""
-    found = reader.port_activity(view.filters, *range_, viewers_zone(), shape)
-    if not found.places:
-        return None, "", "Nothing opened or closed in this time range."
+    rows = of.found.rows
+    if not rows.busiest:
+        return Chart(None, "", "Nothing opened or closed in this time range.")
+    edges = of.edges
     lines = [
-        Line(f"{port}/{protocol}", f"Port {port}/{protocol}", None, counts, found.edges, "events")
-        for (port, protocol), counts in zip(found.places, found.events, strict=True)
+        Line(f"{port}/{protocol}", f"Port {port}/{protocol}", None, counts, edges, "events")
+        for (port, protocol), counts in rows.busiest.items()
     ]
-    figure = activity.by_port(lines, of.gaps, of.span, of.left)
-    alt = f"Map of how many events each of {len(lines)} ports had in each {found.bucket}."
-    said = f"Events per {found.bucket}: the {len(lines)} busiest of {found.ports:,} ports."
-    return figure, alt, said
+    bucket = rows.by_port.name
+    return Chart(
+        activity.by_port(lines, of.gaps, of.span, of.left),
+        f"Map of how many events each of {len(lines)} ports had in each {bucket}.",
+        f"Events per {bucket}: the busiest {len(lines)} of {rows.active:,} ports with events.",
+    )

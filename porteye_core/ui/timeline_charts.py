@@ -74,6 +74,7 @@ class Charted:
         left: int = LEFT,
     ) -> None:
         self.found, self.grouping, self.left = found, grouping, left
+        self.coverage, self.zone, self.range = coverage, zone, (coverage.since, coverage.until)
         self.unwatched = coverage.unwatched / 1e6
         gaps = coverage.frame
         # By name: `apply` leaves an empty frame as it is.
@@ -85,6 +86,8 @@ class Charted:
             for edge in (coverage.since, coverage.until)
         )
         self.span: Span = (first, last)
+        edges = pd.Series(found.rows.by_port.edges).astype("datetime64[us]")
+        self.edges = edges.dt.tz_localize("UTC").dt.tz_convert(zone)
 
 
 def draw(
@@ -106,9 +109,7 @@ def draw(
         figure = with_cursor(figure, *_flag(reader, view, cursor))
     chart_zoom.chart(figure, _KEY, (since, until), found.alt, _clicked)
     _rest(found.left_out)
-    charts = further_charts.draw(reader, view, (since, until), shape, found.charted, _clicked)
-    if charts:
-        st.caption(literal(charts))
+    further_charts.draw(reader, view, found.charted, _clicked)
     return click
 
 

@@ -58,7 +58,7 @@ def middle_of(page: Page, label: str) -> float:
     heads = page.locator("[data-testid=stDataFrame] canvas th").all_text_contents()
     labels = [head.removeprefix("↑ ").removeprefix("↓ ") for head in heads]
     place = labels.index(label)
-    return sum(widths[each] for each in labels[:place]) + widths[label] / 2
+    return float(sum(widths[each] for each in labels[:place]) + widths[label] / 2)
 
 
 def click_row(page: Page, port: int, label: str = "Address") -> None:

@@ -8,19 +8,16 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from porteye_core.model import Filters
-from porteye_core.store.reading import open_reader
+from porteye_core.store.reading import Shape, open_reader
 from porteye_core.store.reading.event_counts import forget
 from porteye_core.ui import timeline_charts
+from porteye_core.ui.context import View
+from porteye_core.ui.further_charts import Further, further
+from porteye_core.ui.timeline_charts import Charted
 from tests.kit.seeding import Instant
 
 ROOMS = ("porteye_core.ui", "porteye_core.store", "porteye_core.charts")
 HOUR = 3600 * 1_000_000
-FIGURES = (
-    timeline_charts.open_over_time,
-    timeline_charts.opened_and_closed,
-    timeline_charts.lives_by_port,
-    timeline_charts.events_by_port,
-)
 
 
 def passed(work: Callable[[], object]) -> set[str]:
@@ -40,23 +37,42 @@ def passed(work: Callable[[], object]) -> set[str]:
     return {name for name in modules if name.startswith(ROOMS)}
 
 
-@pytest.mark.parametrize("figure", FIGURES, ids=lambda figure: figure.__name__)
-def test_from_filters_to_a_figure_are_at_most_nine_modules(
-    seeded: Instant, figure: Callable[[timeline_charts.Charted], timeline_charts.Chart]
-) -> None:
-    filters, zone = Filters(process="n"), ZoneInfo("UTC")
+FIGURES = ["lives by row", *(each.value for each in Further)]
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_from_filters_to_a_figure_are_at_most_eight_modules(seeded: Instant, name: str) -> None:
+    view, zone = View(seeded.db, Filters(process="n")), ZoneInfo("UTC")
     since, until = seeded.now - HOUR, seeded.now + 1
     forget()
     with open_reader(seeded.db) as reader:
         coverage = reader.coverage(since, until, watching=True)
+        rows = reader.timeline_rows(view.filters, since, until, zone, Shape())
+        assert rows is not None
 
         def draw() -> None:
-            found = reader.timeline(filters, since, until, zone)
-            assert found is not None
-            figure(timeline_charts.Charted(found, coverage, zone))
+            found = reader.timeline(view.filters, since, until, zone, rows)
+            timeline_charts.lives_by_row(Charted(found, coverage, zone))
 
         modules = passed(draw)
-    assert "porteye_core.store.reading.reader" in modules
-    # SQLite itself calls these two: the guard of the connection, and its function `title`.
+        if name != FIGURES[0]:
+            of = Charted(reader.timeline(view.filters, since, until, zone, rows), coverage, zone)
+            modules = passed(lambda: further(Further(name), reader, view, of))
+    # SQLite itself calls these: the guard of the connection, and its functions.
     modules -= {"porteye_core.store.file.authorizer", "porteye_core.store.file.connection"}
-    assert len(modules) <= 9, sorted(modules)
+    assert len(modules) <= 8, sorted(modules)
+    assert "porteye_core.charts.figure" in modules
+
+
+def test_from_filters_to_the_rows_are_at_most_eight_modules(seeded: Instant) -> None:
+    since, until = seeded.now - HOUR, seeded.now + 1
+    forget()
+    with open_reader(seeded.db) as reader:
+        modules = passed(
+            lambda: reader.timeline_rows(
+                Filters(process="n"), since, until, ZoneInfo("UTC"), Shape(folded=4)
+            )
+        )
+    modules -= {"porteye_core.store.file.authorizer", "porteye_core.store.file.connection"}
+    assert "porteye_core.store.reading.reader" in modules
+    assert len(modules) <= 8, sorted(modules)

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import pandas as pd
 import pytest
@@ -34,6 +33,7 @@ from porteye_core.store.writing.startup import open_writer
 from porteye_core.store.writing.writer import Closing, Opening, Writer
 from tests.conftest import PLAN
 from tests.kit.service import monitor, rows
+from tests.kit.timelines import timeline_of
 from tests.kit.values import HOST, SECOND, endpoint, owned, process
 from tests.kit.waiting import until
 
@@ -227,11 +227,12 @@ def test_every_view_shows_the_place_as_ss_writes_it(three: Path) -> None:
     with open_reader(three) as reader:
         history = reader.events(Filters()).sort_values("port")
         then = reader.open_at(Filters(), SECOND, MomentCoverage(None))
-        timeline = reader.timeline(Filters(), 0, 2 * SECOND, ZoneInfo("UTC"))
+        timeline = timeline_of(reader, Filters(), 0, 2 * SECOND)
         assert timeline is not None
         bars = timeline.lives.sort_values("port")
         told = [str(each.bound) for each in reader.choices(9)]
     assert list(history["address"]) == list(then["address"]) == list(bars["address"]) == shown
+    assert list(bars["exposure"]) == list(then["exposure"])
     assert list(then["exposure"]) == ["this machine only", "IPv6 only", "every interface"]
     assert told == ["0.0.0.0%lo", "[::]", "[::]"]
 

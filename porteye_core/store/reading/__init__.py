@@ -12,7 +12,6 @@ from porteye_core.store.reading.free_port import FreePort
 from porteye_core.store.reading.json_records import CHANGE, EVENT, MOMENT, PORT, Field
 from porteye_core.store.reading.listener import Former, Held, Life, PortLife, PortLives
 from porteye_core.store.reading.monitor_usage import MonitorUsage
-from porteye_core.store.reading.port_activity import PortActivity
 from porteye_core.store.reading.reachable import Step, Surface
 from porteye_core.store.reading.reader import Reader, monitor_status, open_reader
 from porteye_core.store.reading.service_rows import by_service, by_socket

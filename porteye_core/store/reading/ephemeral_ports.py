@@ -12,7 +12,9 @@ from porteye_core.store.reading.event_counts import Part
 from porteye_core.store.reading.listener_rows import matching, open_between
 from porteye_core.store.reading.packs import Numbers
 
-_PORTS = 1 << 16
+_PORTS, _COUNTS = 1 << 16, 1 << 31
+# A hundred thousand rows of three numbers are read in two thirds of the time of five.
+_PACKED = f"program_id * {_PORTS} + port, at, opened * {_COUNTS} + closed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +69,12 @@ def _joined(name: str, crowds: list[Crowd]) -> Crowd:
 def _counted(connection: engine.Connection, part: Part, edges: list[int]) -> list[Crowd]:
     """The crowds of a part of a range. What is kept of one that is over are their sums: its rows
     are a hundred times as long."""
-    asked = Part(part.asking("port, program_id, at, opened, closed", "").question)
+    asked = Part(part.asking(_PACKED, "").question)
 
     def summed() -> list[Crowd]:
-        found = event_counts.rows(connection, [asked], 5)
-        bucket = np.searchsorted(edges, found[:, 2], side="right") - 1
-        return _summed(connection, found, bucket, len(edges) - 1)
+        who, at, counts = event_counts.rows(connection, [asked], 3).T
+        bucket = np.searchsorted(edges, at, side="right") - 1
+        return _summed(connection, who, bucket, counts, len(edges) - 1)
 
     if part.over is None:
         return summed()
@@ -80,18 +82,18 @@ def _counted(connection: engine.Connection, part: Part, edges: list[int]) -> lis
 
 
 def _summed(
-    connection: engine.Connection, found: Numbers, bucket: Numbers, width: int
+    connection: engine.Connection, who: Numbers, bucket: Numbers, counts: Numbers, width: int
 ) -> list[Crowd]:
-    programs, place = np.unique(found[:, 1], return_inverse=True)
+    programs, place = np.unique(who // _PORTS, return_inverse=True)
     names, of_program = np.unique(_names(connection, programs.tolist()), return_inverse=True)
     name = of_program[place]
     opened, closed = (
-        np.bincount(name * width + bucket, weights=counts, minlength=len(names) * width)
+        np.bincount(name * width + bucket, weights=each, minlength=len(names) * width)
         .astype("int64")
         .reshape(len(names), width)
-        for counts in found[:, 3:].T
+        for each in (counts // _COUNTS, counts % _COUNTS)
     )
-    pairs = np.unique(name * _PORTS + found[:, 0])
+    pairs = np.unique(name * _PORTS + who % _PORTS)
     ports = np.split(pairs % _PORTS, np.searchsorted(pairs, np.arange(1, len(names)) * _PORTS))
     each = zip(names.tolist(), ports, opened, closed, strict=True)
     return [Crowd(*values) for values in each] if len(names) else []

@@ -24,7 +24,6 @@ from porteye_core.store.reading import (
     monitor_usage,
     nearest_event,
     open_listeners,
-    port_activity,
     reachable,
     time_bounds,
     timeline,
@@ -178,12 +177,6 @@ class Reader:
     ) -> timeline.Timeline:
         """The timeline of since..until; `rows`: timeline_rows of the same range."""
         return timeline.timeline(self._connection, filters, since, until, zone, rows)
-
-    def port_activity(
-        self, filters: Filters, since: int, until: int, zone: ZoneInfo, shape: Shape
-    ) -> port_activity.PortActivity:
-        """The events of the busiest ports of since..until in each bucket."""
-        return port_activity.port_activity(self._connection, filters, since, until, zone, shape)
 
     def surface(self, filters: Filters, since: int, until: int) -> reachable.Surface:
         """The listeners that other machines could reach in since..until, with each step."""

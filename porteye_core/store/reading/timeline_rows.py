@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from porteye_core.exposure import Exposure, exposure
-from porteye_core.model import Filters, Protocol
+from porteye_core.model import Filters, Kind, Protocol
 from porteye_core.store import engine
 from porteye_core.store.reading import ephemeral_ports, event_counts, packs
 from porteye_core.store.reading.ephemeral_ports import Crowd
@@ -29,6 +29,7 @@ from porteye_core.store.reading.packs import NOBODY, Numbers, Pack
 from porteye_core.store.reading.time_bounds import DAY, HOUR, LONGEST_UNCOUNTED, Buckets, buckets
 
 MAX_ROWS = 50  # ports that a reader still takes in
+_BUSIEST = 12  # ports
 _RANKED = 400  # ports that are put in order; of more, those that stood or had most events
 # Buckets that are no whole hours are read event by event: of more events than that, which take a
 # tenth of a second, ports are counted by whole hours.
@@ -102,8 +103,9 @@ class Rows:
     """The rows to draw, of `all_rows`, and what is counted of the range.
 
     drawn: those of `busiest` that have a row of their own, with `exposure` and `process`; opened,
-    closed, standing: `counted` of them in the buckets by port. ports, lives: how many had a
-    listener open, and how many listeners there were; crowds: how many programs had ephemeral ports
+    closed, standing: `counted` of them in the buckets by port. busiest: the ports with most events,
+    of `active` that have any, and how many in each bucket. ports, lives: how many had a listener
+    open, and how many listeners there were; crowds: how many programs had ephemeral ports
     that are folded; drifts: listeners changed hands, so that a program's openings and closings do
     not tell how many it had open; is_rounded: ports are counted by whole hours.
     """
@@ -114,6 +116,8 @@ class Rows:
     opened: Numbers
     closed: Numbers
     standing: Numbers
+    busiest: dict[Place, Numbers]
+    active: int
     by_port: Buckets
     by_time: Buckets
     ports: int
@@ -158,9 +162,11 @@ def rows(
         opened=opened[own],
         closed=closed[own],
         standing=standing[own],
+        busiest=_busiest(ranked, opened, closed, filters.kind),
+        active=int((found["opened"] + found["closed"] > 0).sum()),
         by_port=by_port,
         by_time=buckets(since, until, zone, by_port=event_counts.is_narrowed(filters)),
-        ports=len(found) + len({port for crowd, _ in crowds for port in crowd.ports.tolist()}),
+        ports=len(found) + _distinct([crowd for crowd, _ in crowds]),
         lives=int(found["lives"].sum()) + sum(crowd.lives for crowd, _ in crowds),
         crowds=len(crowds),
         drifts=bool((found["before"] + found["opened"] != found["closed"] + found["after"]).any()),
@@ -203,6 +209,11 @@ def _crowds(
     found = ephemeral_ports.by_name(connection, filters, since, until, by_port.edges)
     edges = times(pd.Series(by_port.edges)).dt.tz_convert(zone)
     return [(crowd, edges) for crowd in sorted(found, key=lambda each: -len(each.ports))]
+
+
+def _distinct(crowds: list[Crowd]) -> int:
+    """How many ports these have, those of several counted once."""
+    return len(np.unique(np.concatenate([each.ports for each in crowds]))) if crowds else 0
 
 
 def _crowd_row(crowd: Crowd, edges: "pd.Series[pd.Timestamp]") -> Row:
@@ -283,6 +294,16 @@ def _grouped(
             row = replace(row, place=None, density=density, ports=len(of))
         found.append(row)
     return found
+
+
+def _busiest(
+    ranked: pd.DataFrame, opened: Numbers, closed: Numbers, kind: Kind | None
+) -> dict[Place, Numbers]:
+    both = opened + closed
+    counts = both if kind is None else opened if kind is Kind.OPENED else closed
+    most = np.argsort(-counts.sum(axis=1), kind="stable")[:_BUSIEST].tolist()
+    all_ = places(ranked)
+    return {all_[each]: counts[each] for each in most if counts[each].any()}
 
 
 def fitting(rows: list[Row], count: int) -> list[Row]:

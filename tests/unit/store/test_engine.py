@@ -13,6 +13,7 @@ from types import CodeType
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import pandas as pd
 import psycopg
 import pytest
@@ -32,8 +33,10 @@ from porteye_core.store.reading import (
     events,
     listener,
     lookup,
+    reachable,
     time_bounds,
     timeline,
+    timeline_rows,
     usage,
     watches,
 )
@@ -42,7 +45,8 @@ from porteye_core.store.reading.export import Form, changes, history, listeners_
 from porteye_core.store.reading.monitor_usage import monitor_usage
 from porteye_core.store.reading.open_listeners import open_at, open_now, open_now_question
 from porteye_core.store.reading.status import State
-from porteye_core.store.reading.timeline import buckets
+from porteye_core.store.reading.time_bounds import buckets
+from porteye_core.store.reading.timeline_rows import Grouping, Shape
 from porteye_core.store.reading.version import version
 from tests.kit.counts import pack_all
 from tests.kit.postgres import copy, needs_postgres, open_postgres, server
@@ -58,7 +62,8 @@ MONTH = Filters(since=BEGIN, until=NOW)
 # Letters of two cases, one of which casefold makes two of, and what LIKE would take for any text.
 NAME, WORD = "Größenmaß_%", "GRÖSSENMASS_%"
 ABSENT = "GRÖSSENMASSX%"
-EDGES = buckets(BEGIN, NOW, ZoneInfo("UTC"), by_port=True).edges
+UTC = ZoneInfo("UTC")
+EDGES = buckets(BEGIN, NOW, UTC, by_port=True).edges
 
 # What the benchmark's history has not: each statement makes the rows of one kind.
 _MORE = f"""
@@ -126,7 +131,7 @@ def plain(answer: Any) -> Any:
         return {each.name: plain(getattr(answer, each.name)) for each in fields(answer)}
     if isinstance(answer, dict):
         return {key: plain(value) for key, value in answer.items()}
-    if isinstance(answer, list | tuple | pd.Series):
+    if isinstance(answer, list | tuple | pd.Series | np.ndarray):
         return [plain(each) for each in answer]
     if isinstance(answer, float):
         return f"{answer:.12g}"
@@ -148,7 +153,16 @@ def longest(c: Connection) -> int:
 
 
 def ports_named(c: Connection) -> Any:
-    return timeline.named(c, timeline.busiest(c, MONTH, BEGIN, NOW))
+    return timeline.named(c, timeline_rows.busiest(c, MONTH, BEGIN, NOW))
+
+
+def rows_of_timeline(c: Connection, filters: Filters, shape: Shape | None = None) -> Any:
+    return timeline_rows.rows(c, filters, BEGIN, NOW, UTC, shape or Shape())
+
+
+def whole_timeline(c: Connection, filters: Filters) -> Any:
+    rows = rows_of_timeline(c, filters)
+    return None if rows is None else timeline.timeline(c, filters, BEGIN, NOW, UTC, rows)
 
 
 def gaps(c: Connection, since: int, until: int, *, watching: bool) -> Any:
@@ -194,7 +208,10 @@ def filtered(name: str, **narrowing: Any) -> dict[str, Ask]:
         "listeners then": lambda c: open_at(
             c, which, NOW - 7 * DAY, Watches(c, watching=False).at(NOW - 7 * DAY)
         ),
-        "timeline": lambda c: timeline.timeline(c, month, BEGIN, NOW, ZoneInfo("UTC")),
+        "rows of the timeline": lambda c: rows_of_timeline(c, month),
+        "timeline": lambda c: whole_timeline(c, month),
+        "reachable": lambda c: reachable.surface(c, month, BEGIN, NOW),
+        "open then": lambda c: reachable.open_count(c, which, NOW - 7 * DAY),
     }
     return {f"{name}: {what}": ask for what, ask in asks.items()}
 
@@ -223,7 +240,11 @@ FURTHER: dict[str, Ask] = {
     "open before it was handed on": after_handing_on,
     "all listeners of a month": all_listeners,
     "listeners now": lambda c: open_now(c, EVERYTHING, NOW, NOW - HOUR),
-    "timeline": lambda c: timeline.timeline(c, MONTH, BEGIN, NOW, ZoneInfo("UTC")),
+    "rows of the timeline": lambda c: rows_of_timeline(c, MONTH, Shape(folded=3)),
+    "programs of the timeline": lambda c: rows_of_timeline(c, MONTH, Shape(Grouping.PROGRAM)),
+    "timeline": lambda c: whole_timeline(c, MONTH),
+    "reachable, steps": lambda c: reachable.surface(c, MONTH, BEGIN, NOW).steps,
+    "reachable": lambda c: reachable.surface(c, MONTH, BEGIN, NOW).frame,
     "range of the timeline": lambda c: time_bounds.bounds(c, EVERYTHING, NOW),
     "newest ids": lambda c: version(c)[1:],
     "use of six hours": lambda c: usage.usage(c, longest(c), NOW - 6 * HOUR, NOW),
@@ -244,7 +265,7 @@ FURTHER: dict[str, Ask] = {
     "non-ASCII word: who holds it": lambda c: lookup.of_name(c, WORD, 8),
     "non-ASCII word: listeners": lambda c: open_now(c, Filters(process=WORD), NOW),
     "non-ASCII word: counts per bucket": lambda c: event_counts.turnover(c, OF_WORD, EDGES),
-    "non-ASCII word: busiest ports": lambda c: timeline.busiest(c, OF_WORD, BEGIN, NOW),
+    "non-ASCII word: busiest ports": lambda c: timeline_rows.busiest(c, OF_WORD, BEGIN, NOW),
     **filtered("reachable", exposure=REACHABLE),
     **filtered("local", exposure=LOCAL),
     **filtered("a user", user="dev"),
@@ -299,7 +320,7 @@ def test_a_further_question_answers_alike(db: Path, address: str, name: str) -> 
 def is_empty(answer: Any) -> bool:
     """Tell whether an answer has no row and no value."""
     if isinstance(answer, dict):
-        answer = answer["rows"] if "rows" in answer else list(answer.values())
+        answer = answer["rows"] if "columns" in answer else list(answer.values())
     return all(map(is_empty, answer)) if isinstance(answer, list) else answer in {None, "", 0}
 
 

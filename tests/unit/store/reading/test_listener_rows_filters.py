@@ -32,13 +32,14 @@ from porteye_core.model import (
 )
 from porteye_core.reach import LOCAL, REACHABLE, Exposure, InterfaceKind
 from porteye_core.store.file.connection import open_connection
-from porteye_core.store.reading import Reader, event_counts, timeline
+from porteye_core.store.reading import Reader, event_counts, timeline_rows
 from porteye_core.store.reading.export import Form
-from porteye_core.store.reading.timeline import buckets
+from porteye_core.store.reading.time_bounds import buckets
 from porteye_core.store.tables.host_row import Host
 from porteye_core.store.writing.startup import open_writer
 from porteye_core.store.writing.writer import Closing, Opening, Writer
 from tests.conftest import PLAN
+from tests.kit.timelines import timeline_of
 from tests.kit.values import SECOND
 
 _T = TypeVar("_T")
@@ -256,20 +257,9 @@ def test_now_and_then_have_these_listeners(reader: Reader, wanted: Filters) -> N
 
 @often
 @every_filter
-def test_the_last_hour_has_these_openings(reader: Reader, wanted: Filters) -> None:
-    hour = reader.last_hour(wanted, reader.open_now(wanted, NOW), NOW)
-    opened = [life for life in passing(wanted) if life.opened > NOW - HOUR]
-    assert sum(hour.opened) == len(opened)
-    assert hour.reachable[-1] == sum(
-        life.is_open(NOW) and life.exposure.is_reachable for life in passing(wanted)
-    )
-
-
-@often
-@every_filter
 def test_the_timeline_counts_these_events(reader: Reader, wanted: Filters) -> None:
     since, until = wanted.since or BEGIN, wanted.until or NOW
-    found = reader.timeline(wanted, since, until, UTC)
+    found = timeline_of(reader, wanted, since, until)
     there = [
         life
         for life in passing(wanted)
@@ -283,14 +273,12 @@ def test_the_timeline_counts_these_events(reader: Reader, wanted: Filters) -> No
     assert {kind: found.turnover[kind].sum() for kind in Kind} == {
         kind: expected[kind] for kind in Kind
     }
-    assert {kind: found.cells[kind].sum() for kind in Kind} == {
-        kind: expected[kind] for kind in Kind
-    }
     assert found.turnover["open"].iloc[-1] == sum(life.is_open(until) for life in there)
-    assert found.count == len(there) == len(found.lives)
-    assert set(found.rows) == {(life.port, life.protocol) for life in there}
-    busy = {(life.port, life.protocol) for _, _, life in events(within)}
-    assert set(found.heat_rows) == busy
+    assert found.rows.lives == len(there) == len(found.lives)
+    assert {row.place for row in found.rows.rows} == {(life.port, life.protocol) for life in there}
+    counts = found.rows.busiest
+    assert sum(each.sum() for each in counts.values()) == len(list(events(within)))
+    assert set(counts) == {(life.port, life.protocol) for _, _, life in events(within)}
 
 
 @often
@@ -320,7 +308,7 @@ def test_no_sum_stands_in_for_what_only_a_listener_knows(
     month = Filters(since=BEGIN, until=NOW)
     narrowed = Filters(since=BEGIN, until=NOW, exposure=sought)
     assert 0 < reader.event_count(narrowed) < reader.event_count(month)
-    parts = timeline.busiest(reader._connection, narrowed, BEGIN, NOW)
+    parts = timeline_rows.busiest(reader._connection, narrowed, BEGIN, NOW)
     assert parts["opened"].sum() + parts["closed"].sum() == reader.event_count(narrowed)
 
 

@@ -4,7 +4,6 @@ import csv
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -14,6 +13,7 @@ from porteye_core.store.file.connection import open_connection
 from porteye_core.store.reading import Form, MomentCoverage, Reader, differences, open_reader
 from porteye_core.store.reading.listener_rows import process_condition
 from porteye_core.store.writing.writer import Closing, Opening, Writer
+from tests.kit.timelines import timeline_of
 from tests.kit.values import SECOND, endpoint, owned
 
 NODE, PYTHON = "/usr/bin/node", "/usr/bin/python3.11"
@@ -71,7 +71,7 @@ def test_everything_that_is_read_has_the_title(reader: Reader) -> None:
 
 def test_every_frame_of_the_page_shows_the_title(reader: Reader) -> None:
     everything, until = Filters(), 3 * SECOND
-    drawn = reader.timeline(everything, 0, until, ZoneInfo("UTC"))
+    drawn = timeline_of(reader, everything, 0, until)
     assert drawn is not None
     frames = (
         reader.open_now(everything, until),

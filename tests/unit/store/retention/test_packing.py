@@ -12,7 +12,7 @@ from benchmarks.history.plain import plain_count
 from porteye_core.errors import StoreDamaged
 from porteye_core.model import Filters, Listener, Precision, Protocol, RetentionPolicy
 from porteye_core.store.file.connection import open_connection
-from porteye_core.store.reading import event_counts, timeline
+from porteye_core.store.reading import event_counts, timeline_rows
 from porteye_core.store.reading.event_total import event_total
 from porteye_core.store.retention import packing
 from porteye_core.store.retention.step_budget import StepBudget
@@ -146,7 +146,7 @@ def assert_answers_are_exact(reader: sqlite3.Connection, asked: Filters) -> None
     turnover = event_counts.turnover(reader, asked, edges)
     ports = sorted({(port, protocol) for port, protocol, *_ in events})
     cells = event_counts.by_port(reader, asked, ports or [(1, "tcp")], edges)
-    busiest = timeline.busiest(reader, asked, asked.since, asked.until)
+    busiest = timeline_rows.busiest(reader, asked, asked.since, asked.until)
     for place, kind in enumerate(("opened", "closed")):
         at = [(each[4] - edges[0]) // HOUR for each in events if each[3] == kind]
         assert turnover[kind].tolist() == [at.count(each) for each in range(len(edges) - 1)]
