@@ -67,10 +67,11 @@ def rows(page: AppTest) -> list[str]:
     return list(chart(page)["layout"]["yaxis2"]["ticktext"])
 
 
-def choose(page: AppTest, key: str, label: str) -> AppTest:
+def choose(page: AppTest, key: str, label: str) -> None:
     """Press one of the choices of a segmented control."""
-    (control,) = [each for each in page.get("button_group") if each.key == key]
-    return control.set_value([label] if isinstance(control.value, list) else label).run()
+    (control,) = [each for each in page.segmented_control if each.key == key]
+    control.set_value(label).run()
+    assert not page.exception
 
 
 @pytest.fixture
