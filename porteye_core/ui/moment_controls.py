@@ -9,6 +9,7 @@ from porteye_core.errors import FilterError, StoreError
 from porteye_core.store.reading import open_reader
 from porteye_core.ui import time_machine_url, time_range, url_state
 from porteye_core.ui.context import View, now, viewers_zone
+from porteye_core.ui.layout import is_phone
 from porteye_core.ui.markdown import literal
 
 _MINUTE = 60 * 1_000_000
@@ -54,22 +55,35 @@ def steps(view: View) -> None:
             ("Next change", "arrow_forward", True),
         ):
             st.button(
-                label,
+                label.split()[0] if is_phone() else label,
                 key=f"step_{label.split()[0].lower()}",
                 icon=f":material/{icon}:",
                 icon_position="right" if forward else "left",
                 on_click=_to_change,
                 args=(view, forward),
             )
-        for label, minutes in _STEPS.items():
-            st.button(label, key=f"step{minutes}", type="tertiary", on_click=_step, args=(minutes,))
-        st.button("Now", key="step_now", type="tertiary", on_click=_to_now)
+        if is_phone():
+            with st.popover("Steps", type="tertiary", icon=":material/more_time:"):
+                _lengths()
+                _calendar()
+            return
+        _lengths()
         with st.popover("Calendar", type="tertiary", icon=":material/calendar_month:"):
-            if st.session_state["exact_at"] is None:
-                st.caption("The cursor is at the newest change.")
-                st.button("Set it to now", key="pin_now", on_click=_to_now)
-            else:
-                time_range.field("at", "Moment")
+            _calendar()
+
+
+def _lengths() -> None:
+    for label, minutes in _STEPS.items():
+        st.button(label, key=f"step{minutes}", type="tertiary", on_click=_step, args=(minutes,))
+    st.button("Now", key="step_now", type="tertiary", on_click=_to_now)
+
+
+def _calendar() -> None:
+    if st.session_state["exact_at"] is None:
+        st.caption("The cursor is at the newest change.")
+        st.button("Set it to now", key="pin_now", on_click=_to_now)
+    else:
+        time_range.field("at", "Moment")
 
 
 def go(name: str, at: int) -> None:

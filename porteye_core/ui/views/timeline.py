@@ -146,13 +146,19 @@ def _tables(view: View, cursor: Cursor, found: _Found | None) -> None:
         return
     with st.container(horizontal=True, vertical_alignment="center", key="moment"):
         shows = "compare" if cursor.versus is not None else "around" if cursor.around else "then"
-        for name, label, icon, press in (
-            ("then", "What listened then", "schedule", time_machine_url.show),
-            ("around", "What changed around it", "difference", moment_controls.show_around),
-            ("compare", "Compare with now", "compare_arrows", moment_controls.compare_with_now),
+        for name, label, short, icon, press in (
+            ("then", "What listened then", "Then", "schedule", time_machine_url.show),
+            (
+                *("around", "What changed around it", "Around it", "difference"),
+                moment_controls.show_around,
+            ),
+            (
+                *("compare", "Compare with now", "With now", "compare_arrows"),
+                moment_controls.compare_with_now,
+            ),
         ):
             st.button(
-                label,
+                short if is_phone() else label,
                 key=f"show_{name}",
                 icon=f":material/{icon}:",
                 type="primary" if shows == name else "secondary",
