@@ -1,7 +1,9 @@
 """Ephemeral ports of a range: how many each program had, and how many were open over time."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -9,12 +11,12 @@ from porteye_core.model import Filters
 from porteye_core.store import engine
 from porteye_core.store.reading import event_counts
 from porteye_core.store.reading.event_counts import Part
-from porteye_core.store.reading.listener_rows import matching, open_between
-from porteye_core.store.reading.packs import Numbers
+from porteye_core.store.reading.listener_rows import Question, matching, open_between
+from porteye_core.store.reading.packs import Numbers, Pack
 
-_PORTS, _COUNTS = 1 << 16, 1 << 31
-# A hundred thousand rows of three numbers are read in two thirds of the time of five.
-_PACKED = f"program_id * {_PORTS} + port, at, opened * {_COUNTS} + closed"
+_PORTS = 1 << 16
+# Packs are added up in a table of names and ports, which has 64 kB for each name.
+_MOST_NAMES = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +44,40 @@ class Crowd:
         return self.before + int(self.opened.sum())
 
 
+class _ProgramNames:
+    """The names of all programs, which are read when one is needed."""
+
+    def __init__(self, connection: engine.Connection) -> None:
+        self._connection = connection
+
+    @cached_property
+    def _named(self) -> list[tuple[int, str]]:
+        return [tuple(row) for row in self._connection.execute("SELECT id, name FROM program")]
+
+    @cached_property
+    def all(self) -> list[str]:
+        """Each name once; the first is empty, for programs that are not known."""
+        return list(dict.fromkeys(["", *(name for _, name in self._named)]))
+
+    @cached_property
+    def place(self) -> Numbers:
+        """By the id of a program, the place of its name among all."""
+        places = {name: place for place, name in enumerate(self.all)}
+        found = np.zeros(max((number for number, _ in self._named), default=0) + 1, dtype="int64")
+        for number, name in self._named:
+            found[number] = places[name]
+        return found
+
+
 def by_name(
     connection: engine.Connection, filters: Filters, since: int, until: int, edges: list[int]
 ) -> list[Crowd]:
     """Everything that was open in since..until, by the name of its program, in each bucket between
     the edges."""
     found = _standing(connection, filters, since - 1, len(edges) - 1)
+    names = _ProgramNames(connection)
     for part in event_counts.parts_by_port(filters, since, until, edges):
-        found += _counted(connection, part, edges)
+        found += _counted(connection, part, names, edges)
     of = dict[str, list[Crowd]]()
     for crowd in found:
         of.setdefault(crowd.name, []).append(crowd)
@@ -66,34 +94,62 @@ def _joined(name: str, crowds: list[Crowd]) -> Crowd:
     )
 
 
-def _counted(connection: engine.Connection, part: Part, edges: list[int]) -> list[Crowd]:
+def _counted(
+    connection: engine.Connection, part: Part, names: _ProgramNames, edges: list[int]
+) -> list[Crowd]:
     """The crowds of a part of a range. What is kept of one that is over are their sums: its rows
     are a hundred times as long."""
-    asked = Part(part.asking(_PACKED, "").question)
 
     def summed() -> list[Crowd]:
-        who, at, counts = event_counts.rows(connection, [asked], 3).T
-        bucket = np.searchsorted(edges, at, side="right") - 1
-        return _summed(connection, who, bucket, counts, len(edges) - 1)
+        if part.packed is None or len(names.all) > _MOST_NAMES:
+            return _asked(connection, part.question, edges)
+        packs, missing = part.packed.packs.of(connection, part.packed.piece)
+        rest = [_asked(connection, part.packed.rest(piece), edges) for piece in missing]
+        return [crowd for crowds in (_packed(packs, names, edges), *rest) for crowd in crowds]
 
     if part.over is None:
         return summed()
-    return event_counts.cached(connection, part.over, (asked.question, *edges), summed)
+    return event_counts.cached(connection, part.over, (part.question, *edges), summed)
+
+
+def _packed(packs: Iterable[Pack], names: _ProgramNames, edges: list[int]) -> list[Crowd]:
+    """The crowds of packs."""
+    count, width = len(names.all), len(edges) - 1
+    seen = np.zeros((count, _PORTS), dtype=np.bool_)
+    sums = np.zeros((2, count, width), dtype="int64")
+    for pack in packs:
+        name = names.place[pack.programs]
+        seen[name, pack.ports] = True
+        bucket = np.searchsorted(edges, pack.at, side="right") - 1
+        for place, counts in enumerate((pack.opened, pack.closed)):
+            sums[place, :, bucket] += np.bincount(name, counts, count).astype("int64")
+    return [
+        Crowd(names.all[each], np.flatnonzero(seen[each]), sums[0, each], sums[1, each])
+        for each in np.flatnonzero(sums.any(axis=(0, 2))).tolist()
+    ]
+
+
+def _asked(connection: engine.Connection, question: Question, edges: list[int]) -> list[Crowd]:
+    """The crowds of what is not packed."""
+    asked = Part(question).asking("port, program_id, at, opened, closed", "")
+    found = event_counts.rows(connection, [asked], 5)
+    bucket = np.searchsorted(edges, found[:, 2], side="right") - 1
+    return _summed(connection, found, bucket, len(edges) - 1)
 
 
 def _summed(
-    connection: engine.Connection, who: Numbers, bucket: Numbers, counts: Numbers, width: int
+    connection: engine.Connection, found: Numbers, bucket: Numbers, width: int
 ) -> list[Crowd]:
-    programs, place = np.unique(who // _PORTS, return_inverse=True)
+    programs, place = np.unique(found[:, 1], return_inverse=True)
     names, of_program = np.unique(_names(connection, programs.tolist()), return_inverse=True)
     name = of_program[place]
     opened, closed = (
-        np.bincount(name * width + bucket, weights=each, minlength=len(names) * width)
+        np.bincount(name * width + bucket, weights=counts, minlength=len(names) * width)
         .astype("int64")
         .reshape(len(names), width)
-        for each in (counts // _COUNTS, counts % _COUNTS)
+        for counts in found[:, 3:].T
     )
-    pairs = np.unique(name * _PORTS + who % _PORTS)
+    pairs = np.unique(name * _PORTS + found[:, 0])
     ports = np.split(pairs % _PORTS, np.searchsorted(pairs, np.arange(1, len(names)) * _PORTS))
     each = zip(names.tolist(), ports, opened, closed, strict=True)
     return [Crowd(*values) for values in each] if len(names) else []
