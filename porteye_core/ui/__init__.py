@@ -38,7 +38,7 @@ def main(config: Config, access: Access, restarts: Restarts) -> None:
     if access.login and not _logged_in():
         return
     page = st.navigation(pages(), position="hidden")
-    layout.title(page.title)
+    layout.title(page.title, anew=True)
     filter_errors.clear()
     with st.sidebar:
         lookup_dialog.button(config.db)

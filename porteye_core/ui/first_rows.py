@@ -5,6 +5,7 @@ style.css shows these rows in the table's place until it is drawn.
 """
 
 import re
+import time
 from collections.abc import Mapping
 from html import escape
 from typing import Any
@@ -12,17 +13,25 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from porteye_core.ui.session_cache import cached
+
 _MOST = 25  # rows; more are below the fold of most screens
-_KEY = "first_rows"
+_YOUNG = 20.0  # seconds, for a slow network
+_BEGUN, _KEPT = "first_rows_begun", "first_rows"
 _PRINTF = re.compile(r"[^%]*%[,+ ]*[\d.]*[dfs](?:[^%]|%%)*")
 
 
-def draw_once(table: pd.DataFrame, columns: Mapping[str, Any], *, row: int, header: int) -> None:
-    """Draw the rows where the next table comes, the first time in a session."""
-    if st.session_state.get(_KEY):
-        return
-    st.session_state[_KEY] = True
-    st.html(first_rows(table, columns, row=row, header=header))
+def draw(
+    table: pd.DataFrame, columns: Mapping[str, Any], of: object, *, row: int, header: int
+) -> None:
+    """Draw the rows where the next table comes, while a session is young.
+
+    They stay as they are, so that a refresh sends them no second time; others of `of` replace them.
+    """
+    place = st.empty()  # which keeps the place of what follows when the rows go
+    begun = st.session_state.setdefault(_BEGUN, time.monotonic())
+    if time.monotonic() - begun < _YOUNG:
+        place.html(cached(_KEPT, (of,), lambda: first_rows(table, columns, row=row, header=header)))
 
 
 def first_rows(table: pd.DataFrame, columns: Mapping[str, Any], *, row: int, header: int) -> str:

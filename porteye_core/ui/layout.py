@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 
 _ROW, _HEADER, _TALLEST = 35, 38, 820  # pixels, as Streamlit draws a table
+_TITLE = "tab_title"
 _STYLE = Path(__file__).with_name("style.css")
 
 
@@ -55,6 +56,10 @@ def style() -> str:
     return _STYLE.read_text("utf-8")
 
 
-def title(text: str) -> None:
-    """Name the browser's tab after what the page shows."""
-    st.set_page_config(page_title=f"{text} - PortEye")
+def title(text: str, *, anew: bool = False) -> None:
+    """Name the browser's tab after what the page shows. A fragment may call it at each run; anew:
+    this run has named it otherwise."""
+    named = f"{text} - PortEye"
+    if anew or st.session_state.get(_TITLE) != named:
+        st.session_state[_TITLE] = named
+        st.set_page_config(page_title=named)

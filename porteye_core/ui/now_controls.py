@@ -8,7 +8,8 @@ from streamlit.delta_generator import DeltaGenerator
 
 from porteye_core.config import monitor_command
 from porteye_core.store.reading import FREE_PORTS, Reader
-from porteye_core.ui import refresh
+from porteye_core.ui import advice, refresh
+from porteye_core.ui.advice import Advice
 from porteye_core.ui.context import viewers_zone
 from porteye_core.ui.markdown import literal
 from porteye_core.ui.now_groups import By
@@ -102,9 +103,7 @@ def hidden_owners(count: int, db: Path) -> None:
     ):
         owners = "1 owner needs" if count == 1 else f"{count:,} owners need"
         st.caption(f"{owners} root.", width="content")
-        with st.popover("How?", type="tertiary"):
-            st.caption("A monitor of root sees the owner of every socket. It takes this command:")
-            st.code(monitor_command(db), language=None, wrap_lines=True)
+        advice.how(Advice("", monitor_command(db)), "How?")
 
 
 def opened_group_line(by: By, name: str) -> None:

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
+import streamlit as st
 
 from porteye_core.model import Hidden
-from porteye_core.ui import cell_text, row_selection
+from porteye_core.ui import cell_text, first_rows, row_selection
 from porteye_core.ui.layout import in_order
 from porteye_core.ui.table_columns import columns
 from porteye_core.ui.times import up
@@ -93,16 +94,21 @@ def waiting(queue: Any, backlog: Any) -> str:
 
 def draw(services: pd.DataFrame, table: pd.DataFrame) -> int | None:
     """Draw the table; return the listener whose row the reader has just clicked."""
-    return row_selection.table(
-        table,
-        in_order(_COLUMNS, _ON_A_PHONE),
-        _COLUMNS,
-        key=KEY,
-        ids=services["id"].tolist(),
-        alt="What listens now",
-        height=height(len(table)),
-        row_height=ROW,
-    )
+    shown = in_order(_COLUMNS, _ON_A_PHONE)
+    with st.container(key="now_table"):
+        columns_ = {name: _COLUMNS[name] for name in shown}
+        ports = tuple(table["port"])
+        first_rows.draw(table, columns_, ports, row=ROW, header=_HEADER)
+        return row_selection.table(
+            table,
+            shown,
+            _COLUMNS,
+            key=KEY,
+            ids=services["id"].tolist(),
+            alt="What listens now",
+            height=height(len(table)),
+            row_height=ROW,
+        )
 
 
 def height(rows: int) -> int:

@@ -61,7 +61,8 @@ def begin(now: int) -> int | None:
 
 def remember() -> None:
     """Let the browser remember that it shows the page now."""
-    st.html(f"<script>{SCRIPT.read_text('utf-8')}</script>", unsafe_allow_javascript=True)
+    with st.container(key="script"):
+        st.html(f"<script>{SCRIPT.read_text('utf-8')}</script>", unsafe_allow_javascript=True)
 
 
 def entries(

@@ -1,6 +1,7 @@
 """The frame of the page in a Chromium: loading, tabs, menu, sidebar, phone and accessibility."""
 
 import os
+import re
 import signal
 import time
 from collections.abc import Iterator
@@ -8,14 +9,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
 from benchmarks.seed import seed
 from benchmarks.seeding.scale import Scale
 from porteye_core import __version__
 from porteye_core.store.file import lock
 from tests.kit.app import App, dashboard
-from tests.kit.browser import PATIENCE, expect_settled, expect_watching, needs_chromium
+from tests.kit.browser import (
+    PATIENCE,
+    expect_settled,
+    expect_watching,
+    needs_chromium,
+    wait_for_cells,
+)
 from tests.kit.themes import SCHEMES, Scheme
 from tests.kit.waiting import until
 
@@ -97,6 +104,29 @@ def test_each_tab_is_named_after_what_it_shows(app: App, page: Page) -> None:
     for name in ("Timeline", "History", "Monitor"):
         page.get_by_role("link", name=name, exact=True).click()
         expect(page).to_have_title(f"{name} - PortEye")
+    page.get_by_role("link", name="Now", exact=True).click()
+    expect(page).to_have_title(re.compile(r"^\d+ listeners - PortEye$"))
+    page.goto(f"{app.url}/listener?listener=1")
+    expect(page).to_have_title(re.compile(r"^\d+ \S.* - PortEye$"))
+
+
+def test_the_first_rows_are_read_before_the_library_of_tables_is_there(
+    app: App, browser: Browser
+) -> None:
+    with visitor(browser) as context:
+        page = context.new_page()
+        held: list[Route] = []
+        page.route("**/DataFrame.*.js", held.append)
+        page.goto(app.url)
+        rows = page.locator(".first-rows tbody tr")
+        expect(rows.first).to_be_visible()
+        assert rows.count() == 25
+        first = rows.first.inner_text().split("\t")
+        assert held
+        for each in held:
+            each.continue_()
+        wait_for_cells(page, first[0])
+        expect(rows.first).to_be_hidden()
 
 
 def test_the_menu_tells_the_version_and_where_help_is(app: App, page: Page) -> None:

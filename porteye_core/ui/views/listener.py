@@ -9,9 +9,8 @@ from porteye_core.charts import usage as chart
 from porteye_core.exposure import exposure
 from porteye_core.model import Filters
 from porteye_core.store.reading import Former, Held, Life, PortLife, Reader
-from porteye_core.ui import listener_drawer, listener_parts, row_selection
+from porteye_core.ui import layout, listener_drawer, listener_parts, row_selection
 from porteye_core.ui.context import View, now, read, viewers_zone
-from porteye_core.ui.layout import table_height
 from porteye_core.ui.listener_summary import evidence, markdown, name
 from porteye_core.ui.markdown import literal
 from porteye_core.ui.table_columns import columns
@@ -65,6 +64,7 @@ def _draw(reader: Reader) -> None:
     if life is None:
         _choose(reader)
         return
+    layout.title(f"{life.port} {life.title or 'unknown'}")
     with st.container(key="story"):
         _summary(reader, life)
         _port(reader, life)
@@ -103,7 +103,7 @@ def _selectable(
 ) -> None:
     """Draw a table in which a click on a row opens its listener's story."""
     selected = row_selection.table(
-        frame, config, config, key=key, ids=ids, alt=alt, height=table_height(len(frame))
+        frame, config, config, key=key, ids=ids, alt=alt, height=layout.table_height(len(frame))
     )
     if selected is not None:
         _open(selected)

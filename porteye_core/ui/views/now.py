@@ -11,6 +11,7 @@ from porteye_core.model import Filters
 from porteye_core.store.reading import Reader, by_service, by_socket
 from porteye_core.ui import (
     export_links,
+    layout,
     now_controls,
     now_filters,
     now_groups,
@@ -67,9 +68,11 @@ def _draw(reader: Reader, view: View) -> None:
     with place:
         numbers = now_filters.counts(table.services, table.midnight, watched=table.moment.watched)
         show = now_filters.choose(numbers)
+    still = table.services[~table.services["closed"]]
+    count = int(still["listeners"].map(len).sum())
+    layout.title(f"{count:,} listener{'' if count == 1 else 's'}")
     with files:
-        still = table.services[~table.services["closed"]]
-        export_links.draw(view, "now", view.filters, int(still["listeners"].map(len).sum()))
+        export_links.draw(view, "now", view.filters, count)
     pressed = _changes(reader, view.filters, table)
     now_controls.hidden_owners(now_table.hidden_by_rights(table.services), view.db)
     _notes(table, show)
