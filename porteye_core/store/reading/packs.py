@@ -5,7 +5,8 @@ yet is left to the rows of activity, and to single events.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,7 @@ from porteye_core.errors import StoreDamaged
 from porteye_core.model import Filters, Kind, Protocol
 from porteye_core.store import engine
 from porteye_core.store.reading.listener_rows import process_condition
+from porteye_core.store.tables.pack_table import RESOLUTIONS
 
 Numbers = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
@@ -83,10 +85,27 @@ class PackFilter:
     def of(self, connection: engine.Connection, piece: Piece) -> tuple[Iterator[Pack], list[Piece]]:
         """The packs of a piece, each as far as the filters let through, and the pieces of it that
         have none."""
+        packed, missing = self._parted(connection, piece)
+        return chain.from_iterable(self._read(connection, each) for each in packed), missing
+
+    def _parted(
+        self, connection: engine.Connection, piece: Piece
+    ) -> tuple[list[Piece], list[Piece]]:
+        """The pieces in which buckets are packed, and those in which none is: what has packs of
+        shorter buckets alone, as the present hour, is a piece of these."""
         if piece.resolution == 0 or self._is_sought(piece):
-            return iter(()), [piece]
-        packed, missing = _buckets(connection, piece)
-        return (self._read(connection, piece) if packed else iter(())), missing
+            return [], [piece]
+        is_any, unpacked = _buckets(connection, piece)
+        packed, missing = ([piece] if is_any else []), list[Piece]()
+        for each in unpacked:
+            shorter = [length for length in RESOLUTIONS if length < each.resolution]
+            found, rest = list[Piece](), [each]
+            if shorter:
+                finer = replace(each, resolution=max(shorter))
+                found, rest = self._parted(connection, finer)
+            packed += found
+            missing += rest if found else [each]
+        return packed, missing
 
     def _is_sought(self, piece: Piece) -> bool:
         return bool(self._filters.ports) and self._is_narrow and piece.resolution >= _HOUR
