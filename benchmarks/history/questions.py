@@ -13,6 +13,7 @@ from benchmarks.history.plain import plain_count, plain_history
 from porteye_core.model import Filters, Protocol
 from porteye_core.store import engine
 from porteye_core.store.reading import (
+    ephemeral_ports,
     event_counts,
     event_total,
     events,
@@ -34,6 +35,7 @@ from porteye_core.store.reading.timeline_rows import MAX_ROWS
 
 HOUR, DAY = 3_600_000_000, 86_400_000_000
 _BUSY_PORT, _ABSENT = 8000, "no-such-program"
+_EPHEMERAL = 32768, 60999
 
 Ask = Callable[[engine.Connection], Any]
 
@@ -245,6 +247,12 @@ def _timelines(connection: engine.Connection, month: Filters, now: int) -> Itera
                 timeline.lives, filters=filters, since=since, until=now, ports=_rows(alone)
             ),
         }
+        if not filters.ports:
+            days = buckets(since, now, zone, by_port=True, shortest=DAY).edges
+            of = replace(filters, ports=(_EPHEMERAL,))
+            asks["ephemeral ports"] = partial(
+                ephemeral_ports.by_name, filters=of, since=since, until=now, edges=days
+            )
         for what, ask in asks.items():
             yield Asked(f"timeline, 30 days, {name}: {what}", ask)
 
