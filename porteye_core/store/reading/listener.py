@@ -7,7 +7,7 @@ from porteye_core.exposure import Bound
 from porteye_core.model import Ancestor, Hidden, Precision, Protocol
 from porteye_core.store import engine
 from porteye_core.store.reading.listener_rows import bound_of, from_tables, select_columns
-from porteye_core.store.tables.event_ids import EventIds
+from porteye_core.store.tables.event_ids import LATE_US, EventIds
 
 LIVES = f"SELECT {select_columns()} FROM {from_tables()}"
 _PORT_LIVES = (
@@ -139,10 +139,14 @@ def before_and_after(
 ) -> tuple[PortLife | None, PortLife | None]:
     """The lives of the same port and protocol that were recorded just before and just after."""
     found = []
-    for older, newest_first in (("<", "DESC"), (">", "")):
+    # A busy port has a million events: those on the other side of this life are passed over.
+    ids = EventIds(connection)
+    first = ids.between(of.opened_at - LATE_US, None).low
+    last = ids.between(None, of.opened_at + LATE_US).high
+    for older, bound, newest_first in (("<", f"id <= {last}", "DESC"), (">", f"id >= {first}", "")):
         row = connection.execute(
             f"{_PORT_LIVES} WHERE l.protocol = ? AND l.id IN (SELECT listener_id FROM event"
-            f" WHERE port = ? AND kind = 'opened' AND listener_id {older} ?"
+            f" WHERE port = ? AND {bound} AND kind = 'opened' AND listener_id {older} ?"
             f" ORDER BY id {newest_first} LIMIT ?) ORDER BY l.id {newest_first} LIMIT 1",
             # Of both protocols: the index knows the port alone.
             (of.protocol, of.port, of.id, _NEAR),
