@@ -16,13 +16,14 @@ from tests.kit.browser import (
     row_of,
     show,
     table_box,
+    wait_for_cells,
     wait_for_ports,
 )
 from tests.kit.opener import Opener
 
 pytestmark = needs_chromium
 
-_HEAD, _ROW = 38, 35  # pixels
+_HEAD, _ROW = now_table._HEADER, now_table.ROW  # pixels
 _MANY = 250  # listeners
 
 
@@ -63,6 +64,7 @@ def middle_of(page: Page, label: str) -> float:
 
 def click_row(page: Page, port: int, label: str = "Address") -> None:
     """Click a cell of a port's row."""
+    wait_for_cells(page, str(port))
     box = table_box(page)
     height = _HEAD + _ROW * row_of(page, port) + _ROW / 2
     page.mouse.click(box["x"] + middle_of(page, label), box["y"] + height)
@@ -267,3 +269,4 @@ def test_the_drawer_leads_on_to_the_program_the_story_and_the_server(app: App, p
         page.wait_for_url("**/listener?*listener=*")
         expect(drawer(page)).to_have_count(0)
         expect(page.get_by_role("heading", name=f"Port {first}")).to_be_visible()
+        expect(page).to_have_title(f"{first} opener_process.py (python) - PortEye")

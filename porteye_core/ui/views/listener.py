@@ -7,7 +7,7 @@ import streamlit as st
 
 from porteye_core.charts import usage as chart
 from porteye_core.exposure import exposure
-from porteye_core.model import Filters
+from porteye_core.model import Filters, Precision
 from porteye_core.store.reading import Former, Held, Life, PortLife, Reader
 from porteye_core.ui import layout, listener_drawer, listener_parts, row_selection
 from porteye_core.ui.context import View, now, read, viewers_zone
@@ -21,6 +21,11 @@ _CHOSEN = "chosen_listener"
 _HOUR, _DAY = 3_600 * 1_000_000, 86_400 * 1_000_000
 _CHART_RANGES = {"1 h": _HOUR, "24 h": _DAY, "7 d": 7 * _DAY, "30 d": 30 * _DAY}
 _STRIP_RANGES = {"7 d": 7 * _DAY, "30 d": 30 * _DAY}
+_HOW_EXACT = {
+    Precision.KERNEL: " exactly",
+    Precision.POLL: " at the latest, one scan before at the earliest",
+    Precision.GAP: " at the latest, while nobody watched",
+}
 _TIME = "YYYY-MM-DD HH:mm:ss"
 _TIMES = {
     "until": st.column_config.DatetimeColumn("Until", format=_TIME),
@@ -123,9 +128,9 @@ def _summary(reader: Reader, life: Life) -> None:
     at, zone = now(), viewers_zone()
     st.header(literal(name(life)), anchor=False)
     st.markdown(markdown(life, at, zone, reader.status(at).last_watched))
-    exact = f"Opened {utc(life.opened_at)}, seen by {life.opened_seen}."
-    if life.closed_at is not None:
-        exact += f" Closed {utc(life.closed_at)}, seen by {life.closed_seen}."
+    exact = f"Opened {utc(life.opened_at)}{_HOW_EXACT[life.opened_seen]}."
+    if life.closed_at is not None and life.closed_seen is not None:
+        exact += f" Closed {utc(life.closed_at)}{_HOW_EXACT[life.closed_seen]}."
     st.caption(literal(f"{exact} {evidence(life)}"))
     owner, steps = st.columns([2, 1], gap="medium")
     with owner:

@@ -41,7 +41,7 @@ def test_a_listener_in_the_address_opens_its_drawer(at: Callable[[str], AppTest]
     command, stop, link = codes(page)
     assert (command, stop) == ("nginx -g daemon", "kill 100")
     assert link.endswith("?listener=1")
-    assert [each.proto.url for each in page.get("link_button")] == ["http://localhost"]
+    assert "http://localhost" in [each.proto.url for each in page.get("link_button")]
 
 
 def test_the_view_keeps_its_table_beside_the_drawer(at: Callable[[str], AppTest]) -> None:
