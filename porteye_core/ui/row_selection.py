@@ -39,8 +39,8 @@ class _Draw:
 class Selection:
     """The draws of one table by their numbers, and the listener that is selected in them.
 
-    framed: the listener and the column of the frame; place: where its row was last. Times are
-    seconds of a clock that never steps.
+    framed: the listener and the column of the frame; place: where its row was last; refused: the
+    last report came too soon after new rows. Times are seconds of a clock that never steps.
     """
 
     number: int = 0
@@ -49,6 +49,7 @@ class Selection:
     framed: tuple[int, str] | None = None
     place: int = 0
     new: int | None = None
+    refused: bool = False
 
     def draw(self, ids: Sequence[int], columns: Sequence[str], now: float) -> Cell | None:
         """Note the rows that are about to be sent, and return the cell that gets the frame."""
@@ -74,6 +75,7 @@ class Selection:
         if draw is None or number < self.oldest or cell == draw.framed or place >= len(draw.ids):
             return
         if number > 1 and now - draw.at < SETTLED:
+            self.refused = True
             return
         self.new = draw.ids[place]
         self.framed = self.new, next(each for each in columns if each != column)
@@ -81,7 +83,7 @@ class Selection:
 
     def take(self) -> int | None:
         """The listener that was selected since this was asked last, None if none was."""
-        new, self.new = self.new, None
+        new, self.new, self.refused = self.new, None, False
         return new
 
     def _frame(self, ids: tuple[int, ...], first_column: str) -> Cell | None:
@@ -136,6 +138,8 @@ def table(
     st.session_state[_number(key)] = str(selection.number)
     with st.container(key=f"{key}_draw_number"):
         st.text_input("Draw", key=_number(key), label_visibility="collapsed", disabled=True)
+    if selection.refused:
+        st.toast("The rows changed as you clicked. Click again.", icon=":material/sync:")
     return selection.take()
 
 

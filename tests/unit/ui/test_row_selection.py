@@ -92,9 +92,13 @@ def test_the_same_cell_can_be_clicked_again(table: Table) -> None:
 def test_rows_that_came_just_before_a_report_select_nothing(table: Table) -> None:
     table.draw(11, 12)
     table.draw(9, 11, 12)
-    assert table.report(1) is None
+    table.selection.report(table.selection.number, (1, "user"), _COLUMNS, table.now + 0.1)
+    assert table.selection.refused
+    assert table.selection.take() is None
+    assert not table.selection.refused
     table.draw(9, 11, 12, after=SETTLED)
     assert table.report(1) == 11
+    assert not table.selection.refused
 
 
 @pytest.mark.parametrize(("place", "number"), [(3, 1), (0, 99), (0, 0), (2, None)], ids=str)
