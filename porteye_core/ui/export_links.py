@@ -38,7 +38,9 @@ def draw(view: View, what: str, filters: Filters, count: int, **moments: int) ->
     file, row = _FILES[what]
     rows = f"{count:,} {row if count == 1 else row + 's'}"
     which = _which(what, filters, moments)
-    with st.container(horizontal=True, vertical_alignment="center", key=f"export_{what}"):
+    with st.container(
+        horizontal=True, vertical_alignment="center", width="content", key=f"export_{what}"
+    ):
         for form, label, help_ in (
             (Form.CSV, f"Download CSV ({rows})", _UTC),
             (Form.JSON, "JSON", f"Download the same {rows} as JSON. {_UTC}"),

@@ -66,10 +66,11 @@ _COLUMNS = {
     "at": _time("Time", "In your time zone", "YYYY-MM-DD HH:mm:ss.SSS"),
     "kind": _text("Event"),
     "seen": _text(
-        "Seen",
-        "How exact the time is — kernel: to the microsecond; poll: within one interval"
-        " before it; gap: some time before it, while nobody watched",
+        "Precision",
+        "How exact the time is. Exact: to the microsecond, from the kernel. Within 0.25 s: found by"
+        " a scan. While nobody watched, and before watching began: at some time before it",
     ),
+    "then": _Column(forms.ButtonColumn, "Then", "What listened at that moment"),
     "port": _number("Port"),
     "protocol": _text("Protocol"),
     "service": _text("Service"),

@@ -20,7 +20,8 @@ _NAMES = (*_LISTENERS, "kind", "range", "since", "until", "limit")
 _MOMENTS = ("since", "until", "at", "versus", "around")
 _FOLLOWED = tuple(dict.fromkeys((*_NAMES, *_MOMENTS)))
 _BOUNDS, _TWO = {"range", "since", "until"}, {"at", "versus", "around"}
-_WRITTEN, _PAGE, _KNOWN = "written_filters", "before", "known_urls"
+_WRITTEN, _KNOWN = "written_filters", "known_urls"
+_PAGE = ("before", "after")  # of the history
 
 
 def follow_the_browser() -> None:
@@ -115,7 +116,7 @@ def write(said: Mapping[str, str]) -> None:
     before = st.query_params.to_dict()
     others = {name: value for name, value in before.items() if name not in _NAMES}
     if st.session_state.get(_WRITTEN, said) != said and not has_navigated():
-        others.pop(_PAGE, None)
+        others = {name: value for name, value in others.items() if name not in _PAGE}
     st.session_state[_WRITTEN] = said
     if before != {**others, **said}:
         st.query_params.from_dict({**others, **said})
