@@ -99,7 +99,7 @@ def expect_column(page: Page, name: str, *texts: str) -> None:
 def expect_listeners(page: Page, count: int) -> None:
     """Until the headline counts so many. The copy of a table that grows, which `expect_column`
     reads, may lack the rows that there was no room for."""
-    expect(page.get_by_test_id("stMetricValue").first).to_have_text(str(count))
+    expect(page.get_by_role("radio", name=f"All {count}", exact=True)).to_be_visible()
 
 
 def said(page: Page) -> dict[str, str]:

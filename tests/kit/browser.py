@@ -115,15 +115,20 @@ def wait_for_ports(page: Page, *ports: int) -> None:
 
 
 def pick_row(page: Page, port: int, among: Sequence[int]) -> None:
-    """Tick the box in front of a port's row, in a table of these ports in this order.
+    """Click on a port's row, in the table of Now with these ports in this order.
 
     The copy that tests read is made a while after the canvas is drawn. Before it has just these
     ports, a row would be looked for where it was before the filters were set.
     """
     wait_for_ports(page, *among)
     expect_settled(page)
+    page.mouse.click(*middle_of(page, among.index(port)))
+
+
+def middle_of(page: Page, row: int) -> tuple[float, float]:
+    """The middle of the first cell of a row of Now, counted from 0."""
     box = table_box(page)
-    page.mouse.click(box["x"] + 16, box["y"] + 38 + 35 * among.index(port) + 17)
+    return box["x"] + 27, box["y"] + 36 + 30 * row + 15
 
 
 def save(page: Page, name: str) -> None:
