@@ -82,7 +82,7 @@ def test_the_reader_s_place_is_kept_when_the_page_refreshes(app: App, page: Page
         show(page, f"{app.url}/?port={','.join(map(str, many))}")
         expect(page.get_by_role("radio", name="All 39", exact=True)).to_be_visible()
         expect_settled(page)
-        page.mouse.move(1000, 150)  # above the table, which scrolls by itself
+        page.get_by_role("radio").first.hover()  # above the table, which scrolls by itself
         page.mouse.wheel(0, 300)
         place = "document.querySelector('[data-testid=stMain]').scrollTop"
         page.wait_for_function(f"() => {place} > 100")

@@ -3,11 +3,19 @@
 import os
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Download, FloatRect, Page, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    Download,
+    FloatRect,
+    Page,
+    TimeoutError,
+    expect,
+    sync_playwright,
+)
 
 from tests.kit.service import PROJECT
 from tests.kit.waiting import until
@@ -122,7 +130,16 @@ def pick_row(page: Page, port: int, among: Sequence[int]) -> None:
     """
     wait_for_ports(page, *among)
     expect_settled(page)
-    page.mouse.click(*middle_of(page, among.index(port)))
+    drawer = page.get_by_role("dialog")
+
+    def is_open() -> bool:
+        """Click again if need be: a click on rows that have just come is refused."""
+        page.mouse.click(*middle_of(page, among.index(port)))
+        with suppress(TimeoutError):
+            drawer.wait_for(timeout=3000)
+        return drawer.is_visible()
+
+    until(is_open, f"the drawer of {port} is open")
 
 
 def middle_of(page: Page, row: int) -> tuple[float, float]:
