@@ -12,10 +12,10 @@ from playwright.sync_api import (
     Download,
     FloatRect,
     Page,
-    TimeoutError,
     expect,
     sync_playwright,
 )
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from tests.kit.service import PROJECT
 from tests.kit.waiting import until

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import capture, idle, page, peers, snapshot, watchers
+from benchmarks import capture, idle, page_browser, peers, snapshot, watchers
 from benchmarks.__main__ import Benchmark
 from benchmarks.peers import PeerError
 from benchmarks.report import Report
@@ -163,7 +163,7 @@ def test_a_process_that_ends_while_it_is_measured_has_no_cost() -> None:
 def test_a_browser_that_does_not_start_is_skipped_with_its_words(programs: Path) -> None:
     write(programs / "chromium", "echo 'libnss3.so: cannot open shared object file' >&2; exit 127")
 
-    path, skipped = page._browser(visits=1)
+    path, skipped = page_browser.found(1)
     assert path == ""
     assert skipped == {
         "first table": f"{programs}/chromium does not start: "
@@ -173,4 +173,4 @@ def test_a_browser_that_does_not_start_is_skipped_with_its_words(programs: Path)
 
 def test_without_visits_no_browser_is_tried(programs: Path) -> None:
     write(programs / "chromium", "exit 127")
-    assert page._browser(visits=0) == ("", {})
+    assert page_browser.found(0) == ("", {})
