@@ -15,7 +15,6 @@ from playwright.sync_api import (
     expect,
     sync_playwright,
 )
-from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from tests.kit.service import PROJECT
 from tests.kit.waiting import until
