@@ -116,7 +116,11 @@ def test_the_first_rows_are_read_before_the_library_of_tables_is_there(
     with visitor(browser) as context:
         page = context.new_page()
         held: list[Route] = []
-        page.route("**/DataFrame.*.js", held.append)
+
+        def hold(route: Route) -> None:
+            held.append(route)
+
+        page.route("**/DataFrame.*.js", hold)
         page.goto(app.url)
         rows = page.locator(".first-rows tbody tr")
         expect(rows.first).to_be_visible()
