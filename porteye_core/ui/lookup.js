@@ -7,14 +7,15 @@
 
   const editable = target => target.isContentEditable ||
     ["INPUT", "TEXTAREA", "SELECT"].includes(target.tagName);
-  const add = (field, text) => {
+  const put = (field, text) => {
     const set = Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, "value").set;
-    set.call(field, field.value + text);
+    set.call(field, text);
     field.dispatchEvent(new Event("input", {bubbles: true}));
   };
   const take = field => {
     field.focus();
-    if (kept) add(field, kept);
+    // Streamlit keeps the text of a field that was closed.
+    if (kept !== field.value) put(field, kept);
     kept = null;
     // A dialog gives the focus to its first button once it is drawn.
     const until = performance.now() + SETTLED;

@@ -48,14 +48,13 @@ def button(db: Path) -> None:
     """Draw the button, which its key presses from anywhere on the page."""
     key = None if layout.is_phone() else "Ctrl+K"
     if st.button("Find", icon=":material/search:", shortcut=key, key="quick", width="stretch"):
-        st.session_state.pop("lookup", None)  # begin with an empty field
         _ask(db)
 
 
 @st.fragment
 def field(db: Path) -> None:
     """Draw the field in a view, with its answers over what is below."""
-    text = _input("find")
+    text = _input("find", _LABEL)
     if text.strip():
         with st.container(key="find_answers", border=True):
             _answer(db, text)
@@ -63,7 +62,7 @@ def field(db: Path) -> None:
 
 @st.dialog(_LABEL)
 def _ask(db: Path) -> None:
-    text = _input("lookup")
+    text = _input("lookup", _EXAMPLES)
     if text.strip():
         _answer(db, text)
     else:
@@ -73,13 +72,13 @@ def _ask(db: Path) -> None:
         )
 
 
-def _input(key: str) -> str:
+def _input(key: str, placeholder: str) -> str:
     return st.text_input(
         _LABEL,
         key=key,
         type="search",
         live=_PAUSE,
-        placeholder=_LABEL if key == "find" else _EXAMPLES,
+        placeholder=placeholder,
         label_visibility="collapsed",
     )
 

@@ -277,25 +277,9 @@ def test_help_is_shown_beside_its_field(app: App, page: Page) -> None:
         expect(page.get_by_role("tooltip").get_by_text(help_)).to_be_visible()
 
 
-def test_quick_answers_are_asked_with_the_button_and_lead_to_a_story(app: App, page: Page) -> None:
+def test_the_lookup_is_closed_by_a_key_and_by_its_button(app: App, page: Page) -> None:
     show(page, app.url)
-    page.get_by_role("button", name="Who holds …?").click()
     dialog = page.get_by_role("dialog")
-    field = dialog.get_by_label("Port, pid or name")
-    for asked, answer in (
-        ("80/tcp", "nginx, pid 100"),
-        ("pid 300", "http.server (python), pid 300"),
-        ("300", "Nothing is recorded for port 300"),
-        ("localhost:5432", "postgres, pid 200"),
-        ("nothing like it", "Nothing is recorded for"),
-        ("NGINX", "nginx, pid 100"),
-    ):
-        enter(field, asked)
-        expect(dialog.get_by_text(answer).first).to_be_visible()
-    dialog.get_by_role("link", name="Its whole story").click()
-    page.wait_for_url("**/listener?listener=1")
-    expect(dialog).to_have_count(0)
-    expect(main(page).get_by_text("80/tcp nginx on 0.0.0.0").first).to_be_visible()
     for key, name in (("Escape", ""), ("", "Close")):
         page.keyboard.press("Control+k")
         expect(dialog).to_be_visible()

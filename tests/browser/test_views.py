@@ -79,7 +79,7 @@ def test_a_view_of_nothing_says_so_in_a_sentence(empty: App, browser: Browser, w
 
 
 @pytest.mark.parametrize("width", [1280, 390])
-def test_a_key_opens_the_quick_answers_which_fit_the_window(
+def test_a_key_opens_the_lookup_which_fits_the_window(
     app: App, browser: Browser, width: int
 ) -> None:
     context = visitor(browser, width)
@@ -89,11 +89,9 @@ def test_a_key_opens_the_quick_answers_which_fit_the_window(
     page.wait_for_selector("[data-testid=stDataFrame] canvas td", state="attached")
     page.keyboard.press("Control+k")
     dialog = page.get_by_role("dialog")
-    dialog.get_by_label("Port, pid or name").fill("22")
-    page.keyboard.press("Enter")
-    expect(dialog.get_by_text("at 22 since").first).to_be_visible()
-    expect(dialog.get_by_role("link").first).to_be_visible()
-    keep(page, "quick-answers", width)
+    dialog.get_by_label("Find a port, program or pid").fill("22")
+    expect(dialog.get_by_role("button", name="Details").first).to_be_visible()
+    keep(page, "lookup", width)
     context.close()
 
 
