@@ -1,7 +1,9 @@
-"""The browser's own history: one step forward is one step back, and back is as it was."""
+"""The browser's own history, whose steps forward are steps back; and the History view."""
 
 import re
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -11,7 +13,8 @@ from playwright.sync_api import Page, expect
 from benchmarks.seed import seed
 from benchmarks.seeding.scale import Scale
 from tests.kit.app import App, dashboard
-from tests.kit.browser import needs_chromium
+from tests.kit.browser import expect_settled, needs_chromium, table_box
+from tests.kit.waiting import until
 
 pytestmark = needs_chromium
 
@@ -87,3 +90,68 @@ def test_back_brings_back_the_moment_that_the_timeline_showed(app: App, page: Pa
     page.go_back()
     expect(second).to_be_visible()
     assert "2026-01-02" in page.url
+
+
+def rows(page: Page) -> list[list[str]]:
+    """The cells of the table, in the copy for screen readers."""
+    found: list[list[str]] = page.evaluate(
+        """() => [...document.querySelectorAll("[data-testid=stDataFrame] canvas tbody tr")]
+            .map(row => [...row.cells].map(cell => cell.textContent))"""
+    )
+    return found
+
+
+def open_history(app: App, page: Page, *, limit: int) -> None:
+    page.goto(f"{app.url}/history?range=all&limit={limit}")
+    expect(page.get_by_text(re.compile("Showing the newest"))).to_be_visible()
+    page.wait_for_selector(DRAWN, state="attached")
+    expect_settled(page)
+
+
+def turn(page: Page, label: str) -> None:
+    """Press a button, until the table has other rows."""
+    before = rows(page)
+    page.get_by_role("button", name=label, exact=True).click()
+    until(lambda: rows(page) not in ([], before), f"{label} has been drawn")
+
+
+def test_pages_of_events_are_turned_in_both_directions(app: App, page: Page) -> None:
+    open_history(app, page, limit=20)
+    newest = rows(page)
+    for label in ("Older", "Older", "Newer"):
+        turn(page, label)
+    page.get_by_role("button", name="Oldest", exact=True).click()
+    page.wait_for_url("**after=0*")
+    expect(page.get_by_role("button", name="Older", exact=True)).to_be_disabled()
+    page.get_by_role("button", name="Newest", exact=True).click()
+    until(lambda: rows(page) == newest, "the newest page is drawn again")
+
+
+def test_the_newest_page_stands_still_until_new_events_are_asked_for(app: App, page: Page) -> None:
+    open_history(app, page, limit=20)
+    before = rows(page)
+    with closing(sqlite3.connect(app.log.parent / "porteye.db")) as connection, connection:
+        connection.execute(
+            "INSERT INTO event (host_id, at, kind, seen, listener_id, port, program_id)"
+            " SELECT host_id, at, kind, seen, listener_id, port, program_id FROM event"
+            " ORDER BY id DESC LIMIT 3"
+        )
+    new = page.get_by_role("button", name="3 new events. Show")
+    expect(new).to_be_visible()
+    assert rows(page) == before
+    new.click()
+    until(lambda: rows(page) not in ([], before), "the new events are drawn")
+    expect(new).to_have_count(0)
+
+
+def test_a_click_on_a_row_opens_its_listener_and_one_on_its_clock_the_moment(
+    app: App, page: Page
+) -> None:
+    open_history(app, page, limit=20)
+    box = table_box(page)
+    page.mouse.click(box["x"] + 330, box["y"] + 38 + 35 * 2 + 17)
+    page.wait_for_url("**listener=*")
+    expect(page.get_by_role("dialog")).to_be_visible()
+    open_history(app, page, limit=20)
+    page.mouse.click(box["x"] + 185, box["y"] + 38 + 35 * 2 + 17)
+    page.wait_for_url("**/timeline?*at=*")
