@@ -243,9 +243,7 @@ def _timelines(connection: engine.Connection, month: Filters, now: int) -> Itera
             "heat map": partial(
                 event_counts.by_port, filters=filters, ports=_rows(drawn), edges=by_port
             ),
-            "lives": partial(
-                timeline.lives, filters=filters, since=since, until=now, ports=_rows(alone)
-            ),
+            "lives": partial(_lives, filters=filters, since=since, until=now, ports=_rows(alone)),
         }
         if not filters.ports:
             days = buckets(since, now, zone, by_port=True, shortest=DAY).edges
@@ -255,6 +253,17 @@ def _timelines(connection: engine.Connection, month: Filters, now: int) -> Itera
             )
         for what, ask in asks.items():
             yield Asked(f"timeline, 30 days, {name}: {what}", ask)
+
+
+def _lives(
+    asking: engine.Connection,
+    filters: Filters,
+    since: int,
+    until: int,
+    ports: list[tuple[int, str]],
+) -> pd.DataFrame:
+    events = event_counts.total(asking, since, until)
+    return timeline.lives(asking, filters, since, until, ports, events)
 
 
 def _rows(found: pd.DataFrame) -> list[tuple[int, str]]:

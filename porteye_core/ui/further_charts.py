@@ -62,7 +62,8 @@ def draw(reader: Reader, view: View, of: "Charted", on_click: Callable[[str], No
 def further(which: Further, reader: Reader, view: View, of: "Charted") -> Chart:
     """The chart of this name for a timeline."""
     if which is Further.REACHABLE:
-        return surface(reader.surface(view.filters, *of.range), of)
+        found = reader.surface(view.filters, *of.range, of.found.rows.events)
+        return surface(found, of)
     return listeners(of) if which is Further.LISTENERS else activity_by_port(of)
 
 

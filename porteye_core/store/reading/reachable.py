@@ -9,7 +9,6 @@ import pandas as pd
 from porteye_core.exposure import exposure
 from porteye_core.model import Filters, Precision
 from porteye_core.store import engine
-from porteye_core.store.reading import event_counts
 from porteye_core.store.reading.listener_rows import (
     Question,
     bound_of,
@@ -72,11 +71,14 @@ class Surface:
         return pd.DataFrame({"at": times(pd.Series(counts.index)), "count": counts.to_numpy()})
 
 
-def surface(connection: engine.Connection, filters: Filters, since: int, until: int) -> Surface:
-    """The attack surface of since..until, as far back as anybody watched."""
+def surface(
+    connection: engine.Connection, filters: Filters, since: int, until: int, events: int
+) -> Surface:
+    """The attack surface of since..until, as far back as anybody watched; events: how many the
+    range has."""
     begun = first_watch(connection)
     since = min(until, max(since, begun or since))
-    is_long = event_counts.total(connection, since, until) > _FEW_EVENTS
+    is_long = events > _FEW_EVENTS
     lives = list(_joined(_lives(connection, filters, since, until, is_long=is_long)))
     names = _titles(connection, [row["program_id"] for row, _ in lives])
     before, steps = 0, list[Step]()

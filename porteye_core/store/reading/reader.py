@@ -178,9 +178,10 @@ class Reader:
         """The timeline of since..until; `rows`: timeline_rows of the same range."""
         return timeline.timeline(self._connection, filters, since, until, zone, rows)
 
-    def surface(self, filters: Filters, since: int, until: int) -> reachable.Surface:
-        """The listeners that other machines could reach in since..until, with each step."""
-        return reachable.surface(self._connection, filters, since, until)
+    def surface(self, filters: Filters, since: int, until: int, events: int) -> reachable.Surface:
+        """The listeners that other machines could reach in since..until, with each step; events:
+        how many the range has."""
+        return reachable.surface(self._connection, filters, since, until, events)
 
     def open_count(self, filters: Filters, at: int) -> tuple[int, int]:
         """How many listeners were open at a moment, and how many of them were reachable."""

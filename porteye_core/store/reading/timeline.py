@@ -10,7 +10,6 @@ import pandas as pd
 from porteye_core.exposure import exposure
 from porteye_core.model import Filters
 from porteye_core.store import engine
-from porteye_core.store.reading import event_counts
 from porteye_core.store.reading.coverage import Watches
 from porteye_core.store.reading.listener_rows import (
     Question,
@@ -63,15 +62,15 @@ def timeline(
     """The timeline of since..until with these rows, which are of the same range."""
     filters = replace(filters, since=since, until=until)
     alone, crowded = parted(rows.drawn)
-    found = lives(connection, filters, since, until, list(values(alone, "port", "protocol")))
-    edges = rows.by_time.edges
-    counts = event_counts.turnover(connection, filters, edges)
-    counts["already"] = already(connection, filters, since, until, edges)
-    counts["opened"] = (counts["opened"] - counts["already"]).clip(lower=0)
+    ports = list(values(alone, "port", "protocol"))
+    found = lives(connection, filters, since, until, ports, rows.events)
+    there = already(connection, filters, since, until, rows.by_time.edges)
+    opened = (rows.counts["opened"] - there).clip(lower=0)
+    counts = rows.counts.assign(opened=opened, already=there)
     of = crowded.index.to_numpy()
-    opened, closed, standing = (each[of] for each in (rows.opened, rows.closed, rows.standing))
+    opens, closed, standing = (each[of] for each in (rows.opened, rows.closed, rows.standing))
     busy = named(connection, crowded)
-    merged = stretches(busy, opened, closed, standing, rows.by_port.edges)
+    merged = stretches(busy, opens, closed, standing, rows.by_port.edges)
     return Timeline(rows, _on(zone, counts), _on(zone, found), _on(zone, merged), len(crowded))
 
 
@@ -156,16 +155,17 @@ def lives(
     since: int,
     until: int,
     ports: list[tuple[int, str]],
+    events: int,
 ) -> pd.DataFrame:
     """The lives on these ports that overlap since..until, in the order of their opening.
 
     `opened_from` is the earliest time at which it may have opened, and `closed_from` at which it
     may have closed: the time itself where the kernel told, missing where nothing bounds it.
-    `address` has the interface, too, as ss writes it.
+    `address` has the interface, too, as ss writes it. events: how many the range has.
     """
     if not ports:
         ports = [(-1, "")]  # no listener has it, and the answer keeps its columns
-    few = event_counts.total(connection, since, until) <= _FEW_EVENTS
+    few = events <= _FEW_EVENTS
     wanted = set(ports)
     found = [
         row

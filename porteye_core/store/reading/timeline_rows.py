@@ -104,10 +104,11 @@ class Rows:
 
     drawn: those of `busiest` that have a row of their own, with `exposure` and `process`; opened,
     closed, standing: `counted` of them in the buckets by port. busiest: the ports with most events,
-    of `active` that have any, and how many in each bucket. ports, lives: how many had a listener
-    open, and how many listeners there were; crowds: how many programs had ephemeral ports
-    that are folded; drifts: listeners changed hands, so that a program's openings and closings do
-    not tell how many it had open; is_rounded: ports are counted by whole hours.
+    of `active` that have any, and how many in each bucket. counts: `event_counts.turnover` in the
+    buckets by time; events: how many the range has, whatever the filters are. ports, lives: how
+    many had a listener open, and how many listeners there were; crowds: how many programs had
+    ephemeral ports that are folded; drifts: listeners changed hands, so that a program's openings
+    and closings do not tell how many it had open; is_rounded: ports are counted by whole hours.
     """
 
     rows: list[Row]
@@ -118,6 +119,8 @@ class Rows:
     standing: Numbers
     busiest: dict[Place, Numbers]
     active: int
+    counts: pd.DataFrame
+    events: int
     by_port: Buckets
     by_time: Buckets
     ports: int
@@ -155,6 +158,8 @@ def rows(
     shown = fitting(all_rows, shape.rows - len(folded))
     of = {row.place for row in shown}
     own = [number for number, place in enumerate(places(ranked)) if place in of]
+    asked = replace(filters, since=since, until=until)
+    by_time = buckets(since, until, zone, by_port=event_counts.is_narrowed(filters))
     return Rows(
         rows=shown + folded,
         all_rows=len(all_rows) + (len(found) - len(ranked) if shape.is_by_port else 0),
@@ -163,9 +168,11 @@ def rows(
         closed=closed[own],
         standing=standing[own],
         busiest=_busiest(ranked, opened, closed, filters.kind),
+        counts=event_counts.turnover(connection, asked, by_time.edges),
+        events=event_counts.total(connection, since, until),
         active=int((found["opened"] + found["closed"] > 0).sum()),
         by_port=by_port,
-        by_time=buckets(since, until, zone, by_port=event_counts.is_narrowed(filters)),
+        by_time=by_time,
         ports=len(found) + _distinct([crowd for crowd, _ in crowds]),
         lives=int(found["lives"].sum()) + sum(crowd.lives for crowd, _ in crowds),
         crowds=len(crowds),

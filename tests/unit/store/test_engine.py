@@ -210,7 +210,7 @@ def filtered(name: str, **narrowing: Any) -> dict[str, Ask]:
         ),
         "rows of the timeline": lambda c: rows_of_timeline(c, month),
         "timeline": lambda c: whole_timeline(c, month),
-        "reachable": lambda c: reachable.surface(c, month, BEGIN, NOW),
+        "reachable": lambda c: reachable.surface(c, month, BEGIN, NOW, 0),
         "open then": lambda c: reachable.open_count(c, which, NOW - 7 * DAY),
     }
     return {f"{name}: {what}": ask for what, ask in asks.items()}
@@ -243,14 +243,16 @@ FURTHER: dict[str, Ask] = {
     "rows of the timeline": lambda c: rows_of_timeline(c, MONTH, Shape(folded=3)),
     "programs of the timeline": lambda c: rows_of_timeline(c, MONTH, Shape(Grouping.PROGRAM)),
     "timeline": lambda c: whole_timeline(c, MONTH),
-    "reachable, steps": lambda c: reachable.surface(c, MONTH, BEGIN, NOW).steps,
-    "reachable": lambda c: reachable.surface(c, MONTH, BEGIN, NOW).frame,
+    "reachable, steps": lambda c: reachable.surface(c, MONTH, BEGIN, NOW, 0).steps,
+    "reachable": lambda c: reachable.surface(c, MONTH, BEGIN, NOW, 0).frame,
     "range of the timeline": lambda c: time_bounds.bounds(c, EVERYTHING, NOW),
     "newest ids": lambda c: version(c)[1:],
     "use of six hours": lambda c: usage.usage(c, longest(c), NOW - 6 * HOUR, NOW),
     "use of a week": lambda c: usage.usage(c, longest(c), NOW - 7 * DAY, NOW),
     "ports by name": ports_named,
-    "lives on a port": lambda c: timeline.lives(c, MONTH, BEGIN, NOW, [(8000, "tcp"), (53, "udp")]),
+    "lives on a port": lambda c: timeline.lives(
+        c, MONTH, BEGIN, NOW, [(8000, "tcp"), (53, "udp")], 0
+    ),
     "candidates": lambda c: listener.candidates(c, 100),
     "holders": every_life(lambda c, life: listener.holders(c, life.id)),
     "former owners": every_life(lambda c, life: listener.former_owners(c, life.id)),

@@ -2,10 +2,8 @@
 
 from pathlib import Path
 
-import pytest
-
 from porteye_core.model import Filters, Precision
-from porteye_core.store.reading import Step, Surface, open_reader, reachable
+from porteye_core.store.reading import Step, Surface, open_reader
 from tests.kit.values import SECOND
 from tests.unit.store.reading.test_timeline_rows import (
     ANYWHERE,
@@ -19,9 +17,11 @@ from tests.unit.store.reading.test_timeline_rows import (
 __all__ = ["machine"]
 
 
-def surface(db: Path, filters: Filters | None = None, since: int = BEGIN) -> Surface:
+def surface(
+    db: Path, filters: Filters | None = None, since: int = BEGIN, events: int = 0
+) -> Surface:
     with open_reader(db) as reader:
-        return reader.surface(filters or Filters(), since, END)
+        return reader.surface(filters or Filters(), since, END, events)
 
 
 def told(found: Surface) -> list[tuple[float, bool, int, str]]:
@@ -77,14 +77,13 @@ def test_the_line_begins_where_the_range_or_the_first_watch_does(
 
 
 def test_of_many_events_only_lives_of_an_hour_or_longer_are_read_and_that_is_said(
-    db: Path, machine: Machine, monkeypatch: pytest.MonkeyPatch
+    db: Path, machine: Machine
 ) -> None:
     machine.had(3000, "node", ANYWHERE, since=3, until=3.5)
     machine.had(8080, "redis", ANYWHERE, since=4, until=6)
     assert len(surface(db).steps) == 4
     assert not surface(db).is_long
-    monkeypatch.setattr(reachable, "_FEW_EVENTS", 1)
-    few = surface(db)
+    few = surface(db, events=1_000_000)
     assert few.is_long
     assert {step.port for step in few.steps} == {8080}
 

@@ -124,7 +124,7 @@ def test_an_empty_answer_has_its_columns(seeded: Instant) -> None:
         assert "cmdline" in reader.open_now(nothing, seeded.now)
         assert "at" in reader.events(nothing)
         edges = [seeded.now - MINUTE, seeded.now + SECOND]
-        assert timeline.lives(connection, nothing, 0, seeded.now, []).empty
+        assert timeline.lives(connection, nothing, 0, seeded.now, [], 0).empty
         assert timeline_rows.busiest(connection, nothing, 0, seeded.now).empty
         assert event_counts.by_port(connection, nothing, [(1, "tcp")], edges).empty
         assert event_counts.turnover(connection, nothing, edges)["open"].max() == 0

@@ -168,7 +168,7 @@ def test_ports_cells_and_lives_equal_those_counted_one_by_one(
             for port, protocol in zip(busiest["port"], busiest["protocol"], strict=True)
         ]
         cells = event_counts.by_port(reader, asked, rows, edges)
-        drawn = timeline.lives(reader, asked, since, until, rows)
+        drawn = timeline.lives(reader, asked, since, until, rows, rows_a_seek)
     overlapping = [
         life for life in history.lives if life.passes(filters) and life.overlaps(since, until)
     ]
@@ -283,7 +283,7 @@ def test_an_edge_knows_the_last_scan_before_it(db: Path) -> None:
         )
     with open_connection(db) as reader:
         rows = [(80, "tcp"), (81, "tcp"), (82, "tcp"), (83, "tcp")]
-        found = timeline.lives(reader, Filters(), 0, 500 * SECOND, rows).set_index("port")
+        found = timeline.lives(reader, Filters(), 0, 500 * SECOND, rows, 9).set_index("port")
     assert pd.isna(found["opened_from"][80])  # nobody had ever scanned before
     assert [at(found["opened_from"][port]) for port in (81, 82, 83)] == [148, 160, 340]
     assert at(found["closed_from"][80]) == 200
