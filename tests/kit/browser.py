@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import (
     Browser,
     Download,
+    Error,
     FloatRect,
     Page,
     expect,
@@ -134,7 +135,7 @@ def pick_row(page: Page, port: int, among: Sequence[int]) -> None:
     def is_open() -> bool:
         """Click again if need be: a click on rows that have just come is refused."""
         page.mouse.click(*middle_of(page, among.index(port)))
-        with suppress(TimeoutError):
+        with suppress(Error):
             drawer.wait_for(timeout=3000)
         return drawer.is_visible()
 
