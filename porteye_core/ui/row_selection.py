@@ -17,6 +17,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 from pandas.io.formats.style import Styler
+from streamlit.elements.arrow import DataframeStateInput
 
 # The browser waits 150 ms before it reports a cell, and takes the place from the rows that it has
 # then. Rows that came after a click would stand in for those that were clicked.
@@ -118,9 +119,10 @@ def table(
     selection: Selection = st.session_state.setdefault(f"{key}_selection", Selection())
     framed = selection.draw(ids, columns, time.monotonic())
     cells = [] if framed is None else [framed]
+    chosen: DataframeStateInput = {"selection": {"rows": [], "columns": [], "cells": cells}}
     kept = st.session_state.get(key)
-    if kept is None or list(map(tuple, kept["selection"]["cells"])) != cells:
-        st.session_state[key] = {"selection": {"rows": [], "columns": [], "cells": cells}}
+    if kept is not None and list(map(tuple, kept["selection"]["cells"])) != cells:
+        st.session_state[key] = chosen
     st.dataframe(
         frame,
         column_order=columns,
@@ -132,6 +134,8 @@ def table(
         alt=alt,
         on_select=lambda: _report(key, columns),
         selection_mode="single-cell",
+        # A table that the browser has not drawn yet misses what the session's state says once.
+        selection_default=chosen,
         **options,
     )
     # After the table: the browser has the rows of a draw before it has the draw's number.

@@ -187,6 +187,15 @@ def test_the_keyboard_walks_from_row_to_row_and_passes_the_table_by(app: App, pa
             page.keyboard.press("ArrowDown")
             expect_drawer(page, app, port)
             close(page)
+        # A table that is first drawn behind a drawer has its frame, too.
+        page.goto(f"{page.url}&listener={listener_of(app, ports[0])}")
+        expect_drawer(page, app, ports[0])
+        wait_for_ports(page, *ports)
+        close(page)
+        assert str(ports[0]) in framed(page)
+        canvas.focus()
+        expect_settled(page)
+        expect(drawer(page)).to_have_count(0)
 
 
 def test_the_address_opens_the_drawer_again_on_any_view(app: App, page: Page) -> None:
@@ -262,7 +271,9 @@ def test_the_drawer_leads_on_to_the_program_the_story_and_the_server(app: App, p
         drawer(page).get_by_role("button", name="Only this program").click()
         expect(drawer(page)).to_have_count(0)
         expect(page.get_by_label("Process", exact=True)).not_to_have_value("")
+        page.wait_for_url("**process=*")
         wait_for_ports(page, first)
+        expect_settled(page)
         click_row(page, first)
         expect_drawer(page, app, first)
         drawer(page).get_by_role("link", name="Full story").click()
