@@ -87,7 +87,7 @@ class PageFiles:
         is_page = headers.get("content-type", "").startswith("text/html")
         if found.start["status"] == 200 and is_page and _END_OF_PAGE in found.body:
             # At the end of the body the style comes after those that Streamlit adds to the head.
-            own = f"<style>{self._style()}</style><script>{self._script()}</script>".encode()
+            own = f"<script>{self._script()}</script><style>{self._style()}</style>".encode()
             found.body = found.body.replace(_END_OF_PAGE, own + _END_OF_PAGE)
             for name in ("etag", "last-modified", "accept-ranges"):
                 del headers[name]
