@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from porteye_core.exposure import exposure
-from porteye_core.model import Filters
+from porteye_core.model import Filters, Kind
 from porteye_core.store import engine
 from porteye_core.store.reading.coverage import Watches
 from porteye_core.store.reading.listener_rows import (
@@ -80,6 +80,8 @@ def already(
     """How many listeners were there already when somebody began to watch, in each bucket: at the
     first scan of a watch, or at the one after a gap in it."""
     where = matching(filters, "e.port", "coalesce(e.program_id, l.program_id, 0)", "l.protocol")
+    if filters.kind is Kind.CLOSED:
+        return np.zeros(len(edges) - 1, dtype="int64")
     found = connection.execute(
         f"""
         SELECT e.at, count(*) FROM event e JOIN listener l ON l.id = e.listener_id

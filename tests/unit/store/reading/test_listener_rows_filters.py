@@ -32,13 +32,14 @@ from porteye_core.model import (
 )
 from porteye_core.reach import LOCAL, REACHABLE, Exposure, InterfaceKind
 from porteye_core.store.file.connection import open_connection
-from porteye_core.store.reading import Reader, event_counts, timeline_rows
+from porteye_core.store.reading import Reader, event_counts, open_reader, timeline_rows
 from porteye_core.store.reading.export import Form
 from porteye_core.store.reading.time_bounds import buckets
 from porteye_core.store.tables.host_row import Host
 from porteye_core.store.writing.startup import open_writer
 from porteye_core.store.writing.writer import Closing, Opening, Writer
 from tests.conftest import PLAN
+from tests.kit.seeding import Instant
 from tests.kit.timelines import timeline_of
 from tests.kit.values import SECOND
 
@@ -318,3 +319,12 @@ def test_every_exposure_and_user_occurs_in_the_history() -> None:
     assert {texts.exposure(texts.exposure_words((each,))) for each in Exposure} == {
         (each,) for each in Exposure
     }
+
+
+def test_what_was_there_already_is_no_closing(seeded: Instant) -> None:
+    with open_reader(seeded.db) as opened:
+        for kind, count in ((None, 3), (Kind.OPENED, 3), (Kind.CLOSED, 0)):
+            since, wanted = seeded.now - 2 * HOUR, Filters(kind=kind)
+            found = timeline_of(opened, wanted, since, seeded.now)
+            assert found is not None
+            assert found.turnover["already"].sum() == count
