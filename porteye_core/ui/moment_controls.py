@@ -65,25 +65,17 @@ def steps(view: View) -> None:
         if is_phone():
             with st.popover("Steps", type="tertiary", icon=":material/more_time:"):
                 _lengths()
-                _calendar()
-            return
-        _lengths()
-        with st.popover("Calendar", type="tertiary", icon=":material/calendar_month:"):
-            _calendar()
+        else:
+            _lengths()
+            # Not in a popover: that would close with the calendar, before the field tells its day.
+            with st.container(width=225):
+                time_range.field("at", "Moment", is_labelled=False)
 
 
 def _lengths() -> None:
     for label, minutes in _STEPS.items():
         st.button(label, key=f"step{minutes}", type="tertiary", on_click=_step, args=(minutes,))
     st.button("Now", key="step_now", type="tertiary", on_click=_to_now)
-
-
-def _calendar() -> None:
-    if st.session_state["exact_at"] is None:
-        st.caption("The cursor is at the newest change.")
-        st.button("Set it to now", key="pin_now", on_click=_to_now)
-    else:
-        time_range.field("at", "Moment")
 
 
 def go(name: str, at: int) -> None:

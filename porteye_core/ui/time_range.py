@@ -98,7 +98,7 @@ def pills() -> None:
     if name == CUSTOM:
         with st.container(horizontal=True, width="content", key="custom_range"):
             for end, label in (("since", "From"), ("until", "To")):
-                with st.container(width=215):
+                with st.container(width=235):
                     field(end, label)
 
 
@@ -190,13 +190,15 @@ def start(name: str, default: int | None) -> Any:
     return st.session_state[exact]
 
 
-def field(name: str, label: str) -> None:
-    """Draw a field for the time of this name, which has been started."""
+def field(name: str, label: str, *, is_labelled: bool = True) -> None:
+    """Draw a field for the time of this name, which has been started; empty while it is None."""
     key = f"pick_{name}"
-    if key not in st.session_state:
-        st.session_state[key] = _on_the_clock(st.session_state[f"exact_{name}"])
+    if st.session_state.get(key) is None:
+        at: int | None = st.session_state[f"exact_{name}"]
+        st.session_state[key] = None if at is None else _on_the_clock(at)
     st.datetime_input(
         label,
+        value=None,
         min_value=_EARLIEST,
         max_value=_LATEST,
         key=key,
@@ -204,6 +206,7 @@ def field(name: str, label: str) -> None:
         persist_state="session",
         on_change=_pick,
         args=(name,),
+        label_visibility="visible" if is_labelled else "collapsed",
     )
 
 
@@ -212,7 +215,8 @@ def _pick(name: str) -> None:
     # field that was changed says more than what is kept.
     given, exact = st.session_state[f"pick_{name}"], f"exact_{name}"
     url_state.forget(name)
-    if given is not None and given != _on_the_clock(st.session_state[exact]):
+    kept: int | None = st.session_state[exact]
+    if given is not None and (kept is None or given != _on_the_clock(kept)):
         st.session_state[exact] = round(given.replace(tzinfo=viewers_zone()).timestamp() * 1e6)
 
 

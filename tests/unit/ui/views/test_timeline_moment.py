@@ -181,6 +181,22 @@ def test_steps_go_by_change_and_by_lengths_of_time(
     assert int(before) <= datetime.fromisoformat(address(page)["at"]).timestamp() <= time.time()
 
 
+def test_a_day_of_the_calendar_moves_the_cursor_and_an_empty_field_does_not(
+    at: Callable[..., AppTest], seeded: Instant
+) -> None:
+    page = at(None)
+    calendar = page.datetime_input(key="pick_at")
+    assert calendar.value is None
+    assert not calendar.set_value(datetime(2026, 1, 15, 3, 4)).run().exception  # noqa: DTZ001
+    assert address(page)["at"] == "2026-01-15T03:04:00Z"
+    page.datetime_input(key="pick_at").set_value(None).run()
+    assert address(page)["at"] == "2026-01-15T03:04:00Z"
+    type_words(page, stamp(seeded.now // MINUTE * MINUTE))
+    assert page.datetime_input(key="pick_at").value == datetime.fromtimestamp(
+        seeded.now // MINUTE * 60, UTC
+    ).replace(tzinfo=None)
+
+
 def test_a_change_between_two_seconds_is_in_the_moment_that_its_link_shows(
     at: Callable[..., AppTest], seeded: Instant
 ) -> None:
