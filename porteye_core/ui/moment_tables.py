@@ -91,7 +91,7 @@ def listeners(view: View, table: pd.DataFrame, at: int) -> None:
 
 
 def counted(table: pd.DataFrame) -> str:
-    """How many listened, how many of them others could reach, and how certain that is."""
+    """The number of listeners, of those that others could reach, and of uncertain ones."""
     count = len(table)
     reachable = sum(map(is_reachable, table["exposure"]))
     unsure = int((table["certainty"] != "").sum())

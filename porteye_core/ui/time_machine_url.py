@@ -27,7 +27,7 @@ class Cursor:
 
 
 def cursor() -> Cursor:
-    """What session or URL say."""
+    """The cursor that session or URL say."""
     at, versus = time_range.start("at", None), time_range.start("versus", None)
     url_state.start(_AROUND, _minutes, 0)
     return Cursor(at, versus, 0 if versus is not None else st.session_state[_AROUND])

@@ -103,7 +103,7 @@ def _owner(row: engine.Row) -> str:
 
 
 def _said(lengths: list[int], ports: int) -> str:
-    """How often and for how long, as “240 openings, each about 2 s”."""
+    """Number and typical length, as “240 openings, each about 2 s”."""
     typical = _length(round(median(lengths)))
     if len(lengths) == 1:
         return f"1 opening of {typical}"

@@ -1,4 +1,4 @@
-"""What changed between two moments: the differences, and what opened and closed in between."""
+"""Changes between two moments: the differences, and what opened and closed in between."""
 
 from dataclasses import dataclass, replace
 
@@ -16,7 +16,7 @@ _FIRST_EVENT = "SELECT at FROM event ORDER BY id LIMIT 1"
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What changed from `since` to `until`, with the columns of differences.COLUMNS.
+    """Changes from `since` to `until`, with the columns of differences.COLUMNS.
 
     since: later than asked for where the events begin later. unwatched: microseconds in between in
     which nobody watched. is_cut: of what opened and closed in between only the newest is there.
@@ -35,7 +35,7 @@ class Changes:
 def changes(
     connection: engine.Connection, watches: Watches, filters: Filters, since: int, until: int
 ) -> Changes | None:
-    """What changed from one moment to a later one, None if no event is so old.
+    """Ask for the changes from one moment to a later one, None if no event is so old.
 
     What the first scan found did not open then: nothing is compared with the time before it.
     """

@@ -101,7 +101,7 @@ class Reader:
     def changes(
         self, filters: Filters, since: int, until: int, *, watching: bool
     ) -> changes.Changes | None:
-        """What changed from one moment to a later one, the gravest first; None if nothing was
+        """The changes from one moment to a later one, the gravest first; None if nothing was
         recorded by then. The filters' times do not count."""
         watched = self._watched(watching=watching)
         return changes.changes(self._connection, watched, filters, since, until)

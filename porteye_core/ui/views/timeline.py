@@ -32,7 +32,7 @@ _KEPT = "moment_found"
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """What is known of the cursor; changes: those around it, or to the other moment."""
+    """Knowledge of the cursor; around: the changes around it; compared: those to the other moment."""
 
     at: int
     coverage: MomentCoverage
@@ -86,7 +86,7 @@ def _draw(reader: Reader, view: View, cursor: Cursor) -> None:
 def _found(
     reader: Reader, filters: Filters, cursor: Cursor, moment: int, range_: tuple[int, int]
 ) -> _Found | None:
-    """What is known of the cursor, None with a sentence if nothing can be."""
+    """Find out about the cursor; None with a sentence if nothing can be known of it."""
     current = reader.status(moment)
     at = cursor.at if cursor.at is not None else _newest(reader, filters, range_)
     moment_controls.shown(at)
