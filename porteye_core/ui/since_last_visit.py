@@ -9,8 +9,9 @@ from urllib.parse import urlsplit
 import pandas as pd
 import streamlit as st
 
+from porteye_core.exposure import Exposure
 from porteye_core.model import Filters
-from porteye_core.store.reading import Change, Reader
+from porteye_core.store.reading import Reader
 from porteye_core.ui.cell_text import fitted, width_of
 from porteye_core.ui.context import viewers_zone
 from porteye_core.ui.markdown import literal
@@ -20,15 +21,10 @@ from porteye_core.ui.times import ago
 from porteye_core.ui.times import moment as time_of
 
 SCRIPT = Path(__file__).with_name("visit.js")
-_TOLD = {
-    Change.BECAME_REACHABLE: "reachable",
-    Change.OPENED: "opened",
-    Change.CLOSED: "closed",
-}
-_SINCE, _FOUND = "last_visit", "since_last_visit"
+_REACHABLE = frozenset(each.value for each in Exposure if each.is_reachable)
+_SINCE, _THEN = "last_visit", "at_last_visit"
 _ROOM, _AROUND, _NAME = 600, 40, 150  # pixels: entries in a line at 1280, around each, its program
 _LISTED = 50
-_FRESH = 10_000_000  # microseconds for which an answer holds
 _YEAR = 366 * 86_400 * 1_000_000
 
 
@@ -66,27 +62,44 @@ def remember() -> None:
 
 
 def entries(
-    reader: Reader, filters: Filters, services: pd.DataFrame, since: int, now: int, *, watched: bool
+    reader: Reader, filters: Filters, services: pd.DataFrame, since: int, *, watched: bool
 ) -> list[Entry]:
-    """The changes since a time, the most important first."""
+    """The changes from a time to these services, the most important first."""
 
-    def compare() -> list[Entry]:
-        found = reader.changes(filters, since, now, watching=watched)
-        return [] if found is None else changes(found.frame)
+    def read_then() -> pd.DataFrame:
+        return reader.open_at(filters, since, reader.coverage_at(since, watching=watched))
 
-    version = reader.version().of_events
-    found = cached(_FOUND, (version, filters, since, now // _FRESH, watched), compare)
-    return in_order([*found, *(_waiting(services) if watched else ())])
+    # A history that is dropped or moved away changes what was then; what comes does not.
+    first = reader.version()._replace(last_event=None, last_process=None, last_tick=None)
+    before = cached(_THEN, (first, filters, since), read_then)
+    return in_order([*changes(before, services), *(_waiting(services) if watched else ())])
 
 
-def changes(frame: pd.DataFrame) -> list[Entry]:
-    """What became reachable, opened or closed, each program on a port once; frame: of Changes."""
-    found = dict[tuple[object, ...], Entry]()
-    for row in frame[frame["change"].isin(_TOLD)].to_dict("records"):
-        kind = _TOLD[row["change"]]
-        entry = Entry(kind, f"{_name(row)} {row['change']}", row["id"])
-        found.setdefault((kind, row["port"], row["process"]), entry)
-    return [*found.values()]
+def changes(before: pd.DataFrame, services: pd.DataFrame) -> list[Entry]:
+    """What became reachable, opened or closed; before: of open_at. A program that restarted on its
+    port, or there has other sockets, has stayed."""
+    was = before[["id", "port", "process", "exposure"]].to_dict("records")
+    were, seats = {row["id"] for row in was}, {_seat(row) for row in was}
+    reached = {_seat(row) for row in was if row["exposure"] in _REACHABLE}
+    reached_ids = {row["id"] for row in was if row["exposure"] in _REACHABLE}
+    found, now = list[Entry](), set[object]()
+    columns = ["id", "listeners", "port", "process", "exposure"]
+    for row in services.loc[~services["closed"], columns].to_dict("records"):
+        ids = row["listeners"]
+        now |= {_seat(row), *ids}
+        stayed = _seat(row) in seats or not were.isdisjoint(ids)
+        was_reached = _seat(row) in reached or not reached_ids.isdisjoint(ids)
+        if not was_reached and not _REACHABLE.isdisjoint(row["exposure"]):
+            verb = "became reachable" if stayed else "opened, reachable"
+            found.append(Entry("reachable", f"{_name(row)} {verb}", row["id"]))
+        elif not stayed:
+            found.append(Entry("opened", f"{_name(row)} opened", row["id"]))
+    gone = {_seat(row): row for row in was if _seat(row) not in now and row["id"] not in now}
+    return found + [Entry("closed", f"{_name(row)} closed", row["id"]) for row in gone.values()]
+
+
+def _seat(row: dict[Any, Any]) -> tuple[object, ...]:
+    return row["port"], row["process"]
 
 
 def in_order(found: Iterable[Entry]) -> list[Entry]:

@@ -109,9 +109,7 @@ def _changes(reader: Reader, filters: Filters, table: _Table) -> int | None:
     since = since_last_visit.begin(moment.now)
     if since is None:
         return None
-    found = since_last_visit.entries(
-        reader, filters, table.services, since, moment.now, watched=moment.watched
-    )
+    found = since_last_visit.entries(reader, filters, table.services, since, watched=moment.watched)
     return since_last_visit.draw(found, since, moment.now)
 
 

@@ -3,48 +3,72 @@
 import pandas as pd
 import pytest
 
-from porteye_core.store.reading import Change
 from porteye_core.ui.since_last_visit import Entry, changes, fitting, in_order, seen
 
 NOW = 1_800_000_000_000_000
 DAY = 86_400_000_000
 
 
-def changed(*rows: tuple[Change, int, str]) -> pd.DataFrame:
+Row = tuple[int, str, str]
+ANY, LOCAL = "every interface", "this machine only"
+
+
+def then(*rows: Row) -> pd.DataFrame:
+    """What listened at a moment: port, process and exposure; the ids count from 1."""
+    found = [(number, *row) for number, row in enumerate(rows, 1)]
+    return pd.DataFrame(found, columns=["id", "port", "process", "exposure"])
+
+
+def now(*rows: tuple[list[int], int, str, str], closed: bool = False) -> pd.DataFrame:
+    """Services: listeners, port, process and exposure."""
     found = [
-        {"change": change, "port": port, "process": process, "id": number}
-        for number, (change, port, process) in enumerate(rows, 1)
+        (ids[0], ids, port, process, [exposure], closed) for ids, port, process, exposure in rows
     ]
-    return pd.DataFrame(found, columns=["change", "port", "process", "id"])
+    names = ["id", "listeners", "port", "process", "exposure", "closed"]
+    return pd.DataFrame(found, columns=names).astype({"closed": bool})
 
 
 def test_what_became_reachable_opened_and_closed_is_told() -> None:
-    found = changes(
-        changed(
-            (Change.BECAME_REACHABLE, 3000, "node"),
-            (Change.OPENED, 8090, "python3"),
-            (Change.CLOSED, 7005, "redis"),
-        )
+    before = then((3000, "node", LOCAL), (7005, "redis", LOCAL), (80, "nginx", ANY))
+    after = now(
+        ([4], 3000, "node", ANY),
+        ([3], 80, "nginx", ANY),
+        ([5], 8090, "python3", LOCAL),
+        ([6], 9000, "php", ANY),
     )
-    assert found == [
-        Entry("reachable", "3000 node became reachable", 1),
-        Entry("opened", "8090 python3 opened", 2),
-        Entry("closed", "7005 redis closed", 3),
+    assert changes(before, after) == [
+        Entry("reachable", "3000 node became reachable", 4),
+        Entry("opened", "8090 python3 opened", 5),
+        Entry("reachable", "9000 php opened, reachable", 6),
+        Entry("closed", "7005 redis closed", 2),
     ]
 
 
-def test_what_restarted_or_was_brief_is_left_out() -> None:
-    told = {Change.BECAME_REACHABLE, Change.OPENED, Change.CLOSED}
-    assert changes(changed(*((each, 80, "nginx") for each in Change if each not in told))) == []
+def test_a_program_that_restarted_on_its_port_has_stayed() -> None:
+    before = then((80, "nginx", ANY), (80, "nginx", "IPv6 only"))
+    assert changes(before, now(([7, 8], 80, "nginx", ANY))) == []
 
 
-def test_a_program_on_a_port_is_told_once() -> None:
-    both = changed((Change.OPENED, 80, "nginx"), (Change.OPENED, 80, "nginx"))
-    assert changes(both) == [Entry("opened", "80 nginx opened", 1)]
+def test_a_service_with_a_socket_more_has_stayed() -> None:
+    assert changes(then((80, "nginx", ANY)), now(([2, 1], 80, "renamed", ANY))) == []
+
+
+def test_a_service_of_two_sockets_closes_once() -> None:
+    before = then((80, "nginx", ANY), (80, "nginx", "IPv6 only"))
+    assert [each.text for each in changes(before, now())] == ["80 nginx closed"]
+
+
+def test_what_has_just_closed_is_told_as_closed() -> None:
+    before, after = then((80, "nginx", ANY)), now(([1], 80, "nginx", ANY), closed=True)
+    assert [each.text for each in changes(before, after)] == ["80 nginx closed"]
+
+
+def test_what_is_no_longer_reachable_is_not_told() -> None:
+    assert changes(then((80, "nginx", ANY)), now(([1], 80, "nginx", LOCAL))) == []
 
 
 def test_nothing_is_no_entry() -> None:
-    assert changes(changed()) == []
+    assert changes(then(), now()) == []
 
 
 def test_the_gravest_comes_first() -> None:
