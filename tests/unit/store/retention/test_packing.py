@@ -12,7 +12,7 @@ from benchmarks.history.plain import plain_count
 from porteye_core.errors import StoreDamaged
 from porteye_core.model import Filters, Listener, Precision, Protocol, RetentionPolicy
 from porteye_core.store.file.connection import open_connection
-from porteye_core.store.reading import event_counts, timeline_rows
+from porteye_core.store.reading import ephemeral_ports, event_counts, timeline_rows
 from porteye_core.store.reading.event_total import event_total
 from porteye_core.store.retention import packing
 from porteye_core.store.retention.step_budget import StepBudget
@@ -147,6 +147,14 @@ def assert_answers_are_exact(reader: sqlite3.Connection, asked: Filters) -> None
     ports = sorted({(port, protocol) for port, protocol, *_ in events})
     cells = event_counts.by_port(reader, asked, ports or [(1, "tcp")], edges)
     busiest = timeline_rows.busiest(reader, asked, asked.since, asked.until)
+    crowds = ephemeral_ports.by_name(reader, asked, asked.since, asked.until, edges)
+    for crowd in crowds:
+        of = [each for each in events if each[2] == crowd.name]
+        assert {port for port, *_ in of} <= set(crowd.ports.tolist())
+        for kind, counts in (("opened", crowd.opened), ("closed", crowd.closed)):
+            at = [(each[4] - edges[0]) // HOUR for each in of if each[3] == kind]
+            assert counts.tolist() == [at.count(place) for place in range(len(edges) - 1)]
+    assert {name for _, _, name, *_ in events} <= {crowd.name for crowd in crowds}
     for place, kind in enumerate(("opened", "closed")):
         at = [(each[4] - edges[0]) // HOUR for each in events if each[3] == kind]
         assert turnover[kind].tolist() == [at.count(each) for each in range(len(edges) - 1)]
@@ -169,10 +177,10 @@ def assert_answers_are_exact(reader: sqlite3.Connection, asked: Filters) -> None
 
 
 def one_by_one(asked: Filters) -> tuple[str, tuple[object, ...]]:
-    """Port, protocol, program, kind and time of each event that the filters let through."""
+    """Port, protocol, program name, kind and time of each event that the filters let through."""
     ranges = " OR ".join(f"e.port BETWEEN {low} AND {high}" for low, high in asked.ports) or "1"
     statement = (
-        "SELECT e.port, l.protocol, coalesce(e.program_id, 0), e.kind, e.at FROM event e"
+        "SELECT e.port, l.protocol, coalesce(g.name, ''), e.kind, e.at FROM event e"
         " JOIN listener l ON l.id = e.listener_id LEFT JOIN program g ON g.id = e.program_id"
         f" WHERE e.at BETWEEN ? AND ? AND ({ranges}) AND (? = '' OR g.name LIKE ?)"
         " AND (? = '' OR l.protocol = ?)"
