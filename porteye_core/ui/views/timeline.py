@@ -32,7 +32,7 @@ _KEPT = "moment_found"
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """Knowledge of the cursor; around, compared: changes around it and to the other moment."""
+    """Knowledge of the cursor; around: changes around it; compared: those to the other moment."""
 
     at: int
     coverage: MomentCoverage
