@@ -37,9 +37,7 @@ def banner(page: Page) -> Any:
 
 def top_of_view(page: Page) -> float:
     return float(
-        page.evaluate(
-            "document.querySelector('[data-testid=stMetric]').getBoundingClientRect().top"
-        )
+        page.evaluate("document.querySelector('.st-key-now_line').getBoundingClientRect().top")
     )
 
 
@@ -52,7 +50,7 @@ def test_a_monitor_that_ends_is_said_on_every_view(
 ) -> None:
     with monitor(folder / "porteye.db", "--source", "portable") as process:
         page.goto(app.url)
-        expect(page.get_by_test_id("stMetric").first).to_be_visible()
+        expect(page.locator(".st-key-now_line")).to_be_visible()
         expect_watching(page)
         since = page.get_by_test_id("stSidebar").locator("time")
         expect(since).to_have_attribute("title", re.compile(r"^\d{4}-.* UTC$"))
@@ -60,8 +58,10 @@ def test_a_monitor_that_ends_is_said_on_every_view(
         unwarned = top_of_view(page)
         process.send_signal(ending)
         expect(banner(page)).to_contain_text(said)
-        expect(banner(page)).to_contain_text("monitor_service.py")
         assert top_of_view(page) > unwarned
+        page.locator(".st-key-banner").get_by_role("button", name="How to start it").click()
+        expect(page.get_by_test_id("stPopoverBody")).to_contain_text("monitor_service.py")
+        page.keyboard.press("Escape")
         for view in VIEWS:
             page.goto(f"{app.url}/{view}")
             expect(banner(page)).to_contain_text(said)
