@@ -1,6 +1,7 @@
 """What stands above the table of Now: how its rows are made, and what they do not say."""
 
 import random
+from dataclasses import dataclass
 from pathlib import Path
 
 import streamlit as st
@@ -22,7 +23,7 @@ _FREE = "free_port"
 KEYS = (_BY_SERVICE, _GROUP)  # of the widgets whose value the URL keeps
 
 
-def one_row_per_service() -> bool:
+def _one_row_per_service() -> bool:
     """Draw the choice of one row for each service or each socket; the URL keeps it."""
     if _BY_SERVICE not in st.session_state:
         st.session_state[_BY_SERVICE] = st.query_params.get(_ROWS) != "sockets"
@@ -64,14 +65,23 @@ def open_group(name: str | None) -> None:
         st.query_params[_OF] = name
 
 
-def options(reader: Reader, now: int) -> tuple[By, DeltaGenerator]:
-    """Draw the popover of what is chosen seldom; return the grouping, and the place in it for the
-    links to files."""
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What is chosen seldom: the rows and their groups. files: the place for links to files."""
+
+    by_service: bool
+    by: By
+    files: DeltaGenerator
+
+
+def options(reader: Reader, now: int) -> Options:
+    """Draw the popover of what is chosen seldom."""
     with st.popover("View", icon=":material/tune:"):
+        by_service = _one_row_per_service()
         by = grouping()
         refresh.choose_rate()
         _free_port(reader, now)
-        return by, st.container()
+        return Options(by_service, by, st.container())
 
 
 def _free_port(reader: Reader, now: int) -> None:

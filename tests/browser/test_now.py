@@ -103,6 +103,7 @@ def test_a_service_is_one_row_that_a_toggle_opens_into_its_sockets(app: App, pag
         show(page, f"{app.url}/?port={port}")
         wait_for_cells(page, "tcp/udp", "127.0.0.1, ::1")
         wait_for_ports(page, port)
+        page.get_by_role("button", name="View").click()
         page.get_by_text("One row per service").click()
         wait_for_ports(page, port, port, port)
         assert said(page)["rows"] == "sockets"
@@ -120,10 +121,9 @@ def test_a_paused_view_does_not_change_and_says_so(app: App, page: Page) -> None
         expect(page.get_by_text("Paused: this is what listened at")).to_be_visible()
         opener.listen(port=second)
         until(lambda: app.json(f"/api/ports?port={second}"), "the second port is stored")
-        page.get_by_text("One row per service").click()  # whatever a reader does meanwhile
-        page.get_by_text("One row per service").click()
-        pill(page, "Local").click()
+        pill(page, "Local").click()  # whatever a reader does meanwhile
         expect_settled(page)
+        wait_for_ports(page, first)
         page.get_by_role("button", name="Paused").click()
         wait_for_ports(page, first, second)
         expect(page.get_by_text("Paused: this is what listened at")).to_have_count(0)

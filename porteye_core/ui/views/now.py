@@ -12,6 +12,7 @@ from porteye_core.store.reading import Reader, by_service, by_socket
 from porteye_core.ui import (
     export_links,
     layout,
+    lookup_dialog,
     now_controls,
     now_filters,
     now_groups,
@@ -30,6 +31,7 @@ from porteye_core.ui.session_cache import cached
 from porteye_core.ui.times import clock
 
 _JUST_CLOSED = 10  # seconds for which a closed row stays
+_FIELD = 192  # pixels: with the filters and buttons one line in a window of 1280
 _KEPT = "now_read"
 _GROUPS = "groups"
 _Rows = Callable[[pd.DataFrame], pd.DataFrame]
@@ -59,10 +61,12 @@ def follow_the_browser() -> None:
 
 def _draw(reader: Reader, view: View) -> None:
     with st.container(horizontal=True, key="now_line", vertical_alignment="center"):
+        with st.container(width=_FIELD, key="find_field"):
+            lookup_dialog.field(view.db)
         place = st.container(width="content")
-        rows = by_service if now_controls.one_row_per_service() else by_socket
+        chosen = now_controls.options(reader, now())
+        rows = by_service if chosen.by_service else by_socket
         moment = refresh.paused_at((view.filters, rows), now()) or now()
-        by, files = now_controls.options(reader, moment)
         refresh.pause_button((view.filters, rows), moment)
     table = _read(reader, view.filters, moment, rows)
     with place:
@@ -71,13 +75,13 @@ def _draw(reader: Reader, view: View) -> None:
     still = table.services[~table.services["closed"]]
     count = int(still["listeners"].map(len).sum())
     layout.title(f"{count:,} listener{'' if count == 1 else 's'}")
-    with files:
+    with chosen.files:
         export_links.draw(view, "now", view.filters, count)
     pressed = _changes(reader, view.filters, table)
     now_controls.hidden_owners(now_table.hidden_by_rights(table.services), view.db)
     _notes(table, show)
-    chosen = now_filters.shown(table.services, show, table.midnight)
-    clicked = _rows(table, chosen, by, show)
+    fitting = now_filters.shown(table.services, show, table.midnight)
+    clicked = _rows(table, fitting, chosen.by, show)
     if (listener := pressed or clicked) is not None:
         open_drawer(listener)
 
