@@ -11,7 +11,7 @@ from porteye_core.ui import listener_parts, url_state
 from porteye_core.ui.context import now, read, viewers_zone
 from porteye_core.ui.listener_summary import address, markdown
 from porteye_core.ui.markdown import code, literal
-from porteye_core.ui.pages import page, parameters_of, story_link
+from porteye_core.ui.pages import story_link
 from porteye_core.ui.times import ago, moment
 
 _NAME = "listener"  # in the address
@@ -86,13 +86,22 @@ def _tell(reader: Reader, life: Life) -> None:
     _tell_others(reader, life)
     with st.container(horizontal=True, vertical_alignment="center"):
         story_link(life.id, "Full story")
-        # A link from Now to Now would look like the page that is open.
+        # The filter is a field of the page, which only a run of the whole page draws.
         if life.title and st.button(
-            "Only this program", type="tertiary", icon=":material/filter_alt:"
+            "Only this program",
+            type="tertiary",
+            icon=":material/filter_alt:",
+            on_click=_filter,
+            args=(life.title,),
         ):
-            st.switch_page(page("now"), query_params=parameters_of(process=life.title))
+            st.rerun()
     st.caption("Link to this listener")
     st.code(_link(life), language=None, wrap_lines=True)
+
+
+def _filter(program: str) -> None:
+    st.session_state["process"] = program
+    _close()
 
 
 def _tell_closed(reader: Reader, life: Life, at: int) -> None:
