@@ -61,6 +61,19 @@ def clock_texts(at: Instants, unit: Literal["s", "ms", "us"] = "us") -> list[str
     return [each.replace("T", " ") for each in np.datetime_as_string(at, unit=unit).tolist()]
 
 
+def micros(times: "pd.Series[Any]") -> list[int]:
+    """Times in microseconds since the epoch."""
+    there = times.dt.tz_convert("UTC").astype("datetime64[us, UTC]")
+    numbers: list[int] = there.astype("int64").tolist()
+    return numbers
+
+
+def bounds(span: Span) -> tuple[np.datetime64, np.datetime64]:
+    """Both ends of the range on the viewer's clock."""
+    first, last = (edge.tz_localize(None).to_datetime64() for edge in span)
+    return first, max(first, last)  # after a clock was set back the end may be earlier
+
+
 def wall(times: "pd.Series[Any]") -> list[str]:
     """Times on the viewer's clock as text, ready for Plotly, which knows no zones.
 

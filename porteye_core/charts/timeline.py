@@ -1,52 +1,43 @@
-"""Timeline: a band of openings and closings above rows of lives, with escaped hover texts."""
+"""The figure of a timeline: a band of openings and closings above rows of lives and counts."""
 
-import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import plotly.graph_objects as go
 
+from porteye_core.charts import lives as life_bars
 from porteye_core.charts.figure import (
     CLOSED,
     OPENED,
     OTHERS,
-    PALETTE,
-    REACHABLE_COLOR,
     Instants,
     Span,
     Trace,
     both_ways,
+    bounds,
     clickable,
     clock,
     clock_texts,
     drawn,
+    micros,
     moments,
     text,
     wall,
 )
+from porteye_core.charts.lives import ROW, WIDTH
 
-REACHABLE, LOCAL, UNKNOWN = "reachable from the network", "local only", "exposure not known"
-COLORS = {REACHABLE: REACHABLE_COLOR, LOCAL: OTHERS, UNKNOWN: "#CC79A7"}
-SEVERAL = "several programs"
-# Pixels: the legend, the band, between band and rows, a row, its bar, and the times below.
-_LEGEND, _BAND, _BETWEEN, _ROW, _BAR, _TIMES = 26, 96, 14, 21, 13, 36
+# Pixels: the legend, the band, between band and rows, and the times below.
+_LEGEND, _BAND, _BETWEEN, _TIMES = 26, 96, 14, 36
 LEFT, LEFT_ON_A_PHONE = 190, 112  # pixels of the rows' labels
 _LETTER = 6.4  # pixels
 _FEWEST_ROWS = 4
-_NARROWEST_EDGE = 1 / 2000  # of the range: a soft edge narrower than a pixel is not drawn
-_UNBOUNDED_EDGE = 1 / 50  # of the range: width of an edge whose beginning is unknown
-# Of the range, two and four pixels: lives that are nearer to each other than the first touch, and
-# marks of a restart that are nearer than the second would hide the bar.
-_TOUCHING, _APART = 1 / 500, 1 / 250
 _CLICKS = 480  # places across the plot at which a click finds its moment: two pixels each
 _FAR = 1e6  # rows: see `_moments`
 _COUNTS = ("opened", "closed", "already", "open")
 _NOTES = 3  # labels in the band; of more, those with the highest counts
-_Label = tuple[str, int, str, str]  # legend name, height, hover text and id of a bar
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +52,6 @@ class Line:
     edges: "pd.Series[pd.Timestamp] | None" = None
     what: str = ""
     color: str = OPENED
-
-
-@dataclass(frozen=True, slots=True)
-class Bars:
-    """Bars within the range, on the viewer's clock; `of`: index of each bar's row."""
-
-    start: Instants
-    end: Instants
-    of: npt.NDArray[np.intp]
 
 
 def timeline(
@@ -90,8 +72,8 @@ def timeline(
     them means: see `meaning`.
     """
     count = max(_FEWEST_ROWS, len(lines))
-    place = {line.place: count - 1 - row for row, line in enumerate(lines)}
-    height = _LEGEND + _BAND + _BETWEEN + _ROW * count + _TIMES
+    heights = {line.place: count - 1 - row for row, line in enumerate(lines)}
+    height = _LEGEND + _BAND + _BETWEEN + ROW * count + _TIMES
     plot = height - _LEGEND - _TIMES
     labels = [line.label for line in lines]
     layout = {
@@ -102,14 +84,14 @@ def timeline(
         "xaxis": {"anchor": "y2", "fixedrange": True},
         "yaxis": _band_axis(band) | {"domain": [1 - _BAND / plot, 1]},
         "yaxis2": row_axis(labels, left, count)
-        | {"anchor": "x", "domain": [0, _ROW * count / plot]},
+        | {"anchor": "x", "domain": [0, ROW * count / plot]},
     }
     traces = [
         *_moments(band, span, bucket),
         *_band(band, span),
-        *_bars(lives, merged, place, span),
+        *life_bars.bars(lives, merged, heights, span),
         *cells(lines, span, [count - 1 - row for row in range(len(lines))]),
-        _restarts(lives, place, span),
+        life_bars.restarts(lives, heights, span),
     ]
     return drawn(traces, gaps, span, clickable(layout), rows=2, is_shared=True)
 
@@ -142,12 +124,6 @@ def meaning(point: str) -> tuple[str, tuple[int, ...]]:
     return word, tuple(map(int, numbers))
 
 
-def _micros(times: "pd.Series[Any]") -> list[int]:
-    there = times.dt.tz_convert("UTC").astype("datetime64[us, UTC]")
-    found: list[int] = there.astype("int64").tolist()
-    return found
-
-
 def _band_axis(band: pd.DataFrame) -> Trace:
     axis = both_ways(int(max(band["opened"].max(), band["closed"].max())))
     highest = max(axis["tickvals"])
@@ -168,7 +144,7 @@ def _band(band: pd.DataFrame, span: Span) -> list[Trace]:
 
 
 def _there_already(there: pd.DataFrame, span: Span) -> Trace:
-    first, last = _bounds(span)
+    first, last = bounds(span)
     at = np.clip(clock(there["at"]), first, last)
     is_late = at > first + (last - first) / 2
     # Only where it would else look like a tower: a word for each gap would hide the band.
@@ -204,7 +180,7 @@ def _moments(band: pd.DataFrame, span: Span, bucket: str) -> list[Trace]:
     middles = ((edges[1:] + edges[:-1]) / 2).astype("int64")
     at = pd.Series(middles.astype("datetime64[us]")).dt.tz_localize("UTC")
     here = clock(at.dt.tz_convert(str(span[0].tz)))
-    said = clock_texts(here, "s")
+    times = clock_texts(here, "s")
     bars = {
         "type": "bar",
         "x": clock_texts(here),
@@ -215,110 +191,22 @@ def _moments(band: pd.DataFrame, span: Span, bucket: str) -> list[Trace]:
         "hovertemplate": "%{customdata}<extra></extra>",
         "showlegend": False,
     }
-    counts = _told(band, middles, bucket)
-    told = [f"{when}<br>{each}" for when, each in zip(said, counts, strict=True)]
+    counts = _counts(band, middles, bucket)
+    both = [f"{time}<br>{count}" for time, count in zip(times, counts, strict=True)]
     return [
-        {**bars, "yaxis": "y", "base": -_FAR / 1e3, "customdata": told},
-        {**bars, "yaxis": "y2", "base": -0.5, "customdata": said},
+        {**bars, "yaxis": "y", "base": -_FAR / 1e3, "customdata": both},
+        {**bars, "yaxis": "y2", "base": -0.5, "customdata": times},
     ]
 
 
-def _told(band: pd.DataFrame, at: npt.NDArray[np.int64], bucket: str) -> list[str]:
-    place = np.searchsorted(_micros(band["at"]), at, side="right") - 1
-    said = []
+def _counts(band: pd.DataFrame, at: npt.NDArray[np.int64], bucket: str) -> list[str]:
+    place = np.searchsorted(micros(band["at"]), at, side="right") - 1
+    hovers = []
     for opened, closed, already, held in band[list(_COUNTS)].itertuples(index=False):
         there = f", {already:,} already there" if already else ""
         counts = f"{opened:,} opened, {closed:,} closed{there}"
-        said.append(f"{counts}<br>in this {bucket}, {held:,} open at its end")
-    return [said[each] for each in place.clip(min=0).tolist()]
-
-
-def _bars(
-    lives: pd.DataFrame,
-    merged: pd.DataFrame,
-    place: dict[tuple[int, str] | None, int],
-    span: Span,
-) -> list[Trace]:
-    colors = _colors(pd.concat([lives["color"], merged["color"]]).astype("str"))
-    ids = [f"listener {number}" for number in lives["id"].tolist()]
-    alone = _labels(lives, place, stories(lives), ids)
-    ranges = zip(_micros(merged["start"]), _micros(merged["end"]), strict=True)
-    together = _labels(merged, place, several(merged), [f"range {a} {b}" for a, b in ranges])
-    layers: tuple[tuple[dict[str, Trace], Callable[[str], Trace]], ...] = (
-        (_by_name(sharp(lives, span), alone), _sharp),
-        (_by_name(soft(lives, span), alone), _soft),
-        (_by_name(whole(merged, span), together), _striped),
-    )
-    traces = []
-    for name, color in colors.items():
-        shown = name in COLORS
-        for part, style in layers:
-            if name in part:
-                traces.append(part[name] | _named(name, shown=shown) | style(color))
-                shown = False
-    return traces
-
-
-def _sharp(color: str) -> Trace:
-    # The outline keeps a life shorter than a pixel visible.
-    marker = {"color": color, "line": {"color": color, "width": 1.5}}
-    return {"marker": marker, "unselected": {"marker": {"opacity": 1}}}
-
-
-def _soft(color: str) -> Trace:
-    faint = {"opacity": 0.4}
-    marker = {"color": color, "line": {"width": 0}, **faint}
-    return {"marker": marker, "unselected": {"marker": faint}, "selected": {"marker": faint}}
-
-
-def _striped(color: str) -> Trace:
-    # Stripes run along the bar: across it they would look like many short lives.
-    stripes = {"shape": "-", "size": 4, "solidity": 0.4, "fillmode": "replace"}
-    marker = {"color": color, "pattern": stripes, "line": {"color": color, "width": 1}}
-    return {"marker": marker, "unselected": {"marker": {"opacity": 1}}}
-
-
-def _labels(
-    part: pd.DataFrame,
-    place: dict[tuple[int, str] | None, int],
-    said: list[str],
-    ids: list[str],
-) -> list[_Label]:
-    columns = (part[name].tolist() for name in ("color", "port", "protocol"))
-    return [
-        (color, place[port, protocol], story, number)
-        for color, port, protocol, story, number in zip(*columns, said, ids, strict=True)
-    ]
-
-
-def _by_name(found: Bars, labels: list[_Label]) -> dict[str, Trace]:
-    """Bars with their hover texts and ids, grouped by name in the legend."""
-    # Plotly measures lengths on a time axis in milliseconds.
-    lengths = ((found.end - found.start) / np.timedelta64(1, "ms")).tolist()
-    columns = ("base", "x", "y", "customdata", "ids")
-    by_name: dict[str, list[tuple[str, float, int, str, str]]] = {}
-    for base, x, of in zip(clock_texts(found.start), lengths, found.of.tolist(), strict=True):
-        name, height, story, number = labels[of]
-        bars = by_name.setdefault(name, [])
-        # Of two bars with one id Plotly draws one.
-        bars.append((base, x, height, story, f"{number} #{len(bars)}"))
-    return {
-        name: dict(zip(columns, map(list, zip(*each, strict=True)), strict=True))
-        for name, each in by_name.items()
-    }
-
-
-def _named(name: str, *, shown: bool) -> Trace:
-    return {
-        "type": "bar",
-        "orientation": "h",
-        "yaxis": "y2",
-        "width": _BAR / _ROW,
-        "name": text(name),
-        "legendgroup": name,
-        "showlegend": shown,
-        "hovertemplate": "%{customdata}<extra></extra>",
-    }
+        hovers.append(f"{counts}<br>in this {bucket}, {held:,} open at its end")
+    return [hovers[row] for row in place.clip(min=0).tolist()]
 
 
 def cells(lines: Sequence[Line], span: Span, heights: Sequence[int]) -> list[Trace]:
@@ -337,13 +225,13 @@ class _Edges:
     """Edges of buckets on the viewer's clock, within the range; in words; and in microseconds."""
 
     within: Instants
-    said: list[str]
+    texts: list[str]
     micros: list[int]
 
     @staticmethod
     def of(edges: "pd.Series[pd.Timestamp]", span: Span) -> "_Edges":
         """The same of a column."""
-        return _Edges(np.clip(clock(edges), *_bounds(span)), moments(edges, "s"), _micros(edges))
+        return _Edges(np.clip(clock(edges), *bounds(span)), moments(edges, "s"), micros(edges))
 
 
 def _cells(line: Line, counts: npt.NDArray[np.int64], height: int, edges: _Edges) -> Trace:
@@ -355,7 +243,7 @@ def _cells(line: Line, counts: npt.NDArray[np.int64], height: int, edges: _Edges
         "type": "bar",
         "orientation": "h",
         "yaxis": "y2",
-        "width": _BAR / _ROW,
+        "width": WIDTH,
         "base": clock_texts(starts),
         "x": ((edges.within[held + 1] - starts) / np.timedelta64(1, "ms")).tolist(),
         "y": [height] * len(held),
@@ -366,7 +254,7 @@ def _cells(line: Line, counts: npt.NDArray[np.int64], height: int, edges: _Edges
         "unselected": {"marker": {"opacity": 1}},
         "ids": [f"range {edges.micros[at]} {edges.micros[at + 1]}" for at in held.tolist()],
         "customdata": [
-            f"{name}: {count:,} {line.what}<br>{edges.said[at]}<br>to {edges.said[at + 1]}"
+            f"{name}: {count:,} {line.what}<br>{edges.texts[at]}<br>to {edges.texts[at + 1]}"
             for at, count in zip(held.tolist(), counts[held].tolist(), strict=True)
         ],
         "hovertemplate": "%{customdata}<extra></extra>",
@@ -376,160 +264,3 @@ def _cells(line: Line, counts: npt.NDArray[np.int64], height: int, edges: _Edges
 
 def _rgb(color: str) -> str:
     return ", ".join(str(int(color[at : at + 2], 16)) for at in (1, 3, 5))
-
-
-def _restarts(lives: pd.DataFrame, place: dict[tuple[int, str] | None, int], span: Span) -> Trace:
-    """Marks where a life begins as the one before it ends: bars of one colour have no edge."""
-    first, last = _bounds(span)
-    touching, apart = (last - first) * _TOUCHING, (last - first) * _APART
-    opened, closed = clock(lives["opened_at"]), clock(lives["closed_at"])
-    columns = lives["port"].tolist(), lives["protocol"].tolist()
-    ended, marked = dict[int, np.datetime64](), dict[int, np.datetime64]()
-    x, y = [], []
-    for at, over, port, protocol in zip(opened, closed, *columns, strict=True):
-        row = place[port, protocol]
-        end = ended.get(row)
-        if (
-            end is not None
-            and first < at < last
-            and abs(at - end) < touching
-            and at - marked.get(row, first) > apart
-        ):
-            x.append(at)
-            y.append(row)
-            marked[row] = at
-        until = last if np.isnat(over) else over
-        ended[row] = until if end is None else max(end, until)
-    return {
-        "type": "scatter",
-        "mode": "markers",
-        "x": clock_texts(np.array(x, dtype="datetime64[us]")),
-        "y": y,
-        "yaxis": "y2",
-        "marker": {
-            "symbol": "line-ns",
-            "size": 0.7 * _BAR,
-            "line": {"width": 2, "color": "rgba(255, 255, 255, 0.9)"},
-        },
-        "hoverinfo": "skip",
-        "showlegend": False,
-    }
-
-
-def _colors(named: "pd.Series[str]") -> dict[str, str]:
-    """The colour of each name: an exposure has its own, and programs in the order of how frequent
-    they are, the last of them grey."""
-    names = list(named.value_counts().index)
-    found = {name: color for name, color in COLORS.items() if name in names}
-    free = list(PALETTE)
-    for name in names:
-        if name not in found:
-            # Chosen by name, so that a program mostly keeps its colour when the range changes.
-            color = PALETTE[zlib.crc32(name.encode()) % len(PALETTE)]
-            if name == SEVERAL or not free:
-                color = OTHERS
-            elif color not in free:
-                color = free[0]
-            found[name] = color
-            if color in free:
-                free.remove(color)
-    return found
-
-
-def sharp(lives: pd.DataFrame, span: Span) -> Bars:
-    """Spans in which each life was certainly open."""
-    closed, closed_from = clock(lives["closed_at"]), clock(lives["closed_from"])
-    known = np.where(np.isnat(closed_from), closed, closed_from)
-    return _within(clock(lives["opened_at"]), known, span)
-
-
-def soft(lives: pd.DataFrame, span: Span) -> Bars:
-    """Spans in which a life may have been open, before and after its certain span."""
-    start, end = _bounds(span)
-    opened, closed = clock(lives["opened_at"]), clock(lives["closed_at"])
-    opened_from, closed_from = clock(lives["opened_from"]), clock(lives["closed_from"])
-    unbounded = opened - (end - start) * _UNBOUNDED_EDGE
-    before = _within(np.where(np.isnat(opened_from), unbounded, opened_from), opened, span)
-    ended = np.flatnonzero(~np.isnat(closed) & ~np.isnat(closed_from))
-    after = _within(np.maximum(closed_from, opened)[ended], closed[ended], span)
-    begun, over = np.append(before.start, after.start), np.append(before.end, after.end)
-    wide = np.flatnonzero(over - begun > (end - start) * _NARROWEST_EDGE)
-    return Bars(begun[wide], over[wide], np.append(before.of, ended)[wide])
-
-
-def whole(stretches: pd.DataFrame, span: Span) -> Bars:
-    """Spans from the start to the end of each stretch."""
-    return _within(clock(stretches["start"]), clock(stretches["end"]), span)
-
-
-def _within(start: Instants, end: Instants, span: Span) -> Bars:
-    """Bars from start to end, cut to the range; one without an end reaches to the range's."""
-    first, last = _bounds(span)
-    begun = np.clip(start, first, last)
-    over = np.clip(np.where(np.isnat(end), last, end), first, last)
-    return Bars(begun, np.maximum(begun, over), np.arange(len(start)))
-
-
-def _bounds(span: Span) -> tuple[np.datetime64, np.datetime64]:
-    first, last = (edge.tz_localize(None).to_datetime64() for edge in span)
-    return first, max(first, last)  # after a clock was set back the end may be earlier
-
-
-def stories(lives: pd.DataFrame) -> list[str]:
-    """Hover text of each life: owner, address, and opening and closing with their precision."""
-    lines = zip(
-        lives["process"].tolist(),
-        lives["pid"].tolist(),
-        lives["protocol"].tolist(),
-        lives["address"].tolist(),
-        lives["port"].tolist(),
-        _edges(lives, "opened"),
-        _edges(lives, "closed"),
-        strict=True,
-    )
-    return [
-        f"{text(process) or 'unknown owner'}{'' if pd.isna(pid) else f', pid {pid}'}<br>"
-        f"{protocol} {text(address)} port {port}<br>{opened}<br>{closed}"
-        for process, pid, protocol, address, port, opened, closed in lines
-    ]
-
-
-def several(merged: pd.DataFrame) -> list[str]:
-    """Hover text of each bar that merges several lives."""
-    lines = zip(
-        merged["process"].tolist(),
-        merged["protocol"].tolist(),
-        merged["port"].tolist(),
-        merged["opened"].tolist(),
-        merged["closed"].tolist(),
-        moments(merged["start"], "s"),
-        moments(merged["end"], "s"),
-        strict=True,
-    )
-    return [
-        f"{text(process) or 'unknown owner'}<br>{protocol} port {port}, several lives:"
-        f" {opened:,} opened, {closed:,} closed<br>from {start}<br>to {end}"
-        for process, protocol, port, opened, closed, start, end in lines
-    ]
-
-
-def _edges(lives: pd.DataFrame, name: str) -> Iterator[str]:
-    at, earliest = lives[f"{name}_at"], lives[f"{name}_from"]
-    seconds: pd.Series[Any] = (at - earliest).dt.total_seconds()
-    seen = lives[f"{name}_seen"].tolist()
-    unwatched = (at.notna() & ~lives[f"{name}_seen"].isin(["kernel", "poll"])).to_numpy()
-    began = iter(moments(earliest[unwatched]))  # formatted only where it is shown
-    for missing, how, moment, uncertain, unseen in zip(
-        at.isna().tolist(), seen, moments(at), seconds.tolist(), unwatched.tolist(), strict=True
-    ):
-        before = next(began) if unseen else ""
-        if missing:
-            yield "open as far as is known"
-        elif how == "kernel":
-            yield f"{name} {moment}"
-        elif how == "poll":
-            yield f"{name} {moment} or up to {uncertain:g} s before"
-        elif pd.isna(uncertain):
-            yield f"{name} before {moment}: nobody watched"
-        else:
-            yield f"{name} between {before}<br>and {moment}: nobody watched"

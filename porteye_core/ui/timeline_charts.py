@@ -10,7 +10,8 @@ import streamlit as st
 
 from porteye_core.charts import timeline
 from porteye_core.charts.figure import OPENED, Span, with_cursor
-from porteye_core.charts.timeline import COLORS, LEFT, LEFT_ON_A_PHONE, LOCAL, REACHABLE, UNKNOWN
+from porteye_core.charts.lives import COLORS, LOCAL, REACHABLE, SEVERAL, UNKNOWN
+from porteye_core.charts.timeline import LEFT, LEFT_ON_A_PHONE
 from porteye_core.exposure import Exposure
 from porteye_core.store.reading import Coverage, Grouping, Reader, Row, Shape, Timeline
 from porteye_core.system.local_ports import ephemeral_ports
@@ -193,7 +194,7 @@ def lives_by_row(of: Charted) -> go.Figure:
     """Draw what opened and closed in each bucket, and the lives of each row."""
     found, rows = of.found, of.found.rows
     named = "process" if of.grouping is Grouping.PROGRAM else None
-    merged = found.merged.fillna({"process": timeline.SEVERAL})
+    merged = found.merged.fillna({"process": SEVERAL})
     return timeline.timeline(
         found.turnover,
         rows.by_time.name,

@@ -8,10 +8,10 @@ import pandas as pd
 import plotly.graph_objects as go
 import pytest
 
-from porteye_core.charts import activity, reachable
-from porteye_core.charts import timeline as life_bars
+from porteye_core.charts import activity, reachable, timeline
 from porteye_core.charts.figure import NOT_WATCHED, OTHERS, PALETTE, Span, moments, with_cursor
-from porteye_core.charts.timeline import LEFT, LOCAL, REACHABLE, Line, meaning, several, stories
+from porteye_core.charts.lives import COLORS, LOCAL, REACHABLE, several, stories
+from porteye_core.charts.timeline import LEFT, LEFT_ON_A_PHONE, Line, meaning
 
 ZONE = "Europe/Berlin"
 START = pd.Timestamp("2026-01-01T01:00:00", tz=ZONE)
@@ -95,7 +95,7 @@ def figure(
 ) -> go.Figure:
     band = quiet() if band is None else band
     merged = nothing_merged() if merged is None else merged
-    return life_bars.timeline(band, "hour", lives, merged, lines, gaps, SPAN)
+    return timeline.timeline(band, "hour", lives, merged, lines, gaps, SPAN)
 
 
 def quiet() -> pd.DataFrame:
@@ -310,7 +310,7 @@ def test_without_a_gap_the_legend_does_not_speak_of_one(lives: pd.DataFrame) -> 
 
 def test_bars_are_coloured_by_exposure_and_the_legend_says_so(lives: pd.DataFrame) -> None:
     shown = {bar.name: bar.marker.color for bar in drawn(lives) if bar.showlegend}
-    assert shown == {REACHABLE: life_bars.COLORS[REACHABLE], LOCAL: life_bars.COLORS[LOCAL]}
+    assert shown == {REACHABLE: COLORS[REACHABLE], LOCAL: COLORS[LOCAL]}
 
 
 def test_more_programs_than_colours_share_grey(lives: pd.DataFrame) -> None:
@@ -338,7 +338,7 @@ def test_a_label_is_cut_to_the_room_that_it_has_and_never_markup(lives: pd.DataF
     assert long.startswith("80 &lt;&lt;")
     assert long.endswith("…")
     assert short == "443 nginx"
-    phone = life_bars.row_axis([line.label for line in lines], life_bars.LEFT_ON_A_PHONE)
+    phone = timeline.row_axis([line.label for line in lines], LEFT_ON_A_PHONE)
     assert len(phone["ticktext"][0]) < len(long)
 
 

@@ -12,7 +12,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from porteye_core.charts.figure import NOT_WATCHED
-from porteye_core.charts.timeline import LOCAL
+from porteye_core.charts.lives import LOCAL
 from porteye_core.model import Precision
 from porteye_core.store.reading import Grouping
 from porteye_core.store.writing.startup import open_writer

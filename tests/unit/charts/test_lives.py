@@ -1,9 +1,9 @@
-"""Where the bars of lives begin and end; what is drawn of them is in test_charts.py."""
+"""Beginnings and ends of the bars of lives; test_timeline.py reads the figure that has them."""
 
 import numpy as np
 import pandas as pd
 
-from porteye_core.charts import timeline as bars
+from porteye_core.charts import lives as bars
 from porteye_core.charts.figure import Instants, Span
 
 ZONE = "Europe/Berlin"
