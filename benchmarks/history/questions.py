@@ -13,6 +13,7 @@ from benchmarks.history.plain import plain_count, plain_history
 from porteye_core.model import Filters, Protocol
 from porteye_core.store import engine
 from porteye_core.store.reading import (
+    busy_ports,
     ephemeral_ports,
     event_counts,
     event_total,
@@ -21,7 +22,6 @@ from porteye_core.store.reading import (
     lookup,
     status,
     timeline,
-    timeline_rows,
     usage,
 )
 from porteye_core.store.reading.changes import changes
@@ -229,7 +229,7 @@ def _timelines(connection: engine.Connection, month: Filters, now: int) -> Itera
         by_port = buckets(since, now, zone, by_port=True).edges
 
         def shown(asking: engine.Connection, of: Filters = filters) -> pd.DataFrame:
-            return timeline_rows.busiest(asking, of, since, now).head(MAX_ROWS)
+            return busy_ports.busiest(asking, of, since, now).head(MAX_ROWS)
 
         asks: dict[str, Ask] = {
             "counts per bucket": partial(event_counts.turnover, filters=filters, edges=edges),

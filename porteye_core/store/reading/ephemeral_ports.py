@@ -32,7 +32,7 @@ class Crowd:
 
     @property
     def held(self) -> Numbers:
-        """How many were open in each bucket: when it began or since."""
+        """The number that was open in each bucket: when it began or since."""
         after = self.before + (self.opened - self.closed).cumsum()
         # A listener that changed hands may count as opened by one name and closed by another.
         found: Numbers = np.insert(after, 0, self.before)[:-1].clip(min=0) + self.opened
@@ -40,7 +40,7 @@ class Crowd:
 
     @property
     def lives(self) -> int:
-        """How many were open at any time."""
+        """The number that was open at any time."""
         return self.before + int(self.opened.sum())
 
 

@@ -48,7 +48,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Surface:
-    """How many listeners were reachable at `since`, and the steps up to `until` by time.
+    """The number of listeners that were reachable at `since`, and the steps up to `until` by time.
 
     is_long: lives of less than an hour are left out.
     """
@@ -98,7 +98,7 @@ def surface(
 
 
 def open_count(connection: engine.Connection, filters: Filters, at: int) -> tuple[int, int]:
-    """How many listeners were open at a moment, and how many of them were reachable."""
+    """The number of listeners that were open at a moment, and of those that were reachable."""
     chosen = open_between(at, at, where=matching(filters))
     found = connection.execute(
         f"SELECT {select_columns(*_COLUMNS)} FROM {from_tables()} WHERE l.id IN ({chosen.sql})",

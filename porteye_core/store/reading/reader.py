@@ -156,7 +156,7 @@ class Reader:
     def export_changes(
         self, form: export.Form, filters: Filters, since: int, until: int, *, watching: bool
     ) -> Iterator[str]:
-        """What changed between two moments, in pieces of a file."""
+        """The changes between two moments, in pieces of a file."""
         watched = self._watched(watching=watching)
         return export.changes(self._connection, form, filters, watched, since, until)
 
@@ -184,7 +184,7 @@ class Reader:
         return reachable.surface(self._connection, filters, since, until, events)
 
     def open_count(self, filters: Filters, at: int) -> tuple[int, int]:
-        """How many listeners were open at a moment, and how many of them were reachable."""
+        """The number of listeners that were open at a moment, and of those that were reachable."""
         return reachable.open_count(self._connection, filters, at)
 
     def coverage(self, since: int, until: int, *, watching: bool) -> Coverage:

@@ -77,8 +77,8 @@ def timeline(
 def already(
     connection: engine.Connection, filters: Filters, since: int, until: int, edges: list[int]
 ) -> Numbers:
-    """How many listeners were there already when somebody began to watch, in each bucket: at the
-    first scan of a watch, or at the one after a gap in it."""
+    """The number of listeners in each bucket that were there already when somebody began to watch:
+    at the first scan of a watch, or at the one after a gap in it."""
     where = matching(filters, "e.port", "coalesce(e.program_id, l.program_id, 0)", "l.protocol")
     if filters.kind is Kind.CLOSED:
         return np.zeros(len(edges) - 1, dtype="int64")
@@ -136,7 +136,7 @@ def stretches(
     """The stretches of whole buckets in which each of these ports had a listener: a row from
     `start` to `end` for neighbours of which each has, with what was `opened` and `closed` in it.
 
-    opened, closed, standing: `timeline_rows.counted` of the ports.
+    opened, closed, standing: `busy_ports.counted` of the ports.
     """
     held = (standing > 0) | (opened > 0)
     # An edge on each side, so that every run has a beginning and an end.

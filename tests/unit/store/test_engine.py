@@ -28,6 +28,7 @@ from porteye_core.reach import LOCAL, REACHABLE
 from porteye_core.store.engine import Connection
 from porteye_core.store.file.connection import open_connection
 from porteye_core.store.reading import (
+    busy_ports,
     event_counts,
     event_total,
     events,
@@ -153,7 +154,7 @@ def longest(c: Connection) -> int:
 
 
 def ports_named(c: Connection) -> Any:
-    return timeline.named(c, timeline_rows.busiest(c, MONTH, BEGIN, NOW))
+    return timeline.named(c, busy_ports.busiest(c, MONTH, BEGIN, NOW))
 
 
 def rows_of_timeline(c: Connection, filters: Filters, shape: Shape | None = None) -> Any:
@@ -267,7 +268,7 @@ FURTHER: dict[str, Ask] = {
     "non-ASCII word: who holds it": lambda c: lookup.of_name(c, WORD, 8),
     "non-ASCII word: listeners": lambda c: open_now(c, Filters(process=WORD), NOW),
     "non-ASCII word: counts per bucket": lambda c: event_counts.turnover(c, OF_WORD, EDGES),
-    "non-ASCII word: busiest ports": lambda c: timeline_rows.busiest(c, OF_WORD, BEGIN, NOW),
+    "non-ASCII word: busiest ports": lambda c: busy_ports.busiest(c, OF_WORD, BEGIN, NOW),
     **filtered("reachable", exposure=REACHABLE),
     **filtered("local", exposure=LOCAL),
     **filtered("a user", user="dev"),

@@ -9,7 +9,7 @@ import pytest
 
 from porteye_core.model import Filters, Precision, Protocol, RetentionPolicy
 from porteye_core.store.file.connection import open_connection
-from porteye_core.store.reading import event_counts, timeline_rows
+from porteye_core.store.reading import busy_ports, event_counts
 from porteye_core.store.reading.event_total import event_total
 from porteye_core.store.reading.time_bounds import buckets
 from porteye_core.store.writing.startup import open_writer
@@ -44,7 +44,7 @@ def open_port(writer: Writer, at: int, port: int = 80) -> None:
 
 def of_busy_ports(db: Path) -> int:
     with open_connection(db) as reader:
-        found = timeline_rows.busiest(reader, TCP, BEGIN, NOW)
+        found = busy_ports.busiest(reader, TCP, BEGIN, NOW)
     return int(found["opened"].sum() + found["closed"].sum())
 
 
@@ -141,7 +141,7 @@ def test_another_database_in_its_place_is_asked_itself(db: Path, written: Writer
 
 def busy(db: Path) -> dict[int, int]:
     with open_connection(db) as reader:
-        found = timeline_rows.busiest(reader, TCP, BEGIN, NOW)
+        found = busy_ports.busiest(reader, TCP, BEGIN, NOW)
     return dict(zip(found["port"], found["opened"], strict=True))
 
 

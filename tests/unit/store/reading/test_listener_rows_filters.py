@@ -32,7 +32,7 @@ from porteye_core.model import (
 )
 from porteye_core.reach import LOCAL, REACHABLE, Exposure, InterfaceKind
 from porteye_core.store.file.connection import open_connection
-from porteye_core.store.reading import Reader, event_counts, open_reader, timeline_rows
+from porteye_core.store.reading import Reader, busy_ports, event_counts, open_reader
 from porteye_core.store.reading.export import Form
 from porteye_core.store.reading.time_bounds import buckets
 from porteye_core.store.tables.host_row import Host
@@ -309,7 +309,7 @@ def test_no_sum_stands_in_for_what_only_a_listener_knows(
     month = Filters(since=BEGIN, until=NOW)
     narrowed = Filters(since=BEGIN, until=NOW, exposure=sought)
     assert 0 < reader.event_count(narrowed) < reader.event_count(month)
-    parts = timeline_rows.busiest(reader._connection, narrowed, BEGIN, NOW)
+    parts = busy_ports.busiest(reader._connection, narrowed, BEGIN, NOW)
     assert parts["opened"].sum() + parts["closed"].sum() == reader.event_count(narrowed)
 
 

@@ -13,10 +13,10 @@ from porteye_core.store.file.connection import open_connection
 from porteye_core.store.reading import (
     Coverage,
     Reader,
+    busy_ports,
     event_counts,
     open_reader,
     timeline,
-    timeline_rows,
 )
 from porteye_core.store.reading.listener_rows import FRESH_US
 from porteye_core.store.writing.writer import Closing, Opening, Writer
@@ -125,7 +125,7 @@ def test_an_empty_answer_has_its_columns(seeded: Instant) -> None:
         assert "at" in reader.events(nothing)
         edges = [seeded.now - MINUTE, seeded.now + SECOND]
         assert timeline.lives(connection, nothing, 0, seeded.now, [], 0).empty
-        assert timeline_rows.busiest(connection, nothing, 0, seeded.now).empty
+        assert busy_ports.busiest(connection, nothing, 0, seeded.now).empty
         assert event_counts.by_port(connection, nothing, [(1, "tcp")], edges).empty
         assert event_counts.turnover(connection, nothing, edges)["open"].max() == 0
     assert Coverage(0, seeded.now, ()).frame.empty

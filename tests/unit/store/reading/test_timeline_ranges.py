@@ -12,7 +12,7 @@ import pytest
 
 from porteye_core.model import Filters, Listener, Precision, Protocol, Tick, WatchPlan
 from porteye_core.store.file.connection import open_connection
-from porteye_core.store.reading import event_counts, timeline, timeline_rows
+from porteye_core.store.reading import busy_ports, event_counts, timeline
 from porteye_core.store.reading.event_counts import fitting, pieces
 from porteye_core.store.reading.time_bounds import buckets
 from porteye_core.store.tables.event_counters import ACTIVITY, TURNOVER
@@ -162,7 +162,7 @@ def test_ports_cells_and_lives_equal_those_counted_one_by_one(
     asked = Filters(filters.ports, filters.process, filters.protocol, since=since, until=until)
     edges = buckets(since, until, ZoneInfo("Europe/Berlin"), by_port=True).edges
     with open_connection(history.db) as reader:
-        busiest = timeline_rows.busiest(reader, asked, since, until)
+        busiest = busy_ports.busiest(reader, asked, since, until)
         rows = [
             (int(port), protocol)
             for port, protocol in zip(busiest["port"], busiest["protocol"], strict=True)
@@ -220,10 +220,10 @@ def test_stretches_cover_every_life_and_nothing_else(
     asked = Filters(since=since, until=until)
     edges = buckets(since, until, ZoneInfo("UTC"), by_port=True).edges
     with open_connection(history.db) as reader:
-        busiest = timeline.named(reader, timeline_rows.busiest(reader, asked, since, until))
+        busiest = timeline.named(reader, busy_ports.busiest(reader, asked, since, until))
         rows = list(zip(busiest["port"], busiest["protocol"], strict=True))
         cells = event_counts.by_port(reader, asked, rows, edges)
-    counted = timeline_rows.counted(busiest, cells, len(edges) - 1)
+    counted = busy_ports.counted(busiest, cells, len(edges) - 1)
     found = timeline.stretches(busiest, *counted, edges)
     for port, protocol in rows:
         own = found[(found["port"] == port) & (found["protocol"] == protocol)]
@@ -257,7 +257,7 @@ def test_a_port_names_its_program_or_says_that_it_had_several(db: Path, writer: 
     ]
     writer.record_changes(5 * SECOND, openings)
     with open_connection(db) as reader:
-        found = timeline.named(reader, timeline_rows.busiest(reader, Filters(), SECOND, 9 * SECOND))
+        found = timeline.named(reader, busy_ports.busiest(reader, Filters(), SECOND, 9 * SECOND))
     named = dict(zip(found["port"], found["process"].fillna("several"), strict=True))
     assert named == {80: "several", 81: "nginx", 82: ""}
 

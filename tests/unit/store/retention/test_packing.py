@@ -12,7 +12,7 @@ from benchmarks.history.plain import plain_count
 from porteye_core.errors import StoreDamaged
 from porteye_core.model import Filters, Listener, Precision, Protocol, RetentionPolicy
 from porteye_core.store.file.connection import open_connection
-from porteye_core.store.reading import ephemeral_ports, event_counts, timeline_rows
+from porteye_core.store.reading import busy_ports, ephemeral_ports, event_counts
 from porteye_core.store.reading.event_total import event_total
 from porteye_core.store.retention import packing
 from porteye_core.store.retention.step_budget import StepBudget
@@ -146,7 +146,7 @@ def assert_answers_are_exact(reader: sqlite3.Connection, asked: Filters) -> None
     turnover = event_counts.turnover(reader, asked, edges)
     ports = sorted({(port, protocol) for port, protocol, *_ in events})
     cells = event_counts.by_port(reader, asked, ports or [(1, "tcp")], edges)
-    busiest = timeline_rows.busiest(reader, asked, asked.since, asked.until)
+    busiest = busy_ports.busiest(reader, asked, asked.since, asked.until)
     crowds = ephemeral_ports.by_name(reader, asked, asked.since, asked.until, edges)
     for crowd in crowds:
         of = [each for each in events if each[2] == crowd.name]
