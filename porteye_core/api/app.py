@@ -206,7 +206,7 @@ def _add_files(api: FastAPI, db: Path, form: Form) -> None:
         at: Annotated[str, _AT],
         versus: Annotated[str, _VERSUS],
     ) -> Response:
-        """What changed between two moments, the most important first; `since` and `until` do not
+        """The changes between two moments, the most important first; `since` and `until` do not
         count."""
         earlier, later = sorted(_moments(at=at, versus=versus))
         name = file_name("changes", form, which, earlier, later)

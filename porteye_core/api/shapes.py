@@ -1,4 +1,4 @@
-"""Shapes of the answers. Records of ports and events are declared in store.records."""
+"""Shapes of the answers. The fields of records are declared in store.reading.json_records."""
 
 from typing import Any
 

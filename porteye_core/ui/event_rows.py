@@ -61,7 +61,7 @@ def kinds(frame: pd.DataFrame) -> list[str]:
 
 
 def precisions(frame: pd.DataFrame, interval: Callable[[int], int]) -> list[str]:
-    """How exact the times are, in words; interval: that of scans at a time, in microseconds."""
+    """The precision of the times in words; interval: that of scans at a time, in microseconds."""
     micros = frame["at"].astype("int64")
     return [
         _precision(seen, first, at, interval)
@@ -91,7 +91,7 @@ def _runs(found: pd.DataFrame) -> "pd.Series[int]":
 
 
 def _told(run: pd.DataFrame) -> str:
-    """How often it opened and for how long: “240 openings, each about 2 s”."""
+    """The number of openings and their typical length: “240 openings, each about 2 s”."""
     opened = run[run["kind"] == Kind.OPENED].set_index("listener")["at"]
     closed = run[run["kind"] == Kind.CLOSED].set_index("listener")["at"]
     lives = (closed - opened).dropna()

@@ -28,7 +28,7 @@ _SCRIPT = Path(__file__).with_name("lookup.js")
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What was asked for, as the sentence that nothing of it listens, and what was found."""
+    """The lives that were found; nothing: the sentence that nothing of the kind listens."""
 
     nothing: str
     lives: list[Life]

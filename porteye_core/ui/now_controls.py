@@ -1,4 +1,4 @@
-"""What stands above the table of Now: how its rows are made, and what they do not say."""
+"""Controls and notes above the table of Now: how its rows are made, and what they do not say."""
 
 import random
 from dataclasses import dataclass
@@ -67,7 +67,7 @@ def open_group(name: str | None) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What is chosen seldom: the rows and their groups. files: the place for links to files."""
+    """Choices that are rarely made: the rows, their groups; files: the place for links to files."""
 
     by_service: bool
     by: By

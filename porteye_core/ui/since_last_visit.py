@@ -1,4 +1,4 @@
-"""What has changed since this browser last showed the page."""
+"""The changes since this browser last showed the page."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -76,8 +76,8 @@ def entries(
 
 
 def changes(before: pd.DataFrame, services: pd.DataFrame) -> list[Entry]:
-    """What became reachable, opened or closed; before: of open_at. A program that restarted on its
-    port, or there has other sockets, has stayed."""
+    """The services that became reachable, opened or closed; before: of open_at. A program that
+    restarted on its port, or there has other sockets, has stayed."""
     was = before[["id", "port", "process", "exposure"]].to_dict("records")
     were, seats = {row["id"] for row in was}, {_seat(row) for row in was}
     reached = {_seat(row) for row in was if row["exposure"] in _REACHABLE}
