@@ -32,7 +32,7 @@ from porteye_core.charts.lives import ROW, WIDTH
 # Pixels: the legend, the band, between band and rows, and the times below.
 _LEGEND, _BAND, _BETWEEN, _TIMES = 26, 96, 14, 36
 LEFT, LEFT_ON_A_PHONE = 190, 112  # pixels of the rows' labels
-_LETTER = 6.4  # pixels
+_LETTER = 5.8  # pixels, of names at 12 pixels with a few to spare
 _FEWEST_ROWS = 4
 _CLICKS = 480  # places across the plot at which a click finds its moment: two pixels each
 _FAR = 1e6  # rows: see `_moments`

@@ -59,17 +59,28 @@ def fitted(text: str, column: int) -> str:
 
 def program(title: str, folder: str, column: int) -> str:
     """A program with the folder it runs in, which tells two of one name apart. Where both do not
-    fit, the title first loses the name of its interpreter, then its end; never the folder.
+    fit, the title first loses the name of its interpreter, then its last words; never the folder.
 
     >>> program("server.js (node)", "/srv/shop", 200), program("server.js (node)", "/srv/shop", 140)
     ('server.js (node) · shop', 'server.js · shop')
+    >>> program("gunicorn shop.wsgi", "/srv/site", 148)
+    'gunicorn… · site'
     """
     name = folder.rstrip("/").rpartition("/")[2]
     behind = f" · {fitted(name, column // 2)}" if name and name not in _WORD.findall(title) else ""
     room = max(_LEAST, round(column - width_of(behind)))
     if width_of(title) > room - _PADDING:
         title = _INTERPRETER.sub("", title)
-    return fitted(title, room) + behind
+    return _words(title, room) + behind
+
+
+def _words(text: str, column: int) -> str:
+    """The text, cut with a mark after a word; within its first one only if that is too long."""
+    cut = fitted(text, column)
+    if cut == text or text.startswith(cut.removesuffix(_MARK) + " "):
+        return cut
+    words = cut.rpartition(" ")[0]
+    return words + _MARK if words else cut
 
 
 def width_of(text: str) -> float:

@@ -6,21 +6,23 @@ from typing import Any
 
 import pandas as pd
 
+from porteye_core.reach import LOCAL, REACHABLE, Exposure
 from porteye_core.ui import cell_text
 from porteye_core.ui.layout import in_order
 from porteye_core.ui.table_columns import columns
 
 _MIB = 1 << 20
 _WIDTHS = {
-    "group": 200,
-    "count": 80,
-    "ports": 260,
-    "exposure": 150,
-    "clients": 70,
-    "cpu": 70,
-    "memory": 90,
+    "group": 210,
+    "count": 72,
+    "ports": 210,
+    "exposure": 280,  # three of them
+    "clients": 64,
+    "cpu": 64,
+    "memory": 80,
 }
 COLUMNS = columns(_WIDTHS)
+_WIDEST_FIRST = (*reversed((*LOCAL, *REACHABLE)), Exposure.CONTAINER, Exposure.UNKNOWN)
 _ON_A_PHONE = ("group", "count", "ports")
 
 
@@ -69,11 +71,19 @@ def _group(name: str, members: list[dict[Any, Any]]) -> dict[str, Any]:
         "group": cell_text.fitted(name or "none", _WIDTHS["group"]),
         "count": len(members),
         "ports": cell_text.fitted(ports, _WIDTHS["ports"]),
-        "exposure": list(dict.fromkeys(reach for each in members for reach in each["exposure"])),
+        "exposure": _exposures(each["exposure"] for each in members),
         "clients": _sum(each["clients"] for each in members),
         "cpu": cpu,
         "memory": None if rss is None else rss / _MIB,
     }
+
+
+def _exposures(of: Iterable[list[str]]) -> list[str]:
+    """The exposures of a group's services, the widest first; every interface has IPv6 in it."""
+    found = {reach for each in of for reach in each}
+    if Exposure.EVERYWHERE.value in found:
+        found.discard(Exposure.IPV6.value)
+    return [each.value for each in _WIDEST_FIRST if each.value in found]
 
 
 def _sum(values: Iterable[Any]) -> Any:

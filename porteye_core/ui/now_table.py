@@ -1,5 +1,6 @@
 """The table of the services that listen now: its cells and columns."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +9,7 @@ import streamlit as st
 
 from porteye_core.model import Hidden
 from porteye_core.ui import cell_text, first_rows, row_selection
-from porteye_core.ui.layout import in_order
+from porteye_core.ui.layout import in_order, is_phone
 from porteye_core.ui.table_columns import columns
 from porteye_core.ui.times import up
 
@@ -36,9 +37,14 @@ _WIDTHS = {
     "cmdline": 560,
     "pid": 70,
 }
-_COLUMNS = columns(_WIDTHS, port={"pinned": True})
+# Columns that are there only if a row has something in them, and those that are wider then, by at
+# most so many pixels.
+_SELDOM = ("state", "home", "waiting")
+_WIDER = {"program": 80, "user": 24, "address": 40}
+_WIDER_ON_A_PHONE = {"program": 42}
 _ON_A_PHONE = ("port", "program", "exposure", "state")
 _CUT = ("address", "home", "user", "cmdline")
+_SHOWN = "now_columns"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,18 +55,17 @@ class Moment:
     watched: bool
 
 
-def cells(services: pd.DataFrame, moment: Moment) -> pd.DataFrame:
-    """The cells of these services' rows, as the table shows them."""
+def cells(
+    services: pd.DataFrame, moment: Moment, kept: Collection[str] = _SELDOM
+) -> pd.DataFrame:
+    """The cells of these services' rows, as the table shows them.
+
+    A column of which most tables have nothing is left out where this one has nothing in it, unless
+    it is among the kept.
+    """
     table = services[["port", "protocol", "clients", "pid"]].copy()
     table["exposure"] = [each[:1] for each in services["exposure"].tolist()]
     table["state"] = _states(services, moment)
-    table["program"] = [
-        cell_text.program(process, _text(cwd), _WIDTHS["program"])
-        for process, cwd in zip(services["process"].tolist(), services["cwd"].tolist(), strict=True)
-    ]
-    for name in _CUT:
-        width = _WIDTHS[name]
-        table[name] = [cell_text.fitted(_text(each), width) for each in services[name].tolist()]
     table["waiting"] = [
         cell_text.fitted(waiting(queue, backlog), _WIDTHS["waiting"])
         for queue, backlog in zip(
@@ -77,7 +82,33 @@ def cells(services: pd.DataFrame, moment: Moment) -> pd.DataFrame:
     if not moment.watched:
         table[["clients", "cpu", "memory"]] = pd.NA
         table["waiting"] = ""
-    return table[list(_WIDTHS)]
+    table["home"] = services["home"].map(_text)
+    shown = [
+        name for name in _WIDTHS if name not in _SELDOM or name in kept or any(table[name].tolist())
+    ]
+    wide = widths(shown)
+    table["program"] = [
+        cell_text.program(process, _text(cwd), wide["program"])
+        for process, cwd in zip(services["process"].tolist(), services["cwd"].tolist(), strict=True)
+    ]
+    for name in (each for each in _CUT if each in shown):
+        texts = map(_text, services[name].tolist())
+        table[name] = [cell_text.fitted(each, wide[name]) for each in texts]
+    return table[shown]
+
+
+def widths(shown: Collection[str]) -> dict[str, int]:
+    """The pixels of these columns; those that are left out make room for others."""
+    wider = _WIDER
+    spare = sum(_WIDTHS[name] for name in _SELDOM if name not in shown)
+    if is_phone():
+        wider, spare = _WIDER_ON_A_PHONE, 0 if "state" in shown else _WIDTHS["state"]
+    found = {name: _WIDTHS[name] for name in _WIDTHS if name in shown}
+    for name, most in wider.items():
+        more = min(most, spare)
+        found[name] += more
+        spare -= more
+    return found
 
 
 def waiting(queue: Any, backlog: Any) -> str:
@@ -92,17 +123,24 @@ def waiting(queue: Any, backlog: Any) -> str:
     return f"{queue:,} {verb}" + ("" if pd.isna(backlog) else f", room for {backlog:,}")
 
 
-def draw(services: pd.DataFrame, table: pd.DataFrame) -> int | None:
-    """Draw the table; return the listener whose row the reader has just clicked."""
-    shown = in_order(_COLUMNS, _ON_A_PHONE)
+def draw(services: pd.DataFrame, moment: Moment) -> int | None:
+    """Draw the table; return the listener whose row the reader has just clicked.
+
+    A column that was there once stays, or columns would jump whenever something opens.
+    """
+    kept: set[str] = st.session_state.setdefault(_SHOWN, set())
+    table = cells(services, moment, kept)
+    kept.update(table.columns)
+    config = columns(widths(list(table.columns)), port={"pinned": True})
+    shown = in_order(config, _ON_A_PHONE)
     with st.container(key="now_table"):
-        columns_ = {name: _COLUMNS[name] for name in shown}
+        columns_ = {name: config[name] for name in shown}
         ports = tuple(table["port"])
         first_rows.draw(table, columns_, ports, row=ROW, header=_HEADER)
         return row_selection.table(
             table,
             shown,
-            _COLUMNS,
+            config,
             key=KEY,
             ids=services["id"].tolist(),
             alt="What listens now",

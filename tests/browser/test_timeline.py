@@ -262,7 +262,9 @@ def test_a_click_on_the_band_or_beside_a_bar_sets_the_cursor(app: App, page: Pag
         click(page, number, across, down)
         wait_for_cursor(page, minutes)
         expect_drawn(page)
-    expect(chart(page).locator(".annotation-text")).to_contain_text("1 open · 0 reachable")
+    label = chart(page).locator(".annotation-text")
+    expect(label).to_contain_text("1 open · 0 reachable")
+    expect(label).to_have_css("fill", "rgb(255, 255, 255)")  # on the cursor's blue
     save(page, "timeline-cursor")
     wait_for_axes(page, 0, 10)
 

@@ -145,7 +145,7 @@ def _rows(table: _Table, chosen: "pd.Series[bool]", by: By, show: Show) -> int |
     if by is not By.NOTHING and group is None:
         _draw_groups(services, by)
         return None
-    return now_table.draw(services, now_table.cells(services, table.moment))
+    return now_table.draw(services, table.moment)
 
 
 def _draw_groups(services: pd.DataFrame, by: By) -> None:

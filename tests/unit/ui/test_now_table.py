@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from porteye_core.ui.now_groups import By, groups, names
-from porteye_core.ui.now_table import Moment, cells, hidden_by_rights, waiting
+from porteye_core.ui.now_table import Moment, cells, hidden_by_rights, waiting, widths
 
 NOW = 1_800_000_000_000_000
 SECOND = 1_000_000
@@ -115,6 +115,24 @@ def test_a_cell_that_is_cut_has_a_mark() -> None:
 def test_owners_that_root_would_see_are_counted() -> None:
     hidden = [service(hidden=each) for each in ("privilege", "gone", "kernel", None, "privilege")]
     assert hidden_by_rights(frame(*hidden)) == 2
+
+
+def test_a_column_of_which_no_row_has_anything_leaves_its_room_to_others() -> None:
+    plain = service(home=None, queue=0, process="kernel or other container", cwd=None)
+    found = cells(frame(plain), WATCHED, kept=())
+    assert not {"state", "home", "waiting"} & set(found)
+    assert found["program"].tolist() == ["kernel or other container"]
+    full = service(queue=5, backlog=4)
+    found = cells(frame(plain, full), WATCHED, kept=())
+    assert {"state", "home", "waiting"} <= set(found)
+    assert found["program"].tolist()[0] == "kernel or other…"
+    assert sum(widths(list(found)).values()) == sum(widths(list(cells(frame(plain), WATCHED))).values())
+
+
+def test_a_group_has_its_widest_exposure_first_and_none_that_another_has_in_it() -> None:
+    each = ["this machine only", "IPv6 only", "one network", "every interface"]
+    found = groups(frame(*(service(exposure=[one]) for one in each)), By.PROGRAM)
+    assert found["exposure"].tolist() == [["every interface", "one network", "this machine only"]]
 
 
 def test_a_group_counts_a_process_once_however_many_ports_it_has() -> None:
