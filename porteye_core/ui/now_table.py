@@ -55,9 +55,7 @@ class Moment:
     watched: bool
 
 
-def cells(
-    services: pd.DataFrame, moment: Moment, kept: Collection[str] = _SELDOM
-) -> pd.DataFrame:
+def cells(services: pd.DataFrame, moment: Moment, kept: Collection[str] = _SELDOM) -> pd.DataFrame:
     """The cells of these services' rows, as the table shows them.
 
     A column of which most tables have nothing is left out where this one has nothing in it, unless
