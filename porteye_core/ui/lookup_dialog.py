@@ -64,7 +64,7 @@ def field(db: Path) -> None:
 def _ask(db: Path) -> None:
     text = _input("lookup", _EXAMPLES)
     if text.strip():
-        _answer(db, text)
+        _answer(db, text, "lookup")
     else:
         st.caption(
             "Port, range, pid, program, user:name, unit, container, address or URL; or paste an"
@@ -83,8 +83,8 @@ def _input(key: str, placeholder: str) -> str:
     )
 
 
-def _answer(db: Path, text: str) -> None:
-    read(db, lambda reader: _draw(reader, list(answers(reader, meaning(text)))))
+def _answer(db: Path, text: str, place: str = "find") -> None:
+    read(db, lambda reader: _draw(reader, list(answers(reader, meaning(text))), place))
 
 
 def answers(reader: Reader, asked: Meaning) -> Iterator[Answer]:
@@ -112,15 +112,21 @@ def answers(reader: Reader, asked: Meaning) -> Iterator[Answer]:
         yield Answer(f"No program “{asked.name}” listens", found)
 
 
-def _draw(reader: Reader, found: list[Answer]) -> None:
-    """Draw the answers: what is open first; what was never there only if nothing was found."""
+def _draw(reader: Reader, found: list[Answer], place: str) -> None:
+    """Draw the answers: what is open first; what was never there only if nothing was found.
+
+    place: the field, which may stand on the page beside the dialog.
+    """
     known = [each for each in found if each.lives]
     last_watched = reader.status(now()).last_watched
+    drawn = set[int]()  # a process can listen on a port that has the number of its pid
     for each in sorted(known, key=lambda each: not each.is_open) or found[:1]:
         if not each.is_open:
             _draw_absence(each, last_watched)
         for life in each.lives:
-            _draw_life(life, last_watched)
+            if life.id not in drawn:
+                _draw_life(life, last_watched, place)
+                drawn.add(life.id)
         if len(each.lives) == _MAX_ANSWERS:
             st.caption(f"The first {_MAX_ANSWERS}; the filters of the sidebar show them all.")
 
@@ -139,13 +145,13 @@ def _draw_absence(of: Answer, last_watched: int | None) -> None:
     st.markdown(literal(f"{said}. Last: {last.title or 'an unknown owner'}{closed}."))
 
 
-def _draw_life(life: Life, last_watched: int | None) -> None:
-    with st.container(key=f"answer_{life.id}", gap=None):
+def _draw_life(life: Life, last_watched: int | None, place: str) -> None:
+    with st.container(key=f"answer_{place}_{life.id}", gap=None):
         st.markdown(markdown(life, now(), viewers_zone(), last_watched))
         ran = [code(life.cmdline)] if life.cmdline else []
         if life.cwd:
             ran.append(f"in {code(life.cwd)}")
         if ran:
             st.caption(" ".join(ran))
-        if st.button("Details", key=f"details_{life.id}", type="tertiary"):
+        if st.button("Details", key=f"details_{place}_{life.id}", type="tertiary"):
             open_drawer(life.id)
