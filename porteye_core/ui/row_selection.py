@@ -55,7 +55,7 @@ class Selection:
     def draw(self, ids: Sequence[int], columns: Sequence[str], now: float) -> Cell | None:
         """Note the rows that are about to be sent, and return the cell that gets the frame."""
         rows = tuple(ids)
-        framed = self._frame(rows, columns[0])
+        framed = self._frame(rows, columns)
         latest = self.draws.get(self.number)
         at = latest.at if latest is not None and latest.ids == rows else now
         new = _Draw(rows, framed, at)
@@ -87,10 +87,13 @@ class Selection:
         new, self.new, self.refused = self.new, None, False
         return new
 
-    def _frame(self, ids: tuple[int, ...], first_column: str) -> Cell | None:
+    def _frame(self, ids: tuple[int, ...], columns: Sequence[str]) -> Cell | None:
         if not ids:
             return None
-        listener, column = self.framed or (None, first_column)
+        listener, column = self.framed or (None, columns[0])
+        if column not in columns:  # a column that nothing is known for is not shown
+            column = columns[0]
+            self.framed = None if listener is None else (listener, column)
         if listener in ids:
             self.place = ids.index(listener)
         else:

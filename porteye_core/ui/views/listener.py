@@ -100,7 +100,8 @@ def _choose(reader: Reader) -> None:
             st.caption("Nothing has opened or closed yet.")
             return
         changes["at"] = changes["at"].dt.tz_convert(viewers_zone())
-        _selectable(changes, _CHANGES, changes["listener"].tolist(), "changes", "What changed last")
+        ids = changes["listener"].tolist()
+        _selectable(changes, _CHANGES, ids, "last_changes", "What changed last")
 
 
 def _selectable(

@@ -61,6 +61,13 @@ def test_the_frame_of_a_listener_that_is_gone_stays_near_its_place(table: Table)
     assert table.draw(10, 11, 12) == (2, "port")
 
 
+def test_the_frame_leaves_a_column_that_is_shown_no_more(table: Table) -> None:
+    table.draw(11, 12)
+    table.report(1, "port")
+    assert table.draw(11, 12) == (1, "process")
+    assert table.selection.draw((11, 12), ("port", "user"), table.now) == (1, "port")
+
+
 def test_an_echo_of_an_older_frame_selects_nothing(table: Table) -> None:
     table.draw(11, 12)
     assert table.report(1) == 12
