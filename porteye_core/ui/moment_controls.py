@@ -106,7 +106,7 @@ def _cursor() -> int:
 
 
 def _step(minutes: int) -> None:
-    go("at", _cursor() + minutes * _MINUTE)
+    go("at", max(0, _cursor() + minutes * _MINUTE))  # before 1970 no address has a time
 
 
 def _to_now() -> None:

@@ -279,3 +279,7 @@ def test_the_newest_change_of_a_filter_is_asked_of_its_own_events(seeded: Instan
     with open_reader(seeded.db) as reader:
         found = reader.previous_change(Filters(process="nginx"), seeded.now)
     assert found == seeded.now - HOUR
+
+
+def test_a_step_leads_to_no_time_that_an_address_cannot_have(at: Callable[..., AppTest]) -> None:
+    assert address(press(at(HOUR), "step-1440"))["at"] == stamp(0)
