@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import pandas as pd
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from porteye_core.errors import StoreError, StoreMissing, StoreSlow
 from porteye_core.guards.access import Access
@@ -63,6 +64,16 @@ def read(db: Path, draw: Callable[[Reader], None], *, silent: bool = False) -> N
         missing = isinstance(err, StoreMissing)
         unread = "Nothing can be shown until the database can be read."
         st.info("Nothing is recorded yet." if missing else unread)
+
+
+def draw_again() -> None:
+    """End this run, and run again the part of the view that is being drawn.
+
+    A click on that part can come with a run of the whole page, which Streamlit then runs again.
+    """
+    context = get_script_run_ctx()
+    is_part = context is not None and bool(context.fragment_ids_this_run)
+    st.rerun(scope="fragment" if is_part else "app")
 
 
 def viewers_zone() -> ZoneInfo:

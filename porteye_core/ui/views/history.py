@@ -11,7 +11,7 @@ from porteye_core.model import Filters, Kind
 from porteye_core.store.reading import Reader
 from porteye_core.system.clock import timestamp
 from porteye_core.ui import cell_text, event_rows, export_links, row_selection, time_range
-from porteye_core.ui.context import View, now, read, viewers_zone
+from porteye_core.ui.context import View, draw_again, now, read, viewers_zone
 from porteye_core.ui.layout import in_order, table_height
 from porteye_core.ui.listener_drawer import open_drawer
 from porteye_core.ui.markdown import literal
@@ -234,7 +234,7 @@ def _table(reader: Reader, frame: pd.DataFrame) -> None:
         place = frame["id"].tolist().index(selected)
         if run := int(frame["run"].iloc[place]):
             st.session_state[_UNFOLDED] = {*_unfolded(), run}
-            st.rerun(scope="fragment")
+            draw_again()
         open_drawer(int(frame["listener"].iloc[place]))
 
 

@@ -1,5 +1,6 @@
 """Now: the services that listen now, refreshed by itself."""
 
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -22,7 +23,7 @@ from porteye_core.ui import (
     since_last_visit,
     url_state,
 )
-from porteye_core.ui.context import View, now, read, viewers_zone
+from porteye_core.ui.context import View, draw_again, now, read, viewers_zone
 from porteye_core.ui.listener_drawer import open_drawer
 from porteye_core.ui.now_filters import Show
 from porteye_core.ui.now_groups import By
@@ -150,19 +151,21 @@ def _rows(table: _Table, chosen: "pd.Series[bool]", by: By, show: Show) -> int |
 
 def _draw_groups(services: pd.DataFrame, by: By) -> None:
     groups = now_groups.groups(services, by)
-    place = row_selection.table(
+    # The order of groups changes with every refresh: what was clicked is known by its name.
+    ids = [zlib.crc32(name.encode()) for name in groups["name"].tolist()]
+    clicked = row_selection.table(
         groups,
         now_groups.shown(),
         now_groups.COLUMNS,
         key=_GROUPS,
-        ids=range(len(groups)),
+        ids=ids,
         alt="What listens now, in groups",
         height=now_table.height(len(groups)),
         row_height=now_table.ROW,
     )
-    if place is not None:
-        now_controls.open_group(groups["name"][place])
-        st.rerun(scope="fragment")
+    if clicked in ids:
+        now_controls.open_group(groups["name"].iloc[ids.index(clicked)])
+        draw_again()
 
 
 def _say_nothing(table: _Table, show: Show) -> None:

@@ -113,6 +113,31 @@ def test_rows_are_grouped_and_a_group_can_be_left(
     assert address(page) == {}
 
 
+def test_a_group_that_was_clicked_opens_whatever_became_of_the_order(
+    seeded: Instant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = open_page(seeded.db, monkeypatch, {"group": "exposure"})
+    selection = page.session_state["groups_selection"]
+    drawn = selection.draws[selection.number].ids
+    # The report of the browser comes with a run of the whole page.
+    selection.new = drawn[list(table(page)["name"]).index("every interface")]
+    page.text_input(key="port").set_value("1-5000").run()
+    assert ports(page) == [80]
+    assert address(page)["of"] == "every interface"
+
+
+def test_a_number_that_is_both_a_port_and_its_pid_finds_one_listener(
+    abandoned: Instant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_writer(abandoned.db, HOST, abandoned.now) as writer:
+        opening = Opening(owned(endpoint(4242), process(4242)), abandoned.now, Precision.POLL)
+        writer.record_changes(abandoned.now, [opening])
+    page = open_page(abandoned.db, monkeypatch)
+    page.text_input(key="find").set_value("4242").run()
+    assert not page.exception
+    assert [each.label for each in page.button].count("Details") == 1
+
+
 def test_a_view_that_is_paused_shows_what_was_until_it_goes_on(
     abandoned: Instant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
