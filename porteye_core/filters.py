@@ -192,10 +192,12 @@ def time(field: str, text: str) -> int | None:
         raise FilterError(field, f"“{text[:40]}” is not a time.", hint) from None
     if moment.tzinfo is None:
         raise FilterError(field, f"“{text[:40]}” does not say its offset from UTC.", hint)
+    micros = (moment - _EPOCH) // timedelta(microseconds=1)
     try:
-        return round(moment.timestamp() * 1_000_000)
-    except (OverflowError, ValueError):
+        _EPOCH + timedelta(microseconds=micros)  # in UTC, too, it has a year from 1 to 9999
+    except OverflowError:
         raise FilterError(field, f"“{text[:40]}” is out of range.", hint) from None
+    return micros
 
 
 def parameters(filters: Filters) -> dict[str, str]:

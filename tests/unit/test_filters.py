@@ -146,6 +146,12 @@ def test_times_that_could_mean_two_things_are_refused(text: str) -> None:
     assert "ISO 8601" in refused.value.hint
 
 
+@pytest.mark.parametrize("text", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+def test_times_without_a_year_in_utc_are_refused(text: str) -> None:
+    with pytest.raises(FilterError, match="out of range"):
+        filters.time("since", text)
+
+
 def test_a_protocol_is_tcp_or_udp() -> None:
     assert filters.protocol("UDP") == "udp"
     assert filters.protocol("") is None
