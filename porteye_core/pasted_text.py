@@ -65,8 +65,6 @@ def _bare(text: str) -> str:
     return said
 
 
-# A number of five digits at most that belongs to no longer word or number.
-_N = r"(\d{1,5})(?![\w.]*\w)"
 _ONE = re.compile(
     r"(?:(?P<before>tcp|udp)6?[/: ]+)?(?::::|:)?(?P<low>\d{1,6})(?:\s*-\s*(?P<high>\d{1,6}))?"
     r"(?:\s*[/ ]\s*(?P<after>tcp|udp)6?)?:?",

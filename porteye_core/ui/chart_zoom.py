@@ -62,11 +62,6 @@ def _selected(key: str, range_: tuple[int, int], on_click: Callable[[str], None]
         on_click(points[-1])
 
 
-def how_to() -> str:
-    """Return the sentence about picking, empty on a phone."""
-    return "" if is_phone() else "Drag across a chart to zoom."
-
-
 def way_back() -> None:
     """Draw the button to the range before picking, if the range is picked."""
     if is_picked():

@@ -40,7 +40,6 @@ __all__ = [
     "Life",
     "MomentCoverage",
     "MonitorUsage",
-    "PortActivity",
     "PortLife",
     "PortLives",
     "Reader",
