@@ -7,7 +7,7 @@ import streamlit as st
 from porteye_core import time_words
 from porteye_core.errors import FilterError, StoreError
 from porteye_core.store.reading import open_reader
-from porteye_core.ui import time_machine_url, time_range, url_state
+from porteye_core.ui import cursor_url, time_range, url_state
 from porteye_core.ui.context import View, now, viewers_zone
 from porteye_core.ui.layout import is_phone
 from porteye_core.ui.markdown import literal
@@ -132,15 +132,15 @@ def _to_change(view: View, forward: bool) -> None:  # noqa: FBT001 - a callback'
 def compare_with_now() -> None:
     """Compare the cursor with now; for a callback."""
     pin()
-    time_machine_url.show(versus=now() // 1_000_000 * 1_000_000)
+    cursor_url.show(versus=now() // 1_000_000 * 1_000_000)
 
 
 def show_around() -> None:
     """Show what changed around the cursor; for a callback."""
     pin()
-    time_machine_url.show(around=time_machine_url.AROUND)
+    cursor_url.show(around=cursor_url.AROUND)
 
 
 def pin() -> None:
     """Keep the cursor where it is, also if it was at the newest change; for a callback."""
-    time_machine_url.set_at(_cursor())
+    cursor_url.set_at(_cursor())

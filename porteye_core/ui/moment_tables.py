@@ -8,7 +8,7 @@ import streamlit as st
 from pandas.io.formats.style import Styler
 
 from porteye_core.store.reading import Change, Changes, MomentCoverage
-from porteye_core.ui import export_links, row_selection, time_machine_url, url_state
+from porteye_core.ui import cursor_url, export_links, row_selection, url_state
 from porteye_core.ui.change_words import is_reachable, summary
 from porteye_core.ui.context import View, local, viewers_zone
 from porteye_core.ui.layout import in_order, table_height
@@ -157,7 +157,7 @@ def _link() -> str:
     if not st.context.url:
         return ""
     kept = {name: text for name, text in url_state.filters().items() if name not in _OF_THE_PAGE}
-    said = urlencode({**kept, **time_machine_url.said()}, safe=":")
+    said = urlencode({**kept, **cursor_url.said()}, safe=":")
     return f"{st.context.url.rsplit('/', 1)[0]}/timeline?{said}"
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
-from porteye_core.ui import time_machine_url, url_state
+from porteye_core.ui import cursor_url, url_state
 
 _VIEWS = Path(__file__).parent / "views"
 _PAGES = {
@@ -43,7 +43,7 @@ def bar() -> None:
         for name in _PAGES:
             if name in _NOT_IN_BAR:
                 continue
-            moments = time_machine_url.said() if name == "timeline" else {}
+            moments = cursor_url.said() if name == "timeline" else {}
             st.page_link(page(name), query_params={**url_state.filters(), **moments})
 
 

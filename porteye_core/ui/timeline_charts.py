@@ -96,7 +96,7 @@ def draw(
 ) -> Click | None:
     """Draw the charts of a range, and return what was clicked since the run before.
 
-    moment: now; cursor: the moment of the time machine, None where there is none.
+    moment: now; cursor: its moment, None where there is none.
     """
     click: Click | None = st.session_state.pop(_CLICK, None)
     shape = _switches()

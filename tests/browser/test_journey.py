@@ -1,5 +1,5 @@
 """What a new user does: open a port, find it, read its story, close it, and find it again in the
-time machine, by an address that shows the same in somebody else's browser."""
+cursor of the Timeline, by an address that shows the same in somebody else's browser."""
 
 from datetime import datetime, timedelta
 
@@ -28,7 +28,7 @@ def visitor(browser: Browser, zone: str) -> Page:
 
 
 def while_open(app: App, port: int) -> str:
-    """A whole second in which the port was open, as the address of the time machine has it."""
+    """A whole second in which the port was open, as the address of the cursor has it."""
     closed, opened = (
         datetime.fromisoformat(each["timestamp"]) for each in app.json(f"/api/history?port={port}")
     )

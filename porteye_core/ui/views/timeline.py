@@ -10,19 +10,19 @@ from porteye_core.model import Filters
 from porteye_core.store.reading import Changes, MomentCoverage, Reader, Status
 from porteye_core.ui import (
     chart_zoom,
+    cursor_url,
     moment_controls,
     moment_tables,
-    time_machine_url,
     time_range,
     timeline_charts,
 )
 from porteye_core.ui.change_words import summary
 from porteye_core.ui.context import View, local, now, read, viewers_zone
+from porteye_core.ui.cursor_url import AROUND, Cursor
 from porteye_core.ui.layout import is_phone
 from porteye_core.ui.listener_drawer import open_drawer
 from porteye_core.ui.markdown import literal
 from porteye_core.ui.session_cache import cached
-from porteye_core.ui.time_machine_url import AROUND, Cursor
 from porteye_core.ui.times import dated
 
 _REFRESH = 30  # seconds
@@ -43,7 +43,7 @@ class _Found:
 
 def controls(view: View) -> None:
     """The range, the field for a time, and the steps."""
-    time_machine_url.cursor()
+    cursor_url.cursor()
     with st.container(horizontal=True, vertical_alignment="top", key="when"):
         time_range.pills()
         moment_controls.field("at", "Go to a time", 300)
@@ -56,8 +56,8 @@ def timeline() -> None:
     if chart_zoom.is_new():
         st.rerun()  # the sidebar and the address stand outside of this fragment
     view = View.current()
-    cursor = time_machine_url.cursor()
-    time_machine_url.write()
+    cursor = cursor_url.cursor()
+    cursor_url.write()
     read(view.db, lambda reader: _draw(reader, view, cursor))
 
 
@@ -79,7 +79,7 @@ def _draw(reader: Reader, view: View, cursor: Cursor) -> None:
     if click is not None and click.listener is not None:
         open_drawer(click.listener)
     if click is not None and click.at is not None:
-        time_machine_url.set_at(click.at)
+        cursor_url.set_at(click.at)
         st.rerun()
 
 
@@ -147,7 +147,7 @@ def _tables(view: View, cursor: Cursor, found: _Found | None) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="moment"):
         shows = "compare" if cursor.versus is not None else "around" if cursor.around else "then"
         for name, label, short, icon, press in (
-            ("then", "What listened then", "Then", "schedule", time_machine_url.show),
+            ("then", "What listened then", "Then", "schedule", cursor_url.show),
             (
                 *("around", "What changed around it", "Around it", "difference"),
                 moment_controls.show_around,

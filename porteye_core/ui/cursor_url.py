@@ -12,7 +12,7 @@ from porteye_core.errors import FilterError
 from porteye_core.ui import time_range, url_state
 
 AROUND = 10  # minutes
-_MOST_AROUND = 24 * 60
+_MAX_AROUND = 24 * 60
 _AT, _VERSUS, _AROUND = "exact_at", "exact_versus", "around"
 
 
@@ -72,7 +72,7 @@ def write() -> None:
 def _minutes(text: str) -> int:
     digits = text.strip()
     known = digits.isascii() and digits.isdecimal() and len(digits) < 6
-    if not (known and 1 <= int(digits) <= _MOST_AROUND):
+    if not (known and 1 <= int(digits) <= _MAX_AROUND):
         said = f"“{text[:40]}” is not a number of minutes."
-        raise FilterError(_AROUND, said, f"Use 1 to {_MOST_AROUND}.")
+        raise FilterError(_AROUND, said, f"Use 1 to {_MAX_AROUND}.")
     return int(digits)
