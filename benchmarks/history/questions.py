@@ -28,7 +28,8 @@ from porteye_core.store.reading.changes import changes
 from porteye_core.store.reading.coverage import Watches
 from porteye_core.store.reading.listener_rows import Question
 from porteye_core.store.reading.nearest_event import next_change, previous_change
-from porteye_core.store.reading.open_listeners import open_at, open_now, open_now_question
+from porteye_core.store.reading.open_frames import open_at, open_now
+from porteye_core.store.reading.open_listeners import open_now_question
 from porteye_core.store.reading.time_bounds import buckets
 from porteye_core.store.reading.timeline import parted
 from porteye_core.store.reading.timeline_rows import MAX_ROWS

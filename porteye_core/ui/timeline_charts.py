@@ -13,7 +13,15 @@ from porteye_core.charts.figure import OPENED, Span, with_cursor
 from porteye_core.charts.lives import COLORS, LOCAL, REACHABLE, SEVERAL, UNKNOWN
 from porteye_core.charts.timeline import LEFT, LEFT_ON_A_PHONE
 from porteye_core.exposure import Exposure
-from porteye_core.store.reading import Coverage, Grouping, Reader, Row, Shape, Timeline
+from porteye_core.store.reading import (
+    Coverage,
+    Grouping,
+    Reader,
+    Row,
+    Shape,
+    Timeline,
+    gap_frame,
+)
 from porteye_core.system.local_ports import ephemeral_ports
 from porteye_core.ui import chart_zoom, further_charts
 from porteye_core.ui.context import View, local, viewers_zone
@@ -77,7 +85,7 @@ class Charted:
         self.found, self.grouping, self.left = found, grouping, left
         self.coverage, self.zone, self.range = coverage, zone, (coverage.since, coverage.until)
         self.unwatched = coverage.unwatched / 1e6
-        gaps = coverage.frame
+        gaps = gap_frame(coverage)
         # By name: `apply` leaves an empty frame as it is.
         self.gaps = gaps.assign(
             start=gaps["start"].dt.tz_convert(zone), end=gaps["end"].dt.tz_convert(zone)

@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
 from porteye_core.ui import now_table
+from porteye_core.ui.table_columns import columns
 from tests.kit.app import App
 from tests.kit.browser import (
     PATIENCE,
@@ -55,11 +56,12 @@ def said(page: Page) -> dict[str, list[str]]:
 
 def middle_of(page: Page, label: str) -> float:
     """Where the column with this label is, from the left of the table."""
-    widths = {column["label"]: column["width"] for column in now_table._COLUMNS.values()}
     heads = page.locator("[data-testid=stDataFrame] canvas th").all_text_contents()
     labels = [head.removeprefix("↑ ").removeprefix("↓ ") for head in heads]
-    place = labels.index(label)
-    return float(sum(widths[each] for each in labels[:place]) + widths[label] / 2)
+    names = {each["label"]: name for name, each in columns(now_table._WIDTHS).items()}
+    widths = now_table.widths([names[each] for each in labels])
+    before = labels[: labels.index(label)]
+    return sum(widths[names[each]] for each in before) + widths[names[label]] / 2
 
 
 def click_row(page: Page, port: int, label: str = "Address") -> None:

@@ -28,7 +28,8 @@ from porteye_core.model import (
     Precision,
 )
 from porteye_core.reach import InterfaceKind
-from porteye_core.store.reading import MomentCoverage, differences, open_reader
+from porteye_core.store.reading import MomentCoverage, open_reader
+from porteye_core.store.reading.differences import differences
 from porteye_core.store.writing.startup import open_writer
 from porteye_core.store.writing.writer import Closing, Opening, Writer
 from tests.conftest import PLAN

@@ -1,25 +1,33 @@
-"""The one way to read: pages, API and charts ask a Reader, and know no more of the store.
+"""The one way to read: page, API, charts and command ask a Reader, and know no more of the store.
 
 A Reader's answers are values and DataFrames. `version` says whether an answer can have changed.
+Names that need pandas are loaded when they are first asked for; a RowReader does without it.
 """
 
-from porteye_core.store.reading.changes import Changes
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from porteye_core.store.reading.coverage import Coverage, Gap, MomentCoverage
-from porteye_core.store.reading.differences import Change, differences
-from porteye_core.store.reading.export import Form
 from porteye_core.store.reading.free_port import CANDIDATES as FREE_PORTS
 from porteye_core.store.reading.free_port import FreePort
 from porteye_core.store.reading.json_records import CHANGE, EVENT, MOMENT, PORT, Field
 from porteye_core.store.reading.listener import Former, Held, Life, PortLife, PortLives
-from porteye_core.store.reading.monitor_usage import MonitorUsage
-from porteye_core.store.reading.reachable import Step, Surface
-from porteye_core.store.reading.reader import Reader, monitor_status, open_reader
-from porteye_core.store.reading.service_rows import by_service, by_socket
+from porteye_core.store.reading.row_reader import RowReader, monitor_status, open_row_reader
 from porteye_core.store.reading.status import State, Status
-from porteye_core.store.reading.timeline import Timeline
-from porteye_core.store.reading.timeline_rows import Grouping, Row, Rows, Shape
 from porteye_core.store.reading.version import Version
-from porteye_core.store.reading.watches import WatchTables
+
+if TYPE_CHECKING:
+    from porteye_core.store.reading.changes import Changes
+    from porteye_core.store.reading.differences import Change
+    from porteye_core.store.reading.export import Form
+    from porteye_core.store.reading.listener_frames import gap_frame
+    from porteye_core.store.reading.monitor_usage import MonitorUsage
+    from porteye_core.store.reading.reachable import Step, Surface
+    from porteye_core.store.reading.reader import Reader, open_reader
+    from porteye_core.store.reading.service_rows import by_service, by_socket
+    from porteye_core.store.reading.timeline import Timeline
+    from porteye_core.store.reading.timeline_rows import Grouping, Row, Rows, Shape
+    from porteye_core.store.reading.watches import WatchTables
 
 __all__ = [
     "CHANGE",
@@ -44,6 +52,7 @@ __all__ = [
     "PortLives",
     "Reader",
     "Row",
+    "RowReader",
     "Rows",
     "Shape",
     "State",
@@ -55,7 +64,38 @@ __all__ = [
     "WatchTables",
     "by_service",
     "by_socket",
-    "differences",
+    "gap_frame",
     "monitor_status",
     "open_reader",
+    "open_row_reader",
 ]
+
+# The module of each name that needs pandas.
+_WITH_PANDAS = {
+    "Change": "differences",
+    "Changes": "changes",
+    "Form": "export",
+    "Grouping": "timeline_rows",
+    "MonitorUsage": "monitor_usage",
+    "Reader": "reader",
+    "Row": "timeline_rows",
+    "Rows": "timeline_rows",
+    "Shape": "timeline_rows",
+    "Step": "reachable",
+    "Surface": "reachable",
+    "Timeline": "timeline",
+    "WatchTables": "watches",
+    "by_service": "service_rows",
+    "by_socket": "service_rows",
+    "gap_frame": "listener_frames",
+    "open_reader": "reader",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a name that needs pandas (PEP 562)."""
+    if name not in _WITH_PANDAS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = getattr(import_module(f"{__name__}.{_WITH_PANDAS[name]}"), name)
+    globals()[name] = found
+    return found

@@ -9,7 +9,7 @@ from porteye_core.store import engine
 from porteye_core.store.reading.brief_lives import brief_lives
 from porteye_core.store.reading.coverage import Watches
 from porteye_core.store.reading.differences import differences, merged, ordered
-from porteye_core.store.reading.open_listeners import open_at
+from porteye_core.store.reading.open_frames import open_at
 
 _FIRST_EVENT = "SELECT at FROM event ORDER BY id LIMIT 1"
 

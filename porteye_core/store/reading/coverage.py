@@ -4,11 +4,8 @@ from bisect import bisect_right
 from dataclasses import dataclass, field
 from functools import cached_property
 
-import pandas as pd
-
 from porteye_core.model import Precision
 from porteye_core.store import engine
-from porteye_core.store.reading.listener_rows import times
 
 # Every gap within a watch and every step of its clock; an index has them alone.
 _INTERRUPTED = "SELECT at, gap, jump FROM tick WHERE (gap > 0 OR jump != 0) ORDER BY at"
@@ -75,12 +72,6 @@ class Coverage:
     since: int
     until: int
     gaps: tuple[tuple[int, int], ...]
-
-    @property
-    def frame(self) -> pd.DataFrame:
-        """The gaps with the columns `start` and `end`."""
-        frame = pd.DataFrame(self.gaps, columns=["start", "end"], dtype="int64")
-        return frame.assign(start=times(frame["start"]), end=times(frame["end"]))
 
     @property
     def unwatched(self) -> int:

@@ -10,20 +10,10 @@ import heapq
 import json
 from collections.abc import Iterator, Sequence
 
-import pandas as pd
-
-from porteye_core.model import Filters, Precision
+from porteye_core.model import Filters
 from porteye_core.store import engine
 from porteye_core.store.reading.event_filter import EventFilter, IndexedIds
-from porteye_core.store.reading.listener_rows import (
-    ANY,
-    Question,
-    describe,
-    frame_of,
-    from_tables,
-    select_columns,
-    times,
-)
+from porteye_core.store.reading.listener_rows import ANY, Question, from_tables, select_columns
 from porteye_core.store.tables.event_ids import EventIds, Ids
 
 _COLUMNS = select_columns(
@@ -52,29 +42,6 @@ _FEW_KEYS = 300
 # As many events here and there take as long.
 _FEW_EVENTS = 5_000
 _HOUR_US, _DAY_US = 3_600_000_000, 86_400_000_000
-# Several monitors may have watched from the first moment on, on one machine each.
-_FIRST_WATCHES = "SELECT min(started_at) FROM watch GROUP BY host_id"
-
-
-def history(
-    connection: engine.Connection,
-    filters: Filters,
-    before: int | None = None,
-    after: int | None = None,
-) -> pd.DataFrame:
-    """The events that the filters let through, at most `limit` of them, the newest first: the
-    newest of those before the event of an id, or the oldest of those after one.
-
-    `is_first`: the listener was there already when the first watch of its machine began.
-    """
-    ids = _Search(connection, filters, before, after).ids()
-    frame = frame_of(connection, _events(ids))
-    began = [at for (at,) in connection.execute(_FIRST_WATCHES)]
-    frame["is_first"] = (frame["seen"] == Precision.GAP) & frame["at"].isin(began)
-    frame["at"] = times(frame["at"])
-    frame["pid"] = frame["pid"].astype("Int64")
-    frame["parents"] = None
-    return describe(frame)
 
 
 def newest_id(connection: engine.Connection) -> int:
@@ -85,11 +52,28 @@ def newest_id(connection: engine.Connection) -> int:
 def newest(
     connection: engine.Connection, filters: Filters, before: int | None = None
 ) -> list[engine.Row]:
-    """The same as rows, newest first."""
-    return connection.execute(*_events(_Search(connection, filters, before).ids())).fetchall()
+    """The newest events that the filters let through, at most `limit` of them, newest first; of
+    those before the event of an id."""
+    return connection.execute(*of_ids(ids(connection, filters, before))).fetchall()
 
 
-def _events(ids: Sequence[int]) -> Question:
+def after(connection: engine.Connection, filters: Filters, event_id: int) -> list[engine.Row]:
+    """The oldest events after the one of an id, at most `limit` of them, newest first."""
+    return connection.execute(*of_ids(ids(connection, filters, after=event_id))).fetchall()
+
+
+def ids(
+    connection: engine.Connection,
+    filters: Filters,
+    before: int | None = None,
+    after: int | None = None,
+) -> list[int]:
+    """The ids of the newest events, of those before the one of an id, or of the oldest after one;
+    newest first."""
+    return _Search(connection, filters, before, after).ids()
+
+
+def of_ids(ids: Sequence[int]) -> Question:
     """These events, newest first."""
     return Question(
         f"""

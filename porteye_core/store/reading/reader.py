@@ -1,41 +1,31 @@
 """A Reader: each question to one moment of the database by its name."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import pandas as pd
 
-from porteye_core.model import Filters, Protocol
-from porteye_core.pasted_text import Ranges
-from porteye_core.store import engine
+from porteye_core.model import Filters
 from porteye_core.store.file.connection import open_connection
 from porteye_core.store.reading import (
     changes,
+    event_frame,
     event_total,
-    events,
     export,
-    free_port,
-    json_records,
-    listener,
-    lookup,
     monitor_usage,
-    nearest_event,
-    open_listeners,
+    open_frames,
     reachable,
-    time_bounds,
     timeline,
     timeline_rows,
     usage,
     watches,
 )
 from porteye_core.store.reading import status as statuses
-from porteye_core.store.reading.coverage import Coverage, MomentCoverage, Watches
-from porteye_core.store.reading.listener import Former, Held, Life, PortLife, PortLives
+from porteye_core.store.reading.coverage import MomentCoverage
+from porteye_core.store.reading.row_reader import RowReader
 from porteye_core.store.reading.timeline_rows import Rows, Shape
-from porteye_core.store.reading.version import Version, version
 
 
 @contextmanager
@@ -49,91 +39,40 @@ def open_reader(db: Path) -> Iterator["Reader"]:
         yield Reader(connection, db)
 
 
-def monitor_status(db: Path, now: int) -> statuses.Status:
-    """The state of the monitor of this database, which need not be there or readable while a
-    monitor has trouble with it. Raises StoreError."""
-    return statuses.current(db, now)
-
-
-class Reader:
-    """Asks one moment of the database. Times are microseconds since the epoch.
-
-    `watching` says that the latest watch goes on, as `Status.is_current` does.
-    """
-
-    def __init__(self, connection: engine.Connection, db: Path) -> None:
-        self._connection, self._db = connection, db
-        self._watches = dict[bool, Watches]()
-
-    def version(self) -> Version:
-        """The version of the database: an answer stays the same while it does."""
-        return version(self._connection)
-
-    def status(self, now: int) -> statuses.Status:
-        """The state of the monitor that writes to the database."""
-        return statuses.status(self._connection, self._db, now)
+class Reader(RowReader):
+    """A RowReader that also answers by frames, which pandas makes, and by files."""
 
     # What listens.
 
     def open_now(self, filters: Filters, now: int, closed_since: int | None = None) -> pd.DataFrame:
         """The listeners that are open, by port, and those that closed from `closed_since` on; see
-        open_listeners."""
-        return open_listeners.open_now(self._connection, filters, now, closed_since)
-
-    def open_now_records(self, filters: Filters, now: int) -> list[dict[str, Any]]:
-        """The listeners that are open and opened in the filters' times, with the fields PORT."""
-        first, last = filters.since or 0, filters.until or now
-        question = open_listeners.open_now_question(filters, now)
-        return [
-            json_records.port(row)
-            for row in self._connection.execute(*question)
-            if first <= row["opened_at"] <= last
-        ]
-
-    def free_port(self, candidates: Sequence[int], now: int) -> free_port.FreePort | None:
-        """The first of these ports that nobody has used for long; see free_port."""
-        return free_port.free_port(self._connection, candidates, now)
+        open_frames."""
+        return open_frames.open_now(self._connection, filters, now, closed_since)
 
     def open_at(self, filters: Filters, at: int, coverage: MomentCoverage) -> pd.DataFrame:
         """The listeners that were open at a moment; `coverage`: coverage_at of the same moment."""
-        return open_listeners.open_at(self._connection, filters, at, coverage)
+        return open_frames.open_at(self._connection, filters, at, coverage)
 
     def changes(
         self, filters: Filters, since: int, until: int, *, watching: bool
     ) -> changes.Changes | None:
         """The changes from one moment to a later one, the gravest first; None if nothing was
         recorded by then. The filters' times do not count."""
-        watched = self._watched(watching=watching)
+        watched = self.watched(watching=watching)
         return changes.changes(self._connection, watched, filters, since, until)
 
     # Events.
-
-    def previous_change(self, filters: Filters, at: int) -> int | None:
-        """The time of the last event before a moment, None if there is none."""
-        return nearest_event.previous_change(self._connection, filters, at)
-
-    def next_change(self, filters: Filters, at: int) -> int | None:
-        """The time of the first event after a moment, None if there is none."""
-        return nearest_event.next_change(self._connection, filters, at)
 
     def events(
         self, filters: Filters, before: int | None = None, after: int | None = None
     ) -> pd.DataFrame:
         """The newest events, at most `limit` of them; of those before the event of an id, or the
-        oldest of those after one. See events.history."""
-        return events.history(self._connection, filters, before, after)
-
-    def event_records(self, filters: Filters, before: int | None = None) -> list[dict[str, Any]]:
-        """The same as records with the fields EVENT."""
-        return [json_records.event(row) for row in events.newest(self._connection, filters, before)]
+        oldest of those after one. See event_frame.history."""
+        return event_frame.history(self._connection, filters, before, after)
 
     def event_count(self, filters: Filters) -> int:
         """The number of events that the filters let through, whatever `limit` says."""
         return event_total.event_total(self._connection, filters)
-
-    def newest_event(self) -> int:
-        """The id of the newest event, 0 if there is none."""
-        return events.newest_id(self._connection)
 
     # Files; see export.
 
@@ -157,14 +96,10 @@ class Reader:
         self, form: export.Form, filters: Filters, since: int, until: int, *, watching: bool
     ) -> Iterator[str]:
         """The changes between two moments, in pieces of a file."""
-        watched = self._watched(watching=watching)
+        watched = self.watched(watching=watching)
         return export.changes(self._connection, form, filters, watched, since, until)
 
     # Time.
-
-    def timeline_range(self, filters: Filters, now: int) -> tuple[int, int] | None:
-        """The range to draw for the times of these filters, None if it has not begun yet."""
-        return time_bounds.bounds(self._connection, filters, now)
 
     def timeline_rows(
         self, filters: Filters, since: int, until: int, zone: ZoneInfo, shape: Shape
@@ -187,30 +122,13 @@ class Reader:
         """The number of listeners that were open at a moment, and of those that were reachable."""
         return reachable.open_count(self._connection, filters, at)
 
-    def coverage(self, since: int, until: int, *, watching: bool) -> Coverage:
-        """The gaps of a range, in which nobody watched."""
-        return self._watched(watching=watching).coverage(since, until)
-
-    def coverage_at(self, at: int, *, watching: bool) -> MomentCoverage:
-        """The gap that a moment lies in, if any, and the interval between scans."""
-        return self._watched(watching=watching).at(at)
-
-    def _watched(self, *, watching: bool) -> Watches:
-        if watching not in self._watches:
-            self._watches[watching] = Watches(self._connection, watching=watching)
-        return self._watches[watching]
-
     # The monitor.
-
-    def first_watch(self) -> int | None:
-        """The time at which the first watch began, None if there never was any."""
-        return time_bounds.first_watch(self._connection)
 
     def watches(
         self, since: int, until: int, now: int, limit: int, state: statuses.State
     ) -> watches.WatchTables:
         """The watches and gaps that a range overlaps; `state` is that of the monitor now."""
-        found = self._watched(watching=state is statuses.State.WATCHING)
+        found = self.watched(watching=state is statuses.State.WATCHING)
         return watches.watches(self._connection, found, since, until, now, limit, state)
 
     def losses(self, since: int, until: int) -> tuple[pd.DataFrame, bool]:
@@ -223,66 +141,6 @@ class Reader:
 
     # One listener.
 
-    def listener(self, listener_id: int) -> Life | None:
-        """The listener of this id, None if there is none."""
-        return listener.life(self._connection, listener_id)
-
-    def choices(self, limit: int) -> list[Life]:
-        """The listeners that are open, by port, to choose one from."""
-        return listener.candidates(self._connection, limit)
-
     def usage(self, listener_id: int, since: int, until: int) -> pd.DataFrame:
         """The CPU, memory, clients and queue of a listener over a range; see usage."""
         return usage.usage(self._connection, listener_id, since, until)
-
-    def holders(self, listener_id: int) -> list[Held]:
-        """The processes that hold a listener, or held it when it closed, the oldest first."""
-        return listener.holders(self._connection, listener_id)
-
-    def former_owners(self, listener_id: int) -> list[Former]:
-        """The owners that a listener had before, the earliest first."""
-        return listener.former_owners(self._connection, listener_id)
-
-    def before_and_after(self, of: Life) -> tuple[PortLife | None, PortLife | None]:
-        """The lives of the same port and protocol just before and just after this one."""
-        return listener.before_and_after(self._connection, of)
-
-    def port_lives(self, of: Life, since: int, until: int, limit: int) -> PortLives:
-        """The lives of a listener's port and protocol in a range; limit: of events."""
-        return listener.port_lives(self._connection, of, since, until, limit)
-
-    def siblings(self, of: Life) -> list[Life]:
-        """The other open listeners of the same program, by port."""
-        return listener.siblings(self._connection, of)
-
-    # Lookup.
-
-    def on_port(self, port: int, limit: int) -> list[Life]:
-        """The open listeners of a port, else its last one."""
-        return lookup.on_port(self._connection, port, limit)
-
-    def on_ports(self, ports: Ranges, protocol: Protocol | None, limit: int) -> list[Life]:
-        """The open listeners of these ports, else the last ones."""
-        return lookup.on_ports(self._connection, ports, protocol, limit)
-
-    def of_user(self, user: str, limit: int) -> list[Life]:
-        """The open listeners of a user, else the last ones."""
-        return lookup.of_user(self._connection, user, limit)
-
-    def of_home(self, home: str, limit: int) -> list[Life]:
-        """The open listeners of units and containers with this in their name, else the last
-        ones."""
-        return lookup.of_home(self._connection, home, limit)
-
-    def on_address(self, address: str, limit: int) -> list[Life]:
-        """The open listeners that are bound to an address, else the last one."""
-        return lookup.on_address(self._connection, address, limit)
-
-    def of_pid(self, pid: int, limit: int) -> list[Life]:
-        """The open listeners of the processes with this pid, else their last one."""
-        return lookup.of_pid(self._connection, pid, limit)
-
-    def of_name(self, name: str, limit: int) -> list[Life]:
-        """The open listeners of programs with this in name, title or command line, else their last
-        ones."""
-        return lookup.of_name(self._connection, name, limit)

@@ -8,7 +8,7 @@ import streamlit as st
 from porteye_core.charts import usage as chart
 from porteye_core.exposure import exposure
 from porteye_core.model import Filters, Precision
-from porteye_core.store.reading import Former, Held, Life, PortLife, Reader
+from porteye_core.store.reading import Former, Held, Life, PortLife, Reader, gap_frame
 from porteye_core.ui import layout, listener_drawer, listener_parts, row_selection
 from porteye_core.ui.context import View, now, read, viewers_zone
 from porteye_core.ui.listener_summary import evidence, markdown, name
@@ -202,7 +202,7 @@ def _use(reader: Reader, life: Life) -> None:
         st.caption("No sample of it is kept in this range.")
         return
     watching = reader.status(at).is_current
-    unwatched = reader.coverage(since, until, watching=watching).frame
+    unwatched = gap_frame(reader.coverage(since, until, watching=watching))
     zone = viewers_zone()
     for each in (frame, unwatched):
         for column in each.select_dtypes("datetimetz"):

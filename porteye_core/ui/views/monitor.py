@@ -3,7 +3,7 @@
 import pandas as pd
 import streamlit as st
 
-from porteye_core.store.reading import Reader, Status, WatchTables
+from porteye_core.store.reading import Reader, Status, WatchTables, gap_frame
 from porteye_core.ui import advice, chart_zoom, monitor_charts, monitor_tables, time_range, times
 from porteye_core.ui.context import View, now, read, viewers_zone
 from porteye_core.ui.markdown import literal
@@ -44,7 +44,7 @@ def _show(reader: Reader, view: View) -> None:
     monitor_tables.draw_periods(watched)
     st.markdown("#### Cost of watching")
     _cost(own.figures)
-    monitor_charts.draw(own, coverage.frame, since, until)
+    monitor_charts.draw(own, gap_frame(coverage), since, until)
 
 
 def _coverage(length: int, unwatched: int, watched: WatchTables, lost: int) -> None:

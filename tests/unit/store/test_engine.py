@@ -30,6 +30,7 @@ from porteye_core.store.file.connection import open_connection
 from porteye_core.store.reading import (
     busy_ports,
     event_counts,
+    event_frame,
     event_total,
     events,
     listener,
@@ -44,7 +45,8 @@ from porteye_core.store.reading import (
 from porteye_core.store.reading.coverage import MomentCoverage, Watches
 from porteye_core.store.reading.export import Form, changes, history, listeners_at, listeners_now
 from porteye_core.store.reading.monitor_usage import monitor_usage
-from porteye_core.store.reading.open_listeners import open_at, open_now, open_now_question
+from porteye_core.store.reading.open_frames import open_at, open_now
+from porteye_core.store.reading.open_listeners import open_now_question
 from porteye_core.store.reading.status import State
 from porteye_core.store.reading.time_bounds import buckets
 from porteye_core.store.reading.timeline_rows import Grouping, Shape
@@ -227,7 +229,7 @@ FURTHER: dict[str, Ask] = {
     "changes of a month as CSV": lambda c: list(
         changes(c, Form.CSV, EVERYTHING, Watches(c, watching=True), NOW - 9 * DAY, NOW - DAY)
     ),
-    "history frame": lambda c: events.history(c, EVERYTHING),
+    "history frame": lambda c: event_frame.history(c, EVERYTHING),
     "newest event": events.newest_id,
     "first watch": time_bounds.first_watch,
     "what the monitor used, an hour": lambda c: monitor_usage(c, NOW - HOUR, NOW, 10 * SECOND),

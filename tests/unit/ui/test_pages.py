@@ -20,6 +20,7 @@ from porteye_core.store.writing.startup import open_writer
 from porteye_core.ui import time_range
 from porteye_core.ui.context import View
 from porteye_core.ui.markdown import code, literal
+from porteye_core.ui.now_table import widths
 from tests.kit.page import (
     address,
     choose_range,
@@ -189,7 +190,7 @@ def test_the_columns_that_matter_fit_a_window_of_1280_pixels(page: AppTest) -> N
     columns = json.loads(page.dataframe[0].proto.columns)
     order = list(page.dataframe[0].proto.column_order)
     asked = [
-        *("port", "state", "protocol", "program", "exposure", "address", "user"),
+        *("port", "protocol", "program", "exposure", "address", "user"),
         *("clients", "cpu", "memory", "up"),
     ]
     assert order[: len(asked)] == asked

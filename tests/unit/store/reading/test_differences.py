@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from porteye_core.exposure import Bound, Exposure, exposure
 from porteye_core.model import AttributedSocket, Filters, Precision
 from porteye_core.programs import Identity
-from porteye_core.store.reading import Change, differences, open_reader
-from porteye_core.store.reading.differences import merged
+from porteye_core.store.reading import Change, open_reader
+from porteye_core.store.reading.differences import differences, merged
 from porteye_core.store.writing.writer import Closing, Opening, Writer
 from tests.kit.seeding import PLAN
 from tests.kit.values import SECOND, endpoint, owned, process

@@ -15,7 +15,7 @@ from benchmarks.seed import seed
 from benchmarks.seeding.scale import DAY, HOUR, Scale
 from porteye_core.model import Filters, Protocol
 from porteye_core.store.file.connection import open_connection
-from porteye_core.store.reading import event_total, events
+from porteye_core.store.reading import event_frame, event_total, events
 from porteye_core.store.tables.event_ids import EventIds
 from porteye_core.store.writing.writer import Writer
 from tests.kit.counts import pack_all
@@ -132,7 +132,7 @@ def test_the_nearest_events_after_one_are_found_as_reading_all_of_them_finds_the
         after = draws.randrange(0, 3200)
         everything = reader.execute(*plain_history(replace(filters, limit=10_000)))
         ids = [row["id"] for row in everything if row["id"] > after]
-        found = events.history(reader, filters, after=after)["id"].tolist()
+        found = event_frame.history(reader, filters, after=after)["id"].tolist()
         assert found == ids[-filters.limit :], (filters, after)
         some += bool(found)
     assert some > 30

@@ -10,7 +10,8 @@ import pytest
 from porteye_core.model import Filters, Precision, Process, ProcessKey, Program
 from porteye_core.programs import title
 from porteye_core.store.file.connection import open_connection
-from porteye_core.store.reading import Form, MomentCoverage, Reader, differences, open_reader
+from porteye_core.store.reading import Form, MomentCoverage, Reader, open_reader
+from porteye_core.store.reading.differences import differences
 from porteye_core.store.reading.listener_rows import process_condition
 from porteye_core.store.writing.writer import Closing, Opening, Writer
 from tests.kit.timelines import timeline_of

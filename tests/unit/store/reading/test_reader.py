@@ -15,6 +15,7 @@ from porteye_core.store.reading import (
     Reader,
     busy_ports,
     event_counts,
+    gap_frame,
     open_reader,
     timeline,
 )
@@ -128,7 +129,7 @@ def test_an_empty_answer_has_its_columns(seeded: Instant) -> None:
         assert busy_ports.busiest(connection, nothing, 0, seeded.now).empty
         assert event_counts.by_port(connection, nothing, [(1, "tcp")], edges).empty
         assert event_counts.turnover(connection, nothing, edges)["open"].max() == 0
-    assert Coverage(0, seeded.now, ()).frame.empty
+    assert gap_frame(Coverage(0, seeded.now, ())).empty
 
 
 def test_a_stale_sample_is_not_shown_as_current(seeded: Instant) -> None:

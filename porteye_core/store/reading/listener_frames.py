@@ -1,0 +1,99 @@
+"""Frames of listeners: their rows with times and words."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pandas as pd
+
+from porteye_core.exposure import Bound, exposure
+from porteye_core.port_names import service
+from porteye_core.store import engine
+from porteye_core.store.reading.coverage import Coverage
+from porteye_core.store.reading.listener_rows import Question, bound, owner_reason
+
+
+def frame_of(connection: engine.Connection, question: Question) -> pd.DataFrame:
+    """The answer to a question, a column for each of its columns."""
+    cursor = connection.execute(*question)
+    columns = [column[0] for column in cursor.description]
+    return pd.DataFrame.from_records(map(tuple, cursor), columns=columns)
+
+
+def times(micros: "pd.Series[Any]") -> "pd.Series[Any]":
+    """Microseconds since the epoch as times."""
+    # astype, not to_datetime: through a float a time would lose its last digits.
+    return micros.astype("Int64").astype("datetime64[us]").dt.tz_localize("UTC")
+
+
+def values(frame: pd.DataFrame, *columns: str) -> Iterator[tuple[Any, ...]]:
+    """The values of these columns, row by row. Lists: to iterate over a column of texts takes
+    sixteen times as long."""
+    return zip(*(frame[column].tolist() for column in columns), strict=True)
+
+
+def chain(parents: object) -> str:
+    """A process's parents, the nearest first."""
+    if not isinstance(parents, str):  # the owner is not known
+        return ""
+    return " ← ".join(f"{up['name']} ({up['pid']})" for up in json.loads(parents))
+
+
+def services(frame: pd.DataFrame) -> list[str]:
+    """The well-known name of each row's port."""
+    return [service(port, protocol) for port, protocol in values(frame, "port", "protocol")]
+
+
+def bounds(frame: pd.DataFrame) -> list[Bound]:
+    """The place that each row's socket is bound to."""
+    columns = frame[list(Bound._fields)].astype(object)
+    return [bound(*row) for row in values(columns.where(columns.notna(), None), *Bound._fields)]
+
+
+def owners(frame: pd.DataFrame) -> list[str]:
+    """The owners, by title, or the reason why they are not known."""
+    return [
+        title if isinstance(title, str) and title else owner_reason(hidden)
+        for title, hidden in values(frame, "title", "hidden")
+    ]
+
+
+def command_lines(frame: pd.DataFrame) -> list[str | None]:
+    """Of an owner that ended at once only name and pid are known: the cell says why."""
+    return [
+        f"({owner_reason(hidden)})" if isinstance(name, str) and not line and hidden else line
+        for name, line, hidden in values(frame, "title", "cmdline", "hidden")
+    ]
+
+
+def homes(frame: pd.DataFrame) -> list[str | None]:
+    """The container or the systemd unit that each process belongs to; a service without its
+    ending, which most units have and a narrow column has no room for."""
+    units = [
+        unit.removesuffix(".service") if isinstance(unit, str) else None
+        for unit in frame["unit"].tolist()
+    ]
+    return [
+        container if isinstance(container, str) and container else unit
+        for container, unit in zip(frame["container"].tolist(), units, strict=True)
+    ]
+
+
+def describe(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame, with what a listener's row tells in words: `service`, `exposure`, `home`,
+    `cmdline`, `process` and `parents`; `address` with the interface, as ss writes it."""
+    found = bounds(frame)
+    frame["service"] = services(frame)
+    frame["address"] = [each.shown for each in found]
+    frame["exposure"] = [exposure(each).value for each in found]
+    frame["home"] = homes(frame)
+    frame["cmdline"] = command_lines(frame)
+    frame["process"] = owners(frame)
+    frame["parents"] = [chain(text) for text in frame["parents"]]
+    return frame
+
+
+def gap_frame(of: Coverage) -> pd.DataFrame:
+    """The gaps of a range with the columns `start` and `end`."""
+    frame = pd.DataFrame(of.gaps, columns=["start", "end"], dtype="int64")
+    return frame.assign(start=times(frame["start"]), end=times(frame["end"]))
