@@ -19,8 +19,8 @@ from porteye_core.charts.figure import (
 )
 
 _HEIGHT = 190
-_MOST_POINTS = 400  # of more the points would hide the line
-_MOST_NAMES = 6  # of one moment
+_MAX_POINTS = 400  # of more the points would hide the line
+_MAX_NAMES = 6  # of one moment
 
 
 def reachable(
@@ -34,7 +34,7 @@ def reachable(
     """Draw `counts`, each from its time on; names: what came or went at that time; ids: what a
     click there means."""
     said = [
-        "<br>".join([*map(text, each[:_MOST_NAMES]), *_more(len(each) - _MOST_NAMES)])
+        "<br>".join([*map(text, each[:_MAX_NAMES]), *_more(len(each) - _MAX_NAMES)])
         for each in names
     ]
     hovers = [
@@ -51,7 +51,7 @@ def reachable(
         "mode": "lines+markers",
         "line": {"shape": "hv", "color": REACHABLE_COLOR, "width": 2},
         "marker": {
-            "size": [7 if step and len(names) <= _MOST_POINTS else 0 for step in is_stepped],
+            "size": [7 if step and len(names) <= _MAX_POINTS else 0 for step in is_stepped],
             "color": REACHABLE_COLOR,
         },
         "unselected": {"marker": {"opacity": 1}},

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from porteye_core.model import AttributedSocket, Family, KernelEvent, Protocol
 
-_MOST = 256  # openings that wait
+_MAX_WAITING = 256  # openings that wait
 Unbound = tuple[Protocol, Family, str]
 
 
@@ -60,7 +60,7 @@ class Portless:
     def keep_newest(self) -> None:
         """Keep so many as memory is meant for: no scan shows a socket in a namespace out of reach,
         and its closing may be lost."""
-        self.kernel_events = self.kernel_events[-_MOST:]
+        self.kernel_events = self.kernel_events[-_MAX_WAITING:]
 
 
 def _by_elimination(

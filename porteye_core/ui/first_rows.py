@@ -15,7 +15,7 @@ import streamlit as st
 
 from porteye_core.ui.session_cache import cached
 
-_MOST = 25  # rows; more are below the fold of most screens
+_MAX_ROWS = 25  # rows; more are below the fold of most screens
 _YOUNG = 20.0  # seconds, for a slow network
 _BEGUN, _KEPT = "first_rows_begun", "first_rows"
 _PRINTF = re.compile(r"[^%]*%[,+ ]*[\d.]*[dfs](?:[^%]|%%)*")
@@ -43,7 +43,7 @@ def first_rows(table: pd.DataFrame, columns: Mapping[str, Any], *, row: int, hea
     heads = "".join(_cell("th", shown[name], str(shown[name]["label"])) for name in shown)
     rows = "".join(
         "<tr>" + "".join(_value(shown[name], each[name]) for name in shown) + "</tr>"
-        for each in table.head(_MOST).to_dict("records")
+        for each in table.head(_MAX_ROWS).to_dict("records")
     )
     return (
         f'<div class="first-rows" aria-hidden="true" style="--row: {row}px; --header: {header}px">'

@@ -14,7 +14,7 @@ from porteye_core.ui.times import clock, length
 
 # Of the width: the least of a bar, and of a space between two. A pixel of the drawer.
 _LEAST = 0.25  # percent
-_MOST_NAMES = 8  # of days below a strip
+_MAX_NAMES = 8  # of days below a strip
 _FIRST_NAME, _LAST_NAME = 16, 6  # percent that names take at its ends
 # A program that is back within that time was restarted: systemd waits 100 ms, a deployment longer.
 _RESTART_US = 60 * 1_000_000
@@ -151,7 +151,7 @@ def _names(strip: Strip) -> Iterator[tuple[str, float]]:
         yield f"{start:%H:%M}", 0.0
         return
     yield f"{start:%a} {start.day} {start:%b}", 0.0
-    step = -(-len(days) // _MOST_NAMES)
+    step = -(-len(days) // _MAX_NAMES)
     for day in days[::step]:
         begin = datetime.combine(day, time(), strip.zone).timestamp() * 1_000_000
         place = 100 * (begin - strip.since) / (strip.until - strip.since)

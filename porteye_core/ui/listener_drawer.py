@@ -17,7 +17,7 @@ from porteye_core.ui.times import ago, moment
 _NAME = "listener"  # in the address
 _REFRESH = 2  # seconds
 _WEEK = 7 * 86_400 * 1_000_000
-_MOST_OTHERS = 12
+_MAX_OTHERS = 12
 
 
 def open_drawer(listener_id: int) -> None:
@@ -128,8 +128,8 @@ def _tell_others(reader: Reader, life: Life) -> None:
     others = reader.siblings(life)
     if not others:
         return
-    shown = " ".join(code(f"{address(each)}/{each.protocol}") for each in others[:_MOST_OTHERS])
-    more = len(others) - _MOST_OTHERS
+    shown = " ".join(code(f"{address(each)}/{each.protocol}") for each in others[:_MAX_OTHERS])
+    more = len(others) - _MAX_OTHERS
     rest = f" and {more:,} more" if more > 0 else ""
     st.markdown(f"**Other ports of this program** {shown}{rest}")
 

@@ -18,7 +18,7 @@ from porteye_core.ui.markdown import literal
 from porteye_core.ui.session_cache import cached
 
 _MINUTE, _HOUR = 60 * 1_000_000, 3_600 * 1_000_000
-_MOST_EVENTS = 2_000  # of a strip: more than it has pixels
+_MAX_EVENTS = 2_000  # of a strip: more than it has pixels
 _MIB = 1 << 20
 
 
@@ -68,7 +68,7 @@ def draw_strip(reader: Reader, life: Life, moment: int, length: int) -> None:
         watching = reader.status(moment).is_current
         return Strip(
             life,
-            reader.port_lives(life, since, moment, _MOST_EVENTS),
+            reader.port_lives(life, since, moment, _MAX_EVENTS),
             reader.coverage(since, moment, watching=watching).gaps,
             since,
             moment,

@@ -23,7 +23,7 @@ from porteye_core.store.reading.listener_rows import (
 from porteye_core.store.tables.event_ids import EventIds
 
 # Events that are read with their listeners in the time of a question.
-_MOST_EVENTS = 6_000
+_MAX_EVENTS = 6_000
 # A program with more ports than that has them from the system: nobody asks for each.
 _FEW_PORTS = 3
 _TABLES = from_tables("event e JOIN listener l ON l.id = e.listener_id")
@@ -46,7 +46,7 @@ def brief_lives(
 ) -> BriefLives:
     """The listeners that opened after `since` and had closed by `until`."""
     ids = EventIds(connection).between(since, until)
-    low = max(ids.low, ids.high - _MOST_EVENTS + 1)
+    low = max(ids.low, ids.high - _MAX_EVENTS + 1)
     where = matching(filters)
     question = Question(
         f"""

@@ -16,7 +16,7 @@ from porteye_core.store.reading.packs import Numbers, Pack
 
 _PORTS = 1 << 16
 # Packs are added up in a table of names and ports, which has 64 kB for each name.
-_MOST_NAMES = 500
+_MAX_NAMES = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ def _counted(
     are a hundred times as long."""
 
     def summed() -> list[Crowd]:
-        if part.packed is None or len(names.all) > _MOST_NAMES:
+        if part.packed is None or len(names.all) > _MAX_NAMES:
             return _asked(connection, part.question, edges)
         packs, missing = part.packed.packs.of(connection, part.packed.piece)
         rest = [_asked(connection, part.packed.rest(piece), edges) for piece in missing]

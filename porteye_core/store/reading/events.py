@@ -36,7 +36,7 @@ _TABLES = from_tables(
 )
 # Events read on the way, in tens of nanoseconds each; where the filters need
 # the listener of each, in a microsecond.
-_FIRST_LOOK, _SECOND_LOOK, _SECOND_LOOK_LISTENER = 2_000, 200_000, 20_000
+_FIRST_READ, _SECOND_READ, _SECOND_READ_OF_LISTENERS = 2_000, 200_000, 20_000
 # As many seeks in an index take as long as the second read.
 _FEW_KEYS = 300
 # As many events here and there take as long.
@@ -118,7 +118,7 @@ class _Search:
     def _search(self) -> None:
         event_filter = self._filter
         if event_filter.indexed:
-            self._look(_FIRST_LOOK)
+            self._read_near(_FIRST_READ)
         for few in event_filter.indexed:
             if self._is_few(few):
                 self._read(self._left, few.ids)
@@ -128,9 +128,11 @@ class _Search:
             return
         keys = event_filter.keys
         if keys is None or len(keys.values) > _FEW_KEYS:
-            self._look(_SECOND_LOOK_LISTENER if event_filter.reads_listeners else _SECOND_LOOK)
+            self._read_near(
+                _SECOND_READ_OF_LISTENERS if event_filter.reads_listeners else _SECOND_READ
+            )
         if keys is None:
-            self._look_where_counted()
+            self._read_where_counted()
             return
         for value in keys.values:
             self._read(self._left, Question(f"{keys.column} = ?", (value,)))
@@ -151,7 +153,7 @@ class _Search:
             return Ids(ids.low, min(ids.high, furthest - 1))
         return Ids(max(ids.low, furthest + 1), ids.high)
 
-    def _look(self, count: int) -> None:
+    def _read_near(self, count: int) -> None:
         """Look at so many of the events that are left."""
         low, high = self._left
         if self._is_forward:
@@ -160,7 +162,7 @@ class _Search:
             near, self._left = Ids(max(low, high - count + 1), high), Ids(low, high - count)
         self._read(near)
 
-    def _look_where_counted(self) -> None:
+    def _read_where_counted(self) -> None:
         """Look at the hours that have what is wanted, the nearest first."""
         for hour in self._hours():
             until = hour + _HOUR_US - 1

@@ -27,7 +27,7 @@ _MINUTE = 60
 _FEW_EVENTS = 500
 # The monitor has 32 MiB. Beyond that a bucket stays as it is: events of a minute, and pairs of a
 # port and a program of an hour or a day.
-_MOST_EVENTS, _MOST_PAIRS = 10_000, 300_000
+_MAX_EVENTS, _MAX_PAIRS = 10_000, 300_000
 _BATCH = 2000  # buckets sought at a time
 
 
@@ -125,7 +125,7 @@ class Packing:
             yield
 
     def _pack_minute(self, minute: _Bucket) -> None:
-        if minute.events > _MOST_EVENTS:
+        if minute.events > _MAX_EVENTS:
             return
         columns, bounds = Columns(), (minute.at, minute.at + _MINUTE * _SECOND)
         columns.add(self._connection.execute(_EVENTS, bounds))
@@ -141,7 +141,7 @@ class Packing:
                 size = self._pairs.size
                 rows = self._connection.execute(_ACTIVITY, (*key, *last, size)).fetchall()
                 columns.add(rows)
-            if len(rows) < size or columns.size > _MOST_PAIRS:
+            if len(rows) < size or columns.size > _MAX_PAIRS:
                 break
             if not is_begun:  # from the first wait on, the bucket may change meanwhile
                 with transaction(self._connection):
@@ -149,7 +149,7 @@ class Packing:
                 is_begun = True
             last = rows[-1][:3]
             yield
-        if columns.size <= _MOST_PAIRS:
+        if columns.size <= _MAX_PAIRS:
             with transaction(self._connection):
                 if not is_begun or pack_table.is_unchanged(self._connection, *key):
                     pack_table.store(self._connection, *key, columns)

@@ -14,7 +14,7 @@ from porteye_core.model import Protocol
 
 RESOLUTIONS = (60, 3600, 86400)  # seconds, see docs/database.md
 _CODES = {array(code).itemsize: code for code in "IHB"}  # by bytes
-_PORT, _MOST = 2, 4  # bytes
+_PORT, _WIDEST = 2, 4  # bytes
 
 Row = tuple[int, str, int, int, int]
 """Port, protocol, program (0: not known), opened and closed."""
@@ -75,7 +75,7 @@ def store(connection: sqlite3.Connection, resolution: int, bucket: int, columns:
 
 
 def _arrays() -> tuple["array[int]", ...]:
-    return tuple(array(_CODES[_MOST]) for _ in range(4))
+    return tuple(array(_CODES[_WIDEST]) for _ in range(4))
 
 
 def _bytes(values: "array[int]", width: int = 0) -> bytes:

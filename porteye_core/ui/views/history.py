@@ -20,7 +20,7 @@ from porteye_core.ui.table_columns import columns
 
 _REFRESH = 5  # seconds
 _AWAY = 3 * _REFRESH  # seconds without a drawing, after which nobody has been reading
-_MOST_READ = 2_000  # events for one page, of which a run of flapping has many
+_MAX_READ = 2_000  # events for one page, of which a run of flapping has many
 _KEY = "events"
 _KINDS = {"all": "All", Kind.OPENED.value: "Opened", Kind.CLOSED.value: "Closed"}
 _THEN = ":material/schedule:"
@@ -142,7 +142,7 @@ def _rows(
     while True:
         found = read_events(replace(filters, limit=count))
         rows = event_rows.rows(found, limit, _unfolded(), from_oldest=from_oldest)
-        if rows is None or rows.is_cut or len(found) < count or count > _MOST_READ:
+        if rows is None or rows.is_cut or len(found) < count or count > _MAX_READ:
             break
         count *= 4
     # Where all that was read is in the rows, there may be more.

@@ -94,7 +94,7 @@ def test_flapping_is_a_line_for_each_program_and_port(db: Path, writer: Writer) 
 def test_of_more_events_than_are_read_the_newest_count(
     seeded: Instant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("porteye_core.store.reading.brief_lives._MOST_EVENTS", 1)
+    monkeypatch.setattr("porteye_core.store.reading.brief_lives._MAX_EVENTS", 1)
     with open_reader(seeded.db) as reader:
         found = changed(reader, seeded.now - HOUR, seeded.now - MINUTE)
     assert found.is_cut

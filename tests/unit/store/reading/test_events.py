@@ -103,7 +103,7 @@ def random_filters(draws: random.Random, ports: list[int]) -> Filters:
 def test_it_finds_what_reading_all_of_them_finds(
     reader: sqlite3.Connection, scan: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for constant in ("_FIRST_LOOK", "_SECOND_LOOK", "_SECOND_LOOK_LISTENER", "_FEW_EVENTS"):
+    for constant in ("_FIRST_READ", "_SECOND_READ", "_SECOND_READ_OF_LISTENERS", "_FEW_EVENTS"):
         monkeypatch.setattr(events, constant, scan)
     draws = random.Random(scan)
     ports = [port for (port,) in reader.execute("SELECT DISTINCT port FROM event")]
@@ -122,7 +122,7 @@ def test_it_finds_what_reading_all_of_them_finds(
 def test_the_nearest_events_after_one_are_found_as_reading_all_of_them_finds_them(
     reader: sqlite3.Connection, scan: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for constant in ("_FIRST_LOOK", "_SECOND_LOOK", "_SECOND_LOOK_LISTENER", "_FEW_EVENTS"):
+    for constant in ("_FIRST_READ", "_SECOND_READ", "_SECOND_READ_OF_LISTENERS", "_FEW_EVENTS"):
         monkeypatch.setattr(events, constant, scan)
     draws = random.Random(scan)
     ports = [port for (port,) in reader.execute("SELECT DISTINCT port FROM event")]
@@ -148,8 +148,8 @@ def test_the_nearest_events_after_one_are_found_as_reading_all_of_them_finds_the
 def test_what_is_rare_is_read_and_not_sought_hour_by_hour(
     rare: Filters, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(events, "_FIRST_LOOK", 2)
-    monkeypatch.setattr(events, "_SECOND_LOOK", 2)
+    monkeypatch.setattr(events, "_FIRST_READ", 2)
+    monkeypatch.setattr(events, "_SECOND_READ", 2)
     db = tmp_path / "seeded.db"
     seed(db, Scale(days=DAYS, listeners=30, events=3000, sample_days=0.05), NOW)
     with closing(sqlite3.connect(db)) as connection:

@@ -245,8 +245,8 @@ def minutes(db: Path) -> set[object]:
 
 def test_a_storm_is_left_as_it_is(db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A minute or an hour that would take the monitor's memory is read as events and rows."""
-    monkeypatch.setattr(packing, "_MOST_EVENTS", 40)
-    monkeypatch.setattr(packing, "_MOST_PAIRS", 40)
+    monkeypatch.setattr(packing, "_MAX_EVENTS", 40)
+    monkeypatch.setattr(packing, "_MAX_PAIRS", 40)
     with open_writer(db, HOST, BEGIN) as writer:
         writer.begin_watch(BEGIN, PLAN)
         open_ports(writer, BEGIN + SECOND, 50)
