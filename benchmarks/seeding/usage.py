@@ -63,9 +63,9 @@ def write_samples(
     tick_ids, sampled = [], []
     for listener, begun, kind in zip(listeners.tolist(), opened.tolist(), kinds, strict=True):
         first = int(np.searchsorted(ticks, begun))
-        ticks = np.arange(first, len(ticks), dtype=np.int64)
-        moved = rng.random(len(ticks)) < CHANGES[kind][1]
-        kept = ticks[moved | ((ticks - first) % _KEEP_ALIVE == 0)]
+        positions = np.arange(first, len(ticks), dtype=np.int64)
+        moved = rng.random(len(positions)) < CHANGES[kind][1]
+        kept = positions[moved | ((positions - first) % _KEEP_ALIVE == 0)]
         tick_ids.append(kept + 1)
         sampled.append(np.full(len(kept), listener, dtype=np.int64))
     tick, listener_id = np.concatenate(tick_ids), np.concatenate(sampled)
