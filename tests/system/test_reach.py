@@ -272,7 +272,7 @@ def test_an_interface_whose_name_is_a_formula_is_harmless_in_a_spreadsheet(
 @pytest.mark.parametrize(
     ("was", "now", "change"),
     [
-        ((LO, None), (UNBOUND, None), "changed exposure"),
+        ((LO, None), (UNBOUND, None), "became reachable"),
         ((UNBOUND, True), (UNBOUND, False), "changed exposure"),
         (
             (Interface("eth0", InterfaceKind.NETWORK), None),
