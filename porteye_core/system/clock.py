@@ -60,3 +60,15 @@ def timestamp(at: int) -> str:
     seconds, micros = divmod(at, 1_000_000)
     moment = datetime.fromtimestamp(seconds, UTC).replace(microsecond=micros)
     return moment.isoformat(timespec="microseconds")
+
+
+def short_length(micros: int) -> str:
+    """A length in whole hours, minutes, seconds or milliseconds.
+
+    >>> short_length(1_700_000), short_length(400)
+    ('2 s', '1 ms')
+    """
+    for unit, size in (("h", 3600), ("min", 60), ("s", 1)):
+        if micros >= size * 1_000_000:
+            return f"{round(micros / size / 1e6):,} {unit}"
+    return f"{max(1, round(micros / 1000))} ms"

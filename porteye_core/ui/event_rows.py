@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from porteye_core.model import Kind, Precision
+from porteye_core.system.clock import short_length
 
 _FEWEST = 6  # events of a run: three openings and closings
 _LONGEST_PAUSE = pd.Timedelta(minutes=5)  # between two events of a run
@@ -44,9 +45,9 @@ def rows(
     kept = found.loc[(seen <= limit).reindex(found.index)]
     run = run.loc[kept.index]
     heads = kept.loc[~row.loc[kept.index].duplicated()].assign(run=run)
-    told = {number: _told(kept[run == number]) for number in run[run > 0].unique()}
+    folded = {number: _openings(kept[run == number]) for number in run[run > 0].unique()}
     heads["kind"] = [
-        told.get(number, kind) for number, kind in zip(heads["run"], heads["kind"], strict=True)
+        folded.get(number, kind) for number, kind in zip(heads["run"], heads["kind"], strict=True)
     ]
     ids = kept["id"]
     return Rows(heads, len(ids), int(ids.min()), int(ids.max()), len(ids) < len(found))
@@ -90,25 +91,18 @@ def _runs(found: pd.DataFrame) -> "pd.Series[int]":
     return numbers
 
 
-def _told(run: pd.DataFrame) -> str:
+def _openings(run: pd.DataFrame) -> str:
     """The number of openings and their typical length: “240 openings, each about 2 s”."""
     opened = run[run["kind"] == Kind.OPENED].set_index("listener")["at"]
     closed = run[run["kind"] == Kind.CLOSED].set_index("listener")["at"]
     lives = (closed - opened).dropna()
     count = len(opened)
-    said = (
+    count_words = (
         f"▸ {count:,} opening{'' if count == 1 else 's'}"
         if count
         else f"▸ {len(closed):,} closings"
     )
     if lives.empty:
-        return said
+        return count_words
     typical = round(lives.dt.total_seconds().median() * 1_000_000)
-    return f"{said}, each about {_rough(typical)}"
-
-
-def _rough(micros: int) -> str:
-    for unit, size in (("h", 3600), ("min", 60), ("s", 1)):
-        if micros >= size * 1_000_000:
-            return f"{round(micros / size / 1e6):,} {unit}"
-    return f"{max(1, round(micros / 1000))} ms"
+    return f"{count_words}, each about {short_length(typical)}"

@@ -21,6 +21,7 @@ from porteye_core.store.reading.listener_rows import (
     select_columns,
 )
 from porteye_core.store.tables.event_ids import EventIds
+from porteye_core.system.clock import short_length
 
 # Events that are read with their listeners in the time of a question.
 _MAX_EVENTS = 6_000
@@ -93,7 +94,7 @@ def _line(lives: list[engine.Row], ports: int) -> dict[str, Any]:
         "was": "",
         "is": "",
         "address": ", ".join(dict.fromkeys(bound_of(row).shown for row in lives)),
-        "openings": _said([row["closed_at"] - row["opened_at"] for row in lives], ports),
+        "openings": _openings([row["closed_at"] - row["opened_at"] for row in lives], ports),
         "certainty": "",
     }
 
@@ -102,17 +103,10 @@ def _owner(row: engine.Row) -> str:
     return row["title"] or owner_reason(row["hidden"])
 
 
-def _said(lengths: list[int], ports: int) -> str:
+def _openings(lengths: list[int], ports: int) -> str:
     """Number and typical length, as “240 openings, each about 2 s”."""
-    typical = _length(round(median(lengths)))
+    typical = short_length(round(median(lengths)))
     if len(lengths) == 1:
         return f"1 opening of {typical}"
     on = f" on {ports:,} ports" if ports > 1 else ""
     return f"{len(lengths):,} openings{on}, each about {typical}"
-
-
-def _length(micros: int) -> str:
-    for unit, size in (("h", 3600), ("min", 60), ("s", 1)):
-        if micros >= size * 1_000_000:
-            return f"{round(micros / size / 1e6):,} {unit}"
-    return f"{max(1, round(micros / 1000))} ms"

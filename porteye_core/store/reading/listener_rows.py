@@ -5,7 +5,7 @@ Statements call a listener `l`, its host `h`, its process `p` and its program `g
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -96,9 +96,12 @@ def open_between(
     opened_by: int | None,
     what: str = "l.id",
     where: Question = ANY,
+    *,
+    is_long: bool = False,
 ) -> Question:
     """Select these columns of the listeners that opened by a time, if one is given, and did not
     close by another. With the same time for both: the listeners that were open at that moment.
+    is_long: without those that had closed within an hour.
 
     A life of a class that was open then closed at most the class's length after it, so that each
     branch reads few entries of the index (see the schema's second step).
@@ -113,6 +116,7 @@ def open_between(
                 (closed_after, opened_by + length),
             )
             for span, length in ((0, _HOUR), (1, 24 * _HOUR))
+            if span or not is_long
         ]
         branches.append(Question("l.span = 2 AND l.closed_at > ?", (closed_after,)))
         opened = Question("l.opened_at <= ?", (opened_by,))
@@ -284,3 +288,13 @@ def owner_reason(hidden: object) -> str:
     """Why an owner is not known, in a word; empty if there is no reason."""
     why = reason(hidden if isinstance(hidden, str) else None, owner=None)
     return why.short if why else ""
+
+
+def titles(connection: engine.Connection, programs: Iterable[int]) -> dict[int, str]:
+    """The titles of these programs by their ids."""
+    found = connection.execute(
+        "SELECT id, title(name, exe, cmdline) FROM program"
+        " WHERE id IN (SELECT value FROM json_each(?))",
+        (json.dumps(list(programs)),),
+    )
+    return dict(map(tuple, found))

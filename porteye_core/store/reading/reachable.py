@@ -1,6 +1,5 @@
 """The attack surface over time: the listeners that other machines may reach, and each step."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -18,8 +17,9 @@ from porteye_core.store.reading.listener_rows import (
     matching,
     open_between,
     select_columns,
+    titles,
 )
-from porteye_core.store.reading.time_bounds import DAY, HOUR, first_watch
+from porteye_core.store.reading.time_bounds import HOUR, first_watch
 
 # The lives of so many events are read in a tenth of a second; of more, those of an hour or longer.
 _FEW_EVENTS = 20_000
@@ -80,7 +80,8 @@ def surface(
     since = min(until, max(since, begun or since))
     is_long = events > _FEW_EVENTS
     lives = list(_joined(_lives(connection, filters, since, until, is_long=is_long)))
-    names = _titles(connection, [row["program_id"] for row, _ in lives])
+    programs = {row["program_id"] for row, _ in lives} - {None}
+    names = titles(connection, programs)
     before, steps = 0, list[Step]()
     for row, last in lives:
         who = row["port"], row["protocol"], names.get(row["program_id"], "")
@@ -110,25 +111,12 @@ def open_count(connection: engine.Connection, filters: Filters, at: int) -> tupl
 def _lives(
     connection: engine.Connection, filters: Filters, since: int, until: int, *, is_long: bool
 ) -> list[engine.Row]:
-    where = every(_LOCAL, matching(filters), Question("l.opened_at <= ?", (until,)))
-    classes = ((1, DAY),) if is_long else ((0, HOUR), (1, DAY))
-    spans = [
-        Question("l.closed_at IS NULL"),
-        *(
-            Question(
-                f"l.span = {span} AND l.closed_at > ? AND l.closed_at <= ?",
-                (since, until + length),
-            )
-            for span, length in classes
-        ),
-        Question("l.span = 2 AND l.closed_at > ?", (since,)),
-    ]
-    parts = [every(span, where) for span in spans]
-    chosen = " UNION ALL ".join(f"SELECT l.id FROM listener l WHERE {part.sql}" for part in parts)
+    where = every(_LOCAL, matching(filters))
+    chosen = open_between(since, until, where=where, is_long=is_long)
     found = connection.execute(
-        f"SELECT {select_columns(*_COLUMNS)} FROM {from_tables()} WHERE l.id IN ({chosen})"
+        f"SELECT {select_columns(*_COLUMNS)} FROM {from_tables()} WHERE l.id IN ({chosen.sql})"
         " ORDER BY l.opened_at, l.id",
-        tuple(value for part in parts for value in part.parameters),
+        chosen.parameters,
     )
     return [row for row in found if exposure(bound_of(row)).is_reachable]
 
@@ -148,12 +136,3 @@ def _joined(lives: list[engine.Row]) -> Iterator[tuple[engine.Row, engine.Row]]:
         else:
             going_on[key] = run[0], row
     yield from going_on.values()
-
-
-def _titles(connection: engine.Connection, programs: list[int | None]) -> dict[int, str]:
-    found = connection.execute(
-        "SELECT id, title(name, exe, cmdline) FROM program"
-        " WHERE id IN (SELECT value FROM json_each(?))",
-        (json.dumps([each for each in set(programs) if each is not None]),),
-    )
-    return dict(map(tuple, found))

@@ -1,6 +1,5 @@
 """The timeline of a range: the lives on its rows and the counts per bucket, as frames."""
 
-import json
 from dataclasses import dataclass, replace
 from zoneinfo import ZoneInfo
 
@@ -19,6 +18,7 @@ from porteye_core.store.reading.listener_rows import (
     matching,
     open_between,
     select_columns,
+    titles,
 )
 from porteye_core.store.reading.packs import Numbers
 from porteye_core.store.reading.timeline_rows import Rows
@@ -117,13 +117,7 @@ def _on(zone: ZoneInfo, frame: pd.DataFrame) -> pd.DataFrame:
 def named(connection: engine.Connection, ports: pd.DataFrame) -> pd.DataFrame:
     """These rows of `busiest` with `process`, the title of `program`: missing where there were
     several, empty where none is known."""
-    numbers = json.dumps(ports["program"].dropna().tolist())
-    found = connection.execute(
-        "SELECT id, title(name, exe, cmdline) FROM program"
-        " WHERE id IN (SELECT value FROM json_each(?))",
-        (numbers,),
-    )
-    names = dict(map(tuple, found))
+    names = titles(connection, ports["program"].dropna().tolist())
     process = [None if pd.isna(each) else names.get(each, "") for each in ports["program"]]
     return ports.assign(process=pd.Series(process, index=ports.index, dtype="str"))
 

@@ -12,7 +12,7 @@ from benchmarks.seed import seed
 from benchmarks.seeding.scale import DAY, HOUR, Scale
 from porteye_core.model import Filters, Precision, Protocol
 from porteye_core.store.file.connection import open_connection
-from porteye_core.store.reading import nearest_event, open_reader
+from porteye_core.store.reading import events, open_reader
 from porteye_core.store.reading.nearest_event import next_change, previous_change
 from porteye_core.store.writing.writer import Opening, Writer
 from tests.kit.seeding import PLAN, Instant
@@ -50,7 +50,8 @@ def random_filters(draws: random.Random, ports: list[int]) -> Filters:
 def test_it_is_what_reading_every_event_finds(
     seeded_days: Path, near: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(nearest_event, "_NEAR", near)
+    for constant in ("_FIRST_READ", "_SECOND_READ", "_SECOND_READ_OF_LISTENERS", "_FEW_EVENTS"):
+        monkeypatch.setattr(events, constant, near)
     draws = random.Random(near)
     found = 0
     with open_connection(seeded_days) as reader:
