@@ -1,5 +1,6 @@
 """The figure of a range with its words and switches, kept for as long as it would be the same."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from zoneinfo import ZoneInfo
@@ -20,7 +21,6 @@ from porteye_core.store.reading import (
     Row,
     Shape,
     Timeline,
-    gap_frame,
 )
 from porteye_core.system.local_ports import ephemeral_ports
 from porteye_core.ui import chart_zoom, further_charts
@@ -83,20 +83,19 @@ class Charted:
         left: int = LEFT,
     ) -> None:
         self.found, self.grouping, self.left = found, grouping, left
-        self.coverage, self.zone, self.range = coverage, zone, (coverage.since, coverage.until)
+        self.zone, self.range = zone, (coverage.since, coverage.until)
         self.unwatched = coverage.unwatched / 1e6
-        gaps = gap_frame(coverage)
-        # By name: `apply` leaves an empty frame as it is.
-        self.gaps = gaps.assign(
-            start=gaps["start"].dt.tz_convert(zone), end=gaps["end"].dt.tz_convert(zone)
-        )
-        first, last = (
-            pd.Timestamp(edge, unit="us", tz="UTC").tz_convert(zone)
-            for edge in (coverage.since, coverage.until)
-        )
+        starts, ends = ([gap[edge] for gap in coverage.gaps] for edge in (0, 1))
+        self.gaps = pd.DataFrame({"start": _shown(starts, zone), "end": _shown(ends, zone)})
+        first, last = _shown(self.range, zone)
         self.span: Span = (first, last)
-        edges = pd.Series(found.rows.by_port.edges).astype("datetime64[us]")
-        self.edges = edges.dt.tz_localize("UTC").dt.tz_convert(zone)
+        self.edges = _shown(found.rows.by_port.edges, zone)
+
+
+def _shown(micros: Sequence[int], zone: ZoneInfo) -> "pd.Series[pd.Timestamp]":
+    """Times on the viewer's clock."""
+    at = pd.Series(micros, dtype="int64").astype("datetime64[us]")
+    return at.dt.tz_localize("UTC").dt.tz_convert(zone)
 
 
 def draw(

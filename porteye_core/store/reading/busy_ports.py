@@ -11,13 +11,14 @@ from porteye_core.model import Filters, Protocol
 from porteye_core.store import engine
 from porteye_core.store.reading import event_counts, packs
 from porteye_core.store.reading.event_counts import Part
-from porteye_core.store.reading.listener_frames import owners, values
 from porteye_core.store.reading.listener_rows import (
     bound_of,
     from_tables,
     matching,
     open_between,
+    owners,
     select_columns,
+    values,
 )
 from porteye_core.store.reading.packs import NOBODY, Numbers, Pack
 

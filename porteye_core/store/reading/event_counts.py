@@ -20,7 +20,6 @@ import pandas as pd
 
 from porteye_core.model import Filters, Kind
 from porteye_core.store import engine
-from porteye_core.store.reading.listener_frames import times
 from porteye_core.store.reading.listener_rows import (
     HOME_OF_EVENT,
     Question,
@@ -29,6 +28,7 @@ from porteye_core.store.reading.listener_rows import (
     matching_columns,
     needs_listener,
     open_between,
+    times,
 )
 from porteye_core.store.reading.packs import Numbers, PackFilter, Piece, Summed, by_place, by_time
 from porteye_core.store.tables.event_counters import ACTIVITY, TURNOVER

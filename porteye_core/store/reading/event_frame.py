@@ -5,7 +5,8 @@ import pandas as pd
 from porteye_core.model import Filters, Precision
 from porteye_core.store import engine
 from porteye_core.store.reading import events
-from porteye_core.store.reading.listener_frames import describe, frame_of, times
+from porteye_core.store.reading.listener_frames import describe, frame_of
+from porteye_core.store.reading.listener_rows import times
 
 # Several monitors may have watched from the first moment on, on one machine each.
 _FIRST_WATCHES = "SELECT min(started_at) FROM watch GROUP BY host_id"

@@ -1,8 +1,6 @@
 """Frames of listeners: their rows with times and words."""
 
 import json
-from collections.abc import Iterator
-from typing import Any
 
 import pandas as pd
 
@@ -10,7 +8,14 @@ from porteye_core.exposure import Bound, exposure
 from porteye_core.port_names import service
 from porteye_core.store import engine
 from porteye_core.store.reading.coverage import Coverage
-from porteye_core.store.reading.listener_rows import Question, bound, owner_reason
+from porteye_core.store.reading.listener_rows import (
+    Question,
+    bound,
+    owner_reason,
+    owners,
+    times,
+    values,
+)
 
 
 def frame_of(connection: engine.Connection, question: Question) -> pd.DataFrame:
@@ -18,18 +23,6 @@ def frame_of(connection: engine.Connection, question: Question) -> pd.DataFrame:
     cursor = connection.execute(*question)
     columns = [column[0] for column in cursor.description]
     return pd.DataFrame.from_records(map(tuple, cursor), columns=columns)
-
-
-def times(micros: "pd.Series[Any]") -> "pd.Series[Any]":
-    """Microseconds since the epoch as times."""
-    # astype, not to_datetime: through a float a time would lose its last digits.
-    return micros.astype("Int64").astype("datetime64[us]").dt.tz_localize("UTC")
-
-
-def values(frame: pd.DataFrame, *columns: str) -> Iterator[tuple[Any, ...]]:
-    """The values of these columns, row by row. Lists: to iterate over a column of texts takes
-    sixteen times as long."""
-    return zip(*(frame[column].tolist() for column in columns), strict=True)
 
 
 def chain(parents: object) -> str:
@@ -48,14 +41,6 @@ def bounds(frame: pd.DataFrame) -> list[Bound]:
     """The place that each row's socket is bound to."""
     columns = frame[list(Bound._fields)].astype(object)
     return [bound(*row) for row in values(columns.where(columns.notna(), None), *Bound._fields)]
-
-
-def owners(frame: pd.DataFrame) -> list[str]:
-    """The owners, by title, or the reason why they are not known."""
-    return [
-        title if isinstance(title, str) and title else owner_reason(hidden)
-        for title, hidden in values(frame, "title", "hidden")
-    ]
 
 
 def command_lines(frame: pd.DataFrame) -> list[str | None]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from porteye_core.store import engine
-from porteye_core.store.reading.listener_frames import times
+from porteye_core.store.reading.listener_rows import times
 
 _MAX_BUCKETS = 240  # a chart of half a window is not much wider in points
 # Every tick of two days is read within 10 ms. Of more, so many probes in each bucket take as long

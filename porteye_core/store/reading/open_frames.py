@@ -8,7 +8,8 @@ from porteye_core.model import Filters
 from porteye_core.programs import Identity
 from porteye_core.store import engine
 from porteye_core.store.reading.coverage import MomentCoverage
-from porteye_core.store.reading.listener_frames import describe, frame_of, times, values
+from porteye_core.store.reading.listener_frames import describe, frame_of
+from porteye_core.store.reading.listener_rows import times, values
 from porteye_core.store.reading.open_listeners import (
     MEASURED,
     certainty_of,

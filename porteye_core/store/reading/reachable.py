@@ -8,7 +8,6 @@ import pandas as pd
 from porteye_core.exposure import exposure
 from porteye_core.model import Filters, Precision
 from porteye_core.store import engine
-from porteye_core.store.reading.listener_frames import times
 from porteye_core.store.reading.listener_rows import (
     Question,
     bound_of,
@@ -17,6 +16,7 @@ from porteye_core.store.reading.listener_rows import (
     matching,
     open_between,
     select_columns,
+    times,
     titles,
 )
 from porteye_core.store.reading.time_bounds import HOUR, first_watch

@@ -10,15 +10,17 @@ from porteye_core.exposure import exposure
 from porteye_core.model import Filters, Kind
 from porteye_core.store import engine
 from porteye_core.store.reading.coverage import Watches
-from porteye_core.store.reading.listener_frames import owners, times, values
 from porteye_core.store.reading.listener_rows import (
     Question,
     bound_of,
     from_tables,
     matching,
     open_between,
+    owners,
     select_columns,
+    times,
     titles,
+    values,
 )
 from porteye_core.store.reading.packs import Numbers
 from porteye_core.store.reading.timeline_rows import Rows

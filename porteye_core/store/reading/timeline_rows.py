@@ -12,7 +12,7 @@ from porteye_core.store import engine
 from porteye_core.store.reading import ephemeral_ports, event_counts
 from porteye_core.store.reading.busy_ports import Place, busiest, counted, known, places
 from porteye_core.store.reading.ephemeral_ports import Crowd
-from porteye_core.store.reading.listener_frames import times
+from porteye_core.store.reading.listener_rows import times
 from porteye_core.store.reading.packs import Numbers
 from porteye_core.store.reading.time_bounds import DAY, HOUR, LONGEST_UNCOUNTED, Buckets, buckets
 

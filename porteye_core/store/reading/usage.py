@@ -3,8 +3,8 @@
 import pandas as pd
 
 from porteye_core.store import engine
-from porteye_core.store.reading.listener_frames import frame_of, times
-from porteye_core.store.reading.listener_rows import FRESH_US, Question
+from porteye_core.store.reading.listener_frames import frame_of
+from porteye_core.store.reading.listener_rows import FRESH_US, Question, times
 
 # Longer ranges are answered from rollups: a sample for each tick of a day is more than a chart has
 # pixels.

@@ -8,7 +8,7 @@ import pandas as pd
 
 from porteye_core.store import engine
 from porteye_core.store.reading.coverage import Gap, Watches
-from porteye_core.store.reading.listener_frames import times
+from porteye_core.store.reading.listener_rows import times
 from porteye_core.store.reading.status import State
 
 _MAX_RISES = 100
