@@ -1,5 +1,6 @@
 """The tables of the cursor: what listened then, and what changed around it or to another moment."""
 
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
@@ -8,7 +9,7 @@ import streamlit as st
 from pandas.io.formats.style import Styler
 
 from porteye_core.store.reading import Change, Changes, MomentCoverage
-from porteye_core.ui import cursor_url, export_links, row_selection, url_state
+from porteye_core.ui import cell_text, cursor_url, export_links, row_selection, url_state
 from porteye_core.ui.change_words import is_reachable, summary
 from porteye_core.ui.context import View, local, viewers_zone
 from porteye_core.ui.layout import in_order, table_height
@@ -20,9 +21,9 @@ from porteye_core.ui.times import length
 _COLUMNS = columns(
     {
         "port": 56,
-        "protocol": 48,
+        "protocol": 66,
         "process": 150,
-        "exposure": 120,
+        "exposure": 112,
         "certainty": 190,
         "address": 110,
         "pid": 64,
@@ -44,18 +45,19 @@ _CHANGES = columns(
     {
         "change": 140,
         "port": 60,
-        "protocol": 48,
+        "protocol": 66,
         "process": 150,
-        "exposure_was": 125,
-        "exposure_is": 125,
-        "was": 180,
-        "is": 180,
+        "exposure_was": 120,
+        "exposure_is": 116,
+        "was": 190,
+        "is": 190,
         "openings": 190,
         "address": 140,
         "certainty": 160,
     },
     certainty={"help": None},
 )
+_CUT = ("process", "was", "is", "openings", "address", "home", "user", "cmdline", "parents")
 _OF_THE_PAGE = ("range", "since", "until", "limit")
 _ON_A_PHONE = ("port", "process", "exposure", "certainty")
 _CHANGES_ON_A_PHONE = ("change", "port", "process", "exposure_is")
@@ -77,7 +79,7 @@ def listeners(view: View, table: pd.DataFrame, at: int) -> None:
     shown = _shown(table)
     order = in_order(shown, _ON_A_PHONE)
     selected = row_selection.table(
-        table[order],
+        _fitted(table[order], shown),
         order,
         shown,
         key="then",
@@ -116,7 +118,7 @@ def changed(view: View, found: Changes, words: str) -> None:
     shown = {name: column for name, column in _CHANGES.items() if _has_any(frame[name])}
     order = in_order(shown, _CHANGES_ON_A_PHONE)
     selected = row_selection.table(
-        _coloured(frame[order]),
+        _coloured(_fitted(frame[order], _CHANGES)),
         order,
         shown,
         key="changes",
@@ -177,6 +179,17 @@ def _unmeasured(table: pd.DataFrame) -> str:
     whose = "any of them" if blank == len(table) else f"{blank:,} of them"
     whose = "it" if len(table) == 1 else whose
     return f" What {whose} used then is not known: no sample of it is kept."
+
+
+def _fitted(table: pd.DataFrame, shown: Mapping[str, Any]) -> pd.DataFrame:
+    """The table with texts that are cut with a mark where their columns are narrower."""
+    return table.assign(
+        **{
+            name: [cell_text.fitted(each or "", shown[name]["width"]) for each in table[name]]
+            for name in _CUT
+            if name in table
+        }
+    )
 
 
 def _has_any(column: "pd.Series[Any]") -> bool:

@@ -3,6 +3,7 @@
 import random
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -16,6 +17,7 @@ from porteye_core.ui.markdown import literal
 from porteye_core.ui.now_groups import By
 from porteye_core.ui.times import moment as time_of
 
+_T = TypeVar("_T")
 _GROUP, _OF, _ROWS = "group", "of", "rows"  # in the URL
 _BY_SERVICE = "by_service"
 _BY = {By.NOTHING: "Nothing", By.PROGRAM: "Program", By.UNIT: "Unit", By.EXPOSURE: "Exposure"}
@@ -25,10 +27,10 @@ KEYS = (_BY_SERVICE, _GROUP)  # of the widgets whose value the URL keeps
 
 def _one_row_per_service() -> bool:
     """Draw the choice of one row for each service or each socket; the URL keeps it."""
-    if _BY_SERVICE not in st.session_state:
-        st.session_state[_BY_SERVICE] = st.query_params.get(_ROWS) != "sockets"
+    begun = _begun(_BY_SERVICE, st.query_params.get(_ROWS) != "sockets")
     chosen = st.toggle(
         "One row per service",
+        value=bool(begun),
         key=_BY_SERVICE,
         help="A service has a socket for IPv4 and IPv6, for TCP and UDP, or for each of its"
         " workers. Without this each socket has a row.",
@@ -39,11 +41,14 @@ def _one_row_per_service() -> bool:
 
 def grouping() -> By:
     """Draw the choice of what rows are grouped by; the URL keeps it."""
-    if _GROUP not in st.session_state:
-        said = st.query_params.get(_GROUP, "")
-        st.session_state[_GROUP] = By(said) if said in set(By) else By.NOTHING
+    said = st.query_params.get(_GROUP, "")
     by = st.segmented_control(
-        "Group by", list(By), format_func=_BY.__getitem__, key=_GROUP, required=True
+        "Group by",
+        list(By),
+        default=_begun(_GROUP, By(said) if said in set(By) else By.NOTHING),
+        format_func=_BY.__getitem__,
+        key=_GROUP,
+        required=True,
     )
     by = by or By.NOTHING
     _keep(_GROUP, "" if by is By.NOTHING else by.value)
@@ -128,6 +133,18 @@ def opened_group_line(by: By, name: str) -> None:
             args=(None,),
         )
         st.caption(literal(name or "none"), width="content")
+
+
+def _begun(key: str, said: _T) -> _T | None:
+    """The value that a widget begins with once the browser draws it, None if the session says it.
+
+    A browser draws what is in a popover when that is opened, and misses what was said before.
+    """
+    if key in st.session_state:
+        value: _T = st.session_state[key]
+        return value
+    st.session_state[key] = said
+    return None
 
 
 def _keep(name: str, value: str) -> None:

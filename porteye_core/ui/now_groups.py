@@ -9,7 +9,7 @@ import pandas as pd
 from porteye_core.reach import LOCAL, REACHABLE, Exposure
 from porteye_core.ui import cell_text
 from porteye_core.ui.layout import in_order
-from porteye_core.ui.table_columns import columns
+from porteye_core.ui.table_columns import columns, reachable_from
 
 _MIB = 1 << 20
 _WIDTHS = {
@@ -38,7 +38,7 @@ class By(StrEnum):
 def names(services: pd.DataFrame, by: By) -> list[str]:
     """The group of each service; empty for what has none. Of exposures the widest counts."""
     if by is By.EXPOSURE:
-        return [each[0] for each in services["exposure"].tolist()]
+        return [reachable_from(each[0]) for each in services["exposure"].tolist()]
     column = services["process" if by is By.PROGRAM else "home"].tolist()
     return [each if isinstance(each, str) else "" for each in column]
 

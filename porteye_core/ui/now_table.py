@@ -24,7 +24,7 @@ _WIDTHS = {
     "port": 54,
     "state": 66,
     "protocol": 66,
-    "program": 148,
+    "program": 140,
     "exposure": 108,
     "address": 90,
     "home": 68,
@@ -33,15 +33,16 @@ _WIDTHS = {
     "waiting": 124,
     "cpu": 50,
     "memory": 68,
-    "up": 58,
+    "up": 66,
     "cmdline": 560,
     "pid": 70,
 }
 # Columns that are there only if a row has something in them, and those that are wider then, by at
 # most so many pixels.
-_SELDOM = ("state", "home", "waiting")
-_WIDER = {"program": 80, "user": 24, "address": 40}
-_WIDER_ON_A_PHONE = {"program": 42}
+_MEASURED = ("clients", "cpu", "memory")  # of what is watched
+_SELDOM = ("state", "home", "waiting", *_MEASURED)
+_WIDER = {"user": 20, "program": 88, "home": 40, "address": 40}
+_WIDER_ON_A_PHONE = {"program": 50}
 _ON_A_PHONE = ("port", "program", "exposure", "state")
 _CUT = ("address", "home", "user", "cmdline")
 _SHOWN = "now_columns"
@@ -81,9 +82,9 @@ def cells(services: pd.DataFrame, moment: Moment, kept: Collection[str] = _SELDO
         table[["clients", "cpu", "memory"]] = pd.NA
         table["waiting"] = ""
     table["home"] = services["home"].map(_text)
-    shown = [
-        name for name in _WIDTHS if name not in _SELDOM or name in kept or any(table[name].tolist())
-    ]
+    has = {name: any(table[name].tolist()) for name in _SELDOM if name not in _MEASURED}
+    has |= dict.fromkeys(_MEASURED, moment.watched)
+    shown = [name for name in _WIDTHS if name in kept or has.get(name, True)]
     wide = widths(shown)
     table["program"] = [
         cell_text.program(process, _text(cwd), wide["program"])
@@ -102,7 +103,7 @@ def widths(shown: Collection[str]) -> dict[str, int]:
     if is_phone():
         wider, spare = _WIDER_ON_A_PHONE, 0 if "state" in shown else _WIDTHS["state"]
     found = {name: _WIDTHS[name] for name in _WIDTHS if name in shown}
-    for name, most in wider.items():
+    for name, most in ((each, wider[each]) for each in wider if each in found):
         more = min(most, spare)
         found[name] += more
         spare -= more

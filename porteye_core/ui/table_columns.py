@@ -54,6 +54,20 @@ _REACH = {
 }
 
 
+def reachable_from(exposure: str) -> str:
+    """The hosts that an exposure lets in, in the words of the tables."""
+    return _REACH[Exposure(exposure)][0]
+
+
+def _reach(label: str) -> _Column:
+    return _chips(
+        label,
+        "What its address, interface and namespace let in; a firewall may let in less",
+        {each.value: colour for each, (_, colour) in _REACH.items()},
+        format_func=reachable_from,
+    )
+
+
 _COLUMNS = {
     "state": _chips(
         "State",
@@ -74,12 +88,7 @@ _COLUMNS = {
     "port": _number("Port"),
     "protocol": _text("Protocol"),
     "service": _text("Service"),
-    "exposure": _chips(
-        "Reachable from",
-        "What its address, interface and namespace let in; a firewall may let in less",
-        {each.value: colour for each, (_, colour) in _REACH.items()},
-        format_func=lambda value: _REACH[Exposure(value)][0],
-    ),
+    "exposure": _reach("Reachable from"),
     "address": _text(
         "Address", "As ss writes it — 0.0.0.0%lo: bound to the interface lo; *: IPv4 and IPv6"
     ),
@@ -105,8 +114,8 @@ _COLUMNS = {
         "How exact “Since” is — kernel: to the microsecond; poll: opened within one interval"
         " before it; gap: opened some time before it, while nobody watched",
     ),
-    "exposure_was": _text("Reachable before"),
-    "exposure_is": _text("Reachable after"),
+    "exposure_was": _reach("Reachable before"),
+    "exposure_is": _reach("Reachable after"),
     "was": _text("Owner before"),
     "is": _text("Owner after"),
     "openings": _text("Openings", "How often it opened and closed in between, and for how long"),

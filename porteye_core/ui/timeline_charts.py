@@ -28,6 +28,7 @@ from porteye_core.ui.context import View, local, viewers_zone
 from porteye_core.ui.layout import is_phone
 from porteye_core.ui.markdown import literal
 from porteye_core.ui.session_cache import cached
+from porteye_core.ui.table_columns import reachable_from
 
 KEPT = "timeline_drawn"
 _KEY = "timeline"
@@ -207,7 +208,7 @@ def lives_by_row(of: Charted) -> go.Figure:
         rows.by_time.name,
         found.lives.assign(color=_colored(found.lives, named)),
         merged.assign(color=_colored(merged, named)),
-        [_line(row) for row in rows.rows],
+        [_line(row, of.grouping) for row in rows.rows],
         of.gaps,
         of.span,
         of.left,
@@ -225,8 +226,10 @@ def _colored(frame: pd.DataFrame, named: str | None) -> list[str]:
     ]
 
 
-def _line(row: Row) -> timeline.Line:
+def _line(row: Row, grouping: Grouping) -> timeline.Line:
     name = row.name or "unknown owner"
+    if grouping is Grouping.EXPOSURE and not row.is_ephemeral:
+        name = reachable_from(name)
     if row.density is None:
         assert row.place is not None
         port, protocol = row.place
@@ -241,7 +244,7 @@ def _line(row: Row) -> timeline.Line:
 
 def _alt(of: Charted) -> str:
     counts, rows = of.found.turnover, of.found.rows
-    first = ", ".join(_line(row).label for row in rows.rows[:3])
+    first = ", ".join(_line(row, of.grouping).label for row in rows.rows[:3])
     return (
         f"Bars of when listeners were open in {len(rows.rows)} rows: {first} and so on."
         f" Above them what opened and closed per {rows.by_time.name}:"

@@ -190,7 +190,9 @@ def test_a_phone_has_one_line_of_links_and_buttons_for_fingers(app: App, browser
         filters = page.get_by_role("button", name="Expand sidebar")
         label = filters.evaluate("each => getComputedStyle(each, '::after').content")
         assert label == '"Search and filters"'
-        for button in (filters, page.get_by_role("button", name="Main menu")):
+        pills = page.get_by_test_id("stButtonGroup").first.get_by_role("radio").all()
+        assert pills
+        for button in (filters, page.get_by_role("button", name="Main menu"), *pills):
             box = button.bounding_box()
             assert box
             assert min(box["width"], box["height"]) >= 44

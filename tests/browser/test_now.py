@@ -147,6 +147,23 @@ def test_rows_are_grouped_and_a_click_opens_a_group(app: App, page: Page) -> Non
         wait_for_cells(page, ", ".join(map(str, ports)), "3")
 
 
+def test_options_that_are_opened_late_are_as_the_view_shows_its_rows(app: App, page: Page) -> None:
+    with Opener() as opener:
+        first, second = sorted(opener.bind() for _ in range(2))
+        opener.listen(port=first)
+        show(page, f"{app.url}/?port={first},{second}&group=program")
+        wait_for_cells(page, str(first))
+        opener.listen(port=second)
+        wait_for_cells(page, f"{first}, {second}")  # drawn anew
+        page.get_by_role("button", name="View").click()
+        expect(page.get_by_role("radio", name="Program")).to_be_checked()
+        expect(page.get_by_role("switch", name="One row per service")).to_be_checked()
+        expect_settled(page)
+        wait_for_cells(page, f"{first}, {second}")
+        assert said(page)["group"] == "program"
+        assert "rows" not in said(page)
+
+
 def test_a_free_port_is_one_that_nobody_holds(app: App, page: Page) -> None:
     show(page, app.url)
     page.get_by_role("button", name="View").click()

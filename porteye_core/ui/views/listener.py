@@ -34,10 +34,10 @@ _TIMES = {
 
 _CHANGES = columns(
     {
-        "at": 170,
+        "at": 150,
         "kind": 70,
         "port": 60,
-        "protocol": 50,
+        "protocol": 66,
         "process": 200,
         "address": 120,
         "user": 80,
@@ -47,7 +47,7 @@ _CHANGES = columns(
     at={"format": _TIME},
 )
 _OTHERS = columns(
-    {"port": 60, "protocol": 50, "exposure": 140, "address": 160, "since": 170},
+    {"port": 60, "protocol": 66, "exposure": 140, "address": 160, "since": 170},
     since={"format": _TIME},
 )
 

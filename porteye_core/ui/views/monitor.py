@@ -38,7 +38,9 @@ def _show(reader: Reader, view: View) -> None:
     watched = reader.watches(since, until, moment, filters.limit, current.state)
     lost, more_lost = reader.losses(since, until)
     _coverage(until - since, coverage.unwatched, watched, int(lost["lost"].sum()))
-    st.caption(f"Times are in {literal(viewers_zone().key)}. Only the time range counts here.")
+    st.caption(
+        f"Times are in {literal(viewers_zone().key)}. Of the filters only the time range counts here."
+    )
     monitor_tables.draw_gaps(watched, lost, more=more_lost)
     _plan(current)
     monitor_tables.draw_periods(watched)

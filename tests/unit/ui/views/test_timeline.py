@@ -137,7 +137,7 @@ def test_rows_stand_for_programs_or_exposures_where_that_is_asked_for(
     choose(page, "timeline_by", Grouping.PROGRAM)
     assert rows(page) == ["nginx: 2 ports", "5432 postgres"]
     choose(page, "timeline_by", Grouping.EXPOSURE)
-    assert rows(page) == ["every interface: 2 ports", "this machine only: 1 port"]
+    assert rows(page) == ["any network: 2 ports", "local only: 1 port"]
 
 
 def test_ephemeral_ports_are_one_row_for_each_program_until_they_are_asked_for(
