@@ -39,7 +39,8 @@ def _show(reader: Reader, view: View) -> None:
     lost, more_lost = reader.losses(since, until)
     _coverage(until - since, coverage.unwatched, watched, int(lost["lost"].sum()))
     st.caption(
-        f"Times are in {literal(viewers_zone().key)}. Of the filters only the time range counts here."
+        f"Times are in {literal(viewers_zone().key)}."
+        " Of the filters only the time range counts here."
     )
     monitor_tables.draw_gaps(watched, lost, more=more_lost)
     _plan(current)
