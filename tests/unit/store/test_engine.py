@@ -44,6 +44,7 @@ from porteye_core.store.reading import (
 )
 from porteye_core.store.reading.coverage import MomentCoverage, Watches
 from porteye_core.store.reading.export import Form, changes, history, listeners_at, listeners_now
+from porteye_core.store.reading.free_port import free_port
 from porteye_core.store.reading.monitor_usage import monitor_usage
 from porteye_core.store.reading.open_frames import open_at, open_now
 from porteye_core.store.reading.open_listeners import open_now_question
@@ -253,6 +254,7 @@ FURTHER: dict[str, Ask] = {
     "use of six hours": lambda c: usage.usage(c, longest(c), NOW - 6 * HOUR, NOW),
     "use of a week": lambda c: usage.usage(c, longest(c), NOW - 7 * DAY, NOW),
     "ports by name": ports_named,
+    "a free port": lambda c: free_port(c, range(8000, 9000), NOW),
     "lives on a port": lambda c: timeline.lives(
         c, MONTH, BEGIN, NOW, [(8000, "tcp"), (53, "udp")], 0
     ),

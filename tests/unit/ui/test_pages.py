@@ -210,7 +210,7 @@ def test_tables_and_charts_have_a_name_for_those_who_do_not_see_them(page: AppTe
     assert page.dataframe[0].proto.alt == "What listens now"
     assert switch(page, "history").dataframe[0].proto.alt == "Events, the newest first"
     charts = switch(page, "timeline").get("plotly_chart")
-    assert "4 at the end" in charts[0].proto.alt
+    assert "in 4 rows: 80 nginx" in charts[0].proto.alt
     assert all(chart.proto.alt for chart in charts)
 
 
