@@ -38,8 +38,11 @@ def _operation(
 ) -> str:
     fields = _fields(operation["responses"].get("200", {}), schema)
     title = f"<code>{method.upper()} {escape(root + path)}</code>"
+    # A path that needs a parameter answers an error without it.
+    if not any(each["required"] for each in operation.get("parameters", [])):
+        title = f'<a href=".{escape(path)}">{title}</a>'
     return (
-        f"<h2>{_linked(path, operation, title)}</h2>"
+        f"<h2>{title}</h2>"
         f"<p>{_prose(operation.get('description', ''))}</p>"
         + _table(
             "Parameter",
@@ -54,13 +57,6 @@ def _operation(
             [(code, each["description"]) for code, each in operation["responses"].items()],
         )
     )
-
-
-def _linked(path: str, operation: dict[str, Any], title: str) -> str:
-    """The title as a link to an answer; without one where a parameter has to be given."""
-    if any(each.get("required") for each in operation.get("parameters", [])):
-        return title
-    return f'<a href=".{escape(path)}">{title}</a>'
 
 
 def _fields(response: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
