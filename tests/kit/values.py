@@ -13,9 +13,9 @@ from porteye_core.model import (
     Protocol,
     Socket,
 )
-from porteye_core.store.tables.host_row import Host
+from porteye_core.store.tables.host_row import Host, machine_id
 
-HOST = Host("here", "m1", "Linux", 8_000_000_000)
+HOST = Host("here", machine_id(), "Linux", 8_000_000_000)
 SECOND = 1_000_000
 
 

@@ -25,6 +25,7 @@ from porteye_core.ui import (
 )
 from porteye_core.ui.context import View, draw_again, now, read, viewers_zone
 from porteye_core.ui.listener_drawer import open_drawer
+from porteye_core.ui.markdown import literal
 from porteye_core.ui.now_filters import Show
 from porteye_core.ui.now_groups import By
 from porteye_core.ui.pages import view_link
@@ -61,6 +62,10 @@ def follow_the_browser() -> None:
 
 
 def _draw(reader: Reader, view: View) -> None:
+    status = reader.status(now())
+    if status.is_elsewhere:
+        _say_elsewhere(status.host)
+        return
     with st.container(horizontal=True, key="now_line", vertical_alignment="center"):
         with st.container(width=_FIELD, key="find_field"):
             lookup_dialog.field(view.db)
@@ -166,6 +171,16 @@ def _draw_groups(services: pd.DataFrame, by: By) -> None:
     if clicked in ids:
         now_controls.open_group(groups["name"].iloc[ids.index(clicked)])
         draw_again()
+
+
+def _say_elsewhere(host: str) -> None:
+    """Say why nothing is shown as open, and lead to what was."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(
+            f"Nothing is shown as open here. What {literal(host)} had open is in the history:",
+            width="content",
+        )
+        view_link("history", "Whole history", range="all")
 
 
 def _say_nothing(table: _Table, show: Show) -> None:

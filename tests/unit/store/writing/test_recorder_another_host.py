@@ -12,10 +12,9 @@ from porteye_core.api import create_api
 from porteye_core.config import Config
 from porteye_core.model import Filters, Precision
 from porteye_core.store.reading import open_reader
-from porteye_core.store.tables.host_row import machine_id
 from porteye_core.store.writing.startup import open_writer
 from porteye_core.store.writing.writer import Opening
-from tests.kit.page import open_page, texts
+from tests.kit.page import open_page, table, texts
 from tests.kit.seeding import PLAN, Instant
 from tests.kit.values import HOST, SECOND, endpoint, owned, process
 
@@ -79,15 +78,22 @@ def test_health_names_the_machine_and_those_before_it(moved: Instant) -> None:
     assert (health["host"], health["elsewhere"], health["other_hosts"]) == ("new", False, ["here"])
 
 
-def test_a_copy_into_which_nobody_watches_here_says_whose_it_is(
+def test_a_copy_into_which_nobody_watches_here_says_whose_it_is_and_shows_nothing_as_open(
     abandoned: Instant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PORTEYE_MONITOR", "off")
-    assert "of another machine, here." in texts(open_page(abandoned.db, monkeypatch))
-    with open_reader(abandoned.db) as reader:
-        assert reader.status(abandoned.now).is_elsewhere
-    with closing(sqlite3.connect(abandoned.db)) as connection, connection:
-        connection.execute("UPDATE host SET machine_id = ?", (machine_id(),))
     with open_reader(abandoned.db) as reader:
         assert not reader.status(abandoned.now).is_elsewhere
-    assert "another machine" not in texts(open_page(abandoned.db, monkeypatch))
+    page = open_page(abandoned.db, monkeypatch)
+    assert "another machine" not in texts(page)
+    assert list(table(page)["port"]) == [53, 80, 5432, 8765]
+    with closing(sqlite3.connect(abandoned.db)) as connection, connection:
+        connection.execute("UPDATE host SET machine_id = 'm2'")
+    with open_reader(abandoned.db) as reader:
+        assert reader.status(abandoned.now).is_elsewhere
+    page = open_page(abandoned.db, monkeypatch)
+    assert "of another machine, here." in texts(page)
+    assert "Nothing is shown as open here." in texts(page)
+    assert not page.dataframe
+    (link,) = (each for each in page.get("page_link") if each.proto.label == "Whole history")
+    assert link.proto.query_string == "range=all"
