@@ -12,6 +12,7 @@ last: the browser reports a cell only if the frame was not there already.
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -23,6 +24,7 @@ from streamlit.elements.arrow import DataframeStateInput
 # then. Rows that came after a click would stand in for those that were clicked.
 SETTLED = 0.4  # seconds
 _KEPT = 16  # draws
+_SCRIPT = Path(__file__).with_suffix(".js")
 
 Cell = tuple[int, str]  # place of the row and name of the column
 
@@ -100,6 +102,11 @@ class Selection:
             self.place = min(self.place, len(ids) - 1)
             self.framed = ids[self.place], column
         return self.place, column
+
+
+def script() -> str:
+    """The script of the page that lets a table report keys wherever the pointer is."""
+    return _SCRIPT.read_text("utf-8")
 
 
 def table(

@@ -22,16 +22,16 @@ _NO_GZIP = re.compile(r"q\s*=\s*0(?:\.0*)?$")
 
 
 class PageFiles:
-    """ASGI middleware that adds a style and a script to the page, and compresses it and its files.
+    """ASGI middleware that adds a style and scripts to the page, and compresses it and its files.
 
-    `style`, `script`: read them. A file is compressed at its first request, in a thread, and kept:
+    `style`, `scripts`: read them. A file is compressed at its first request, in a thread, and kept:
     the number of files bounds the memory.
     """
 
     def __init__(
-        self, app: ASGIApp, base: str, style: Callable[[], str], script: Callable[[], str]
+        self, app: ASGIApp, base: str, style: Callable[[], str], *scripts: Callable[[], str]
     ) -> None:
-        self._app, self._base, self._style, self._script = app, base, style, script
+        self._app, self._base, self._style, self._scripts = app, base, style, scripts
         self._files: dict[str, bytes] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -87,7 +87,8 @@ class PageFiles:
         is_page = headers.get("content-type", "").startswith("text/html")
         if found.start["status"] == 200 and is_page and _END_OF_PAGE in found.body:
             # At the end of the body the style comes after those that Streamlit adds to the head.
-            own = f"<script>{self._script()}</script><style>{self._style()}</style>".encode()
+            scripts = "".join(f"<script>{each()}</script>" for each in self._scripts)
+            own = f"{scripts}<style>{self._style()}</style>".encode()
             found.body = found.body.replace(_END_OF_PAGE, own + _END_OF_PAGE)
             for name in ("etag", "last-modified", "accept-ranges"):
                 del headers[name]

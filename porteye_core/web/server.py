@@ -34,7 +34,7 @@ from porteye_core.errors import ConfigError
 from porteye_core.guards.access import Access, check_bound, token
 from porteye_core.guards.error_response import READ_ONLY, error_response
 from porteye_core.restarts import Restarts
-from porteye_core.ui import layout, lookup_dialog
+from porteye_core.ui import layout, lookup_dialog, row_selection
 from porteye_core.web.connections import bounded_connections
 from porteye_core.web.listen_addresses import served_addresses
 from porteye_core.web.monitor_process import monitor_beside
@@ -125,7 +125,8 @@ def middleware() -> tuple[Middleware, ...]:
         guards.append(Middleware(LoopbackOnly))
     elif not access().login:
         guards.append(Middleware(TokenGuard, access(), _guesses()))
-    return (*guards, Middleware(PageFiles, _base_path(), layout.style, lookup_dialog.script))
+    scripts = lookup_dialog.script, row_selection.script
+    return (*guards, Middleware(PageFiles, _base_path(), layout.style, *scripts))
 
 
 def _inline_scripts() -> Iterator[str]:

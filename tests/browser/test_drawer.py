@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -113,6 +114,20 @@ def expect_drawer(page: Page, app: App, port: int) -> None:
     page.wait_for_url(f"**listener={listener_of(app, port)}*")
 
 
+@contextmanager
+def pointer_held(page: Page) -> Iterator[None]:
+    """Until the table, after what is done here, has been told that the pointer is over it."""
+    page.evaluate(
+        """() => {
+            window.held = false;
+            addEventListener("pointermove", event => window.held ||= !event.isTrusted);
+        }"""
+    )
+    yield
+    page.wait_for_function("() => window.held")
+    expect_settled(page)
+
+
 def close(page: Page) -> None:
     page.keyboard.press("Escape")
     expect(drawer(page)).to_have_count(0)
@@ -198,6 +213,26 @@ def test_the_keyboard_walks_from_row_to_row_and_passes_the_table_by(app: App, pa
         canvas.focus()
         expect_settled(page)
         expect(drawer(page)).to_have_count(0)
+
+
+def test_keys_and_a_fast_click_are_heard_wherever_the_pointer_was(app: App, page: Page) -> None:
+    with Opener() as opener:
+        ports = sorted(opener.listen() for _ in range(3))
+        show_ports(page, app, *ports)
+        box = table_box(page)
+        click_row(page, ports[0])
+        expect_drawer(page, app, ports[0])
+        with pointer_held(page):
+            drawer(page).get_by_role("button", name="Close").click()
+            expect(drawer(page)).to_have_count(0)
+        click_row(page, ports[2])  # a press in the same moment as the way back into the table
+        expect_drawer(page, app, ports[2])
+        close(page)
+        page.mouse.move(box["x"] + 20, box["y"] + _HEAD + 5)
+        with pointer_held(page):
+            page.mouse.move(box["x"] + 20, box["y"] - 40)
+        page.keyboard.press("ArrowUp")
+        expect_drawer(page, app, ports[1])
 
 
 def test_the_address_opens_the_drawer_again_on_any_view(app: App, page: Page) -> None:

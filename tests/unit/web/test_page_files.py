@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 import streamlit as st
 
-from porteye_core.ui import layout, lookup_dialog
+from porteye_core.ui import layout, lookup_dialog, row_selection
 from tests.kit.app import App, dashboard
 
 STATIC = Path(st.__file__).parent / "static" / "static"
@@ -94,7 +94,9 @@ def test_every_page_has_its_style_before_any_script_has_run(app: App, path: str)
     _, headers, packed = ask(app, path, GZIP)
     assert headers["Content-Encoding"] == "gzip"
     body = gzip.decompress(packed).decode()
-    own = f"<script>{lookup_dialog.script()}</script><style>{layout.style()}</style></body>"
+    scripts = lookup_dialog.script(), row_selection.script()
+    own = "".join(f"<script>{each}</script>" for each in scripts)
+    own += f"<style>{layout.style()}</style></body>"
     assert own in body
     assert headers["Cache-Control"] == "no-cache"
 
