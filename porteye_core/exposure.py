@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from porteye_core.reach import Exposure, InterfaceKind
 
-__all__ = ["Bound", "Exposure", "Namespace", "exposure"]
+__all__ = ["Bound", "Exposure", "Namespace", "exposure", "in_words"]
 
 # Packets to these networks stay on one link (RFC 3927, RFC 5771, RFC 4291, RFC 919).
 _ONE_LINK = tuple(
@@ -22,6 +22,16 @@ _ONE_LINK = tuple(
 )
 # Packets to these networks never leave the machine.
 _ONE_MACHINE = tuple(map(ip_network, ("127.0.0.0/8", "::1", "ff01::/16")))
+
+_WORDS = {
+    Exposure.EVERYWHERE: "any network",
+    Exposure.IPV6: "any network, IPv6 only",
+    Exposure.MACHINE: "local only",
+    Exposure.CONTAINERS: "this machine and its containers only",
+    Exposure.LINK: "neighbours on one link only",
+    Exposure.CONTAINER: "inside a container",
+    Exposure.UNKNOWN: "in a network namespace that is not known",
+}
 
 
 class Namespace(StrEnum):
@@ -92,6 +102,24 @@ def exposure(bound: Bound) -> Exposure:
     if bound.interface_kind is InterfaceKind.CONTAINERS:
         return Exposure.CONTAINERS
     return _to_others(bound, address)
+
+
+def in_words(bound: Bound) -> str:
+    """The hosts that can reach a bound socket, in few words.
+
+    >>> in_words(Bound("127.0.0.1"))
+    'local only'
+    """
+    found = exposure(bound)
+    if found is Exposure.UNKNOWN and bound.interface_kind is InterfaceKind.GONE:
+        return "on an interface that has been removed"
+    if found is Exposure.NETWORK:
+        if bound.interface_kind is InterfaceKind.VRF:
+            return f"the networks of the VRF {bound.interface} only"
+        return f"{bound.interface or bound.address} only"
+    if found is Exposure.EVERYWHERE and bound.is_dual:
+        return "any network, IPv4 and IPv6"
+    return _WORDS[found]
 
 
 def _to_others(bound: Bound, address: IPv4Address | IPv6Address) -> Exposure:

@@ -5,7 +5,7 @@ from typing import Any
 from pydantic import BaseModel, Field, create_model
 
 from porteye_core.restarts import Restarts
-from porteye_core.store.reading import CHANGE, EVENT, MOMENT, PORT, Status
+from porteye_core.store.reading import CHANGE, EVENT, MOMENT, PORT, Status, health_record
 from porteye_core.store.reading import Field as Declared
 from porteye_core.system.clock import timestamp
 
@@ -76,32 +76,10 @@ class Error(BaseModel):
 
 def health(status: Status, restarts: Restarts, version: str) -> dict[str, Any]:
     """The record of a Health."""
-    watch = status.watch
     pending = restarts.pending
-    plan = watch.plan if watch else None
     return Health(
-        status=status.state,
-        trouble=status.trouble or None,
-        host=status.host or None,
-        elsewhere=status.is_elsewhere,
-        other_hosts=list(status.other_hosts),
-        pid=status.pid,
-        source=plan.source if plan else None,
-        why=plan.why if plan else None,
-        interval_seconds=plan.interval_us / 1e6 if plan else None,
-        since=timestamp(watch.started_at) if watch else None,
-        seen=timestamp(watch.seen_at) if watch else None,
-        stopped=timestamp(watch.stopped_at) if watch and watch.stopped_at else None,
-        limits=[
-            LimitationShape(name=limitation.name, text=limitation.text, hint=limitation.hint)
-            for limitation in (plan.limitations if plan else ())
-        ],
-        scan_ms=None if status.scan_us is None else status.scan_us / 1000,
-        hidden=status.hidden,
-        lost=status.lost,
-        left_out=status.left_out,
+        **health_record(status, version),
         restarts=restarts.count,
         next_start=timestamp(pending.at) if pending else None,
         last_end=pending.ended if pending else None,
-        version=version,
     ).model_dump()

@@ -5,11 +5,11 @@ import shlex
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from porteye_core.containers import short_container
 from porteye_core.exposure import Exposure, exposure
 from porteye_core.model import Hidden, Protocol
 from porteye_core.port_names import service
 from porteye_core.store.reading import Life
-from porteye_core.ui.listener_summary import short_container
 
 _INIT = 1
 _SYSTEMD = "systemd"

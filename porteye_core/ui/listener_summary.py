@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from porteye_core.exposure import Exposure, exposure
+from porteye_core.containers import short_container
+from porteye_core.exposure import in_words
 from porteye_core.model import Hidden, Precision, Protocol
-from porteye_core.reach import InterfaceKind
 from porteye_core.store.reading import Life
 from porteye_core.ui.markdown import literal
 from porteye_core.ui.times import moment, rough_length
@@ -16,15 +16,6 @@ _UNKNOWN = {
     Hidden.GONE: "A process that had ended before it could be read",
     Hidden.KERNEL: "The kernel or another container",
     None: "A process that is still searched for",
-}
-_REACH = {
-    Exposure.EVERYWHERE: "any network",
-    Exposure.IPV6: "any network, IPv6 only",
-    Exposure.MACHINE: "local only",
-    Exposure.CONTAINERS: "this machine and its containers only",
-    Exposure.LINK: "neighbours on one link only",
-    Exposure.CONTAINER: "inside a container",
-    Exposure.UNKNOWN: "in a network namespace that is not known",
 }
 _OPENING = {
     Precision.KERNEL: "Its opening is a record of the kernel.",
@@ -68,16 +59,7 @@ def address(life: Life) -> str:
 
 def reach(life: Life) -> str:
     """The hosts that can reach a listener, in few words."""
-    bound, found = life.bound, exposure(life.bound)
-    if found is Exposure.UNKNOWN and bound.interface_kind is InterfaceKind.GONE:
-        return "on an interface that has been removed"
-    if found is Exposure.NETWORK:
-        if bound.interface_kind is InterfaceKind.VRF:
-            return f"the networks of the VRF {bound.interface} only"
-        return f"{bound.interface or bound.address} only"
-    if found is Exposure.EVERYWHERE and bound.is_dual:
-        return "any network, IPv4 and IPv6"
-    return _REACH[found]
+    return in_words(life.bound)
 
 
 def chain(life: Life) -> list[str]:
@@ -135,18 +117,6 @@ def _home(life: Life) -> str:
     if life.unit:
         return life.unit
     return f"started by {life.parents[0].name}" if life.parents else ""
-
-
-def short_container(container: str) -> str:
-    """A container as its runtime's own lists show it: an id with its first twelve digits.
-
-    >>> short_container("docker:" + "0123456789abcdef" * 4)
-    'docker:0123456789ab'
-    """
-    runtime, _, rest = container.partition(":")
-    number, space, pod = rest.partition(" ")
-    is_id = len(number) > 12 and all(each in "0123456789abcdef" for each in number)
-    return f"{runtime}:{number[:12] if is_id else number}{space}{pod}"
 
 
 def _when(life: Life, now: int, zone: ZoneInfo) -> str:

@@ -3,15 +3,12 @@
 It stands in a dialog that a key opens on every page, and in a view that draws it.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import streamlit as st
 
-from porteye_core.filters import range_words
-from porteye_core.pasted_text import Meaning, meaning
-from porteye_core.store.reading import Life, Reader
+from porteye_core.pasted_text import meaning
+from porteye_core.store.reading import Answer, Life, Reader, answers
 from porteye_core.ui import layout
 from porteye_core.ui.context import now, read, viewers_zone
 from porteye_core.ui.listener_drawer import open_drawer
@@ -25,19 +22,6 @@ _EXAMPLES = "3000, nginx, pid 812, user:dev, a URL or an error"
 _MAX_ANSWERS = 8
 _PAUSE = "200ms"  # in typing, before it is answered
 _SCRIPT = Path(__file__).with_name("lookup.js")
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """The lives that were found; nothing: the sentence that nothing of the kind listens."""
-
-    nothing: str
-    lives: list[Life]
-
-    @property
-    def is_open(self) -> bool:
-        """True if a listener that was found is open."""
-        return any(life.closed_at is None for life in self.lives)
 
 
 def script() -> str:
@@ -85,32 +69,9 @@ def _input(key: str, placeholder: str) -> str:
 
 
 def _answer(db: Path, text: str, place: str = "find") -> None:
-    read(db, lambda reader: _draw(reader, list(answers(reader, meaning(text))), place))
-
-
-def answers(reader: Reader, asked: Meaning) -> Iterator[Answer]:
-    """Find each thing that a text can mean: a number is a port and a pid."""
-    if asked.ports:
-        ports = ", ".join(range_words(*each) for each in asked.ports[:_MAX_ANSWERS])
-        of = f" over {asked.protocol.upper()}" if asked.protocol else ""
-        found = reader.on_ports(asked.ports, asked.protocol, _MAX_ANSWERS)
-        yield Answer(f"Nothing listens on {ports}{of}", found)
-    if asked.pid is not None:
-        found = reader.of_pid(asked.pid, _MAX_ANSWERS)
-        yield Answer(f"No process {asked.pid} listens", found)
-    if asked.user:
-        found = reader.of_user(asked.user, _MAX_ANSWERS)
-        yield Answer(f"Nothing of user {asked.user} listens", found)
-    if asked.home:
-        found = reader.of_home(asked.home, _MAX_ANSWERS)
-        yield Answer(f"Nothing in {asked.home} listens", found)
-    if asked.address:
-        found = reader.on_address(asked.address, _MAX_ANSWERS)
-        yield Answer(f"Nothing listens on {asked.address}", found)
-    if asked.name:
-        found = reader.of_name(asked.name, _MAX_ANSWERS)
-        found = found or reader.of_home(asked.name, _MAX_ANSWERS)
-        yield Answer(f"No program “{asked.name}” listens", found)
+    read(
+        db, lambda reader: _draw(reader, list(answers(reader, meaning(text), _MAX_ANSWERS)), place)
+    )
 
 
 def _draw(reader: Reader, found: list[Answer], place: str) -> None:

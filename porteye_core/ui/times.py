@@ -1,60 +1,23 @@
-"""Times and lengths as people read them."""
+"""Times of the page, and the words for them that it shares with the command."""
 
-from datetime import UTC, datetime, timedelta
 from html import escape
-from zoneinfo import ZoneInfo
 
+from porteye_core.spoken_times import ago, clock, dated, length, moment, rough_length, up, utc
 from porteye_core.ui.context import local
 from porteye_core.ui.markdown import literal
 
-_UNITS = (("d", 86_400), ("h", 3_600), ("min", 60))
-_ROUGH_UNITS = (("day", 86_400), ("hour", 3600), ("minute", 60), ("second", 1))
-
-
-def moment(micros: int, now: int, zone: ZoneInfo) -> str:
-    """A time in a zone, as short as it can be said at `now`.
-
-    >>> moment(0, 60_000_000, ZoneInfo("UTC"))
-    'today 00:00'
-    """
-    at, today = clock(micros, zone), clock(now, zone).date()
-    if at.date() == today:
-        return f"today {at:%H:%M}"
-    if at.date() == today - timedelta(days=1):
-        return f"yesterday {at:%H:%M}"
-    week = today - timedelta(days=6) <= at.date() < today
-    return f"{at:%A %H:%M}" if week else f"{at:%Y-%m-%d %H:%M}"
-
-
-def dated(micros: int, now: int, zone: ZoneInfo) -> str:
-    """A time with its weekday and its UTC time, with seconds and the year where they matter.
-
-    >>> dated(1_795_485_000_000_000, 1_795_868_551_000_000, ZoneInfo("Europe/Berlin"))
-    'Tue 24 Nov 03:10 CET = 02:10 UTC'
-    """
-    at, there = clock(micros, zone), clock(micros, ZoneInfo("UTC"))
-    of_day = "%H:%M:%S" if at.second or at.microsecond else "%H:%M"
-    year = "" if at.year == clock(now, zone).year else f" {at.year}"
-    said = f"{at:%a} {at.day} {at:%b}{year} {at.strftime(of_day)} {at:%Z}"
-    if at.utcoffset() == timedelta():
-        return said
-    day = "" if at.date() == there.date() else f"{there:%a} {there.day} {there:%b} "
-    return f"{said} = {day}{there.strftime(of_day)} UTC"
-
-
-def clock(micros: int, zone: ZoneInfo) -> datetime:
-    """The time in a zone."""
-    return (datetime.fromtimestamp(0, UTC) + timedelta(microseconds=micros)).astimezone(zone)
-
-
-def utc(micros: int) -> str:
-    """A time to the microsecond.
-
-    >>> utc(1_000_000)
-    '1970-01-01 00:00:01.000000 UTC'
-    """
-    seconds, rest = divmod(micros, 1_000_000)
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S}.{rest:06} UTC"
+__all__ = [
+    "ago",
+    "clock",
+    "dated",
+    "hover",
+    "length",
+    "moment",
+    "plain",
+    "rough_length",
+    "up",
+    "utc",
+]
 
 
 def hover(micros: int) -> str:
@@ -69,59 +32,3 @@ def plain(micros: int) -> str:
     shown = local(micros)
     seconds = utc(micros)[:19]
     return literal(shown if shown.endswith(" UTC") else f"{shown} ({seconds} UTC)")
-
-
-def length(micros: int) -> str:
-    """A length in its two largest units.
-
-    >>> length(93_784_000_000), length(61_000_000), length(1_500_000), length(900)
-    ('1 d 2 h', '1 min 1 s', '1.5 s', '0 s')
-    """
-    if micros < 10_000_000:
-        return f"{round(micros / 1e6, 1):g} s"
-    left = round(micros / 1e6)
-    words: list[str] = []
-    for name, seconds in (*_UNITS, ("s", 1)):
-        count, left = divmod(left, seconds)
-        words += [f"{count:,} {name}"] if count or words else []
-    return " ".join(word for word in words[:2] if not word.startswith("0 "))
-
-
-def rough_length(micros: int) -> str:
-    """A length in its largest unit.
-
-    >>> rough_length(7_500_000_000)
-    '2 hours'
-    """
-    seconds = micros / 1_000_000
-    for unit, size in _ROUGH_UNITS:
-        if seconds >= size:
-            count = int(seconds // size)
-            return f"{count} {unit}{'' if count == 1 else 's'}"
-    return f"{micros / 1000:.3g} ms" if micros >= 1000 else "less than a millisecond"
-
-
-def ago(micros: int, now: int) -> str:
-    """The length before now.
-
-    >>> ago(0, 90_000_000)
-    '1 minute ago'
-    """
-    return "just now" if now - micros < 2_000_000 else f"{rough_length(now - micros)} ago"
-
-
-def up(opened_at: int, opened_seen: str, began_watching: int, now: int) -> str:
-    """The time for which a listener has been open, with “≥” if it opened unwatched.
-
-    opened_seen: the precision of its opening. began_watching: the start of the watch that saw it.
-
-    >>> up(0, "kernel", 0, 300_000_000_000), up(0, "gap", 0, 480_000_000)
-    ('3 d', '≥ 8 min')
-    """
-    seconds = max(0, now - opened_at) // 1_000_000
-    count = f"{seconds} s"
-    for unit, size in _UNITS:
-        if seconds >= size:
-            count = f"{seconds // size:,} {unit}"
-            break
-    return f"≥ {count}" if opened_seen == "gap" or opened_at < began_watching else count

@@ -12,8 +12,9 @@ from porteye_core.store.reading.free_port import CANDIDATES as FREE_PORTS
 from porteye_core.store.reading.free_port import FreePort
 from porteye_core.store.reading.json_records import CHANGE, EVENT, MOMENT, PORT, Field
 from porteye_core.store.reading.listener import Former, Held, Life, PortLife, PortLives
+from porteye_core.store.reading.lookup_answers import Answer, answers
 from porteye_core.store.reading.row_reader import RowReader, monitor_status, open_row_reader
-from porteye_core.store.reading.status import State, Status
+from porteye_core.store.reading.status import State, Status, health_record
 from porteye_core.store.reading.version import Version
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ __all__ = [
     "FREE_PORTS",
     "MOMENT",
     "PORT",
+    "Answer",
     "Change",
     "Changes",
     "Coverage",
@@ -62,9 +64,11 @@ __all__ = [
     "Timeline",
     "Version",
     "WatchTables",
+    "answers",
     "by_service",
     "by_socket",
     "gap_frame",
+    "health_record",
     "monitor_status",
     "open_reader",
     "open_row_reader",

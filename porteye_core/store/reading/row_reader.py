@@ -78,6 +78,13 @@ class RowReader:
         rows = open_listeners.open_at_rows(self._connection, filters, at, coverage)
         return [json_records.record(json_records.MOMENT, row) for row in rows]
 
+    def open_then(
+        self, filters: Filters, at: int, coverage: MomentCoverage
+    ) -> list[tuple[Life, str]]:
+        """The same as lives, each with its certainty, which is empty if it was open."""
+        rows = open_listeners.open_at_rows(self._connection, filters, at, coverage)
+        return [(listener.life_of(row), row["certainty"]) for row in rows]
+
     def free_port(self, candidates: Sequence[int], now: int) -> free_port.FreePort | None:
         """The first of these ports that nobody has used for long; see free_port."""
         return free_port.free_port(self._connection, candidates, now)

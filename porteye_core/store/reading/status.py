@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from porteye_core.errors import StoreError, StoreMissing
 from porteye_core.model import Limitation, Watch, WatchPlan
@@ -13,6 +14,7 @@ from porteye_core.store import engine
 from porteye_core.store.file import lock
 from porteye_core.store.file.connection import open_connection
 from porteye_core.store.tables.host_row import machine_id
+from porteye_core.system.clock import timestamp
 
 # A watch shows that it is alive at every sampling tick; a busy machine may delay one or two.
 _MISSED_BEATS = 3
@@ -98,6 +100,35 @@ def status(connection: engine.Connection, db: Path, now: int) -> Status:
         state, pid, watch, scan_us, hidden, lost, left_out, trouble,
         *_hosts(connection, row["host_id"], is_held=holder is not None),
     )  # fmt: skip
+
+
+def health_record(status: Status, version: str) -> dict[str, Any]:
+    """The state with the fields of the API's health, but those of a dashboard."""
+    watch = status.watch
+    plan = watch.plan if watch else None
+    return {
+        "status": status.state.value,
+        "trouble": status.trouble or None,
+        "host": status.host or None,
+        "elsewhere": status.is_elsewhere,
+        "other_hosts": list(status.other_hosts),
+        "pid": status.pid,
+        "source": plan.source if plan else None,
+        "why": plan.why if plan else None,
+        "interval_seconds": plan.interval_us / 1e6 if plan else None,
+        "since": timestamp(watch.started_at) if watch else None,
+        "seen": timestamp(watch.seen_at) if watch else None,
+        "stopped": timestamp(watch.stopped_at) if watch and watch.stopped_at else None,
+        "limits": [
+            {"name": each.name, "text": each.text, "hint": each.hint}
+            for each in (plan.limitations if plan else ())
+        ],
+        "scan_ms": None if status.scan_us is None else status.scan_us / 1000,
+        "hidden": status.hidden,
+        "lost": status.lost,
+        "left_out": status.left_out,
+        "version": version,
+    }
 
 
 def _hosts(

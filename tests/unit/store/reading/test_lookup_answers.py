@@ -7,9 +7,8 @@ import pytest
 
 from porteye_core.model import Precision
 from porteye_core.pasted_text import meaning
-from porteye_core.store.reading import open_reader
+from porteye_core.store.reading import answers, open_reader
 from porteye_core.store.writing.writer import Closing, Opening, Writer
-from porteye_core.ui.lookup_dialog import answers
 from tests.kit.seeding import MINUTE, Instant, seed
 from tests.kit.values import SECOND, by_id, endpoint, owned, process
 
@@ -19,7 +18,7 @@ def found(db: Path, text: str) -> list[tuple[str, list[int], bool]]:
     with open_reader(db) as reader:
         return [
             (each.nothing, [life.port for life in each.lives], each.is_open)
-            for each in answers(reader, meaning(text))
+            for each in answers(reader, meaning(text), 8)
         ]
 
 
