@@ -11,7 +11,7 @@ from porteye_core.store.reading.row_reader import RowReader
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What was asked for, as the sentence that nothing of it listens, and what was found."""
+    """The lives that were found; nothing: the sentence that nothing of the kind listens."""
 
     nothing: str
     lives: list[Life]
