@@ -103,21 +103,25 @@ def run() -> int:
     return main(sys.argv)
 
 
-def main(argv: Sequence[str]) -> int:
-    """Run the monitor until it is told to stop; returns the exit status."""
+def main(argv: Sequence[str], again: Sequence[str] = ()) -> int:
+    """Run the monitor until it is told to stop; returns the exit status.
+
+    again: the words that start it another time with the same flags, if argv[0] is no file.
+    """
     flags = vars(parser(Path(argv[0]).name).parse_args(argv[1:]))
+    restarted = [*(again or (sys.executable, argv[0])), *argv[1:]]
     _log_to_stderr()
     faulthandler.enable()  # a manager whose watchdog bites sends SIGABRT: the log says where
     try:
         settings = config.load(flags, os.environ)
         log.setLevel(settings.log_level.upper())
         if settings.elevate and not privilege.rights().reads_everyone:
-            privilege.elevate([sys.executable, *argv])
+            privilege.elevate(restarted)
             return 0
         if settings.backup is not None:
             _back_up(settings.db, settings.backup)
             return 0
-        return _watch(settings, [sys.executable, *argv])
+        return watch(settings, restarted)
     except PortEyeError as err:
         log.error("%s", err)
         return err.exit_status
@@ -147,8 +151,11 @@ def _back_up(db: Path, target: Path) -> None:
     )
 
 
-def _watch(settings: Config, argv: Sequence[str]) -> int:
-    """Watch until the end; returns the exit status."""
+def watch(settings: Config, argv: Sequence[str]) -> int:
+    """Watch until the end; returns the exit status. argv: the command line that starts this again.
+
+    Raises PortEyeError.
+    """
     return_freed_memory()
     with ExitStack() as stack:
         waiter = stack.enter_context(Waiter())

@@ -1,0 +1,124 @@
+"""The command line of `porteye`; docs/command.md names each command and flag."""
+
+import argparse
+
+from porteye_core import __version__, filters
+
+_EXAMPLES = """\
+examples:
+  porteye who 3000                     who holds port 3000, since when, and who started it
+  porteye who 3000 --at "last tue 03:10"
+  porteye who nginx                    a program, unit, container, user:dev or address
+  npm start 2>&1 | porteye who -       the port that an error message names
+  porteye now --exposed                what other machines can reach
+  porteye history --port 3000 --since yesterday
+  porteye history --follow --json      a line of JSON for each opening and closing, as it happens
+
+exit status: 0 held or answered, 1 nobody holds it or watches, 2 wrong use, 3 cannot say
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of every command."""
+    top = argparse.ArgumentParser(
+        prog="porteye",
+        description="What listens on this machine: every port, its process, since when and why.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    top.add_argument("--version", action="version", version=f"PortEye {__version__}")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    common = _common()
+    _who(commands.add_parser("who", parents=[common], help="who holds a port, now or before"))
+    now = commands.add_parser("now", parents=[common], help="what listens now")
+    now.add_argument("--exposed", action="store_true", help="only what other hosts can reach")
+    _filters(now)
+    history = commands.add_parser("history", parents=[common], help="what opened and closed")
+    _filters(history)
+    _history(history)
+    commands.add_parser("health", parents=[common], help="the state of the monitor")
+    _doors(commands)
+    return top
+
+
+def _common() -> argparse.ArgumentParser:
+    common = argparse.ArgumentParser(add_help=False)
+    _db(common)
+    common.add_argument("--json", action="store_true", help="the records of the JSON API")
+    return common
+
+
+def _db(of: argparse.ArgumentParser) -> None:
+    of.add_argument(
+        "--db", metavar="PATH", help="the database (default: PORTEYE_DB, else porteye.db)"
+    )
+
+
+def _who(who: argparse.ArgumentParser) -> None:
+    who.add_argument(
+        "what",
+        nargs="*",
+        metavar="WHAT",
+        help="a port, program, user:NAME, unit, container, address, URL, error message or a line of"
+        " ss, lsof or docker ps; - reads it from standard input",
+    )
+    who.add_argument("--pid", type=_pid, metavar="PID", help="the listeners of a process")
+    who.add_argument(
+        "--at", default="", metavar="TIME", help='a time before: "last tue 03:10", "2h ago"'
+    )
+
+
+def _filters(of: argparse.ArgumentParser) -> None:
+    group = of.add_argument_group("filters, as in the API")
+    for name, metavar, text in (
+        ("port", "PORTS", "ports and ranges: 80,443,8000-8999; also 53/udp or an error"),
+        ("process", "TEXT", "part of a process's name, title or command line"),
+        ("protocol", "NAME", "tcp or udp"),
+        ("exposure", "NAMES", f"any of: {', '.join(filters.EXPOSURES)}"),
+        ("user", "NAME", "the owner's user, whole"),
+        ("home", "TEXT", "part of the name of a unit or container"),
+        ("address", "ADDRESS", "a whole address, * for IPv6 and IPv4 of every interface"),
+        ("since", "TIME", 'not before this time: yesterday, "2h ago", 2026-11-24T03:10Z'),
+        ("until", "TIME", "not after this time"),
+    ):
+        group.add_argument(f"--{name}", default="", metavar=metavar, help=text)
+
+
+def _history(history: argparse.ArgumentParser) -> None:
+    add = history.add_argument
+    add("--kind", default="", metavar="KIND", help="opened or closed")
+    add("--limit", type=_limit, default=100, metavar="N", help="how many events (default: 100)")
+    add("--before", type=_id, metavar="ID", help="only events before the one of this id")
+    add("--follow", action="store_true", help="go on with what opens and closes from now on")
+
+
+def _doors(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    monitor = commands.add_parser(
+        "monitor", help="watch and record; its own flags: porteye monitor --help", add_help=False
+    )
+    monitor.add_argument("words", nargs=argparse.REMAINDER)
+    dashboard = commands.add_parser(
+        "dashboard", help="the page and the API; further flags are those of streamlit run"
+    )
+    _db(dashboard)
+    backup = commands.add_parser("backup", help="copy the database to a new file and check it")
+    backup.add_argument("file", metavar="FILE")
+    _db(backup)
+
+
+def _pid(text: str) -> int:
+    return _number(text, 2**31 - 1, "a pid")
+
+
+def _limit(text: str) -> int:
+    return _number(text, filters.MAX_RECORDS, f"a number from 1 to {filters.MAX_RECORDS}")
+
+
+def _id(text: str) -> int:
+    return _number(text, 2**63 - 1, "the id of an event")
+
+
+def _number(text: str, most: int, what: str) -> int:
+    if text.isascii() and text.isdecimal() and len(text) < 20 and 1 <= int(text) <= most:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text[:40]!r} is not {what}")

@@ -1,0 +1,82 @@
+"""`porteye now`: what listens, by port."""
+
+from argparse import Namespace
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from porteye_core.command.exits import HELD
+from porteye_core.command.present import present
+from porteye_core.command.question import Question
+from porteye_core.command.screen import Column, Screen, Style
+from porteye_core.reach import REACHABLE
+from porteye_core.spoken_times import moment
+
+_COLUMNS = (
+    Column("PORT", is_number=True),
+    Column("PROTOCOL", 4),
+    Column("ADDRESS", 5),
+    Column("PROGRAM"),
+    Column("PID", 1, is_number=True),
+    Column("USER", 3),
+    Column("REACHABLE FROM", 2),
+    Column("SINCE", 6),
+)
+# The fields of the API's records that programs read by a tab; the rest comes with --json.
+_FIELDS = (
+    *("port", "protocol", "address", "interface", "exposure", "title", "pid", "user", "unit"),
+    *("container", "since", "cmdline"),
+)
+
+
+def now(given: Namespace, question: Question, screen: Screen) -> int:
+    """List what listens; returns the exit status."""
+    wanted = question.filters(given)
+    if given.exposed:
+        kept = [each for each in REACHABLE if each in wanted.exposure or not wanted.exposure]
+        wanted = replace(wanted, exposure=tuple(kept))
+    with present(question.db, question.now, question.zone) as known:
+        nothing = given.exposed and not wanted.exposure
+        records = [] if nothing else known.now.open_now_records(wanted, known.at)
+        if question.is_json:
+            screen.write_json(records)
+        elif screen.is_terminal:
+            _show(records, question, screen, is_look=known.is_look)
+            if known.note:
+                screen.write(known.note, Style.WARNING)
+        else:
+            screen.write_tabs(_FIELDS)
+            for each in records:
+                screen.write_tabs(each[name] for name in _FIELDS)
+    return HELD
+
+
+def _show(
+    records: Sequence[dict[str, Any]], question: Question, screen: Screen, *, is_look: bool
+) -> None:
+    if not records:
+        screen.write("Nothing listens that the filters let through.")
+        return
+    rows = [
+        (
+            *(str(each["port"]), each["protocol"], _address(each)),
+            each["title"] or each["hidden"],
+            *("" if each["pid"] is None else str(each["pid"]), each["user"], each["exposure"]),
+            _since(each, question),
+        )
+        for each in records
+    ]
+    last = -1 if is_look else None  # a look does not know since when
+    screen.write_table(_COLUMNS[:last], [row[:last] for row in rows])
+
+
+def _address(record: dict[str, Any]) -> str:
+    address = str(record["address"])
+    address = "*" if address == "::" and record["v6only"] is False else address
+    return f"{address}%{record['interface']}" if record["interface"] else address
+
+
+def _since(record: dict[str, Any], question: Question) -> str:
+    opened = question.micros(record["since"])
+    shown = moment(opened, question.now, question.zone)
+    return f"{shown} at least" if record["since_seen"] == "gap" else shown

@@ -1,0 +1,112 @@
+"""What listens now: as the monitor has stored it, or by one look at the machine."""
+
+import logging
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from porteye_core.config import Config, monitor_command
+from porteye_core.errors import PortEyeError, SourceError, StoreError, StoreMissing
+from porteye_core.spoken_times import moment
+from porteye_core.store.reading import RowReader, State, Status, open_row_reader
+
+_MONITOR = (sys.executable, "-m", "porteye_core.command", "monitor")
+
+
+class CannotSay(PortEyeError):
+    """The question has no answer: nobody watched, or nothing can be read."""
+
+    exit_status = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """The moment of the present, the reader of it, and that of the past, None if there is none.
+
+    is_look: the present is one look at the machine. note: why it is, as sentences.
+    """
+
+    at: int
+    now: RowReader
+    past: RowReader | None
+    is_look: bool = False
+    note: str = ""
+
+
+@contextmanager
+def present(db: Path, at: int, zone: ZoneInfo) -> Iterator[Present]:
+    """What is known at this moment. Raises CannotSay."""
+    with ExitStack() as stack:
+        try:
+            stored = stack.enter_context(open_row_reader(db))
+            status = stored.status(at)
+        except StoreError as err:
+            looked = stack.enter_context(_look())
+            yield Present(_clock(), looked, None, is_look=True, note=_unread(err))
+            return
+        if status.is_current:
+            yield Present(at, stored, stored)
+            return
+        if status.is_elsewhere:
+            raise CannotSay(
+                f"This database is of another machine, {status.host}: what listens here is not"
+                " known.",
+                "Ask for a time of its history by --at.",
+            )
+        note = f"{stale(status, at, zone)} This is one look at the machine."
+        if status.state in {State.STOPPED, State.NEVER}:
+            note += f" Start a monitor: {monitor_command(db)}"
+        looked = stack.enter_context(_look())
+        yield Present(_clock(), looked, stored, is_look=True, note=note)
+
+
+def stale(status: Status, at: int, zone: ZoneInfo) -> str:
+    """The reason why what is stored is not what listens now, as a sentence."""
+    watch = status.watch
+    if watch is None:
+        return "No monitor has watched yet."
+    if status.state is State.STARTING:
+        return "The monitor is starting and has not scanned yet."
+    if status.state is State.STOPPED:
+        ended = "was stopped" if watch.stopped_at is not None else "ended abruptly"
+        since = moment(watch.stopped_at or watch.seen_at, at, zone)
+        return f"No monitor watches: it {ended} {since}, and nothing is recorded since."
+    does = "cannot write" if status.state is State.HOLDING else "cannot scan"
+    return f"The monitor {does}: what is stored is of {moment(watch.seen_at, at, zone)}."
+
+
+def _clock() -> int:
+    return time.time_ns() // 1000
+
+
+def _unread(err: StoreError) -> str:
+    if isinstance(err, StoreMissing):
+        return f"{err.message} This is one look at the machine; it knows no past. {err.hint}"
+    return f"{err} This is one look at the machine; it knows no past."
+
+
+@contextmanager
+def _look() -> Iterator[RowReader]:
+    """Scan once into a database that is deleted at the end. Raises CannotSay."""
+    # The monitor's parts take a tenth of a second, which a stored answer does without.
+    from porteye_core.monitor.command_line import watch  # noqa: PLC0415
+
+    logging.getLogger("porteye").setLevel(logging.CRITICAL)
+    with tempfile.TemporaryDirectory(prefix="porteye-") as folder:
+        db = Path(folder) / "look.db"
+        # A look needs no kernel events: sock_diag where there is one.
+        source = "sock_diag" if sys.platform == "linux" else "auto"
+        try:
+            try:
+                watch(Config(db=db, once=True, source=source), _MONITOR)
+            except SourceError:
+                watch(Config(db=db, once=True, source="portable"), _MONITOR)
+            with open_row_reader(db) as reader:
+                yield reader
+        except (SourceError, StoreError) as err:
+            raise CannotSay(f"The machine cannot be looked at: {err.message}", err.hint) from err

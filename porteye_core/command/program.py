@@ -1,0 +1,63 @@
+"""The program `porteye`: a command line to a command, errors to a sentence and an exit status."""
+
+import os
+import sys
+from argparse import Namespace
+from collections.abc import Sequence
+
+from porteye_core.command import doors
+from porteye_core.command.arguments import parser
+from porteye_core.command.exits import CANNOT_SAY, INTERRUPTED, PIPE_CLOSED
+from porteye_core.command.health import health
+from porteye_core.command.history import history
+from porteye_core.command.now import now
+from porteye_core.command.question import Question
+from porteye_core.command.screen import Screen
+from porteye_core.command.who import who
+from porteye_core.errors import PortEyeError, StoreError
+from porteye_core.system.plain_text import clean
+
+_ANSWERS = {"who": who, "now": now, "history": history}
+
+
+def run() -> int:
+    """Run the command of this process: the entry point of `porteye`."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a terminal that is not UTF-8 has no arrow and no …
+            stream.reconfigure(errors="replace")
+    return main(sys.argv)
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run one command; returns the exit status."""
+    try:
+        status = _command(argv)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader, such as head(1), has what it wants: what is left goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return PIPE_CLOSED
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except PortEyeError as err:
+        sys.stderr.write(f"porteye: {clean(str(err))}\n")
+        return CANNOT_SAY if isinstance(err, StoreError) else err.exit_status
+    return status
+
+
+def _command(argv: Sequence[str]) -> int:
+    if argv[1:2] == ["monitor"]:  # every flag is its own, --help too
+        return doors.monitor(argv[2:])
+    if argv[1:2] == ["dashboard"]:
+        return doors.dashboard(*parser().parse_known_args(argv[1:]))
+    given = parser().parse_args(argv[1:])
+    if given.command == "backup":
+        return doors.backup(given)
+    return _answer(given)
+
+
+def _answer(given: Namespace) -> int:
+    question, screen = Question.of(given), Screen.of(sys.stdout)
+    if given.command == "health":
+        return health(question, screen)
+    return _ANSWERS[given.command](given, question, screen)
