@@ -24,7 +24,7 @@ def monitor(words: Sequence[str]) -> int:
 def backup(given: Namespace) -> int:
     """Copy the database to a new file, as `--backup` of the monitor does."""
     of = ["--db", given.db] if given.db is not None else []
-    return monitor([*of, "--backup", given.file])
+    return monitor([*of, f"--backup={given.file}"])
 
 
 def dashboard(given: Namespace, words: Sequence[str]) -> int:

@@ -41,7 +41,9 @@ def _show(status: Status, question: Question, screen: Screen) -> None:
         screen.write(status.trouble, Style.WARNING)
     if watch is not None:
         plan = watch.plan
-        screen.write(f"Source: {plan.source}, every {plan.interval_us / 1e6:g} s. {plan.why}")
+        screen.write(
+            f"Source: {plan.source}, every {plan.interval_us / 1e6:g} s. {plan.why}".rstrip()
+        )
         if status.lost:
             screen.write(f"Kernel records lost: {status.lost:,}.", Style.WARNING)
         for limit in plan.limitations:

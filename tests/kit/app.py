@@ -6,7 +6,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -38,14 +38,20 @@ class App:
         return json.loads(body)
 
 
+STREAMLIT = ("-m", "streamlit", "run", str(PROJECT / "streamlit_app.py"))
+
+
 @contextmanager
-def dashboard(db: Path, folder: Path, **variables: str) -> Iterator[App]:
-    """The dashboard over this database, run from a folder that is not the checkout."""
+def dashboard(
+    db: Path, folder: Path, command: Sequence[str] = STREAMLIT, **variables: str
+) -> Iterator[App]:
+    """The dashboard over this database, run from a folder that is not the checkout; command: words
+    of Python's command line."""
     log = folder / "dashboard.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
             bound(
-                *(sys.executable, "-m", "streamlit", "run", str(PROJECT / "streamlit_app.py")),
+                *(sys.executable, *command),
                 *("--server.headless", "true", "--server.port", "0"),
             ),
             cwd=folder,

@@ -15,6 +15,12 @@ _DAY = r"(?:today|yesterday|[A-Z]\w+day|\d{4}-\d\d-\d\d)"
 _LENGTH = r"(?:\d+ (?:day|hour|minute|second)s?|[\d.]+ ms|less than a millisecond)"
 
 
+def timeless(text: str) -> str:
+    """The text with CLOCK for each time of day, and LENGTH for each length."""
+    said = re.sub(rf"{_DAY} \d\d:\d\d", "CLOCK", text)
+    return re.sub(rf"\b{_LENGTH}\b", "LENGTH", said)
+
+
 class Answered:
     """An exit status with what was written."""
 
@@ -23,9 +29,8 @@ class Answered:
 
     @property
     def timeless(self) -> str:
-        """The output with CLOCK for each time of day, and LENGTH for each length."""
-        said = re.sub(rf"{_DAY} \d\d:\d\d", "CLOCK", self.out)
-        return re.sub(rf"\b{_LENGTH}\b", "LENGTH", said)
+        """The output without the clock."""
+        return timeless(self.out)
 
 
 class Command:

@@ -1,0 +1,44 @@
+"""docs/command.md says what the command does: each command, flag and exit status, and no other."""
+
+import argparse
+import re
+
+from porteye_core.command import exits
+from porteye_core.command.arguments import parser
+from tests.kit.service import PROJECT
+
+DOCUMENT = (PROJECT / "docs" / "command.md").read_text()
+
+
+def commands() -> dict[str, argparse.ArgumentParser]:
+    (choices,) = [
+        action.choices
+        for action in parser()._actions
+        if isinstance(action, argparse._SubParsersAction)
+    ]
+    return dict(choices)
+
+
+def test_every_command_is_named_and_no_other() -> None:
+    headings = re.findall(r"^## ([a-z, ]+)$", DOCUMENT, re.MULTILINE)
+    named = [name for heading in headings for name in heading.split(", ")]
+    assert sorted(named) == sorted(commands())
+
+
+def test_every_flag_is_in_a_table_with_its_value_and_no_other() -> None:
+    flags = {
+        f"{flag} {action.metavar}" if action.metavar else flag
+        for command in (parser(), *commands().values())
+        for action in command._actions
+        for flag in action.option_strings
+        if flag.startswith("--")
+    }
+    cells = set(re.findall(r"^\| `(--[^`]+)` \|", DOCUMENT, re.MULTILINE))
+    assert cells | {"--version"} == flags
+    assert "`porteye --version`" in DOCUMENT
+
+
+def test_every_exit_status_is_in_the_table() -> None:
+    table = DOCUMENT.split("## Exit statuses\n")[1]
+    listed = {int(status) for status in re.findall(r"^\| `(\d+)` \|", table, re.MULTILINE)}
+    assert listed == {each for each in vars(exits).values() if isinstance(each, int)}
