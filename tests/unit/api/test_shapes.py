@@ -72,6 +72,7 @@ MODES = [
 ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("path", "mode"), MODES)
 def test_every_answer_is_one_that_is_described(
     seeded: Instant, path: str, mode: GenerationMode
@@ -79,6 +80,7 @@ def test_every_answer_is_one_that_is_described(
     assert ask_everything(served(seeded, Access()), path, mode) <= {200, 422}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("path", PATHS)
 def test_without_the_token_every_answer_is_the_same_refusal(seeded: Instant, path: str) -> None:
     schema = served(seeded, Access(TOKEN))

@@ -230,6 +230,7 @@ def test_a_walk_remembers_nothing_of_the_descriptors_that_are_not_wanted() -> No
         assert [each.pid for each in shared.holders(inode)] == among
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("hinted", [True, False])
 def test_what_is_kept_of_holders_is_bounded_for_each_user_and_every_socket_has_its_owner(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, *, hinted: bool

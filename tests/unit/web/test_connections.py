@@ -290,6 +290,7 @@ def descriptors(most: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform != "linux", reason="limits of descriptors are Linux's")
 def test_a_thousand_half_requests_keep_nobody_out(abandoned: Instant) -> None:
     bearer = {"Authorization": f"Bearer {TOKEN}"}

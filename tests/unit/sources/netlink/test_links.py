@@ -308,6 +308,7 @@ print([s.interface.name for s in SockDiag().read(count_clients=False) if s.inode
     assert (done.stdout, done.stderr) == ("['lo']\n", "")
 
 
+@pytest.mark.long
 def test_psutil_knows_no_interface() -> None:
     with listening(interface="lo") as made:
         port = made.getsockname()[1]
