@@ -2,11 +2,11 @@
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from porteye_core.store.tables.host_row import Host
 from porteye_core.store.writing.startup import open_writer
 from porteye_core.store.writing.writer import Writer
 from tests.kit.command import Command
@@ -42,9 +42,9 @@ def seeded(db: Path, writer_of_now: Writer) -> Instant:
 
 
 @pytest.fixture
-def stale(db: Path) -> Instant:
-    """A seeded database of this machine, whose monitor has gone without a word."""
+def elsewhere(db: Path) -> Instant:
+    """A seeded database of another machine."""
     now = time.time_ns() // 1000
-    with open_writer(db, Host.this(8_000_000_000), now - 61 * MINUTE) as opened:
+    with open_writer(db, replace(HOST, machine_id="another"), now - 61 * MINUTE) as opened:
         seed(opened, now)
     return Instant(db, now)

@@ -5,11 +5,11 @@ import time
 from pathlib import Path
 
 from porteye_core.api.shapes import Health
-from porteye_core.store.tables.host_row import Host
 from porteye_core.store.writing.startup import open_writer
 from tests.kit.command import Command
 from tests.kit.old_database import old_database
 from tests.kit.seeding import MINUTE, Instant, seed
+from tests.kit.values import HOST
 
 
 def test_a_monitor_that_watches_is_exit_status_0(seeded: Instant, porteye: Command) -> None:
@@ -22,7 +22,7 @@ def test_a_monitor_that_watches_is_exit_status_0(seeded: Instant, porteye: Comma
 
 
 def test_a_monitor_that_has_gone_is_exit_status_1_and_says_since_when(
-    stale: Instant, porteye: Command
+    abandoned: Instant, porteye: Command
 ) -> None:
     answered = porteye("health")
     first, *_, last = answered.timeless.splitlines()
@@ -33,7 +33,7 @@ def test_a_monitor_that_has_gone_is_exit_status_1_and_says_since_when(
 
 def test_a_monitor_that_was_stopped_says_so(db: Path, porteye: Command) -> None:
     now = time.time_ns() // 1000
-    with open_writer(db, Host.this(8_000_000_000), now - 61 * MINUTE) as writer:
+    with open_writer(db, HOST, now - 61 * MINUTE) as writer:
         seed(writer, now)
         writer.end_watch(now)
     assert "it was stopped CLOCK" in porteye("health").timeless
@@ -58,7 +58,7 @@ def test_an_older_schema_cannot_be_read(db: Path, porteye: Command) -> None:
     assert "schema 3" in answered.err
 
 
-def test_of_another_machine_it_says_which(abandoned: Instant, porteye: Command) -> None:
+def test_of_another_machine_it_says_which(elsewhere: Instant, porteye: Command) -> None:
     answered = porteye("health")
     assert answered.out.startswith("This database is of another machine, here.\n")
     assert answered.status == 1

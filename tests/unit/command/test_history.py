@@ -117,7 +117,7 @@ def test_without_a_database_there_is_no_past(porteye: Command) -> None:
         assert answered.err.startswith("porteye: Nothing is recorded yet")
 
 
-def test_without_a_monitor_the_past_is_there(stale: Instant, porteye: Command) -> None:
+def test_without_a_monitor_the_past_is_there(abandoned: Instant, porteye: Command) -> None:
     assert len(json.loads(porteye("history", "--json").out)) == 6
 
 

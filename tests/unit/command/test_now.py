@@ -138,8 +138,8 @@ def test_without_a_database_it_looks_once(porteye: Command) -> None:
     assert answered.status == 0
 
 
-def test_a_look_says_on_a_terminal_why_it_is_one(stale: Instant) -> None:
-    lines = shown(stale, 100).splitlines()
+def test_a_look_says_on_a_terminal_why_it_is_one(abandoned: Instant) -> None:
+    lines = shown(abandoned, 100).splitlines()
     assert lines[-1].startswith("No monitor watches: it ended abruptly CLOCK")
     assert "SINCE" not in lines[0]
 
@@ -150,5 +150,5 @@ def test_an_older_schema_leaves_a_look(seeded: Instant, tmp_path: object) -> Non
     assert "schema 4" in shown(Instant(old, seeded.now), 100).splitlines()[-1]
 
 
-def test_of_another_machine_nobody_can_say(abandoned: Instant, porteye: Command) -> None:
+def test_of_another_machine_nobody_can_say(elsewhere: Instant, porteye: Command) -> None:
     assert porteye("now").status == 3

@@ -150,7 +150,7 @@ def test_before_the_first_watch_nobody_can_say(seeded: Instant, porteye: Command
 
 
 def test_after_the_last_watch_it_was_open_when_last_watched(
-    stale: Instant, porteye: Command
+    abandoned: Instant, porteye: Command
 ) -> None:
     answered = porteye("who", "80", "--at", "now")
     assert "It was open when last watched." in answered.out
@@ -197,7 +197,7 @@ def test_without_a_database_nobody_is_exit_status_1(porteye: Command) -> None:
 
 
 def test_without_a_monitor_the_past_is_told_and_the_present_looked_at(
-    stale: Instant, porteye: Command, held_port: int
+    abandoned: Instant, porteye: Command, held_port: int
 ) -> None:
     note = (
         "No monitor watches: it ended abruptly CLOCK, and nothing is recorded since. This is one"
@@ -218,7 +218,7 @@ def test_an_older_schema_leaves_one_look(db: Path, porteye: Command, held_port: 
     assert "schema 3" in past.err
 
 
-def test_of_another_machine_nobody_can_say(abandoned: Instant, porteye: Command) -> None:
+def test_of_another_machine_nobody_can_say(elsewhere: Instant, porteye: Command) -> None:
     answered = porteye("who", "80")
     assert answered.status == 3
     assert answered.err == (
