@@ -1,7 +1,7 @@
 """Exit statuses of the command; docs/command.md lists them."""
 
 HELD = 0  # also: answered, and watching
-NOBODY = 1  # also: nobody watches
+NOBODY = 1  # also: nobody watches, or the answer cannot be written
 WRONG_USE = 2  # a flag or a text that cannot be understood
 CANNOT_SAY = 3
 INTERRUPTED = 130  # 128 and the number of the signal, as a shell says it

@@ -91,14 +91,29 @@ def _unread(err: StoreError) -> str:
 
 
 @contextmanager
+def _folder() -> Iterator[Path]:
+    """A folder of this user alone, which is deleted at the end."""
+    try:
+        folder = tempfile.TemporaryDirectory(prefix="porteye-")
+    except OSError as err:
+        raise CannotSay(
+            f"The machine cannot be looked at: no file can be made in {tempfile.gettempdir()}:"
+            f" {err.strerror}.",
+            "Set TMPDIR to a folder with free space.",
+        ) from err
+    with folder as name:
+        yield Path(name)
+
+
+@contextmanager
 def _look() -> Iterator[RowReader]:
     """Scan once into a database that is deleted at the end. Raises CannotSay."""
     # The monitor's parts take a tenth of a second, which a stored answer does without.
     from porteye_core.monitor.command_line import watch  # noqa: PLC0415
 
     logging.getLogger("porteye").setLevel(logging.CRITICAL)
-    with tempfile.TemporaryDirectory(prefix="porteye-") as folder:
-        db = Path(folder) / "look.db"
+    with _folder() as folder:
+        db = folder / "look.db"
         # A look needs no kernel events: sock_diag where there is one.
         source = "sock_diag" if sys.platform == "linux" else "auto"
         try:

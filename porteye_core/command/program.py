@@ -34,15 +34,23 @@ def main(argv: Sequence[str]) -> int:
         status = _command(argv)
         sys.stdout.flush()
     except BrokenPipeError:
-        # The reader, such as head(1), has what it wants: what is left goes nowhere.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()  # the reader, such as head(1), has what it wants
         return PIPE_CLOSED
+    except OSError as err:  # a full disk
+        _drop_output()
+        sys.stderr.write(f"porteye: The answer cannot be written: {err.strerror}.\n")
+        return PortEyeError.exit_status
     except KeyboardInterrupt:
         return INTERRUPTED
     except PortEyeError as err:
         sys.stderr.write(f"porteye: {clean(str(err))}\n")
         return CANNOT_SAY if isinstance(err, StoreError) else err.exit_status
     return status
+
+
+def _drop_output() -> None:
+    """Let what is not written yet go nowhere: Python writes it at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _command(argv: Sequence[str]) -> int:

@@ -16,13 +16,22 @@ def local_zone(environ: Mapping[str, str] = os.environ, link: Path = _LOCALTIME)
     'Europe/Berlin'
     """
     named = environ.get("TZ", "").removeprefix(":")
-    return _zone(named) or _zone(_target(link)) or ZoneInfo("UTC")
+    return _zone(named) or _zone(_target(link)) or _of_file(link) or ZoneInfo("UTC")
 
 
 def _zone(name: str) -> ZoneInfo | None:
     try:
         return ZoneInfo(name) if name else None
     except (ZoneInfoNotFoundError, ValueError, OSError):
+        return None
+
+
+def _of_file(copy: Path) -> ZoneInfo | None:
+    """The zone of a file that is a copy, not a link, and does not say its name."""
+    try:
+        with copy.open("rb") as rules:
+            return ZoneInfo.from_file(rules, key="local time")
+    except (OSError, ValueError):
         return None
 
 

@@ -89,6 +89,23 @@ def test_a_reader_that_has_enough_ends_it_quietly(seeded: Instant, words: list[s
     assert (run.returncode, run.stderr) == (141, "")
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+@pytest.mark.parametrize("words", [["now"], ["history", "--follow", "--json"]])
+def test_an_output_that_is_full_is_an_error(seeded: Instant, words: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        run = subprocess.run(
+            bound(sys.executable, "-m", "porteye_core.command", *words),
+            cwd=PROJECT,
+            env=environment(PORTEYE_DB=str(seeded.db)),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert run.returncode == 1
+    assert run.stderr == "porteye: The answer cannot be written: No space left on device.\n"
+
+
 def test_an_interrupt_ends_what_follows_quietly(seeded: Instant) -> None:
     process = subprocess.Popen(
         bound(sys.executable, "-m", "porteye_core.command", "history", "--follow", "--json"),
