@@ -68,10 +68,11 @@ def present(db: Path, at: int, zone: ZoneInfo) -> Iterator[Present]:
 def stale(status: Status, at: int, zone: ZoneInfo) -> str:
     """The reason why what is stored is not what listens now, as a sentence."""
     watch = status.watch
-    if watch is None:
-        return "No monitor has watched yet."
     if status.state is State.STARTING:
         return "The monitor is starting and has not scanned yet."
+    if watch is None:
+        holds = "The monitor cannot write: nothing is stored yet."
+        return holds if status.state is State.HOLDING else "No monitor has watched yet."
     if status.state is State.STOPPED:
         ended = "was stopped" if watch.stopped_at is not None else "ended abruptly"
         since = moment(watch.stopped_at or watch.seen_at, at, zone)

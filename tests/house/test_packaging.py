@@ -85,3 +85,20 @@ def test_the_installed_command_watches_from_any_folder(wheel: Path, tmp_path: Pa
     with closing(sqlite3.connect(db)) as stored:
         ((version,),) = stored.execute("SELECT version FROM watch")
     assert version == __version__
+
+
+@needs_hatchling
+def test_the_installed_command_answers_from_any_folder(wheel: Path, tmp_path: Path) -> None:
+    installed = tmp_path / "installed"
+    pip("install", "--no-deps", "--no-index", "--target", str(installed), str(wheel))
+    for words, status in ((["--version"], 0), (["who", "1/udp", "--db", "none.db"], 1)):
+        run = subprocess.run(
+            [installed / "bin" / "porteye", *words],
+            cwd=tmp_path,
+            env=environment(PYTHONPATH=os.pathsep.join([str(installed), *sys.path])),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (run.returncode, run.stderr) == (status, "")
+    assert not (tmp_path / "none.db").exists()
