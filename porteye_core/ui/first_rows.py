@@ -57,7 +57,7 @@ def _value(config: Mapping[str, Any], value: Any) -> str:
         colours = {each["value"]: each for each in kind.get("options", ())}
         chips = (_chip(colours[each]) for each in value if each in colours)
         return _cell("td", config, "".join(chips), is_html=True)
-    if value is None or pd.isna(value):
+    if value is None or pd.isna(value) or kind.get("type") == "link":
         return _cell("td", config, "")
     form = str(kind.get("format") or "")
     return _cell("td", config, form % value if _PRINTF.fullmatch(form) else str(value))

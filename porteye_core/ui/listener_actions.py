@@ -55,23 +55,28 @@ def url(life: Life, page_url: str) -> str:
     it does not, as far as is known."""
     if life.protocol is not Protocol.TCP:
         return ""
+    return url_of(exposure(life.bound), life.bound.shown, life.port, page_url)
+
+
+def url_of(found: Exposure, shown: str, port: int, page_url: str) -> str:
+    """The same of a TCP socket; shown: its address as ss(8) writes it."""
+    address, _, interface = shown.replace("*", "::").partition("%")
     viewer = urlsplit(page_url).hostname or "localhost"
-    found = exposure(life.bound)
     if found in (Exposure.EVERYWHERE, Exposure.IPV6):
         host = viewer
     elif found is Exposure.MACHINE:
-        host = _loopback(life.bound.address, viewer)
-    elif found is Exposure.NETWORK and not life.bound.interface:
-        host = life.bound.address
+        host = _loopback(address, viewer)
+    elif found is Exposure.NETWORK and not interface:
+        host = address
     else:
         return ""
     if not host:
         return ""
-    named = service(life.port, Protocol.TCP).startswith("https")
-    scheme = "https" if named or life.port in _TLS else "http"
+    named = service(port, Protocol.TCP).startswith("https")
+    scheme = "https" if named or port in _TLS else "http"
     at = f"[{host}]" if ":" in host else host
     default = {"http": 80, "https": 443}[scheme]
-    return f"{scheme}://{at}" + ("" if life.port == default else f":{life.port}")
+    return f"{scheme}://{at}" + ("" if port == default else f":{port}")
 
 
 def _loopback(address: str, viewer: str) -> str:
@@ -79,7 +84,7 @@ def _loopback(address: str, viewer: str) -> str:
     elsewhere."""
     if not _is_local(viewer):
         return ""
-    at = ipaddress.ip_address(address.partition("%")[0])
+    at = ipaddress.ip_address(address)
     return "localhost" if at.is_unspecified or str(at) in ("127.0.0.1", "::1") else str(at)
 
 

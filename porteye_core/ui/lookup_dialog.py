@@ -17,7 +17,7 @@ from porteye_core.ui.markdown import code, literal
 from porteye_core.ui.times import moment
 
 _LABEL = "Find a port, program or pid"
-_SHORT = "Port, program, pid"  # as much as the field in a view has room for
+_SHORT = "Port, program, pid"
 _EXAMPLES = "3000, nginx, pid 812, user:dev, a URL or an error"
 _MAX_ANSWERS = 8
 _PAUSE = "200ms"  # in typing, before it is answered
@@ -38,11 +38,12 @@ def button(db: Path) -> None:
 
 @st.fragment
 def field(db: Path) -> None:
-    """Draw the field in a view, with its answers over what is below."""
-    text = _input("find", _SHORT)
-    if text.strip():
-        with st.container(key="find_answers", border=True):
-            _answer(db, text)
+    """Draw the field in a view, with its answers over what is below while it has the focus."""
+    with st.container(key="find_place"):
+        text = _input("find", _SHORT if layout.is_phone() else f"{_SHORT} ( / )")
+        if text.strip():
+            with st.container(key="find_answers", border=True):
+                _answer(db, text)
 
 
 @st.dialog(_LABEL)

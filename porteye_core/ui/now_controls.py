@@ -1,16 +1,15 @@
 """Controls and notes above the table of Now: how its rows are made, and what they do not say."""
 
 import random
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
+from streamlit.elements.lib.mutable_popover_container import PopoverContainer
 
 from porteye_core.config import monitor_command
 from porteye_core.store.reading import FREE_PORTS, Reader
-from porteye_core.ui import advice, refresh
+from porteye_core.ui import advice
 from porteye_core.ui.advice import Advice
 from porteye_core.ui.context import viewers_zone
 from porteye_core.ui.markdown import literal
@@ -21,11 +20,11 @@ _T = TypeVar("_T")
 _GROUP, _OF, _ROWS = "group", "of", "rows"  # in the URL
 _BY_SERVICE = "by_service"
 _BY = {By.NOTHING: "Nothing", By.PROGRAM: "Program", By.UNIT: "Unit", By.EXPOSURE: "Exposure"}
-_FREE = "free_port"
+_FREE, _OPTIONS = "found_free_port", "view_options"
 KEYS = (_BY_SERVICE, _GROUP)  # of the widgets whose value the URL keeps
 
 
-def _one_row_per_service() -> bool:
+def one_row_per_service() -> bool:
     """Draw the choice of one row for each service or each socket; the URL keeps it."""
     begun = _begun(_BY_SERVICE, st.query_params.get(_ROWS) != "sockets")
     chosen = st.toggle(
@@ -70,33 +69,31 @@ def open_group(name: str | None) -> None:
         st.query_params[_OF] = name
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
-    """Choices that are rarely made: the rows, their groups; files: the place for links to files."""
-
-    by_service: bool
-    by: By
-    files: DeltaGenerator
+def options() -> PopoverContainer:
+    """Draw the popover of what is chosen seldom; the view is drawn anew when it opens."""
+    return st.popover("View", icon=":material/tune:", key=_OPTIONS, on_change="rerun")
 
 
-def options(reader: Reader, now: int) -> Options:
-    """Draw the popover of what is chosen seldom."""
-    with st.popover("View", icon=":material/tune:"):
-        by_service = _one_row_per_service()
-        by = grouping()
-        refresh.choose_rate()
-        _free_port(reader, now)
-        return Options(by_service, by, st.container())
-
-
-def _free_port(reader: Reader, now: int) -> None:
-    if st.button("Find a free port", icon=":material/search:", key="find_free_port"):
+def free_port(reader: Reader, now: int, *, is_open: bool) -> None:
+    """Draw a free port, which is looked for anew each time that the popover opens."""
+    if not is_open:
+        st.session_state.pop(_FREE, None)
+        return
+    if _FREE not in st.session_state:
         # In any order, or two who ask at a time would get the same.
         candidates = random.sample(FREE_PORTS, len(FREE_PORTS))
         st.session_state[_FREE] = reader.free_port(candidates, now), now
-    if _FREE not in st.session_state:
-        return
     found, asked = st.session_state[_FREE]
+    with st.container(horizontal=True, vertical_alignment="center", key="free_port"):
+        st.caption("A free port", width="content")
+        st.button(
+            "Another",
+            icon=":material/refresh:",
+            type="tertiary",
+            key="another_free_port",
+            on_click=st.session_state.pop,
+            args=(_FREE, None),
+        )
     if found is None:
         st.caption("No port is known to be free.")
         return

@@ -7,9 +7,11 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from porteye_core.exposure import Exposure
 from porteye_core.model import Hidden
 from porteye_core.ui import cell_text, first_rows, row_selection
 from porteye_core.ui.layout import in_order, is_phone
+from porteye_core.ui.listener_actions import url_of
 from porteye_core.ui.table_columns import columns
 from porteye_core.ui.times import up
 
@@ -22,9 +24,10 @@ _MIB = 1 << 20
 # As wide as a window of 1280 pixels leaves room for beside the sidebar, up to “Up”.
 _WIDTHS = {
     "port": 54,
+    "open": 32,
     "state": 66,
-    "protocol": 66,
-    "program": 140,
+    "protocol": 64,
+    "program": 110,
     "exposure": 108,
     "address": 90,
     "home": 68,
@@ -41,9 +44,10 @@ _WIDTHS = {
 # most so many pixels.
 _MEASURED = ("clients", "cpu", "memory")  # of what is watched
 _SELDOM = ("state", "home", "waiting", *_MEASURED)
-_WIDER = {"user": 20, "program": 88, "home": 40, "address": 40}
-_WIDER_ON_A_PHONE = {"program": 50}
+_WIDER = {"user": 20, "program": 118, "home": 40, "address": 40}
+_WIDER_ON_A_PHONE = {"program": 80}
 _ON_A_PHONE = ("port", "program", "exposure", "state")
+_LINKS = ("open",)
 _CUT = ("address", "home", "user", "cmdline")
 _SHOWN = "now_columns"
 
@@ -56,14 +60,22 @@ class Moment:
     watched: bool
 
 
-def cells(services: pd.DataFrame, moment: Moment, kept: Collection[str] = _SELDOM) -> pd.DataFrame:
-    """The cells of these services' rows, as the table shows them.
+def cells(
+    services: pd.DataFrame,
+    moment: Moment,
+    kept: Collection[str] = _SELDOM,
+    page_url: str = "",
+) -> pd.DataFrame:
+    """The cells of these services' rows, as the table shows them; page_url: of the page, from
+    which a link leads to a service.
 
     A column of which most tables have nothing is left out where this one has nothing in it, unless
     it is among the kept.
     """
     table = services[["port", "protocol", "clients", "pid"]].copy()
     table["exposure"] = [each[:1] for each in services["exposure"].tolist()]
+    of = services[["protocol", "exposure", "address", "port", "closed"]].to_dict("records")
+    table["open"] = [_url(each, page_url) for each in of]
     table["state"] = _states(services, moment)
     table["waiting"] = [
         cell_text.fitted(waiting(queue, backlog), _WIDTHS["waiting"])
@@ -101,7 +113,9 @@ def widths(shown: Collection[str]) -> dict[str, int]:
     wider = _WIDER
     spare = sum(_WIDTHS[name] for name in _SELDOM if name not in shown)
     if is_phone():
-        wider, spare = _WIDER_ON_A_PHONE, 0 if "state" in shown else _WIDTHS["state"]
+        # The links stand beyond the edge of its screen.
+        spare = _WIDTHS["open"] + (0 if "state" in shown else _WIDTHS["state"])
+        wider = _WIDER_ON_A_PHONE
     found = {name: _WIDTHS[name] for name in _WIDTHS if name in shown}
     for name, most in ((each, wider[each]) for each in wider if each in found):
         more = min(most, spare)
@@ -122,13 +136,13 @@ def waiting(queue: Any, backlog: Any) -> str:
     return f"{queue:,} {verb}" + ("" if pd.isna(backlog) else f", room for {backlog:,}")
 
 
-def draw(services: pd.DataFrame, moment: Moment) -> int | None:
+def draw(services: pd.DataFrame, moment: Moment, page_url: str) -> int | None:
     """Draw the table; return the listener whose row the reader has just clicked.
 
     A column that was there once stays, or columns would jump whenever something opens.
     """
     kept: set[str] = st.session_state.setdefault(_SHOWN, set())
-    table = cells(services, moment, kept)
+    table = cells(services, moment, kept, page_url)
     kept.update(table.columns)
     config = columns(widths(list(table.columns)), port={"pinned": True})
     shown = in_order(config, _ON_A_PHONE)
@@ -144,6 +158,7 @@ def draw(services: pd.DataFrame, moment: Moment) -> int | None:
             ids=services["id"].tolist(),
             alt="What listens now",
             height=height(len(table)),
+            links=_LINKS,
             row_height=ROW,
         )
 
@@ -175,6 +190,18 @@ def _states(services: pd.DataFrame, moment: Moment) -> list[list[str]]:
         ][:1]
         for each in marks
     ]
+
+
+def _url(service: dict[Any, Any], page_url: str) -> str | None:
+    """The URL of an open service, by the address that most hosts reach; None if it has none.
+
+    With both protocols, that address may be of either: they have to reach equally far.
+    """
+    exposures, protocol = service["exposure"], service["protocol"]
+    if service["closed"] or not (protocol == "tcp" or (protocol != "udp" and len(exposures) == 1)):
+        return None
+    address = service["address"].partition(", ")[0]
+    return url_of(Exposure(exposures[0]), address, service["port"], page_url) or None
 
 
 def _text(value: object) -> str:

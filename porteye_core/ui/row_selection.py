@@ -118,12 +118,13 @@ def table(
     ids: Sequence[int],
     alt: str,
     height: int,
+    links: Sequence[str] = (),
     **options: Any,
 ) -> int | None:
     """Draw a table, and return the listener whose row the reader has just selected, else None.
 
-    shown: at least two columns, in order; ids: the listener of each row; options: those of
-    st.dataframe.
+    shown: at least two columns, in order; ids: the listener of each row; links: columns in which a
+    click follows a link, and selects nothing; options: those of st.dataframe.
     """
     columns = list(shown)
     selection: Selection = st.session_state.setdefault(f"{key}_selection", Selection())
@@ -142,7 +143,7 @@ def table(
         key=key,
         placeholder="",
         alt=alt,
-        on_select=lambda: _report(key, columns),
+        on_select=lambda: _report(key, columns, links),
         selection_mode="single-cell",
         # A table that the browser has not drawn yet misses what the session's state says once.
         selection_default=chosen,
@@ -157,10 +158,10 @@ def table(
     return selection.take()
 
 
-def _report(key: str, columns: Sequence[str]) -> None:
+def _report(key: str, columns: Sequence[str], links: Sequence[str]) -> None:
     cells = st.session_state[key]["selection"]["cells"]
     number = st.session_state.get(_number(key), "")
-    if cells and number.isdecimal():
+    if cells and cells[0][1] not in links and number.isdecimal():
         selection: Selection = st.session_state[f"{key}_selection"]
         selection.report(int(number), tuple(cells[0]), columns, time.monotonic())
 

@@ -86,6 +86,12 @@ _COLUMNS = {
     ),
     "then": _Column(forms.ButtonColumn, "Then", "What listened at that moment"),
     "port": _number("Port"),
+    "open": _Column(
+        forms.LinkColumn,
+        "↗",
+        "Open it in the browser",
+        {"display_text": ":material/open_in_new:"},
+    ),
     "protocol": _text("Protocol"),
     "service": _text("Service"),
     "exposure": _reach("Reachable from"),

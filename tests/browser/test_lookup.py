@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from porteye_core.store.writing.startup import open_writer
 from porteye_core.ui import lookup_dialog
 from tests.kit.app import App, dashboard
-from tests.kit.browser import PATIENCE, expect_settled, needs_chromium
+from tests.kit.browser import PATIENCE, expect_settled, needs_chromium, save, table_box
 from tests.kit.seeding import MINUTE, seed
 from tests.kit.values import HOST
 
@@ -37,11 +37,16 @@ def show(page: Page, url: str) -> None:
 
 
 def field(page: Page) -> Locator:
-    return page.get_by_role("dialog").get_by_label(LABEL)
+    """The field of the dialog, else that of Now."""
+    return page.get_by_label(LABEL, exact=True).last
+
+
+def answers(page: Page) -> Locator:
+    return page.get_by_role("dialog").or_(page.locator(".st-key-find_answers"))
 
 
 def expect_answer(page: Page, text: str) -> None:
-    expect(page.get_by_role("dialog").get_by_text(text).first).to_be_visible()
+    expect(answers(page).get_by_text(text).first).to_be_visible()
 
 
 def press(page: Page, *keys: str) -> int:
@@ -59,6 +64,51 @@ def test_who_holds_a_port_takes_six_keys_and_no_enter(app: App, page: Page) -> N
     expect(field(page)).to_be_focused()
 
 
+def test_the_field_of_now_answers_over_the_table_which_does_not_move(app: App, page: Page) -> None:
+    show(page, app.url)
+    before = table_box(page)
+    field(page).click()
+    press(page, *"5432")
+    expect_answer(page, POSTGRES)
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    assert table_box(page) == before
+    save(page, "now-find")
+    page.mouse.click(before["x"] + before["width"] - 200, before["y"] + 5)  # elsewhere
+    expect(answers(page)).to_be_hidden()
+    press(page, "Control+k")
+    expect_answer(page, POSTGRES)
+    press(page, *"80")
+    expect(field(page)).to_have_value("80")  # the key selects what stood there
+    expect_answer(page, NGINX)
+    answers(page).get_by_role("button", name="Details").click()
+    page.wait_for_url("**listener=1*")
+    drawer = page.get_by_role("dialog")
+    expect(drawer.get_by_text("nginx on port 80")).to_be_visible()
+    expect(drawer).to_be_focused()
+    press(page, "Escape")
+    expect(drawer).to_have_count(0)
+    press(page, "/", "Escape")
+    expect(field(page)).to_have_value("")
+    expect(answers(page)).to_have_count(0)
+
+
+def test_the_field_of_now_is_on_the_first_screen_of_a_phone(app: App, browser: Browser) -> None:
+    with browser.new_context(viewport={"width": 390, "height": 844}, user_agent=PHONE) as context:
+        context.set_default_timeout(PATIENCE)
+        page = context.new_page()
+        page.goto(app.url)
+        expect_settled(page)
+        field(page).click()
+        press(page, *"5432")
+        expect_answer(page, POSTGRES)
+        save(page, "now-find-phone")
+        box = page.locator(".st-key-find_answers").bounding_box()
+        assert box is not None
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= 390
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
 @pytest.mark.parametrize("opened", ["Control+k", "Meta+k", "/"])
 @pytest.mark.parametrize("view", ["", "history", "monitor"])
 def test_what_is_typed_before_the_field_is_there_is_not_lost(
@@ -72,7 +122,7 @@ def test_what_is_typed_before_the_field_is_there_is_not_lost(
 
 
 def test_the_field_is_empty_when_it_is_opened_again(app: App, page: Page) -> None:
-    show(page, app.url)
+    show(page, f"{app.url}/history")
     press(page, "Control+k", *"80")
     expect_answer(page, NGINX)
     press(page, "Escape")
@@ -82,7 +132,7 @@ def test_the_field_is_empty_when_it_is_opened_again(app: App, page: Page) -> Non
 
 
 def test_the_key_selects_what_stands_in_an_open_field(app: App, page: Page) -> None:
-    show(page, app.url)
+    show(page, f"{app.url}/history")
     press(page, "Control+k", *"80")
     expect(field(page)).to_have_value("80")
     press(page, "Control+k", *"53/udp")
@@ -99,7 +149,7 @@ def test_a_slash_in_another_field_is_a_slash(app: App, page: Page) -> None:
 
 
 def test_the_button_gives_the_focus_to_the_field(app: App, page: Page) -> None:
-    show(page, app.url)
+    show(page, f"{app.url}/history")
     page.locator(".st-key-quick button").click()
     press(page, *"80")
     expect(field(page)).to_have_value("80")
@@ -107,7 +157,7 @@ def test_the_button_gives_the_focus_to_the_field(app: App, page: Page) -> None:
 
 def test_a_pasted_error_is_answered(app: App, page: Page) -> None:
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    show(page, app.url)
+    show(page, f"{app.url}/history")
     error = "Error: listen EADDRINUSE: address already in use :::8765"
     page.evaluate("text => navigator.clipboard.writeText(text)", error)
     press(page, "Control+k", "Control+v")
@@ -128,13 +178,13 @@ def test_a_pasted_error_is_answered(app: App, page: Page) -> None:
     ],
 )
 def test_a_text_is_answered_while_it_is_typed(app: App, page: Page, text: str, answer: str) -> None:
-    show(page, app.url)
+    show(page, f"{app.url}/history")
     press(page, "Control+k", *text)
     expect_answer(page, answer)
 
 
 def test_an_answer_leads_to_the_drawer(app: App, page: Page) -> None:
-    show(page, app.url)
+    show(page, f"{app.url}/history")
     press(page, "Control+k", *"80")
     page.get_by_role("dialog").get_by_role("button", name="Details").click()
     page.wait_for_url("**listener=1*")

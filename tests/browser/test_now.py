@@ -16,6 +16,7 @@ from tests.kit.browser import (
     middle_of,
     needs_chromium,
     pick_row,
+    row_of,
     save,
     show,
     wait_for_cells,
@@ -48,6 +49,15 @@ def pill(page: Page, name: str) -> Locator:
 
 def said(page: Page) -> dict[str, str]:
     return {name: value for name, (value,) in parse_qs(urlsplit(page.url).query).items()}
+
+
+def switch_rows(page: Page) -> None:
+    """From one row for each service to one for each socket, or back."""
+    options = page.get_by_test_id("stPopoverBody")
+    page.get_by_role("button", name="View").click()
+    options.get_by_text("One row per service").click()
+    page.keyboard.press("Escape")
+    expect(options).to_have_count(0)
 
 
 def drawer(page: Page) -> Locator:
@@ -103,8 +113,7 @@ def test_a_service_is_one_row_that_a_toggle_opens_into_its_sockets(app: App, pag
         show(page, f"{app.url}/?port={port}")
         wait_for_cells(page, "tcp/udp", "127.0.0.1, ::1")
         wait_for_ports(page, port)
-        page.get_by_role("button", name="View").click()
-        page.get_by_text("One row per service").click()
+        switch_rows(page)
         wait_for_ports(page, port, port, port)
         assert said(page)["rows"] == "sockets"
         page.reload()
@@ -121,7 +130,9 @@ def test_a_paused_view_does_not_change_and_says_so(app: App, page: Page) -> None
         expect(page.get_by_text("Paused: this is what listened at")).to_be_visible()
         opener.listen(port=second)
         until(lambda: app.json(f"/api/ports?port={second}"), "the second port is stored")
-        pill(page, "Local").click()  # whatever a reader does meanwhile
+        switch_rows(page)  # whatever a reader does meanwhile
+        switch_rows(page)
+        pill(page, "Local").click()
         expect_settled(page)
         wait_for_ports(page, first)
         page.get_by_role("button", name="Paused").click()
@@ -164,12 +175,37 @@ def test_options_that_are_opened_late_are_as_the_view_shows_its_rows(app: App, p
         assert "rows" not in said(page)
 
 
+def test_a_link_opens_a_service_in_the_browser_and_no_drawer(app: App, page: Page) -> None:
+    with Opener() as opener:
+        own, other = int(app.url.rsplit(":", 1)[1]), opener.listen("ipv4", "udp")
+        show(page, f"{app.url}/?port={own},{other}")
+        wait_for_cells(page, str(own), app.url.replace("127.0.0.1", "localhost"))
+        wait_for_ports(page, *sorted((own, other)))
+        expect_settled(page)
+        for port in (own, other):
+            x, y = middle_of(page, row_of(page, port))
+            if port == own:
+                with page.expect_popup() as opening:
+                    page.mouse.click(x + 43, y)
+                expect(opening.value).to_have_url(re.compile(f"^http://localhost:{own}/"))
+                expect(opening.value).to_have_title(re.compile("PortEye"))
+                opening.value.close()
+            else:
+                page.mouse.click(x + 43, y)
+        expect_settled(page)
+        expect(drawer(page)).to_have_count(0)
+        page.mouse.click(*middle_of(page, row_of(page, own)))
+        expect(drawer(page)).to_be_visible()
+
+
 def test_a_free_port_is_one_that_nobody_holds(app: App, page: Page) -> None:
     show(page, app.url)
     page.get_by_role("button", name="View").click()
-    page.get_by_role("button", name="Find a free port").click()
     found = page.get_by_test_id("stPopoverBody").get_by_test_id("stCode")
     expect(found).to_have_text(re.compile(r"^\d+$"))
+    first = found.inner_text()
+    page.get_by_role("button", name="Another").click()
+    expect(found).not_to_have_text(first)
     with socket.socket() as own:
         own.bind(("127.0.0.1", int(found.inner_text())))
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from porteye_core.ui.layout import style
 from tests.kit.themes import THEMES
 
 NAMES = ("light", "dark")
@@ -89,3 +90,9 @@ def test_fonts_come_from_no_network() -> None:
     fonts = [each for name, each in THEMES.items() if name.lower().endswith("font")]
     assert fonts
     assert not [each for each in fonts if re.search(r"https?:|//", each)]
+
+
+def test_the_answers_of_the_lookup_lie_on_the_ground_of_the_page() -> None:
+    found = re.search(r"\.st-key-find_answers {background: light-dark\((.+?), (.+?)\)", style())
+    assert found
+    assert found.groups() == tuple(THEMES[name]["backgroundColor"] for name in NAMES)

@@ -33,7 +33,6 @@ from porteye_core.ui.session_cache import cached
 from porteye_core.ui.times import clock
 
 _JUST_CLOSED = 10  # seconds for which a closed row stays
-_FIELD = 192  # pixels: with the filters and buttons one line in a window of 1280
 _KEPT = "now_read"
 _GROUPS = "groups"
 _Rows = Callable[[pd.DataFrame], pd.DataFrame]
@@ -67,12 +66,16 @@ def _draw(reader: Reader, view: View) -> None:
         _say_elsewhere(status.host)
         return
     with st.container(horizontal=True, key="now_line", vertical_alignment="center"):
-        with st.container(width=_FIELD, key="find_field"):
-            lookup_dialog.field(view.db)
+        lookup_dialog.field(view.db)
         place = st.container(width="content")
-        chosen = now_controls.options(reader, now())
-        rows = by_service if chosen.by_service else by_socket
+        with now_controls.options() as options:
+            rows = by_service if now_controls.one_row_per_service() else by_socket
+            by = now_controls.grouping()
+            refresh.choose_rate()
         moment = refresh.paused_at((view.filters, rows), now()) or now()
+        with options:
+            now_controls.free_port(reader, now(), is_open=bool(options.open))
+            files = st.container()
         refresh.pause_button((view.filters, rows), moment)
     table = _read(reader, view.filters, moment, rows)
     with place:
@@ -81,13 +84,13 @@ def _draw(reader: Reader, view: View) -> None:
     still = table.services[~table.services["closed"]]
     count = int(still["listeners"].map(len).sum())
     layout.title(f"{count:,} listener{'' if count == 1 else 's'}")
-    with chosen.files:
+    with files:
         export_links.draw(view, "now", view.filters, count)
     pressed = _changes(reader, view.filters, table)
     now_controls.hidden_owners(now_table.hidden_by_rights(table.services), view.db)
     _notes(table, show)
     fitting = now_filters.shown(table.services, show, table.midnight)
-    clicked = _rows(table, fitting, chosen.by, show)
+    clicked = _rows(table, fitting, by, show)
     if (listener := pressed or clicked) is not None:
         open_drawer(listener)
 
@@ -151,7 +154,7 @@ def _rows(table: _Table, chosen: "pd.Series[bool]", by: By, show: Show) -> int |
     if by is not By.NOTHING and group is None:
         _draw_groups(services, by)
         return None
-    return now_table.draw(services, table.moment)
+    return now_table.draw(services, table.moment, st.context.url or "")
 
 
 def _draw_groups(services: pd.DataFrame, by: By) -> None:

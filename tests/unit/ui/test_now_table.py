@@ -117,6 +117,28 @@ def test_owners_that_root_would_see_are_counted() -> None:
     assert hidden_by_rights(frame(*hidden)) == 2
 
 
+@pytest.mark.parametrize(
+    ("values", "url"),
+    [
+        ({}, "http://box"),
+        ({"port": 3000, "address": "0.0.0.0, ::"}, "http://box:3000"),
+        ({"port": 3000, "address": "*"}, "http://box:3000"),
+        ({"address": "192.0.2.1", "exposure": ["one network"]}, "http://192.0.2.1"),
+        ({"address": "127.0.0.1", "exposure": ["this machine only"]}, None),  # of another machine
+        ({"exposure": ["inside a container"]}, None),
+        ({"protocol": "udp"}, None),
+        ({"protocol": "tcp/udp"}, "http://box"),
+        ({"protocol": "tcp/udp", "exposure": ["every interface", "one link"]}, None),
+        ({"closed": True}, None),
+    ],
+)
+def test_a_link_leads_to_the_widest_address_that_the_browser_reaches(
+    values: dict[str, Any], url: str | None
+) -> None:
+    found = cells(frame(service(**values)), WATCHED, page_url="https://box:8501/")
+    assert found["open"].tolist() == [url]
+
+
 def test_a_column_of_which_no_row_has_anything_leaves_its_room_to_others() -> None:
     plain = service(home=None, queue=0, process="kernel or other container", cwd=None)
     found = cells(frame(plain), WATCHED, kept=())

@@ -157,13 +157,17 @@ def test_a_view_that_is_paused_shows_what_was_until_it_goes_on(
         assert "Paused" not in texts(page)
 
 
-def test_a_free_port_is_found_on_request(page: AppTest) -> None:
+def test_a_free_port_is_found_when_the_options_are_opened(page: AppTest) -> None:
     assert not page.code
-    page.button(key="find_free_port").click().run()
+    page.session_state["view_options"] = True
+    page.run()
     found = int(page.code[0].value)
     assert 1024 <= found < 32768
     assert found not in (5432, 8765)
     assert "No listener has used it since" in texts(page)
+    assert int(page.run().code[0].value) == found  # a refresh lets it be
+    page.button(key="another_free_port").click().run()
+    assert int(page.code[0].value) != found
 
 
 def test_what_needs_root_is_told_with_a_command(
