@@ -147,7 +147,7 @@ def test_a_column_of_which_no_row_has_anything_leaves_its_room_to_others() -> No
     full = service(queue=5, backlog=4)
     found = cells(frame(plain, full), WATCHED, kept=())
     assert {"state", "home", "waiting"} <= set(found)
-    assert found["program"].tolist()[0] == "kernel or other…"
+    assert found["program"].tolist()[0] == "kernel or…"
     few = cells(frame(plain), WATCHED)
     assert sum(widths([*found.columns]).values()) == sum(widths([*few.columns]).values())
 
