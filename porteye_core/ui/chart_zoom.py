@@ -65,7 +65,7 @@ def _selected(key: str, range_: tuple[int, int], on_click: Callable[[str], None]
 def way_back() -> None:
     """Draw the button to the range before picking, if the range is picked."""
     if is_picked():
-        st.button("Back to the whole range", icon=":material/zoom_out_map:", on_click=forget)
+        st.button("Zoom out", icon=":material/zoom_out_map:", on_click=forget)
 
 
 def pick(chart: str, since: int, until: int) -> None:

@@ -42,7 +42,7 @@ def errors() -> None:
     """Say why the last text or step, or the address, led nowhere."""
     for name in ("at", "versus", "around"):
         if wrong := url_state.wrong(name):
-            st.warning(literal(f"{wrong} The address was not followed."), icon=":material/error:")
+            st.warning(literal(wrong), icon=":material/error:")
     if said := st.session_state.pop(_SAID, ""):
         st.warning(literal(said), icon=":material/error:")
 

@@ -72,7 +72,7 @@ _COLOURS = {
 def listeners(view: View, table: pd.DataFrame, at: int) -> None:
     """Draw what listened at a moment."""
     if table.empty:
-        st.caption("No listener that the filters let through was open at this moment.")
+        st.caption("No listener that was open at this moment matches the filters.")
         return
     st.caption(counted(table) + _unmeasured(table))
     table = table.assign(since=table["since"].dt.tz_convert(viewers_zone()))

@@ -67,7 +67,7 @@ def _details(state: Status, restarts: Restarts) -> None:
         verb = "listener has" if state.hidden == 1 else "listeners have"
         st.caption(f"{state.hidden} {verb} no known owner.")
     if state.lost:
-        verb = "record was" if state.lost == 1 else "records were"
+        verb = "event was" if state.lost == 1 else "events were"
         st.caption(f":material/warning: {state.lost:,} kernel {verb} lost.")
     for limit in plan.limitations:
         found = advice.of_limitation(limit)

@@ -36,22 +36,22 @@ _LOSSES = {
 
 
 def draw_gaps(watched: WatchTables, lost: pd.DataFrame, *, more: bool) -> None:
-    """Draw when nobody watched, and when records of the kernel were lost."""
+    """Draw when nobody watched, and when kernel events were lost."""
     st.markdown(f"#### Gaps{_cut(len(watched.gaps), watched.total_gaps)}")
     if watched.gaps.empty:
         st.markdown(":material/check: A monitor watched all the time.")
     else:
         _table(watched.gaps, _GAPS, "reason", "gaps", "When nobody watched, and why")
     if lost.empty:
-        st.markdown(":material/check: No event of the kernel was lost.")
+        st.markdown(":material/check: No kernel event was lost.")
         return
     st.markdown(
-        f":material/warning: {lost['lost'].sum():,} events of the kernel were lost"
+        f":material/warning: {lost['lost'].sum():,} kernel events were lost"
         f"{', the newest hundred times of more' if more else ''}. What they would have told, the"
         " scan after each found."
     )
     lost["at"] = lost["at"].dt.tz_convert(viewers_zone())
-    show_table(lost, _LOSSES, (), key="lost", alt="When events of the kernel were lost")
+    show_table(lost, _LOSSES, (), key="lost", alt="When kernel events were lost")
 
 
 def draw_periods(watched: WatchTables) -> None:

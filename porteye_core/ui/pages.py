@@ -47,7 +47,7 @@ def bar() -> None:
             st.page_link(page(name), query_params={**url_state.filters(), **moments})
 
 
-def story_link(listener: int, label: str = "Its whole story") -> None:
+def story_link(listener: int, label: str) -> None:
     """A link to a listener's story."""
     st.page_link(
         page("listener"),

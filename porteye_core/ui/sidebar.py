@@ -193,7 +193,7 @@ _MORE: dict[str, tuple[Callable[[str], str], str]] = {
 
 def _show_error(name: str) -> None:
     if said := url_state.wrong(name):
-        filter_errors.show(f"{said} The address was not followed.")
+        filter_errors.show(said)
 
 
 def _write(limit: int, bounds: Bounds) -> None:

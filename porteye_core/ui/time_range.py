@@ -131,7 +131,7 @@ def _reaching(at: int, now: int) -> str:
 
 def _show_error(name: str) -> None:
     if said := url_state.wrong(name):
-        filter_errors.show(f"{said} The address was not followed.")
+        filter_errors.show(said)
 
 
 def _choose_pill() -> None:

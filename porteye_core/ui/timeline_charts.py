@@ -110,7 +110,7 @@ def draw(
     shape = _switches()
     found = drawn(reader, view, moment, since, until, shape)
     if found.figure is None or found.charted is None:
-        st.info("No listener that the filters let through was open in this time range.")
+        st.info("No listener that was open in this time range matches the filters.")
         return click
     st.caption(literal(" ".join([f"{local(since)} to {local(until)}.", *found.words])))
     figure = found.figure

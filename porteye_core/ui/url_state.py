@@ -91,7 +91,7 @@ def first(name: str, parse: Callable[[str], _T], default: _T) -> _T:
         text = st.query_params.get(name, "")
         return parse(text) if text else default
     except FilterError as err:
-        st.session_state[_wrong(name)] = str(err)
+        st.session_state[_wrong(name)] = f"{err} This part of the link was ignored."
         return default
 
 

@@ -374,7 +374,7 @@ def test_a_range_picked_on_a_chart_of_the_monitor_stays_and_there_is_a_way_back(
     chart = page.locator("[data-testid=stPlotlyChart]").last
     expect(chart.locator(".main-svg").first).to_be_visible()
     drag(page, chart)
-    back = main(page).get_by_role("button", name="Back to the whole range")
+    back = main(page).get_by_role("button", name="Zoom out")
     expect(back).to_be_visible()
     since, until = (datetime.fromisoformat(said(page)[name]) for name in ("since", "until"))
     begin, end = (END - 60 * MINUTE) / 1e6, time.time()

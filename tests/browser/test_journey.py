@@ -69,7 +69,7 @@ def test_a_port_is_opened_found_read_closed_and_found_again_in_the_past_by_two_p
         expect(page.get_by_text(f"at {port} from today")).to_be_visible()
     moment = while_open(app, port)
     page.get_by_role("link", name="Now", exact=True).click()
-    expect(page.get_by_text("Nothing that the filters let through listens now")).to_be_visible()
+    expect(page.get_by_text("No listener matches the filters")).to_be_visible()
     page.get_by_role("link", name="Timeline", exact=True).click()
     page.wait_for_url("**/timeline?*")
     page.goto(f"{app.url}/timeline?port={port}&at={moment}")

@@ -150,7 +150,7 @@ def test_a_range_picked_on_a_plot_narrows_the_figure_and_there_is_a_way_back(
     wait_for_axes(page, 0, 10)
     before = page.url
     drag(page, number, 0.4, 0.8)
-    back = page.get_by_role("button", name="Back to the whole range")
+    back = page.get_by_role("button", name="Zoom out")
     expect(back).to_be_visible()
     since, until = ends(page)
     assert since == pytest.approx(4, abs=0.2)
@@ -171,7 +171,7 @@ def test_a_range_picked_on_a_plot_narrows_the_figure_and_there_is_a_way_back(
 def test_a_picked_range_is_shared_by_its_address(app: App, page: Page, browser: Browser) -> None:
     show(page, app)
     drag(page, BAND, 0.4, 0.8)
-    expect(page.get_by_role("button", name="Back to the whole range")).to_be_visible()
+    expect(page.get_by_role("button", name="Zoom out")).to_be_visible()
     with opened(browser) as other:
         other.goto(page.url)
         wait_for_axes(other, *ends(page))
@@ -278,5 +278,5 @@ def test_a_cell_and_a_step_lead_on(app: App, page: Page) -> None:
     # The ten seconds in which all three opened.
     click(page, 0, 1.5 / 60, 0.5, further)
     wait_for_axes(page, 1 / 6, 2 / 6)
-    page.get_by_role("button", name="Back to the whole range").click()
+    page.get_by_role("button", name="Zoom out").click()
     wait_for_axes(page, 0, 10)

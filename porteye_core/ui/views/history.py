@@ -75,7 +75,7 @@ def _show(reader: Reader, view: View) -> None:
         found = _before(reader, filters, anchor + 1 if at.before is None else at.before)
     if at.is_newest and found is None:
         _draw_kinds()
-        st.info("No event that the filters let through is recorded in this time range.")
+        st.info("No event in this time range matches the filters.")
         return
     total = reader.event_count(filters)
     with st.container(horizontal=True, horizontal_alignment="distribute"):

@@ -211,7 +211,7 @@ def test_a_monitor_without_limits_or_losses_says_so(
     assert "It is the only one." in said
     assert "It knows of nothing that it cannot see." in said
     assert "A monitor watched all the time." in said
-    assert "No event of the kernel was lost." in said
+    assert "No kernel event was lost." in said
     assert said.count("Not recorded in this time range.") == 3
 
 

@@ -97,7 +97,7 @@ def test_a_range_is_one_figure_with_a_name_and_words(day: AppTest) -> None:
     assert chart(page)["layout"]["xaxis"]["fixedrange"]
     page.text_input(key="port").set_value("1").run()
     assert page.get("plotly_chart") == []
-    assert "No listener that the filters let through" in texts(page)
+    assert "No listener that was open in this time range matches the filters" in texts(page)
 
 
 def test_what_was_there_when_the_watch_began_is_no_opening(day: AppTest) -> None:
