@@ -1,4 +1,4 @@
-"""What listens now: as the monitor has stored it, or by one look at the machine."""
+"""The present: what listens now, as the monitor has stored it, or by one look at the machine."""
 
 import logging
 import sys
@@ -28,7 +28,8 @@ class CannotSay(PortEyeError):
 class Present:
     """The moment of the present, the reader of it, and that of the past, None if there is none.
 
-    is_look: the present is one look at the machine. note: why it is, as sentences.
+    is_look: the present is one look at the machine. note: why it is, as sentences. last_watched:
+    the end of what is stored, None while a monitor watches.
     """
 
     at: int
@@ -36,11 +37,12 @@ class Present:
     past: RowReader | None
     is_look: bool = False
     note: str = ""
+    last_watched: int | None = None
 
 
 @contextmanager
 def present(db: Path, at: int, zone: ZoneInfo) -> Iterator[Present]:
-    """What is known at this moment. Raises CannotSay."""
+    """Open what is known at this moment. Raises CannotSay."""
     with ExitStack() as stack:
         try:
             stored = stack.enter_context(open_row_reader(db))
@@ -62,7 +64,9 @@ def present(db: Path, at: int, zone: ZoneInfo) -> Iterator[Present]:
         if status.state in {State.STOPPED, State.NEVER}:
             note += f" Start a monitor: {monitor_command(db)}"
         looked = stack.enter_context(_look())
-        yield Present(_clock(), looked, stored, is_look=True, note=note)
+        yield Present(
+            _clock(), looked, stored, is_look=True, note=note, last_watched=status.last_watched
+        )
 
 
 def stale(status: Status, at: int, zone: ZoneInfo) -> str:

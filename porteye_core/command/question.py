@@ -1,4 +1,4 @@
-"""What every command shares: the database, the moment, the zone, and the form of the answer."""
+"""The question of a command: the database, the moment, the zone, and the form of the answer."""
 
 import os
 import time

@@ -39,11 +39,12 @@ def owners(lives: Iterable[Life]) -> Iterator[list[Life]]:
         yield list(group)
 
 
-def last_holder(life: Life, now: int, zone: ZoneInfo) -> str:
-    """The sentence about who held it last, and until when."""
-    if life.closed_at is None:  # it could not be looked for any more
-        lost = moment(life.unseen_at or now, now, zone)
-        return f"{_name(life)} held {_places([life])} when it was last seen, {lost}."
+def last_holder(life: Life, now: int, zone: ZoneInfo, last_watched: int | None = None) -> str:
+    """The sentence about who held it last, and until when; last_watched: when that was, of one that
+    was still open then."""
+    if life.closed_at is None:
+        seen = moment(life.unseen_at or last_watched or now, now, zone)
+        return f"{_name(life)} held {_places([life])} when it was last watched, {seen}."
     closed = moment(life.closed_at, now, zone)
     is_later = life.closed_seen is Precision.GAP
     until = f"some time before {closed}" if is_later else closed

@@ -32,14 +32,13 @@ class Found:
     @property
     def open(self) -> list[Life]:
         """The listeners that are open, each once."""
-        lives = chain.from_iterable(each.lives for each in self.answers)
-        return list({life.id: life for life in lives if life.closed_at is None}.values())
+        return [life for life in self.all if life.closed_at is None]
 
     @property
-    def last(self) -> list[Life]:
-        """The last holders, each once."""
+    def all(self) -> list[Life]:
+        """The listeners, each once; of those that are not open the last ones."""
         lives = chain.from_iterable(each.lives for each in self.answers)
-        return list({life.id: life for life in lives if life.closed_at is not None}.values())
+        return list({life.id: life for life in lives}.values())
 
 
 def who(given: Namespace, question: Question, screen: Screen) -> int:
@@ -54,10 +53,9 @@ def who(given: Namespace, question: Question, screen: Screen) -> int:
             return HELD
         before = found if known.past is known.now else _before(known.past, asked)
         if question.is_json:
-            screen.write_json(_events_of(known.past, before.last))
+            screen.write_json(_events_of(known.past, before.all))
         else:
-            _show_nobody(found, before.last, question, screen)
-            _show_note(known, screen)
+            _show_nobody(found, before.all, known, question, screen)
         return NOBODY
 
 
@@ -99,12 +97,16 @@ def _show_groups(groups: Iterable[list[str]], screen: Screen) -> None:
             screen.write(line)
 
 
-def _show_nobody(found: Found, last: Sequence[Life], question: Question, screen: Screen) -> None:
+def _show_nobody(
+    found: Found, last: Sequence[Life], known: Present, question: Question, screen: Screen
+) -> None:
     screen.write(f"{found.answers[0].nothing}.", Style.STRONG)
     for life in last[:1]:
-        screen.write(telling.last_holder(life, question.now, question.zone))
+        told = telling.last_holder(life, question.now, question.zone, known.last_watched)
+        screen.write(told)
         for line in telling.background(life):
             screen.write(line)
+    _show_note(known, screen)
 
 
 def _show_note(known: Present, screen: Screen) -> None:
@@ -113,19 +115,15 @@ def _show_note(known: Present, screen: Screen) -> None:
 
 
 def _events_of(past: RowReader | None, lives: Sequence[Life]) -> list[dict[str, Any]]:
-    """The events in which these listeners closed, as records."""
+    """The last event of each of these listeners, as a record."""
     if past is None:
         return []
     records = []
     for life in lives:
-        filters = Filters(
-            ports=((life.port, life.port),), since=life.closed_at, until=life.closed_at
-        )
-        records += [
-            each
-            for each in past.event_records(filters)
-            if each["listener"] == life.id and each["status"] == "closed"
-        ]
+        at = life.opened_at if life.closed_at is None else life.closed_at
+        filters = Filters(ports=((life.port, life.port),), since=at, until=at)
+        of_it = [each for each in past.event_records(filters) if each["listener"] == life.id]
+        records += of_it[:1]
     return records
 
 

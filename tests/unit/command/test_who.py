@@ -208,6 +208,20 @@ def test_without_a_monitor_the_past_is_told_and_the_present_looked_at(
     assert answered.status == 0
 
 
+def test_what_was_open_when_last_watched_is_told_as_that(
+    abandoned: Instant, porteye: Command
+) -> None:
+    answered = porteye("who", "8765/tcp")
+    assert answered.timeless.startswith(
+        "Nothing listens on 8765 over TCP.\n"
+        "http.server (python) held 127.0.0.1:8765 (local only) when it was last watched, CLOCK.\n"
+        "pid 300, user www.\n  python3 -m http.server 8765\nNo monitor watches: it ended"
+    )
+    assert answered.status == 1
+    (event,) = json.loads(porteye("who", "8765/tcp", "--json").out)
+    assert (event["status"], event["pid"]) == ("opened", 300)
+
+
 def test_an_older_schema_leaves_one_look(db: Path, porteye: Command, held_port: int) -> None:
     old_database(db, 3)
     answered = porteye("who", str(held_port))
