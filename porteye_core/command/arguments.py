@@ -3,6 +3,7 @@
 import argparse
 
 from porteye_core import __version__, filters
+from porteye_core.command.completion import SHELLS
 
 _EXAMPLES = """\
 examples:
@@ -16,6 +17,16 @@ examples:
 
 exit status: 0 held or answered, 1 nobody holds it or watches, 2 wrong use, 3 cannot say
 """
+
+
+def commands() -> dict[str, argparse.ArgumentParser]:
+    """The parser of each command, by its name."""
+    (found,) = [
+        action.choices
+        for action in parser()._actions  # noqa: SLF001 - argparse tells its commands nowhere else
+        if isinstance(action, argparse._SubParsersAction)  # noqa: SLF001
+    ]
+    return dict(found)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -104,6 +115,8 @@ def _doors(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     backup = commands.add_parser("backup", help="copy the database to a new file and check it")
     backup.add_argument("file", metavar="FILE")
     _db(backup)
+    completion = commands.add_parser("completion", help="print what completes words in a shell")
+    completion.add_argument("shell", choices=SHELLS)
 
 
 def _pid(text: str) -> int:

@@ -4,7 +4,7 @@ import importlib.util
 import os
 import subprocess
 import sys
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 
 from porteye_core.config import PROJECT
@@ -19,6 +19,13 @@ def monitor(words: Sequence[str]) -> int:
     from porteye_core.monitor import command_line  # noqa: PLC0415
 
     return command_line.main(["porteye monitor", *words], _MONITOR)
+
+
+def monitor_flags() -> ArgumentParser:
+    """The parser of the monitor's flags."""
+    from porteye_core.monitor import command_line  # noqa: PLC0415 - as above
+
+    return command_line.parser()
 
 
 def backup(given: Namespace) -> int:

@@ -6,8 +6,9 @@ from argparse import Namespace
 from collections.abc import Sequence
 
 from porteye_core.command import doors
-from porteye_core.command.arguments import parser
-from porteye_core.command.exits import CANNOT_SAY, INTERRUPTED, PIPE_CLOSED
+from porteye_core.command.arguments import commands, parser
+from porteye_core.command.completion import completion
+from porteye_core.command.exits import CANNOT_SAY, HELD, INTERRUPTED, PIPE_CLOSED
 from porteye_core.command.health import health
 from porteye_core.command.history import history
 from porteye_core.command.now import now
@@ -61,6 +62,9 @@ def _command(argv: Sequence[str]) -> int:
     given = parser().parse_args(argv[1:])
     if given.command == "backup":
         return doors.backup(given)
+    if given.command == "completion":
+        sys.stdout.write(completion(given.shell, {**commands(), "monitor": doors.monitor_flags()}))
+        return HELD
     return _answer(given)
 
 

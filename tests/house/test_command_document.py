@@ -1,22 +1,12 @@
 """docs/command.md says what the command does: each command, flag and exit status, and no other."""
 
-import argparse
 import re
 
 from porteye_core.command import exits
-from porteye_core.command.arguments import parser
+from porteye_core.command.arguments import commands, parser
 from tests.kit.service import PROJECT
 
 DOCUMENT = (PROJECT / "docs" / "command.md").read_text()
-
-
-def commands() -> dict[str, argparse.ArgumentParser]:
-    (choices,) = [
-        action.choices
-        for action in parser()._actions
-        if isinstance(action, argparse._SubParsersAction)
-    ]
-    return dict(choices)
 
 
 def test_every_command_is_named_and_no_other() -> None:
