@@ -27,7 +27,18 @@
     clearTimeout(waiting);
     waiting = setTimeout(hold, REST);
   };
-  document.addEventListener("focusin", wait);
+  let isFromDialog = false;
+  window.addEventListener("focusin", event => {
+    // A drawer that closes gives the focus back to the cell that had it. The table would take that
+    // for a selection, and the drawer would open again.
+    if (isFromDialog && CELL.test(event.target.dataset?.testid)) {
+      event.stopPropagation();
+      const canvas = event.target.closest("canvas");
+      queueMicrotask(() => canvas.focus({preventScroll: true}));
+    }
+    isFromDialog = Boolean(event.target.closest?.("[role=dialog]"));
+    wait();
+  }, {capture: true});
   document.addEventListener("pointermove", event => {
     if (event.isTrusted && !event.target.closest?.(TABLE)) wait();
   });
