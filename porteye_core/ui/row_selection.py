@@ -128,7 +128,9 @@ def table(
     """
     columns = list(shown)
     selection: Selection = st.session_state.setdefault(f"{key}_selection", Selection())
-    framed = selection.draw(ids, columns, time.monotonic())
+    # On a link the frame is in nobody's way: a click on the cell that has it is not reported.
+    framable = sorted(columns, key=lambda each: each not in links)
+    framed = selection.draw(ids, framable, time.monotonic())
     cells = [] if framed is None else [framed]
     chosen: DataframeStateInput = {"selection": {"rows": [], "columns": [], "cells": cells}}
     kept = st.session_state.get(key)
@@ -143,7 +145,7 @@ def table(
         key=key,
         placeholder="",
         alt=alt,
-        on_select=lambda: _report(key, columns, links),
+        on_select=lambda: _report(key, framable, links),
         selection_mode="single-cell",
         # A table that the browser has not drawn yet misses what the session's state says once.
         selection_default=chosen,

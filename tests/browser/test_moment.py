@@ -16,6 +16,7 @@ from porteye_core.store.writing.startup import open_writer
 from porteye_core.store.writing.writer import Closing, Opening
 from tests.kit.app import App, dashboard
 from tests.kit.browser import PATIENCE, expect_settled, needs_chromium, save, wait_for_cells
+from tests.kit.hands import Hands
 from tests.kit.seeding import MINUTE, PLAN
 from tests.kit.values import HOST, SECOND, endpoint, owned, process
 
@@ -116,32 +117,13 @@ def stamp(micros: int) -> str:
     return f"{datetime.fromtimestamp(micros // SECOND, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
-class Hand:
-    """A hand on mouse and keyboard, that counts what it presses."""
-
-    def __init__(self, page: Page) -> None:
-        self._page, self.pressed = page, 0
-
-    def click(self, target: Locator) -> None:
-        target.click()
-        self.pressed += 1
-
-    def type(self, text: str) -> None:
-        self._page.keyboard.type(text)
-        self.pressed += len(text)
-
-    def press(self, key: str) -> None:
-        self._page.keyboard.press(key)
-        self.pressed += 1
-
-
 def test_what_opened_last_tuesday_and_whether_it_was_reachable_takes_few_keys(
     app: App, page: Page
 ) -> None:
     page.goto(app.url)
     link = page.get_by_role("link", name="Timeline", exact=True)
     expect(link).to_be_visible()
-    hand = Hand(page)
+    hand = Hands(page)
     hand.click(link)
     expect(headline(page)).to_be_visible()
     hand.click(field(page))
