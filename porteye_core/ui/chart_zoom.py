@@ -84,7 +84,7 @@ def choose(first: int, last: int) -> None:
     last = max(last + -last % _SECOND, first + _SHORTEST)
     if not is_picked():
         name = st.session_state["range"]
-        bounds = time_range.said() if name == CUSTOM else None
+        bounds = time_range.ends() if name == CUSTOM else None
         st.session_state[_WHOLE] = _Whole(name, bounds)
     time_range.choose(first, last)
     st.session_state["range"] = CUSTOM
@@ -100,7 +100,7 @@ def is_picked() -> bool:
     """True if the range of the page is the one that was picked last."""
     picked = st.session_state.get(_PICKED)
     return (
-        picked is not None and st.session_state["range"] == CUSTOM and time_range.said() == picked
+        picked is not None and st.session_state["range"] == CUSTOM and time_range.ends() == picked
     )
 
 

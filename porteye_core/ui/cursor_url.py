@@ -46,7 +46,7 @@ def show(*, versus: int | None = None, around: int = 0) -> None:
     url_state.forget(_AROUND)
 
 
-def said() -> dict[str, str]:
+def parameters() -> dict[str, str]:
     """The parameters of the URL for what the session shows."""
     kept = st.session_state
     stamps = {
@@ -63,7 +63,7 @@ def write() -> None:
     """Say in the address what the session shows."""
     before = st.query_params.to_dict()
     names = ("at", "versus", _AROUND)
-    after = {name: text for name, text in before.items() if name not in names} | said()
+    after = {name: text for name, text in before.items() if name not in names} | parameters()
     if after != before:
         st.query_params.from_dict(after)
         url_state.note_written()

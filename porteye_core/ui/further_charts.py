@@ -87,7 +87,7 @@ def surface(found: Surface, of: "Charted") -> Chart:
     ]
     figure = reachable.reachable(
         shown,
-        [[], *([_said(step) for step in each] for each in steps.values()), []],
+        [[], *([_step_words(step) for step in each] for each in steps.values()), []],
         [f"moment {found.since}", *ids, f"moment {found.until}"],
         of.gaps,
         of.span,
@@ -105,7 +105,7 @@ def surface(found: Surface, of: "Charted") -> Chart:
     return Chart(figure, alt, remark)
 
 
-def _said(step: Step) -> str:
+def _step_words(step: Step) -> str:
     udp = " (udp)" if step.protocol == "udp" else ""
     seen = ", at a time when nobody watched" if step.seen is Precision.GAP else ""
     return f"{'+' if step.is_up else '−'} {step.port} {step.process or 'unknown owner'}{udp}{seen}"

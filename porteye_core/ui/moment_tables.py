@@ -159,7 +159,7 @@ def _link() -> str:
     if not st.context.url:
         return ""
     kept = {name: text for name, text in url_state.filters().items() if name not in _OF_THE_PAGE}
-    said = urlencode({**kept, **cursor_url.said()}, safe=":")
+    said = urlencode({**kept, **cursor_url.parameters()}, safe=":")
     return f"{st.context.url.rsplit('/', 1)[0]}/timeline?{said}"
 
 

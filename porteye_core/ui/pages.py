@@ -43,7 +43,7 @@ def bar() -> None:
         for name in _PAGES:
             if name in _NOT_IN_BAR:
                 continue
-            moments = cursor_url.said() if name == "timeline" else {}
+            moments = cursor_url.parameters() if name == "timeline" else {}
             st.page_link(page(name), query_params={**url_state.filters(), **moments})
 
 

@@ -105,7 +105,7 @@ def pills() -> None:
 def reach(at: int, now: int) -> None:
     """Choose a range that has this moment if the present one has not; for a callback."""
     name: str = st.session_state.get(_RANGE, DEFAULT)
-    bounds = Bounds(*said()) if name == CUSTOM else _bounds(name)
+    bounds = Bounds(*ends()) if name == CUSTOM else _bounds(name)
     since = now - bounds.length if bounds.length else bounds.since or 0
     if at > now or since <= at <= (bounds.until or now):
         return
@@ -163,8 +163,8 @@ def choose(since: int, until: int) -> None:
     set_moment("until", until)
 
 
-def said() -> tuple[int, int]:
-    """The range that the fields said last."""
+def ends() -> tuple[int, int]:
+    """Both ends of the custom range."""
     return st.session_state["exact_since"], st.session_state["exact_until"]
 
 

@@ -102,9 +102,9 @@ def _counted(
 
     def summed() -> list[Crowd]:
         if part.packed is None or len(names.all) > _MAX_NAMES:
-            return _asked(connection, part.question, edges)
+            return _unpacked(connection, part.question, edges)
         packs, missing = part.packed.packs.of(connection, part.packed.piece)
-        rest = [_asked(connection, part.packed.rest(piece), edges) for piece in missing]
+        rest = [_unpacked(connection, part.packed.rest(piece), edges) for piece in missing]
         return [crowd for crowds in (_packed(packs, names, edges), *rest) for crowd in crowds]
 
     if part.over is None:
@@ -129,7 +129,7 @@ def _packed(packs: Iterable[Pack], names: _ProgramNames, edges: list[int]) -> li
     ]
 
 
-def _asked(connection: engine.Connection, question: Question, edges: list[int]) -> list[Crowd]:
+def _unpacked(connection: engine.Connection, question: Question, edges: list[int]) -> list[Crowd]:
     """The crowds of what is not packed."""
     asked = Part(question).asking("port, program_id, at, opened, closed", "")
     found = event_counts.rows(connection, [asked], 5)

@@ -87,7 +87,7 @@ def _show(reader: Reader, view: View) -> None:
         if at.is_newest:
             _announce(len(reader.events(filters, after=anchor)), filters.limit)
         # At the end, where the table's toolbar appears: it would lie over a button.
-        st.caption(_said(found, total, is_newest=at.is_newest), width="content")
+        st.caption(_shown_of(found, total, is_newest=at.is_newest), width="content")
     if found is not None:
         _table(reader, found.frame)
 
@@ -161,7 +161,7 @@ def _anchor(view: View, filters: Filters, newest: int) -> int:
     return kept.newest
 
 
-def _said(found: event_rows.Rows | None, total: int, *, is_newest: bool) -> str:
+def _shown_of(found: event_rows.Rows | None, total: int, *, is_newest: bool) -> str:
     if found is None:
         return "There are no older events."
     which = "the newest " if is_newest else ""

@@ -31,7 +31,7 @@ _KEPT = "moment_found"
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class _AtCursor:
     """Knowledge of the cursor; around: changes around it; compared: those to the other moment."""
 
     at: int
@@ -68,7 +68,7 @@ def _draw(reader: Reader, view: View, cursor: Cursor) -> None:
     if range_ is None:
         st.info("This time range has not begun yet.")
         return
-    found = _found(reader, filters, cursor, moment, range_)
+    found = _at_cursor(reader, filters, cursor, moment, range_)
     _headline(found, cursor.around or AROUND)
     if is_phone():
         _tables(view, cursor, found)
@@ -83,26 +83,26 @@ def _draw(reader: Reader, view: View, cursor: Cursor) -> None:
         st.rerun()
 
 
-def _found(
+def _at_cursor(
     reader: Reader, filters: Filters, cursor: Cursor, moment: int, range_: tuple[int, int]
-) -> _Found | None:
+) -> _AtCursor | None:
     """Find out about the cursor; None with a sentence if nothing can be known of it."""
     current = reader.status(moment)
     at = cursor.at if cursor.at is not None else _newest(reader, filters, range_)
     moment_controls.shown(at)
     if at > moment:
-        st.info(literal(f"{_said(at)} has not come yet."))
+        st.info(literal(f"{_time(at)} has not come yet."))
         return None
     how = reader.coverage_at(at, watching=current.is_current)
     if how.gap is not None and how.gap.start is None:
         first = "" if how.gap.end is None else f" The first watch began {local(how.gap.end)}."
-        st.info(literal(f"Nobody watched yet at {_said(at)}.{first}"))
+        st.info(literal(f"Nobody watched yet at {_time(at)}.{first}"))
         return None
     minutes = cursor.around or AROUND
     always = replace(filters, since=None, until=None)
 
-    def ask() -> _Found:
-        return _Found(
+    def ask() -> _AtCursor:
+        return _AtCursor(
             at,
             how,
             reader.open_at(always, at, how),
@@ -129,19 +129,19 @@ def _changes(
     return reader.changes(filters, first, min(second, now()), watching=current.is_current)
 
 
-def _headline(found: _Found | None, minutes: int) -> None:
+def _headline(found: _AtCursor | None, minutes: int) -> None:
     """The answer in two lines: what listened then, and what changed around it."""
     if found is None:
         return
     with st.container(key="headline"):
         counted = literal(moment_tables.counted(found.listeners))
-        st.markdown(f"**{literal(_said(found.at))}** · {counted}")
+        st.markdown(f"**{literal(_time(found.at))}** · {counted}")
         around = "" if found.around is None else summary(found.around.frame)
         st.caption(literal(f"± {minutes} min: {around}.") if around else "")
     moment_tables.warn(found.at, found.coverage)
 
 
-def _tables(view: View, cursor: Cursor, found: _Found | None) -> None:
+def _tables(view: View, cursor: Cursor, found: _AtCursor | None) -> None:
     if found is None:
         return
     with st.container(horizontal=True, vertical_alignment="center", key="moment"):
@@ -167,10 +167,10 @@ def _tables(view: View, cursor: Cursor, found: _Found | None) -> None:
         if cursor.versus is not None:
             moment_controls.field("versus", "Compare with another time", 300)
     if cursor.versus is not None:
-        words = " to ".join(_said(each) for each in sorted((found.at, cursor.versus)))
+        words = " to ".join(_time(each) for each in sorted((found.at, cursor.versus)))
         _compared(view, found.compared, words)
     elif cursor.around:
-        _compared(view, found.around, f"{_said(found.at)} ± {cursor.around} min")
+        _compared(view, found.around, f"{_time(found.at)} ± {cursor.around} min")
     else:
         moment_tables.listeners(view, found.listeners, found.at)
 
@@ -182,7 +182,7 @@ def _compared(view: View, changes: Changes | None, words: str) -> None:
     moment_tables.changed(view, changes, words)
 
 
-def _said(micros: int) -> str:
+def _time(micros: int) -> str:
     return dated(micros, now(), viewers_zone())
 
 
