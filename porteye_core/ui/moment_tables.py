@@ -185,7 +185,7 @@ def _fitted(table: pd.DataFrame, shown: Mapping[str, Any]) -> pd.DataFrame:
     """The table with texts that are cut with a mark where their columns are narrower."""
     return table.assign(
         **{
-            name: [cell_text.fitted(each or "", shown[name]["width"]) for each in table[name]]
+            name: [cell_text.fitted(each, shown[name]["width"]) for each in table[name].fillna("")]
             for name in _CUT
             if name in table
         }
