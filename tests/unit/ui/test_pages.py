@@ -190,7 +190,7 @@ def test_the_columns_that_matter_fit_a_window_of_1280_pixels(page: AppTest) -> N
     columns = json.loads(page.dataframe[0].proto.columns)
     order = list(page.dataframe[0].proto.column_order)
     asked = [
-        *("port", "open", "protocol", "program", "exposure", "address", "user"),
+        *("port", "open", "state", "protocol", "program", "exposure", "address", "user"),
         *("clients", "cpu", "memory", "up"),
     ]
     assert order[: len(asked)] == asked
