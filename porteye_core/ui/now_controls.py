@@ -13,7 +13,7 @@ from porteye_core.ui import advice
 from porteye_core.ui.advice import Advice
 from porteye_core.ui.context import viewers_zone
 from porteye_core.ui.markdown import literal
-from porteye_core.ui.now_groups import By
+from porteye_core.ui.now_groups import By, label
 from porteye_core.ui.times import moment as time_of
 
 _T = TypeVar("_T")
@@ -129,7 +129,7 @@ def opened_group_line(by: By, name: str) -> None:
             on_click=open_group,
             args=(None,),
         )
-        st.caption(literal(name or "none"), width="content")
+        st.caption(literal(label(name, by)), width="content")
 
 
 def _begun(key: str, said: _T) -> _T | None:

@@ -38,7 +38,7 @@ class By(StrEnum):
 def names(services: pd.DataFrame, by: By) -> list[str]:
     """The group of each service; empty for what has none. Of exposures the widest counts."""
     if by is By.EXPOSURE:
-        return [reachable_from(each[0]) for each in services["exposure"].tolist()]
+        return [each[0] for each in services["exposure"].tolist()]
     column = services["process" if by is By.PROGRAM else "home"].tolist()
     return [each if isinstance(each, str) else "" for each in column]
 
@@ -49,7 +49,7 @@ def groups(services: pd.DataFrame, by: By) -> pd.DataFrame:
     found = dict[str, list[dict[Any, Any]]]()
     for name, service in zip(names(services, by), services.to_dict("records"), strict=True):
         found.setdefault(name, []).append(service)
-    rows = [_group(name, members) for name, members in found.items()]
+    rows = [_group(name, by, members) for name, members in found.items()]
     frame = pd.DataFrame(rows, columns=["name", *_WIDTHS])
     for column in ("cpu", "memory"):
         frame[column] = frame[column].astype("Float64").round(1 if column == "cpu" else 0)
@@ -62,13 +62,18 @@ def shown() -> list[str]:
     return in_order(COLUMNS, _ON_A_PHONE)
 
 
-def _group(name: str, members: list[dict[Any, Any]]) -> dict[str, Any]:
+def label(name: str, by: By) -> str:
+    """The name of a group as a reader sees it."""
+    return reachable_from(name) if by is By.EXPOSURE else name or "none"
+
+
+def _group(name: str, by: By, members: list[dict[Any, Any]]) -> dict[str, Any]:
     use = {process: numbers for each in members for process, numbers in each["use"].items()}
     cpu, rss = (_sum(numbers[at] for numbers in use.values()) for at in (0, 1))
     ports = ", ".join(map(str, sorted({each["port"] for each in members})))
     return {
         "name": name,
-        "group": cell_text.fitted(name or "none", _WIDTHS["group"]),
+        "group": cell_text.fitted(label(name, by), _WIDTHS["group"]),
         "count": len(members),
         "ports": cell_text.fitted(ports, _WIDTHS["ports"]),
         "exposure": _exposures(each["exposure"] for each in members),

@@ -183,7 +183,7 @@ def test_a_group_counts_a_process_once_however_many_ports_it_has() -> None:
     [
         (By.PROGRAM, ["nginx", "sshd"]),
         (By.UNIT, ["web", ""]),
-        (By.EXPOSURE, ["one network", "any network"]),
+        (By.EXPOSURE, ["one network", "every interface"]),
     ],
 )
 def test_services_are_grouped_by_what_they_share(by: By, wanted: list[str]) -> None:

@@ -77,8 +77,7 @@ def test_nobody_who_does_not_watch_counts_what_opened_or_waits(
         "Opened today",
         "Clients waiting",
     ]
-    assert table(page)["cpu"].isna().all()
-    assert table(page)["clients"].isna().all()
+    assert not {"cpu", "clients", "memory", "waiting"} & set(table(page))
 
 
 def test_a_service_is_opened_into_its_sockets(
