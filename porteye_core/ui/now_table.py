@@ -27,11 +27,11 @@ _WIDTHS = {
     "open": 32,
     "state": 66,
     "protocol": 64,
-    "program": 110,
+    "program": 104,
     "exposure": 108,
     "address": 90,
     "home": 68,
-    "user": 56,
+    "user": 62,
     "clients": 52,
     "waiting": 124,
     "cpu": 50,
@@ -44,8 +44,8 @@ _WIDTHS = {
 # most so many pixels.
 _MEASURED = ("clients", "cpu", "memory")  # of what is watched
 _SELDOM = ("state", "home", "waiting", *_MEASURED)
-_WIDER = {"user": 20, "program": 118, "home": 40, "address": 40}
-_WIDER_ON_A_PHONE = {"program": 80}
+_WIDER = {"user": 14, "program": 124, "home": 40, "address": 40}
+_WIDER_ON_A_PHONE = {"program": 86}
 _ON_A_PHONE = ("port", "program", "exposure", "state")
 _LINKS = ("open",)
 _CUT = ("address", "home", "user", "cmdline")
