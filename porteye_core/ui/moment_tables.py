@@ -31,16 +31,17 @@ _COLUMNS = columns(
         "user": 66,
         "clients": 54,
         "cpu": 50,
-        "rss": 70,
+        "memory": 70,
         "since": 150,
         "queue": 52,
         "backlog": 60,
         "cmdline": 240,
         "parents": 240,
     },
-    since={"format": "ddd D MMM HH:mm:ss"},
+    since={"format": "ddd D MMM HH:mm"},
 )
-_USED = ("clients", "cpu", "rss", "queue", "backlog")
+_USED = ("clients", "cpu", "memory", "queue", "backlog")
+_MIB = 1 << 20
 _CHANGES = columns(
     {
         "change": 140,
@@ -75,7 +76,10 @@ def listeners(view: View, table: pd.DataFrame, at: int) -> None:
         st.caption("No listener that was open at this moment matches the filters.")
         return
     st.caption(counted(table) + _unmeasured(table))
-    table = table.assign(since=table["since"].dt.tz_convert(viewers_zone()))
+    table = table.assign(
+        since=table["since"].dt.tz_convert(viewers_zone()),
+        memory=(table["rss"].astype("Float64") / _MIB).round(),
+    )
     shown = _shown(table)
     order = in_order(shown, _ON_A_PHONE)
     selected = row_selection.table(

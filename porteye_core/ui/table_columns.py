@@ -108,7 +108,6 @@ _COLUMNS = {
     "queue": _number("Queue", "Connections that wait to be accepted"),
     "backlog": _number("Backlog", "How many connections may wait to be accepted"),
     "cpu": _number("CPU", "Of one core, since the sample before", "%.1f %%"),
-    "rss": _number("Memory", None, "bytes"),
     "memory": _number("Memory", "Resident memory", "%.0f MiB"),
     "up": _text("Up", "≥: it was there already when PortEye began to watch"),
     "group": _text("Group"),

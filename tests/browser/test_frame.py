@@ -190,8 +190,8 @@ def test_a_phone_has_one_line_of_links_and_buttons_for_fingers(app: App, browser
         filters = page.get_by_role("button", name="Expand sidebar")
         label = filters.evaluate("each => getComputedStyle(each, '::after').content")
         assert label == '"Search and filters"'
-        pills = page.get_by_test_id("stButtonGroup").first.get_by_role("radio").all()
-        assert pills
+        expect(page.get_by_role("radio", name="Reachable")).to_be_visible()
+        pills = page.get_by_role("radio").all()
         for button in (filters, page.get_by_role("button", name="Main menu"), *pills):
             box = button.bounding_box()
             assert box

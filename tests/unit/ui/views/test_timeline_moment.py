@@ -91,7 +91,7 @@ def test_what_listeners_used_stands_in_columns_of_their_own(
         seed(opened, now)
         said = {"at": stamp(now + SECOND)}
         found = switch(open_page(db, monkeypatch, said), "timeline")
-    assert {"cpu", "rss", "clients"} <= set(found.dataframe[0].proto.column_order)
+    assert {"cpu", "memory", "clients"} <= set(found.dataframe[0].proto.column_order)
     assert "What 1 of them used then is not known" in texts(found)
 
 
