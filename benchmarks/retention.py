@@ -15,10 +15,10 @@ from benchmarks.machine import quantile
 from benchmarks.report import Cell, Check, Report, Table
 from benchmarks.seed import add_scale, scale_of, seed
 from porteye_core.model import RetentionPolicy
-from porteye_core.store.tables.host_row import Host
+from porteye_core.store.tables.host_row import Host, machine_id
 from porteye_core.store.writing.startup import open_writer
 
-_HOST = Host("workstation", "seeded", "Linux", 16 << 30)
+_HOST = Host("workstation", machine_id(), "Linux", 16 << 30)
 _DAY, _SECOND = 86_400_000_000, 1_000_000
 _BUDGET_MS = 50.0
 _BEGIN = 61 * _SECOND  # the first round is due after a minute

@@ -20,6 +20,7 @@ from benchmarks.seeding.watches import watches
 from porteye_core.store.file import migrations
 from porteye_core.store.file.ownership import create_private
 from porteye_core.store.retention.packing import Packing
+from porteye_core.store.tables.host_row import machine_id
 
 _MEMORY = 16 << 30
 
@@ -102,8 +103,9 @@ def _fill(connection: sqlite3.Connection, scale: Scale, now: int) -> None:
     watched = watches(scale, now)
     found = lives(scale, _crowd(standing, busy, passing), watched, rng)
     connection.execute(
-        "INSERT INTO host VALUES (1, 'workstation', 'seeded', 'Linux', ?, ?, 'boot', ?)",
-        (_MEMORY, OWN_NETNS, int(watched.begins[0]) - 60_000_000),
+        # This machine: of another one the page shows nothing as open.
+        "INSERT INTO host VALUES (1, 'workstation', ?, 'Linux', ?, ?, 'boot', ?)",
+        (machine_id(), _MEMORY, OWN_NETNS, int(watched.begins[0]) - 60_000_000),
     )
     with _indexed_afterwards(connection):
         connection.execute("BEGIN")
