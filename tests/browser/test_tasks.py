@@ -18,7 +18,7 @@ import pandas as pd
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
-from porteye_core.model import Hidden, Precision, Tick
+from porteye_core.model import Endpoint, Hidden, Precision, Tick
 from porteye_core.store.tables.host_row import Host
 from porteye_core.store.writing.startup import open_writer
 from porteye_core.store.writing.writer import Closing, Opening
@@ -55,30 +55,36 @@ def last_tuesday() -> datetime:
 
 
 DEPLOY = round(last_tuesday().timestamp() * 1e6)
+MACHINE = Host.this(8 << 30)
 STOPPED = round(NOW.timestamp() * 1e6) - 30 * MINUTE  # when the monitor before ended
+
+
+def here(port: int, address: str = "127.0.0.1") -> Endpoint:
+    """An endpoint in the namespace of this machine."""
+    return replace(endpoint(port, address=address), netns=MACHINE.netns)
 
 
 def write_history(db: Path, *, hidden: bool = False) -> None:
     """Days in which node opened itself to the network last Tuesday at 03:10; half an hour ago the
     monitor stopped, and all had closed unless an owner is hidden."""
     begin = DEPLOY - 48 * 60 * MINUTE
-    with open_writer(db, Host.this(8 << 30), begin) as writer:
+    with open_writer(db, MACHINE, begin) as writer:
         writer.begin_watch(begin, PLAN)
-        nginx = owned(endpoint(80, address="0.0.0.0"), process(1, 1, "nginx"))
-        local = owned(endpoint(3000), process(2, 2, "node", "node vite.js --host 127.0.0.1"))
+        nginx = owned(here(80, address="0.0.0.0"), process(1, 1, "nginx"))
+        local = owned(here(3000), process(2, 2, "node", "node vite.js --host 127.0.0.1"))
         first = [Opening(each, begin, Precision.GAP) for each in (nginx, local)]
         old, node = writer.record_changes(begin, first)
         wide = owned(
-            endpoint(3000, address="0.0.0.0"), process(3, 3, "node", "node vite.js --host 0.0.0.0")
+            here(3000, address="0.0.0.0"), process(3, 3, "node", "node vite.js --host 0.0.0.0")
         )
-        flask = owned(endpoint(5000), process(4, 4, "flask"))
+        flask = owned(here(5000), process(4, 4, "flask"))
         opened = writer.record_changes(
             DEPLOY,
             [Opening(each, DEPLOY, Precision.KERNEL) for each in (wide, flask)],
             [Closing(node, DEPLOY, Precision.KERNEL)],
         )
         if hidden:
-            unseen = replace(owned(endpoint(22, address="0.0.0.0")), hidden=Hidden.PRIVILEGE)
+            unseen = replace(owned(here(22, address="0.0.0.0")), hidden=Hidden.PRIVILEGE)
             writer.record_changes(STOPPED, [Opening(unseen, STOPPED, Precision.POLL)])
         else:
             closed = STOPPED - MINUTE
@@ -122,6 +128,11 @@ def pill(page: Page, name: str) -> Locator:
     return page.get_by_role("radio", name=re.compile(f"^{name}"))
 
 
+def words(text: str) -> re.Pattern[str]:
+    """The text as the page may write it, with joiners that keep it from being a link or emoji."""
+    return re.compile("\u2060?".join(map(re.escape, text)))
+
+
 def go_to_a_time(page: Page, hands: Hands, words: str) -> None:
     hands.click(link(page, "Timeline"))
     expect(headline(page)).to_be_visible()
@@ -152,11 +163,11 @@ def test_1_and_2_who_holds_a_port_with_its_command_folder_and_parent(
         hands.press("Control+k")
         hands.type(str(port))
         begun = time.monotonic()
-        expect(answers(page)).to_contain_text(f"127.0.0.1:{port}")
+        expect(answers(page)).to_contain_text(words(f"127.0.0.1:{port}"))
         print(f"\nanswered {time.monotonic() - begun:.2f} s after the last key")
         assert time.monotonic() - begun < 30
         for known in ("opener_process", f"pid {opener.pid}", "started by", str(Path.cwd())):
-            expect(answers(page)).to_contain_text(known)
+            expect(answers(page)).to_contain_text(words(known))
         expect(answers(page)).to_be_in_viewport()
         assert hands.pressed <= 6
         save(page, "task-1")
@@ -169,8 +180,8 @@ def test_2_a_click_shows_the_command_line_the_folder_and_all_parents(
         port = opener.listen()
         show(page, f"{app.url}/?port={port}")
         click_row(page, hands, port)
-        for known in ("opener_process.py", "Folder", "Started by", "pytest"):
-            expect(drawer(page)).to_contain_text(known)
+        for known in ("opener_process.py", "Folder", "Started by", "python"):
+            expect(drawer(page)).to_contain_text(words(known))
         assert hands.pressed <= 2
         save(page, "task-2")
 
@@ -251,7 +262,7 @@ def test_7_what_opened_today(app: App, page: Page, hands: Hands) -> None:
 def test_8_what_listened_yesterday_at_a_time(app: App, page: Page, hands: Hands) -> None:
     show(page, app.url)
     go_to_a_time(page, hands, "yesterday 3:10")
-    expect(headline(page)).to_contain_text("03:10")
+    expect(headline(page)).to_contain_text(words("03:10"))
     expect(headline(page)).to_contain_text("3 listeners, 2 reachable.")
     wait_for_cells(page, "80", "3000", "5000")
     assert hands.pressed <= 20
@@ -264,7 +275,7 @@ def test_8_what_opened_last_tuesday_at_a_time_and_was_it_reachable(
     show(page, app.url)
     go_to_a_time(page, hands, "last tue 3:10")
     answer = "3000 vite.js (node) became reachable; 5000 flask (local) opened"
-    expect(headline(page)).to_contain_text(answer)
+    expect(headline(page)).to_contain_text(words(answer))
     expect(headline(page)).to_be_in_viewport()
     assert hands.pressed <= 20
     save(page, "task-8-tuesday")
@@ -446,7 +457,7 @@ def test_25_a_phone_answers_as_well(app: App, browser: Browser) -> None:
         until(lambda: app.json(f"/api/ports?port={port}"), "it is stored")
         hands.click(page.get_by_label("Find a port, program or pid"))
         hands.type(str(port))
-        expect(answers(page)).to_contain_text(f"127.0.0.1:{port}")
+        expect(answers(page)).to_contain_text(words(f"127.0.0.1:{port}"))
         expect(answers(page)).to_be_in_viewport()
         assert hands.pressed <= 6
         save(page, "task-25")
