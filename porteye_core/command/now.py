@@ -41,7 +41,7 @@ def now(given: Namespace, question: Question, screen: Screen) -> int:
         if question.is_json:
             screen.write_json(records)
         elif screen.is_terminal:
-            _show(records, question, screen, is_look=known.is_look)
+            _show(records, question, screen, is_scan=known.is_scan)
             if known.note:
                 screen.write(known.note, Style.WARNING)
         else:
@@ -52,7 +52,7 @@ def now(given: Namespace, question: Question, screen: Screen) -> int:
 
 
 def _show(
-    records: Sequence[dict[str, Any]], question: Question, screen: Screen, *, is_look: bool
+    records: Sequence[dict[str, Any]], question: Question, screen: Screen, *, is_scan: bool
 ) -> None:
     if not records:
         screen.write("Nothing listens that the filters let through.")
@@ -66,7 +66,7 @@ def _show(
         )
         for each in records
     ]
-    last = -1 if is_look else None  # a look does not know since when
+    last = -1 if is_scan else None  # a scan does not know since when
     screen.write_table(_COLUMNS[:last], [row[:last] for row in rows])
 
 

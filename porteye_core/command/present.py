@@ -1,4 +1,4 @@
-"""The present: what listens now, as the monitor has stored it, or by one look at the machine."""
+"""The present: what listens now, as the monitor has stored it, or by one scan of the machine."""
 
 import logging
 import sys
@@ -28,14 +28,14 @@ class CannotSay(PortEyeError):
 class Present:
     """The moment of the present, the reader of it, and that of the past, None if there is none.
 
-    is_look: the present is one look at the machine. note: why it is, as sentences. last_watched:
+    is_scan: the present is one scan of the machine. note: why it is, as sentences. last_watched:
     the end of what is stored, None while a monitor watches.
     """
 
     at: int
     now: RowReader
     past: RowReader | None
-    is_look: bool = False
+    is_scan: bool = False
     note: str = ""
     last_watched: int | None = None
 
@@ -48,8 +48,8 @@ def present(db: Path, at: int, zone: ZoneInfo) -> Iterator[Present]:
             stored = stack.enter_context(open_row_reader(db))
             status = stored.status(at)
         except StoreError as err:
-            looked = stack.enter_context(_look())
-            yield Present(_clock(), looked, None, is_look=True, note=_unread(err))
+            scanned = stack.enter_context(_scan())
+            yield Present(_clock(), scanned, None, is_scan=True, note=_unread(err))
             return
         if status.is_current:
             yield Present(at, stored, stored)
@@ -60,12 +60,12 @@ def present(db: Path, at: int, zone: ZoneInfo) -> Iterator[Present]:
                 " known.",
                 "Ask for a time of its history by --at.",
             )
-        note = f"{stale(status, at, zone)} This is one look at the machine."
+        note = f"{stale(status, at, zone)} This is one scan of the machine."
         if status.state in {State.STOPPED, State.NEVER}:
             note += f" Start a monitor: {monitor_command(db)}"
-        looked = stack.enter_context(_look())
+        scanned = stack.enter_context(_scan())
         yield Present(
-            _clock(), looked, stored, is_look=True, note=note, last_watched=status.last_watched
+            _clock(), scanned, stored, is_scan=True, note=note, last_watched=status.last_watched
         )
 
 
@@ -91,8 +91,8 @@ def _clock() -> int:
 
 def _unread(err: StoreError) -> str:
     if isinstance(err, StoreMissing):
-        return f"{err.message} This is one look at the machine; it knows no past. {err.hint}"
-    return f"{err} This is one look at the machine; it knows no past."
+        return f"{err.message} This is one scan of the machine; it knows no past. {err.hint}"
+    return f"{err} This is one scan of the machine; it knows no past."
 
 
 @contextmanager
@@ -102,7 +102,7 @@ def _folder() -> Iterator[Path]:
         folder = tempfile.TemporaryDirectory(prefix="porteye-")
     except OSError as err:
         raise CannotSay(
-            f"The machine cannot be looked at: no file can be made in {tempfile.gettempdir()}:"
+            f"The machine cannot be scanned at: no file can be made in {tempfile.gettempdir()}:"
             f" {err.strerror}.",
             "Set TMPDIR to a folder with free space.",
         ) from err
@@ -111,15 +111,15 @@ def _folder() -> Iterator[Path]:
 
 
 @contextmanager
-def _look() -> Iterator[RowReader]:
+def _scan() -> Iterator[RowReader]:
     """Scan once into a database that is deleted at the end. Raises CannotSay."""
     # The monitor's parts take a tenth of a second, which a stored answer does without.
     from porteye_core.monitor.command_line import watch  # noqa: PLC0415
 
     logging.getLogger("porteye").setLevel(logging.CRITICAL)
     with _folder() as folder:
-        db = folder / "look.db"
-        # A look needs no kernel events: sock_diag where there is one.
+        db = folder / "scan.db"
+        # A scan needs no kernel events: sock_diag where there is one.
         source = "sock_diag" if sys.platform == "linux" else "auto"
         try:
             try:
@@ -129,4 +129,4 @@ def _look() -> Iterator[RowReader]:
             with open_row_reader(db) as reader:
                 yield reader
         except (SourceError, StoreError) as err:
-            raise CannotSay(f"The machine cannot be looked at: {err.message}", err.hint) from err
+            raise CannotSay(f"The machine cannot be scanned at: {err.message}", err.hint) from err

@@ -17,14 +17,14 @@ _EARLIER_US = 1_000_000
 
 
 def told(
-    lives: Iterable[Life], now: int, zone: ZoneInfo, *, is_look: bool = False
+    lives: Iterable[Life], now: int, zone: ZoneInfo, *, is_scan: bool = False
 ) -> Iterator[list[str]]:
-    """The lines about each owner, of which the first is the sentence; is_look: the listeners were
-    found by a look at `now`, which says nothing of when they opened."""
+    """The lines about each owner, of which the first is the sentence; is_scan: the listeners were
+    found by a scan at `now`, which says nothing of when they opened."""
     ordered = sorted(lives, key=lambda life: (life.closed_at is not None, _owner_of(life)))
     for _, group in groupby(ordered, key=lambda life: (life.closed_at is None, _owner_of(life))):
         same = sorted(group, key=lambda life: (life.port, life.protocol, life.bound.address))
-        yield [_sentence(same, now, zone, is_look=is_look), *_background(same[0])]
+        yield [_sentence(same, now, zone, is_scan=is_scan), *_background(same[0])]
 
 
 def sentence_at(lives: Sequence[Life]) -> list[str]:
@@ -62,20 +62,20 @@ def background(life: Life) -> list[str]:
     return list(_background(life))
 
 
-def _sentence(lives: Sequence[Life], now: int, zone: ZoneInfo, *, is_look: bool) -> str:
+def _sentence(lives: Sequence[Life], now: int, zone: ZoneInfo, *, is_scan: bool) -> str:
     first = min(lives, key=lambda life: life.opened_at)
     if first.closed_at is not None:
         return last_holder(max(lives, key=lambda life: life.closed_at or 0), now, zone)
-    return f"{_name(first)} listens on {_places(lives)}{_since(first, now, zone, is_look=is_look)}."
+    return f"{_name(first)} listens on {_places(lives)}{_since(first, now, zone, is_scan=is_scan)}."
 
 
-def _since(life: Life, now: int, zone: ZoneInfo, *, is_look: bool) -> str:
+def _since(life: Life, now: int, zone: ZoneInfo, *, is_scan: bool) -> str:
     started = life.started_at
     is_earlier = bool(started) and started is not None and started < life.opened_at - _EARLIER_US
     process = ""
     if is_earlier and started is not None:
         process = f"; its process started {moment(started, now, zone)}"
-    if is_look:
+    if is_scan:
         return process
     opened = moment(life.opened_at, now, zone)
     if life.opened_seen is Precision.GAP:

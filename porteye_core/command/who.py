@@ -81,7 +81,7 @@ def _show_open(known: Present, lives: list[Life], question: Question, screen: Sc
         records = known.now.open_now_records(Filters(), known.at)
         screen.write_json([each for each in records if each["id"] in wanted])
         return
-    groups = telling.told(lives, known.at, question.zone, is_look=known.is_look)
+    groups = telling.told(lives, known.at, question.zone, is_scan=known.is_scan)
     _show_groups(groups, screen)
     if len(lives) >= _MOST:
         screen.write(f"These are the first {_MOST}; porteye now lists all.", Style.FAINT)

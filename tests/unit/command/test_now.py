@@ -144,7 +144,7 @@ def test_a_look_says_on_a_terminal_why_it_is_one(abandoned: Instant) -> None:
     assert "SINCE" not in lines[0]
 
 
-def test_an_older_schema_leaves_a_look(seeded: Instant, tmp_path: object) -> None:
+def test_an_older_schema_leaves_a_scan(seeded: Instant, tmp_path: object) -> None:
     old = seeded.db.with_name("old.db")
     old_database(old, 4)
     assert "schema 4" in shown(Instant(old, seeded.now), 100).splitlines()[-1]

@@ -47,13 +47,13 @@ def test_each_state_has_its_sentence(state: State, watch: Watch | None, sentence
 def test_what_is_stored_is_the_present_while_a_monitor_watches(seeded: Instant) -> None:
     with present(seeded.db, seeded.now, UTC) as known:
         assert known.now is known.past
-        assert (known.is_look, known.note, known.at) == (False, "", seeded.now)
+        assert (known.is_scan, known.note, known.at) == (False, "", seeded.now)
 
 
 def test_a_look_leaves_no_file(db: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with present(db, NOW, UTC) as known:
-        assert known.is_look
+        assert known.is_scan
         assert known.past is None
         assert list(tmp_path.iterdir()) != []
     assert list(tmp_path.iterdir()) == []

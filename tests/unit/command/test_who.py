@@ -181,7 +181,7 @@ def test_without_a_database_one_look_answers_and_knows_no_past(
     assert f" listens on 127.0.0.1:{held_port} (local only)" in first
     assert second.startswith(f"pid {os.getpid()}, user ")
     assert last.startswith(
-        f"Nothing is recorded yet: there is no database at {porteye.db}. This is one look at the"
+        f"Nothing is recorded yet: there is no database at {porteye.db}. This is one scan of the"
         " machine; it knows no past. Start the monitor: "
     )
     assert answered.status == 0
@@ -201,7 +201,7 @@ def test_without_a_monitor_the_past_is_told_and_the_present_looked_at(
 ) -> None:
     note = (
         "No monitor watches: it ended abruptly CLOCK, and nothing is recorded since. This is one"
-        " look at the machine. Start a monitor: "
+        " scan of the machine. Start a monitor: "
     )
     answered = porteye("who", str(held_port))
     assert answered.timeless.splitlines()[-1].startswith(note)
@@ -222,7 +222,7 @@ def test_what_was_open_when_last_watched_is_told_as_that(
     assert (event["status"], event["pid"]) == ("opened", 300)
 
 
-def test_an_older_schema_leaves_one_look(db: Path, porteye: Command, held_port: int) -> None:
+def test_an_older_schema_leaves_one_scan(db: Path, porteye: Command, held_port: int) -> None:
     old_database(db, 3)
     answered = porteye("who", str(held_port))
     assert "schema 3" in answered.out.splitlines()[-1]
