@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import sys
+import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -33,6 +34,9 @@ from porteye_core.system.systemd import ServiceManager
 
 log = logging.getLogger("porteye")
 
+# Seconds in which --once goes on searching for owners: a busy machine with many descriptors needs
+# more than one turn.
+_ONLY_SEARCH = 10.0
 _NOT_REPEATED = {"--exit-with-parent", "--give-way", "--require-admin"}
 
 
@@ -175,9 +179,10 @@ def watch(settings: Config, argv: Sequence[str]) -> int:
         stack.callback(picked.source.close)
         plan = _plan(settings, picked, limitations)
         reader = processes(writer.booted_at)
+        finder = OwnerFinder(reader, privileged=rights.reads_everyone)
         monitor = Monitor(
             source=picked.source,
-            finder=OwnerFinder(reader, privileged=rights.reads_everyone),
+            finder=finder,
             meter=UsageMeter(reader),
             own=FootprintMeter(settings.db),
             writer=writer,
@@ -188,9 +193,11 @@ def watch(settings: Config, argv: Sequence[str]) -> int:
             "watching by %s every %g s, into %s", plan.source, plan.interval_us / 1e6, settings.db
         )
         heartbeat = stack.enter_context(Heartbeat(ServiceManager(), plan))
+        search_ends = time.monotonic() + _ONLY_SEARCH
         monitor.run(
             wait=lambda seconds, filenos: (
-                settings.once or waiter.wait(heartbeat.paced(seconds), filenos)
+                (settings.once and not (finder.is_searching and time.monotonic() < search_ends))
+                or waiter.wait(heartbeat.paced(seconds), filenos)
             ),
             ended=lambda: writer.is_wanted or (settings.exit_with_parent and _orphaned()),
             alive=lambda: heartbeat.turn(monitor.watched),

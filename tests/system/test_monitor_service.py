@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from porteye_core.monitor import command_line
+from porteye_core.owners import fd_holders
 from porteye_core.store.file import lock
 from tests.kit import user_namespace
 from tests.kit.opener import Opener
@@ -38,6 +40,24 @@ def test_once_scans_once_and_stores_it(db: Path) -> None:
     assert [pid for pid, _ in stored] == [os.getpid()]
     assert rows(db, "SELECT stopped_at IS NOT NULL FROM watch") == [(1,)]
     assert lock.holder(db) is None
+
+
+@LINUX
+def test_once_goes_on_until_the_owners_are_found(db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    walked = []
+
+    def late(walk: fd_holders.Walk, deadline: fd_holders.Deadline) -> None:
+        walked.append(walk)
+        if len(walked) > 1:  # the first turn has no time for it, as on a busy machine
+            advance(walk, deadline)
+
+    advance = fd_holders.Walk.advance
+    monkeypatch.setattr(fd_holders.Walk, "advance", late)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        flags = ["--db", str(db), "--once", "--source", "sock_diag", "--interval", "0.2"]
+        assert command_line.main(["porteye", *flags]) == 0
+        owners = "SELECT p.pid FROM listener l JOIN process p ON p.id = l.process_id WHERE port = ?"
+        assert rows(db, owners, server.getsockname()[1]) == [(os.getpid(),)]
 
 
 @pytest.mark.parametrize("source", SOURCES)
