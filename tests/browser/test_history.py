@@ -82,7 +82,7 @@ def test_back_brings_the_filters_back_that_were_set_then(app: App, page: Page) -
 
 def test_back_brings_back_the_moment_that_the_timeline_showed(app: App, page: Page) -> None:
     page.goto(f"{app.url}/timeline?at=2026-01-02T03:04:05Z")
-    second, third = (page.get_by_text(re.compile(rf"\b{day} Jan 03\W+04\W+05")) for day in (2, 3))
+    second, third = (page.get_by_text(re.compile(rf"\b{day} Jan 04\W+04\W+05")) for day in (2, 3))
     expect(second).to_be_visible()
     page.get_by_role("button", name="+1 d", exact=True).click()
     expect(third).to_be_visible()
