@@ -282,11 +282,13 @@ def test_8_what_opened_last_tuesday_at_a_time_and_was_it_reachable(
 
 
 def test_9_what_changed_between_two_moments(app: App, page: Page, hands: Hands) -> None:
-    show(page, f"{app.url}/?port=80")
+    show(page, f"{app.url}/?process=flask")
     go_to_a_time(page, hands, "-1d")
-    expect(headline(page)).to_contain_text("1 listener, 1 reachable.")
+    expect(headline(page)).to_contain_text("1 listener, 0 reachable.")
     hands.click(page.get_by_role("button", name="Compare with now"))
-    wait_for_cells(page, "80", "closed")
+    receipt = page.get_by_test_id("stMain").get_by_test_id("stCode")
+    expect(receipt).to_contain_text(words("5000 flask"))
+    expect(receipt).to_contain_text("closed")
     assert hands.pressed <= 15
     save(page, "task-9")
 
