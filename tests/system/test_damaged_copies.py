@@ -165,7 +165,7 @@ def test_random_damage_ends_no_monitor_and_breaks_no_reader(
         count[check_readers(db)] += 1
         count[watch(db)] += 1
     print(f"\n{kind.__name__}, {cases} times: {dict(count)}")
-    assert count["refused as newer"] <= cases / 20  # that a header may truly say
+    assert count["refused as newer"] <= cases / 15  # that a header may truly say
 
 
 def shown(db: Path, view: str) -> AppTest:
