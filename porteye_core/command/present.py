@@ -111,13 +111,24 @@ def _folder() -> Iterator[Path]:
 
 
 @contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the monitor's log from the terminal."""
+    log = logging.getLogger("porteye")
+    before = log.level
+    log.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        log.setLevel(before)
+
+
+@contextmanager
 def _scan() -> Iterator[RowReader]:
     """Scan once into a database that is deleted at the end. Raises CannotSay."""
     # The monitor's parts take a tenth of a second, which a stored answer does without.
     from porteye_core.monitor.command_line import watch  # noqa: PLC0415
 
-    logging.getLogger("porteye").setLevel(logging.CRITICAL)
-    with _folder() as folder:
+    with _quiet(), _folder() as folder:
         db = folder / "scan.db"
         # A scan needs no kernel events: sock_diag where there is one.
         source = "sock_diag" if sys.platform == "linux" else "auto"

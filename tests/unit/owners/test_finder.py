@@ -29,6 +29,7 @@ from porteye_core.owners.usage import UNKNOWN, UsageMeter
 from porteye_core.sources.portable import Portable
 from tests.kit.opener import Opener
 from tests.kit.values import endpoint
+from tests.kit.waiting import until
 
 BOOTED = round(psutil.boot_time() * 1e6)
 READER = processes(BOOTED)
@@ -179,6 +180,7 @@ def test_a_process_that_has_ended_used_nothing_that_is_known(opener: Opener) -> 
 
 
 def test_psutil_tells_the_same_of_a_process_where_there_is_no_proc(opener: Opener) -> None:
+    opener.listen()  # its program runs: the kernel knows its command line
     elsewhere = PsutilProcesses()
     started = elsewhere.started_at(opener.pid)
     ours = READER.started_at(opener.pid)
@@ -189,9 +191,12 @@ def test_psutil_tells_the_same_of_a_process_where_there_is_no_proc(opener: Opene
     assert told is not None
     assert known is not None
     assert (told.program, told.parents, told.cwd) == (known.program, known.parents, known.cwd)
-    spent = elsewhere.spent(ProcessKey(opener.pid, started))
-    assert spent is not None
-    assert spent.rss > 1_000_000
+
+    def has_memory() -> bool:  # the kernel adds up the pages of each processor late
+        spent = elsewhere.spent(ProcessKey(opener.pid, started))
+        return spent is not None and spent.rss > 1_000_000
+
+    until(has_memory, "its memory is read")
     assert elsewhere.read(ProcessKey(opener.pid, started - 1)) is None
 
 

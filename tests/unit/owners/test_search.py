@@ -227,7 +227,8 @@ def test_a_walk_remembers_nothing_of_the_descriptors_that_are_not_wanted() -> No
         assert peak < 1 << 20  # the names of what is read take more than 5
         shared = Walk({inode: None}, among=among)
         shared.advance(Deadline(600))
-        assert [each.pid for each in shared.holders(inode)] == among
+        # Numbers of processes may begin anew: the oldest is first, and not the lowest.
+        assert sorted(each.pid for each in shared.holders(inode)) == sorted(among)
 
 
 @pytest.mark.long

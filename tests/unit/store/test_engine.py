@@ -232,6 +232,7 @@ FURTHER: dict[str, Ask] = {
     ),
     "history frame": lambda c: event_frame.history(c, EVERYTHING),
     "newest event": events.newest_id,
+    "events after one": lambda c: [tuple(row) for row in events.after(c, EVERYTHING, 700)],
     "first watch": time_bounds.first_watch,
     "what the monitor used, an hour": lambda c: monitor_usage(c, NOW - HOUR, NOW, 10 * SECOND),
     "what the monitor used, a month": lambda c: monitor_usage(c, BEGIN, NOW, 10 * SECOND),

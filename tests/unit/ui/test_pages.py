@@ -191,7 +191,7 @@ def test_the_columns_that_matter_fit_a_window_of_1280_pixels(page: AppTest) -> N
     # A row that has just opened brings the column that says so.
     order = [each for each in page.dataframe[0].proto.column_order if each != "state"]
     asked = [
-        *("port", "open", "state", "protocol", "program", "exposure", "address", "user"),
+        *("port", "open", "protocol", "program", "exposure", "address", "user"),
         *("clients", "cpu", "memory", "up"),
     ]
     assert order[: len(asked)] == asked

@@ -159,4 +159,4 @@ def test_a_program_is_the_same_by_what_it_is_and_where(db: Path, writer: Writer)
         3: "changed owner",
         4: "restarted",
     }
-    assert found["was"].iloc[0] == "a.js (node), pid 1"
+    assert found.set_index("port")["was"][1] == "a.js (node), pid 1, web, session-1.scope"
