@@ -85,7 +85,7 @@ def test_a_key_opens_the_lookup_which_fits_the_window(
     context = visitor(browser, width)
     page = context.new_page()
     page.set_default_timeout(PATIENCE)
-    page.goto(app.url)
+    page.goto(f"{app.url}/history")  # Now has a field of its own
     page.wait_for_selector("[data-testid=stDataFrame] canvas td", state="attached")
     page.keyboard.press("Control+k")
     dialog = page.get_by_role("dialog")
