@@ -269,14 +269,13 @@ def test_help_is_shown_beside_its_field(app: App, page: Page) -> None:
     for field, help_ in (
         ("Port", "separated by commas"),
         ("Number of records to display", "An export always has every record"),
-        ("Reachable", "other machines may reach"),
     ):
         page.get_by_role("button", name=f"Help for {field}").hover()
         expect(page.get_by_role("tooltip").get_by_text(help_)).to_be_visible()
 
 
 def test_the_lookup_is_closed_by_a_key_and_by_its_button(app: App, page: Page) -> None:
-    show(page, app.url)
+    show(page, f"{app.url}/history")  # Now has a field of its own
     dialog = page.get_by_role("dialog")
     for key, name in (("Escape", ""), ("", "Close")):
         page.keyboard.press("Control+k")
@@ -286,29 +285,6 @@ def test_the_lookup_is_closed_by_a_key_and_by_its_button(app: App, page: Page) -
         else:
             dialog.get_by_role("button", name=name).click()
         expect(dialog).to_have_count(0)
-
-
-def test_a_story_is_chosen_and_leads_to_others_and_its_command_is_copied(
-    app: App, page: Page
-) -> None:
-    show(page, f"{app.url}/listener")
-    box = page.get_by_role("combobox", name="Whose story?")
-    box.fill("8765")
-    expect(page.get_by_role("option")).to_have_count(1)
-    box.press("Enter")
-    page.wait_for_url("**listener=5*")
-    life = main(page).get_by_role("button", name="8765/tcp http.server (python) on 127.0.0.1")
-    life.click()  # earlier on the port
-    page.wait_for_url("**listener=4*")
-    expect(main(page).get_by_text("for 10 minutes")).to_be_visible()
-    expect(life).to_contain_text("open")
-    life.click()  # what else the program listens on
-    page.wait_for_url("**listener=5*")
-    main(page).get_by_test_id("stCode").hover()
-    main(page).get_by_test_id("stCode").get_by_role("button").click()
-    page.wait_for_function(
-        "async () => await navigator.clipboard.readText() === 'python3 -m http.server 8765'"
-    )
 
 
 def test_each_step_moves_the_cursor_of_the_timeline(app: App, page: Page) -> None:
@@ -385,19 +361,6 @@ def test_a_range_picked_on_a_chart_of_the_monitor_stays_and_there_is_a_way_back(
     assert said(page) == {}
 
 
-def test_a_name_in_a_legend_hides_its_bars(app: App, page: Page) -> None:
-    show(page, f"{app.url}/timeline")
-    chart = page.locator(".st-key-turnover")
-    expect(chart.locator(".legendtoggle").first).to_be_visible()
-    visible = """() => document.querySelector(".st-key-turnover .js-plotly-plot")
-        ._fullData[0].visible"""
-    assert page.evaluate(visible) is True
-    chart.locator(".legendtoggle").first.click()
-    page.wait_for_function(f"() => ({visible})() === 'legendonly'")
-    chart.locator(".legendtoggle").first.click()
-    page.wait_for_function(f"() => ({visible})() === true")
-
-
 @pytest.mark.parametrize(
     ("view", "name"), [("", "What listens now"), ("history", "Events, the newest first")]
 )
@@ -419,7 +382,6 @@ def test_a_table_fills_the_window_and_gives_it_back(
     [
         ("history", "Events, the newest first", "5432"),
         ("timeline?at={then}", "What listened at this moment", "nginx"),
-        ("monitor", "When somebody watched", "portable"),
     ],
 )
 def test_a_word_is_searched_for_in_every_table(
