@@ -20,7 +20,7 @@ from porteye_core.web.server import settle
 
 _VIEWS = ("now", "listener", "timeline", "history", "monitor")
 # What these views keep in the session is forgotten before each rerun, as if something was stored.
-_KEPT = {"now": ("now_read",), "timeline": ("timeline_drawn", "moment_found")}
+_KEPT = {"now": ("now_read", "now_rows"), "timeline": ("timeline_drawn", "moment_found")}
 _SERVER_MS = 150
 
 

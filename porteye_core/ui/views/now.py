@@ -33,7 +33,7 @@ from porteye_core.ui.session_cache import cached
 from porteye_core.ui.times import clock
 
 _JUST_CLOSED = 10  # seconds for which a closed row stays
-_KEPT = "now_read"
+_KEPT, _KEPT_ROWS = "now_read", "now_rows"
 _GROUPS = "groups"
 _Rows = Callable[[pd.DataFrame], pd.DataFrame]
 
@@ -72,11 +72,11 @@ def _draw(reader: Reader, view: View) -> None:
             rows = by_service if now_controls.one_row_per_service() else by_socket
             by = now_controls.grouping()
             refresh.choose_rate()
-        moment = refresh.paused_at((view.filters, rows), now()) or now()
+        moment = refresh.paused_at(view.filters, now()) or now()
         with options:
             now_controls.free_port(reader, now(), is_open=bool(options.open))
             files = st.container()
-        refresh.pause_button((view.filters, rows), moment)
+        refresh.pause_button(view.filters, moment)
     table = _read(reader, view.filters, moment, rows)
     with place:
         numbers = now_filters.counts(table.services, table.midnight, watched=table.moment.watched)
@@ -102,10 +102,11 @@ def _read(reader: Reader, filters: Filters, moment: int, rows: _Rows) -> _Table:
     status = reader.status(moment)
 
     def read_again() -> pd.DataFrame:
-        return rows(reader.open_now(filters, moment, moment - just_closed))
+        return reader.open_now(filters, moment, moment - just_closed)
 
     version = moment if refresh.is_paused() else (reader.version(), moment // just_closed)
-    services = cached(_KEPT, (version, filters, rows), read_again)
+    listeners = cached(_KEPT, (version, filters), read_again)
+    services = cached(_KEPT_ROWS, (version, filters, rows), lambda: rows(listeners.copy()))
     at = pd.Timestamp(moment, unit="us", tz="UTC")
     gone = services["closed"] & (services["closed_at"] <= at - timedelta(seconds=_JUST_CLOSED))
     today = clock(moment, viewers_zone()).replace(hour=0, minute=0, second=0, microsecond=0)
