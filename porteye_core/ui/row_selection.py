@@ -128,8 +128,7 @@ def table(
     """
     columns = list(shown)
     selection: Selection = st.session_state.setdefault(f"{key}_selection", Selection())
-    # On a link the frame is in nobody's way: a click on the cell that has it is not reported.
-    framable = sorted(columns, key=lambda each: each not in links)
+    framable = _framable(columns, links)
     framed = selection.draw(ids, framable, time.monotonic())
     cells = [] if framed is None else [framed]
     chosen: DataframeStateInput = {"selection": {"rows": [], "columns": [], "cells": cells}}
@@ -158,6 +157,16 @@ def table(
     if selection.refused:
         st.toast("The rows changed as you clicked. Click again.", icon=":material/sync:")
     return selection.take()
+
+
+def _framable(columns: Sequence[str], links: Sequence[str]) -> list[str]:
+    """The columns for the frame, those after the links first.
+
+    A click on the cell with the frame is not reported, and readers click the first column most. An
+    arrow key from a link comes to a link, which selects nothing.
+    """
+    after = 1 + max((place for place, each in enumerate(columns) if each in links), default=-1)
+    return [each for each in (*columns[after:], *columns[:after]) if each not in links]
 
 
 def _report(key: str, columns: Sequence[str], links: Sequence[str]) -> None:

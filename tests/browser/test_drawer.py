@@ -190,7 +190,6 @@ def test_any_cell_opens_the_drawer_and_escape_or_its_button_closes_it(app: App, 
         assert said(page) == {"port": [f"{first},{second}"]}
 
 
-@pytest.mark.skip(reason="not yet adapted to the links and the search field of Now")
 def test_the_keyboard_walks_from_row_to_row_and_passes_the_table_by(app: App, page: Page) -> None:
     with Opener() as opener:
         ports = sorted(opener.listen() for _ in range(3))
@@ -216,7 +215,6 @@ def test_the_keyboard_walks_from_row_to_row_and_passes_the_table_by(app: App, pa
         expect(drawer(page)).to_have_count(0)
 
 
-@pytest.mark.skip(reason="not yet adapted to the links and the search field of Now")
 def test_keys_and_a_fast_click_are_heard_wherever_the_pointer_was(app: App, page: Page) -> None:
     with Opener() as opener:
         ports = sorted(opener.listen() for _ in range(3))
@@ -237,7 +235,6 @@ def test_keys_and_a_fast_click_are_heard_wherever_the_pointer_was(app: App, page
         expect_drawer(page, app, ports[1])
 
 
-@pytest.mark.skip(reason="not yet adapted to the links and the search field of Now")
 def test_a_cell_that_a_drawer_gives_the_focus_back_to_is_not_selected(app: App, page: Page) -> None:
     with Opener() as opener:
         ports = sorted(opener.listen() for _ in range(3))

@@ -260,7 +260,6 @@ def test_a_cookie_of_somebody_else_is_no_visit(
     expect(page.get_by_test_id("stException")).to_have_count(0)
 
 
-@pytest.mark.skip(reason="not yet adapted to the links and the search field of Now")
 def test_a_row_stays_itself_while_900_others_come(app: App, page: Page) -> None:
     with Opener() as opener:
         ports = sorted(opener.bind() for _ in range(902))
