@@ -1,6 +1,6 @@
 """Times and lengths as people read them; pure."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 _UNITS = (("d", 86_400), ("h", 3_600), ("min", 60))
@@ -8,18 +8,19 @@ _ROUGH_UNITS = (("day", 86_400), ("hour", 3600), ("minute", 60), ("second", 1))
 
 
 def moment(micros: int, now: int, zone: ZoneInfo) -> str:
-    """A time in a zone, as short as it can be said at `now`.
+    """A time in a zone, as short as it can be said at `now`; a weekday never stands alone.
 
     >>> moment(0, 60_000_000, ZoneInfo("UTC"))
     'today 00:00'
+    >>> moment(0, 2 * 86_400_000_000, ZoneInfo("UTC"))
+    'Thu 1 Jan 00:00'
     """
     at, today = clock(micros, zone), clock(now, zone).date()
     if at.date() == today:
         return f"today {at:%H:%M}"
     if at.date() == today - timedelta(days=1):
         return f"yesterday {at:%H:%M}"
-    week = today - timedelta(days=6) <= at.date() < today
-    return f"{at:%A %H:%M}" if week else f"{at:%Y-%m-%d %H:%M}"
+    return f"{_day(at, today)} {at:%H:%M}"
 
 
 def dated(micros: int, now: int, zone: ZoneInfo) -> str:
@@ -30,12 +31,17 @@ def dated(micros: int, now: int, zone: ZoneInfo) -> str:
     """
     at, there = clock(micros, zone), clock(micros, ZoneInfo("UTC"))
     of_day = "%H:%M:%S" if at.second or at.microsecond else "%H:%M"
-    year = "" if at.year == clock(now, zone).year else f" {at.year}"
-    said = f"{at:%a} {at.day} {at:%b}{year} {at.strftime(of_day)} {at:%Z}"
+    said = f"{_day(at, clock(now, zone).date())} {at.strftime(of_day)} {at:%Z}"
     if at.utcoffset() == timedelta():
         return said
     day = "" if at.date() == there.date() else f"{there:%a} {there.day} {there:%b} "
     return f"{said} = {day}{there.strftime(of_day)} UTC"
+
+
+def _day(at: datetime, today: date) -> str:
+    """A day with its weekday, and with its year if that is not today's."""
+    year = "" if at.year == today.year else f" {at.year}"
+    return f"{at:%a} {at.day} {at:%b}{year}"
 
 
 def clock(micros: int, zone: ZoneInfo) -> datetime:

@@ -11,7 +11,7 @@ from porteye_core.command.program import main
 from tests.kit.processes import bound
 from tests.kit.service import PROJECT, environment
 
-_DAY = r"(?:today|yesterday|[A-Z]\w+day|\d{4}-\d\d-\d\d)"
+_DAY = r"(?:today|yesterday|[A-Z]\w\w \d+ [A-Z]\w\w(?: \d{4})?|\d{4}-\d\d-\d\d)"
 _LENGTH = r"(?:\d+ (?:day|hour|minute|second)s?|[\d.]+ ms|less than a millisecond)"
 
 

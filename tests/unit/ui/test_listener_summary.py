@@ -25,7 +25,7 @@ CONTAINER = "docker:" + "0123456789abcdef" * 4
 def test_an_open_listener_is_told_as_a_person_would() -> None:
     assert sentence(NGINX, NOW, BERLIN) == (
         "nginx listens on 0.0.0.0:443 (any network). pid 812, www-data, nginx.service."
-        " Up since Tuesday 14:02, for 3 days."
+        " Up since Tue 13 Jan 14:02, for 3 days."
     )
     shown = markdown(NGINX, NOW, BERLIN).replace("\\", "").replace("\u2060", "")
     assert shown.startswith("**nginx** listens on **0.0.0.0:443** (any network). pid 812")
@@ -64,22 +64,22 @@ _STARTED = "Up since at least 04:44, when PortEye began to watch; its process st
     [
         ({"opened_at": at("2026-01-16T14:01:00")}, "Up since 15:01, for 1 minute."),
         ({"opened_at": at("2026-01-15T14:02:00")}, "Up since yesterday 15:02, for 1 day."),
-        ({"opened_at": at("2026-01-09T14:02:00")}, "Up since 2026-01-09 15:02, for 7 days."),
+        ({"opened_at": at("2026-01-09T14:02:00")}, "Up since Fri 9 Jan 15:02, for 7 days."),
         (_TODAY, "Up since at least 04:44, when PortEye began to watch."),
         (
             {**_TODAY, "started_at": at("2026-01-03T11:00:00")},
-            f"{_STARTED} 2026-01-03 12:00.",
+            f"{_STARTED} Sat 3 Jan 12:00.",
         ),
         ({**_TODAY, "started_at": at("2026-01-16T03:44:00")}, "when PortEye began to watch."),
         ({**_TODAY, "started_at": 0}, "when PortEye began to watch."),
-        (_HOURS, "Open from Tuesday 14:02 to Tuesday 16:32, for 2 hours."),
+        (_HOURS, "Open from Tue 13 Jan 14:02 to Tue 13 Jan 16:32, for 2 hours."),
         (
             {**_HOURS, "opened_seen": Precision.GAP},
-            "Open from before Tuesday 14:02 to Tuesday 16:32, for about 2 hours.",
+            "Open from before Tue 13 Jan 14:02 to Tue 13 Jan 16:32, for about 2 hours.",
         ),
         (
             {**_HOURS, "closed_seen": Precision.GAP},
-            "to some time before Tuesday 16:32, for about 2 hours.",
+            "to some time before Tue 13 Jan 16:32, for about 2 hours.",
         ),
     ],
 )
