@@ -95,6 +95,16 @@ def pills() -> None:
         label_visibility="collapsed",
         wrap=True,
     )
+    if name in RANGES and _ends_of(name) is not None:
+        st.button(
+            "Pin this range",
+            key="pin_range",
+            type="tertiary",
+            icon=":material/keep:",
+            help="Keep both ends, so that the link shows the same range tomorrow",
+            on_click=_pin,
+            args=(name,),
+        )
     if name == CUSTOM:
         with st.container(horizontal=True, width="content", key="custom_range"):
             for end, label in (("since", "From"), ("until", "To")):
@@ -135,8 +145,28 @@ def _show_error(name: str) -> None:
 
 
 def _choose_pill() -> None:
-    st.session_state[_RANGE] = st.session_state[_PILLS]
+    before, name = st.session_state[_RANGE], st.session_state[_PILLS]
+    if name == CUSTOM:
+        _pin(before)
+    st.session_state[_RANGE] = name
     url_state.forget(_RANGE)
+
+
+def _pin(name: str) -> None:
+    """Go on with the ends that this range has now."""
+    if pinned := _ends_of(name):
+        choose(*pinned)
+        st.session_state[_RANGE] = CUSTOM
+
+
+def _ends_of(name: str) -> tuple[int, int] | None:
+    """The ends of a range at the present minute, None for the whole history and a custom range."""
+    if name == CUSTOM or RANGES[name] == RANGES["all"]:
+        return None
+    now = time.time_ns() // 1000 // _MINUTE * _MINUTE
+    bounds = _bounds(name)
+    since = now - bounds.length if bounds.length else bounds.since or 0
+    return since, bounds.until or now
 
 
 def _known(text: str) -> str:

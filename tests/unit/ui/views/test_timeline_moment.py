@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -81,6 +81,17 @@ def test_without_a_moment_the_cursor_is_at_the_newest_change(
     assert "at" not in address(page)
     port = at(None, port="5432", range="all")
     assert port.session_state["cursor_shown"] == seeded.now - HOUR
+
+
+def test_a_range_that_moves_is_pinned_where_it_is(at: Callable[..., AppTest]) -> None:
+    page = at(None, range="7d")
+    assert "since" not in address(page)
+    for pinned in (press(page, "pin_range"), choose_range(at(None, range="7d"), "custom")):
+        said = address(pinned)
+        since, until = (datetime.fromisoformat(said[name]) for name in ("since", "until"))
+        assert until - since == timedelta(days=7)
+        assert "pin_range" not in [button.key for button in pinned.button]
+    assert "pin_range" not in [button.key for button in at(None, range="all").button]
 
 
 def test_what_listeners_used_stands_in_columns_of_their_own(
