@@ -84,14 +84,15 @@ def chosen() -> Bounds:
 def pills() -> None:
     """Draw the ranges, and the fields of a range with both ends while that is chosen."""
     name: str = st.session_state[_RANGE]
-    st.session_state[_PILLS] = name
+    key = _widget(_PILLS, name)
     st.segmented_control(
         "Time range",
         [each for each in _LABELS if each != _RARE or each == name],
         format_func=_LABELS.__getitem__,
-        key=_PILLS,
+        key=key,
         required=True,
         on_change=_choose_pill,
+        args=(key,),
         label_visibility="collapsed",
         wrap=True,
     )
@@ -144,8 +145,8 @@ def _show_error(name: str) -> None:
         filter_errors.show(said)
 
 
-def _choose_pill() -> None:
-    before, name = st.session_state[_RANGE], st.session_state[_PILLS]
+def _choose_pill(key: str) -> None:
+    before, name = st.session_state[_RANGE], st.session_state[key]
     if name == CUSTOM:
         _pin(before)
     st.session_state[_RANGE] = name
@@ -201,7 +202,6 @@ def ends() -> tuple[int, int]:
 def set_moment(name: str, micros: int) -> None:
     """Say another time in the field of this name; for a callback, before the field is drawn."""
     st.session_state[f"exact_{name}"] = micros
-    st.session_state[f"pick_{name}"] = _on_the_clock(micros)
     url_state.forget(name)
 
 
@@ -222,10 +222,8 @@ def start(name: str, default: int | None) -> Any:
 
 def field(name: str, label: str, *, is_labelled: bool = True) -> None:
     """Draw a field for the time of this name, which has been started; empty while it is None."""
-    key = f"pick_{name}"
-    if st.session_state.get(key) is None:
-        at: int | None = st.session_state[f"exact_{name}"]
-        st.session_state[key] = None if at is None else _on_the_clock(at)
+    at: int | None = st.session_state[f"exact_{name}"]
+    key = _widget(f"pick_{name}", None if at is None else _on_the_clock(at))
     st.datetime_input(
         label,
         value=None,
@@ -235,15 +233,30 @@ def field(name: str, label: str, *, is_labelled: bool = True) -> None:
         step=60,
         persist_state="session",
         on_change=_pick,
-        args=(name,),
+        args=(name, key),
         label_visibility="visible" if is_labelled else "collapsed",
     )
 
 
-def _pick(name: str) -> None:
+def _widget(name: str, value: object) -> str:
+    """Give a widget that is about to be drawn its value, and return its key.
+
+    The key is a new one where the widget had another value, which the program has changed: a browser
+    that is slower than the answer still says the old value, and it would count as the reader's.
+    """
+    drawn = f"{name}_widgets"
+    key = f"{name}_{st.session_state.get(drawn, 0)}"
+    if st.session_state.get(key, value) not in (None, value):
+        st.session_state[drawn] = st.session_state.get(drawn, 0) + 1
+        key = f"{name}_{st.session_state[drawn]}"
+    st.session_state[key] = value
+    return key
+
+
+def _pick(name: str, key: str) -> None:
     # The field has no seconds, and an hour that the clock repeats is not told apart in it: only a
     # field that was changed says more than what is kept.
-    given, exact = st.session_state[f"pick_{name}"], f"exact_{name}"
+    given, exact = st.session_state[key], f"exact_{name}"
     url_state.forget(name)
     kept: int | None = st.session_state[exact]
     if given is not None and (kept is None or given != _on_the_clock(kept)):

@@ -74,7 +74,7 @@ def _read_anew(names: Iterable[str]) -> None:
         if dropped & together:
             dropped |= together
     for name in dropped:
-        for kept in (name, f"exact_{name}", f"pick_{name}"):
+        for kept in (name, f"exact_{name}"):
             st.session_state.pop(kept, None)
         forget(name)
 

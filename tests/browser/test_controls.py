@@ -78,7 +78,8 @@ def choose(page: Page, field: str, option: str) -> None:
 
 
 def press_pill(page: Page, label: str) -> None:
-    main(page).locator(".st-key-range_pills").get_by_text(label, exact=True).click()
+    pills = main(page).get_by_role("radiogroup", name="Time range")
+    pills.get_by_text(label, exact=True).click()
 
 
 def expect_column(page: Page, name: str, *texts: str) -> None:

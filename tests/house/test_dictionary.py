@@ -23,8 +23,8 @@ _HEAD = "| Word | Meaning | Class | Table | API | Label |"
 _WIDGETS = ("text_input", "number_input", "selectbox", "button", "toggle", "datetime_input")
 _ABOVE_THE_CHARTS = {
     "text_input": ("words_at",),
-    "datetime_input": ("pick_since", "pick_until"),
-    "button_group": ("range_pills",),
+    "datetime_input": ("pick_since_0", "pick_until_0"),
+    "button_group": ("range_pills_0",),
 }
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import DateTimeInput
 
 from porteye_core.model import Filters
 from porteye_core.store.reading import open_reader
@@ -47,6 +48,11 @@ def press(page: AppTest, key: str) -> AppTest:
 def type_words(page: AppTest, text: str, name: str = "at") -> AppTest:
     found: AppTest = page.text_input(key=f"words_{name}").set_value(text).run()
     assert not found.exception
+    return found
+
+
+def calendar_of(page: AppTest) -> DateTimeInput:
+    (found,) = (each for each in page.datetime_input if each.label == "Moment")
     return found
 
 
@@ -196,14 +202,14 @@ def test_a_day_of_the_calendar_moves_the_cursor_and_an_empty_field_does_not(
     at: Callable[..., AppTest], seeded: Instant
 ) -> None:
     page = at(None)
-    calendar = page.datetime_input(key="pick_at")
+    calendar = calendar_of(page)
     assert calendar.value is None
     assert not calendar.set_value(datetime(2026, 1, 15, 3, 4)).run().exception  # noqa: DTZ001
     assert address(page)["at"] == "2026-01-15T03:04:00Z"
-    page.datetime_input(key="pick_at").set_value(None).run()
+    calendar_of(page).set_value(None).run()
     assert address(page)["at"] == "2026-01-15T03:04:00Z"
     type_words(page, stamp(seeded.now // MINUTE * MINUTE))
-    assert page.datetime_input(key="pick_at").value == datetime.fromtimestamp(
+    assert calendar_of(page).value == datetime.fromtimestamp(
         seeded.now // MINUTE * 60, UTC
     ).replace(tzinfo=None)
 
