@@ -7,6 +7,7 @@ when the style arrives.
 
 import asyncio
 import gzip
+import os
 import re
 from collections.abc import Callable
 
@@ -32,7 +33,7 @@ class PageFiles:
         self, app: ASGIApp, base: str, style: Callable[[], str], *scripts: Callable[[], str]
     ) -> None:
         self._app, self._base, self._style, self._scripts = app, base, style, scripts
-        self._files: dict[str, bytes] = {}
+        self._files: dict[tuple[str, str], bytes] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on; send the page or file that comes back."""
@@ -62,7 +63,7 @@ class PageFiles:
         if status == 304 and known:
             headers["etag"] = _marked(etag)
         elif status == 200 and etag and _is_compressed(headers):
-            found.body = await self._compressed(etag, asked, receive)
+            found.body = await self._compressed(etag, asked)
             headers["etag"] = _marked(etag)
             headers["content-encoding"] = "gzip"
             del headers["accept-ranges"]
@@ -72,11 +73,13 @@ class PageFiles:
         _vary(headers)
         await found.send_to(send)
 
-    async def _compressed(self, etag: str, asked: Scope, receive: Receive) -> bytes:
-        if etag not in self._files:
-            raw = (await _answer_of(self._app, asked, receive)).body
-            self._files[etag] = await asyncio.to_thread(gzip.compress, raw, _LEVEL)
-        return self._files[etag]
+    async def _compressed(self, etag: str, asked: Scope) -> bytes:
+        # The tag is made of time and size, which two files of a package can share.
+        of = os.path.normcase(os.path.normpath(asked["path"])), etag
+        if of not in self._files:
+            raw = (await _answer_of(self._app, asked, _unbroken())).body
+            self._files[of] = await asyncio.to_thread(gzip.compress, raw, _LEVEL)
+        return self._files[of]
 
     async def _send_page(self, scope: Scope, receive: Receive, send: Send) -> None:
         # A copy that the browser has kept may be of another version, and have another style.
@@ -124,6 +127,21 @@ async def _answer_of(app: ASGIApp, scope: Scope, receive: Receive) -> _Answer:
     found = _Answer()
     await app(scope, receive, found.receive)
     return found
+
+
+def _unbroken() -> Receive:
+    """A request that no client breaks off: of one that is, the application sends a part of the
+    file, or nothing, and that would be kept."""
+    sent = False
+
+    async def receive() -> Message:
+        nonlocal sent
+        if sent:
+            await asyncio.Event().wait()
+        sent = True
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    return receive
 
 
 def _vary(headers: MutableHeaders) -> None:

@@ -3,6 +3,9 @@
 import gzip
 import hashlib
 import http.client
+import os
+import socket
+import struct
 from collections.abc import Iterator
 from http.client import HTTPMessage
 from pathlib import Path
@@ -10,8 +13,14 @@ from urllib.parse import urlsplit
 
 import pytest
 import streamlit as st
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.routing import Mount
+from starlette.staticfiles import StaticFiles
+from starlette.testclient import TestClient
 
 from porteye_core.ui import layout, lookup_dialog, row_selection
+from porteye_core.web.page_files import PageFiles
 from tests.kit.app import App, dashboard
 
 STATIC = Path(st.__file__).parent / "static" / "static"
@@ -81,6 +90,36 @@ def test_a_part_of_a_file_is_a_part_of_the_raw_file(app: App) -> None:
     assert status == 206
     assert "Content-Encoding" not in headers
     assert body == SCRIPT.read_bytes()[:10]
+
+
+def test_a_request_that_a_browser_breaks_off_leaves_no_part_of_a_file(app: App) -> None:
+    server = urlsplit(app.url)
+    scripts = sorted((STATIC / "js").glob("*.js"), key=lambda path: path.stat().st_size)[-20:-1]
+    for script in scripts:
+        with socket.create_connection((server.hostname, server.port)) as connection:
+            request = f"GET {server.path}/static/js/{script.name} HTTP/1.1\r\nHost: localhost\r\n"
+            connection.sendall(f"{request}Accept-Encoding: gzip\r\n\r\n".encode())
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    for script in scripts:
+        _, headers, body = ask(app, f"/static/js/{script.name}", GZIP)
+        assert headers["Content-Encoding"] == "gzip"
+        assert gzip.decompress(body) == script.read_bytes()
+
+
+def test_two_files_of_one_time_and_size_are_two_files(tmp_path: Path) -> None:
+    """Packages that are built reproducibly give all their files the same time."""
+    for name in ("first.js", "second.js"):
+        (tmp_path / name).write_text(f"{name:<30}")
+        os.utime(tmp_path / name, (1, 1))
+    app = Starlette(
+        routes=[Mount("/static", StaticFiles(directory=tmp_path))],
+        middleware=[Middleware(PageFiles, "", str)],
+    )
+    with TestClient(app) as client:
+        for name in ("first.js", "second.js", "./first.js"):
+            answer = client.get(f"/static/{name}", headers=GZIP)
+            assert answer.headers["Content-Encoding"] == "gzip"
+            assert answer.text.strip() == name.removeprefix("./")
 
 
 def test_what_is_compressed_already_is_sent_as_it_is(app: App) -> None:
