@@ -64,7 +64,8 @@ def _has_begun(db: Path, process: subprocess.Popen[str]) -> bool:
         return False
     try:
         return bool(rows(db, "SELECT 1 FROM watch WHERE started_at >= ?", holder.since))
-    except sqlite3.DatabaseError:  # damaged, until the monitor has set the file aside
+    # Damaged, until the monitor has set the file aside; then no text need be in the error either.
+    except (sqlite3.DatabaseError, UnicodeDecodeError):
         return False
 
 

@@ -16,6 +16,7 @@ from porteye_core.errors import StoreError
 from porteye_core.store.file import migrations
 from porteye_core.store.file.authorizer import is_late
 from porteye_core.store.file.connection import open_unchecked
+from porteye_core.store.file.damage import flaw
 from porteye_core.store.file.folder import Folder
 from porteye_core.store.file.ownership import give_to_caller
 
@@ -179,9 +180,9 @@ def _checked(db: Path, copy: Path, header: tuple[int, int]) -> Backup:
     with closing(sqlite3.connect(uri, uri=True)) as connection:
         connection.set_progress_handler(lambda: None, _STEPS)
         try:
-            flaw = _flaw(connection) or (_header(connection) != header and "its header differs")
-            if flaw:
-                raise _damaged(db, flaw)
+            found = _flaw(connection) or (_header(connection) != header and "its header differs")
+            if found:
+                raise _damaged(db, found)
             events, listeners, newest = connection.execute(_CONTENTS).fetchone()
             return Backup(events, listeners, copy.stat().st_size, newest)
         except sqlite3.Error as err:
@@ -191,16 +192,15 @@ def _checked(db: Path, copy: Path, header: tuple[int, int]) -> Backup:
 
 
 def _flaw(connection: sqlite3.Connection) -> str | None:
-    found = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
-    if found != "ok":
-        return str(found).replace("\n", " ")
+    if found := flaw(connection):
+        return found
     row = connection.execute("PRAGMA foreign_key_check").fetchone()
     return f"a row of {row[0]} refers to a missing row of {row[2]}" if row else None
 
 
-def _damaged(db: Path, flaw: str) -> StoreError:
+def _damaged(db: Path, found: str) -> StoreError:
     return StoreError(
-        f"The copy of {db} did not pass its check: {flaw}.",
+        f"The copy of {db} did not pass its check: {found}.",
         "The copy was deleted. Keep the backups that you have.",
     )
 

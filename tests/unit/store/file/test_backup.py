@@ -161,6 +161,17 @@ def test_damage_that_the_check_finds_leaves_no_copy(abandoned: Instant, copy: Pa
     assert names(copy.parent) == []
 
 
+def test_a_schema_that_is_no_text_leaves_no_copy(abandoned: Instant, copy: Path) -> None:
+    _change(abandoned.db, "PRAGMA wal_checkpoint(TRUNCATE)")
+    whole = abandoned.db.read_bytes()
+    assert b"CREATE TABLE event" in whole
+    # SQLite names the two bytes in its error.
+    abandoned.db.write_bytes(whole.replace(b"CREATE TABLE event", b"CREATE T\xfdBLE event"))
+    with pytest.raises(StoreError, match="did not pass its check: its schema is not text"):
+        back_up(abandoned.db, copy)
+    assert names(copy.parent) == []
+
+
 def test_a_row_that_refers_to_none_leaves_no_copy(abandoned: Instant, copy: Path) -> None:
     _change(abandoned.db, "DELETE FROM program")
     with pytest.raises(StoreError, match="refers to a missing row of program"):
