@@ -241,8 +241,8 @@ def field(name: str, label: str, *, is_labelled: bool = True) -> None:
 def _widget(name: str, value: object) -> str:
     """Give a widget that is about to be drawn its value, and return its key.
 
-    The key is a new one where the widget had another value, which the program has changed: a browser
-    that is slower than the answer still says the old value, and it would count as the reader's.
+    The key is a new one where the program has changed the value: a browser that is slower than the
+    answer still says the old one, and that would count as the reader's.
     """
     drawn = f"{name}_widgets"
     key = f"{name}_{st.session_state.get(drawn, 0)}"
