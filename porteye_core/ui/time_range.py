@@ -19,6 +19,7 @@ from porteye_core import time_words
 from porteye_core.errors import FilterError
 from porteye_core.ui import filter_errors, url_state
 from porteye_core.ui.context import viewers_zone
+from porteye_core.ui.layout import is_phone
 
 _SECOND = 1_000_000
 _MINUTE = 60 * _SECOND
@@ -85,27 +86,29 @@ def pills() -> None:
     """Draw the ranges, and the fields of a range with both ends while that is chosen."""
     name: str = st.session_state[_RANGE]
     key = _widget(_PILLS, name)
-    st.segmented_control(
-        "Time range",
-        [each for each in _LABELS if each != _RARE or each == name],
-        format_func=_LABELS.__getitem__,
-        key=key,
-        required=True,
-        on_change=_choose_pill,
-        args=(key,),
-        label_visibility="collapsed",
-        wrap=True,
-    )
-    if name in RANGES and _ends_of(name) is not None:
-        st.button(
-            "Pin this range",
-            key="pin_range",
-            type="tertiary",
-            icon=":material/keep:",
-            help="Keep both ends, so that the link shows the same range tomorrow",
-            on_click=_pin,
-            args=(name,),
+    with st.container(horizontal=True, width="content", key="range_choice"):
+        st.segmented_control(
+            "Time range",
+            [each for each in _LABELS if each != _RARE or each == name],
+            format_func=_LABELS.__getitem__,
+            key=key,
+            required=True,
+            on_change=_choose_pill,
+            args=(key,),
+            label_visibility="collapsed",
+            wrap=True,
         )
+        # On a phone it would take a line; Custom does the same there.
+        if _ends_of(name) is not None and not is_phone():
+            st.button(
+                "Pin this range",
+                key="pin_range",
+                type="tertiary",
+                icon=":material/keep:",
+                help="Keep both ends, so that the link shows the same range tomorrow",
+                on_click=_pin,
+                args=(name,),
+            )
     if name == CUSTOM:
         with st.container(horizontal=True, width="content", key="custom_range"):
             for end, label in (("since", "From"), ("until", "To")):

@@ -107,12 +107,15 @@ def draw(
     moment: now; cursor: its moment, None where there is none.
     """
     click: Click | None = st.session_state.pop(_CLICK, None)
-    shape = _switches()
+    # Beside each other: the bars begin a line higher.
+    above = st.container(horizontal=True, vertical_alignment="center", key="charts_head")
+    with above:
+        shape = _switches()
     found = drawn(reader, view, moment, since, until, shape)
     if found.figure is None or found.charted is None:
         st.info("No listener that was open in this time range matches the filters.")
         return click
-    st.caption(literal(" ".join([f"{local(since)} to {local(until)}.", *found.words])))
+    above.caption(literal(" ".join([f"{local(since)} to {local(until)}.", *found.words])))
     figure = found.figure
     if cursor is not None and since <= cursor <= until:
         figure = with_cursor(figure, *_flag(reader, view, cursor))
@@ -135,18 +138,17 @@ def _clicked(point: str) -> None:
 
 def _switches() -> Shape:
     """Draw what the rows stand for, and whether ephemeral ports are folded."""
-    with st.container(horizontal=True, vertical_alignment="center"):
-        grouping = st.segmented_control(
-            "Rows",
-            list(Grouping),
-            default=Grouping.PORT,
-            format_func=_LABELS.__getitem__,
-            key=_GROUPING,
-            label_visibility="collapsed",
-            required=True,
-            persist_state="session",
-        )
-        unfolded = st.toggle("Ephemeral ports", key=_UNFOLDED, persist_state="session")
+    grouping = st.segmented_control(
+        "Rows",
+        list(Grouping),
+        default=Grouping.PORT,
+        format_func=_LABELS.__getitem__,
+        key=_GROUPING,
+        label_visibility="collapsed",
+        required=True,
+        persist_state="session",
+    )
+    unfolded = st.toggle("Ephemeral ports", key=_UNFOLDED, persist_state="session")
     more: int = st.session_state.get(_MORE, 0)
     folded = 0 if unfolded else _FOLDED
     return Shape(grouping or Grouping.PORT, _ROWS + more, folded, ephemeral_ports())
