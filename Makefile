@@ -41,8 +41,8 @@ format: ## format the code, and mend what ruff can mend
 bench: ## list the benchmarks; NAME=idle runs one
 	$(PYTHON) -m benchmarks $(NAME)
 
-package: ## build the wheel into dist/
-	$(PYTHON) -m pip wheel --no-deps --wheel-dir dist .
+package: ## build the wheel and the sdist into dist/
+	$(PYTHON) -m hatchling build -d dist
 
 lock: ## renew requirements.lock, with pip-tools
 	$(PYTHON) -m piptools compile --generate-hashes --strip-extras --no-header --no-emit-options \

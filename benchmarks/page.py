@@ -15,7 +15,7 @@ from benchmarks import page_browser
 from benchmarks.machine import quantile
 from benchmarks.report import Cell, Check, Report, Table
 from benchmarks.seed import add_scale, scale_of, seed
-from porteye_core.config import PROJECT
+from porteye_core.places import TOP as PROJECT
 from porteye_core.web.server import settle
 
 _VIEWS = ("now", "listener", "timeline", "history", "monitor")

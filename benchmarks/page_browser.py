@@ -18,7 +18,7 @@ from typing import Any
 from benchmarks.loads import churn, standing
 from benchmarks.report import Check, Table
 from benchmarks.service import watching
-from porteye_core.config import PROJECT
+from porteye_core.places import TOP as PROJECT
 
 _FIRST_ROWS_MS, _SLOW_MS, _FREE, _IDLE_KB = 1200, 4000, 0.8, 20.0
 _CHROMIUM = ("chromium", "chromium-browser", "chrome")

@@ -5,16 +5,14 @@ import re
 import shlex
 import shutil
 import subprocess
-import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from porteye_core import units
+from porteye_core import places, units
 from porteye_core.errors import ConfigError
 from porteye_core.model import DEFAULT_RETENTION, RetentionPolicy
 
-PROJECT = Path(__file__).resolve().parent.parent
 SOURCES = ("auto", "tracepoint", "sock_diag", "portable")
 # A Host header has international names in their ASCII form, xn--….
 _HOST = re.compile(r"\[?([0-9a-f.]*:[0-9a-f:.]+)\]?|([a-z0-9_-][a-z0-9._-]*?)\.?")
@@ -29,7 +27,7 @@ SHORTEST_INTERVAL, LONGEST_INTERVAL = 0.1, 3600.0
 class Config:
     """Settings of monitor and dashboard; times in seconds."""
 
-    db: Path = PROJECT / "porteye.db"
+    db: Path = field(default_factory=places.database)
     interval: float | None = None  # None: the source's default
     sample_interval: float = 10.0
     source: str = "auto"
@@ -57,11 +55,12 @@ def load(flags: Mapping[str, object], environ: Mapping[str, str]) -> Config:
             return "--" + flag.replace("_", "-"), flags[flag]
         return variable, environ.get(variable) or None
 
-    default = Config()
+    db = _file(*given("db", "PORTEYE_DB")) or places.database(environ)
+    default = Config(db)
     interval = _seconds(*given("interval", "PORTEYE_INTERVAL"))
     samples = _seconds("--sample-interval", flags.get("sample_interval"))
     return Config(
-        db=_file(*given("db", "PORTEYE_DB")) or default.db,
+        db=db,
         interval=interval,
         sample_interval=max(interval or 0, default.sample_interval if samples is None else samples),
         source=_choice(*given("source", "PORTEYE_SOURCE"), SOURCES, default.source),
@@ -96,15 +95,14 @@ def _retention(flags: Mapping[str, object]) -> RetentionPolicy:
 def monitor_command(db: Path) -> str:
     """Command that starts a monitor for this database, from any folder.
 
-    It has sudo where that is installed and this user needs it to see every process.
+    It has sudo where that is installed and this user needs it to see every process. The database is
+    named where it is not the default, or where root has another default than this user.
     """
-    words = [sys.executable, str(PROJECT / "monitor_service.py")]
-    if db != Config().db:
+    words = places.short_monitor_words()
+    sudo = ["sudo"] if os.name != "nt" and os.geteuid() != 0 and shutil.which("sudo") else []
+    if db != places.database() or (sudo and not places.IS_CHECKOUT):
         words += ["--db", str(db)]
-    if os.name == "nt":
-        return subprocess.list2cmdline(words)
-    sudo = ["sudo"] if os.geteuid() != 0 and shutil.which("sudo") else []
-    return shlex.join([*sudo, *words])
+    return subprocess.list2cmdline(words) if os.name == "nt" else shlex.join([*sudo, *words])
 
 
 def _file(name: str, value: object) -> Path | None:

@@ -2,15 +2,17 @@
 
 import importlib.util
 import os
+import shlex
 import subprocess
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 
-from porteye_core.config import PROJECT
+from porteye_core import __version__, places
 from porteye_core.errors import ConfigError
 
-_MONITOR = (sys.executable, "-m", "porteye_core.command", "monitor")
+# Of the extra `page` in pyproject.toml.
+_OF_PAGE = ("streamlit", "pandas", "plotly", "fastapi")
 
 
 def monitor(words: Sequence[str]) -> int:
@@ -18,7 +20,7 @@ def monitor(words: Sequence[str]) -> int:
     # Its parts take a tenth of a second, which no other command needs.
     from porteye_core.monitor import command_line  # noqa: PLC0415
 
-    return command_line.main(["porteye monitor", *words], _MONITOR)
+    return command_line.main(["porteye monitor", *words], places.monitor_words())
 
 
 def monitor_flags() -> ArgumentParser:
@@ -36,19 +38,22 @@ def backup(given: Namespace) -> int:
 
 def dashboard(given: Namespace, words: Sequence[str]) -> int:
     """Run the dashboard with these flags of `streamlit run`; raises ConfigError."""
-    script = PROJECT / "streamlit_app.py"
-    if not script.is_file():
-        raise ConfigError(
-            f"There is no dashboard at {script}.", "It runs from a checkout: see README."
-        )
-    if importlib.util.find_spec("streamlit") is None:
-        raise ConfigError(
-            "Streamlit is not installed here.",
-            f"Install it: {sys.executable} -m pip install -r {PROJECT / 'requirements.txt'}",
-        )
-    command = [sys.executable, "-m", "streamlit", "run", str(script), *words]
+    if missing := [name for name in _OF_PAGE if importlib.util.find_spec(name) is None]:
+        raise ConfigError(f"The dashboard needs {', '.join(missing)} too: {_remedy()}")
+    # -P: the folder that somebody is in may hold a module of the same name as one of Python's.
+    script = places.TOP / "streamlit_app.py"
+    command = [sys.executable, "-P", "-m", "streamlit", "run", str(script), *words]
     environ = {**os.environ, **({"PORTEYE_DB": given.db} if given.db is not None else {})}
     if os.name != "nt":  # where exec returns to the shell at once
         sys.stdout.flush()
         os.execve(sys.executable, command, environ)  # noqa: S606 - it becomes that program
     return subprocess.call(command, env=environ)  # noqa: S603 - the user's own words
+
+
+def _remedy() -> str:
+    """The command that installs what the page needs beside this program."""
+    if places.IS_CHECKOUT:
+        wanted = ["-r", str(places.TOP / "requirements.txt")]
+    else:  # pip asks for no other PortEye than the one that is installed
+        wanted = [f"porteye[page]=={__version__}"]
+    return shlex.join([sys.executable, "-m", "pip", "install", *wanted])

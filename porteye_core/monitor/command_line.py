@@ -51,7 +51,7 @@ def parser(program: str = "monitor_service.py") -> argparse.ArgumentParser:
         " gave way to another monitor.",
     )
     add = flags.add_argument
-    add("--db", metavar="PATH", help="the database (default: porteye.db beside this program)")
+    add("--db", metavar="PATH", help="the database (default: porteye.db; README says where)")
     add(
         "--interval",
         metavar="SECONDS",

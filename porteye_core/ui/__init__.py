@@ -5,8 +5,9 @@ from pathlib import Path
 import streamlit as st
 
 from porteye_core import __version__
-from porteye_core.config import PROJECT, Config
+from porteye_core.config import Config
 from porteye_core.guards.access import Access
+from porteye_core.places import IS_CHECKOUT, TOP
 from porteye_core.restarts import Restarts
 from porteye_core.ui import (
     banner,
@@ -56,10 +57,12 @@ def main(config: Config, access: Access, restarts: Restarts) -> None:
 
 def _about() -> str:
     """The version, and where help is."""
+    where = "`porteye --help` in a terminal"
+    if IS_CHECKOUT:
+        where = f"`README.md` and the folder `docs` in {code(str(TOP))}"
     return f"""**PortEye {__version__}** shows what listens on this machine, now and before.
 
-Help: `README.md` and the folder `docs` in {code(str(PROJECT))}, and the
-[description of the API](api/docs).
+Help: {where}, and the [description of the API](api/docs).
 
 Ctrl+K finds a port, a program or a pid from any view."""
 

@@ -5,11 +5,11 @@ import contextlib
 import logging
 import os
 import signal
-import sys
 import time
 from collections.abc import AsyncIterator
 
-from porteye_core.config import PROJECT, Config
+from porteye_core import places
+from porteye_core.config import Config
 from porteye_core.errors import GAVE_WAY
 from porteye_core.restarts import Restart, Restarts
 from porteye_core.store.file import lock
@@ -90,8 +90,7 @@ async def _run(config: Config, restarts: Restarts) -> int | str:
     """Run a monitor to its end; return its status, or a sentence if it could not be started."""
     try:
         monitor = await asyncio.create_subprocess_exec(
-            sys.executable,
-            str(PROJECT / "monitor_service.py"),
+            *places.monitor_words(),
             "--db",
             str(config.db),
             "--exit-with-parent",

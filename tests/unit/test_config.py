@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from porteye_core import config
+from porteye_core import config, places
 from porteye_core.errors import ConfigError
 
 
@@ -75,13 +75,32 @@ def test_an_empty_variable_counts_as_not_set() -> None:
 def test_the_command_for_a_monitor_is_that_of_this_interpreter_and_database(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(config, "PROJECT", tmp_path)
+    monkeypatch.setattr(places, "TOP", tmp_path)
     monkeypatch.setattr(sys, "executable", str(tmp_path / ".venv" / "bin" / "python"))
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.chdir(tmp_path)  # whoever reads it may be in another folder
     started = f"{tmp_path}/.venv/bin/python {tmp_path}/monitor_service.py"
     assert config.monitor_command(config.Config().db) == started
     assert config.monitor_command(tmp_path / "other.db") == f"{started} --db {tmp_path}/other.db"
+
+
+def test_the_command_of_an_installed_program_names_the_database_that_root_would_not_find(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(places, "IS_CHECKOUT", False)
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    module, db = f"{tmp_path}/python -P -m porteye_core.command monitor", config.Config().db
+    assert config.monitor_command(db) == module  # there is no sudo
+    (tmp_path / "sudo").touch(0o755)
+    assert config.monitor_command(db) == f"sudo {module} --db {tmp_path}/porteye/porteye.db"
+    (tmp_path / "porteye").touch(0o755)
+    assert config.monitor_command(db).startswith(f"sudo {tmp_path}/porteye monitor --db ")
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    db = Path("/var/lib/porteye/porteye.db")
+    assert config.monitor_command(db) == f"{tmp_path}/porteye monitor"
 
 
 def test_the_command_asks_for_rights_where_they_are_missing_and_sudo_is_there(

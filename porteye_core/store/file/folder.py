@@ -10,12 +10,13 @@ import errno
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 from porteye_core.errors import StoreError
+from porteye_core.places import is_own_folder
 from porteye_core.store.file.sudo_caller import caller, group_of
 
 _MAX_LINKS = 40  # as in Linux (path_resolution(7))
@@ -132,6 +133,28 @@ class Folder:
             yield fd
         finally:
             os.close(fd)
+
+
+def make_own(folder: Path) -> None:
+    """Make a missing folder that has PortEye's own name, for this user alone, and those above it.
+
+    A missing folder of another name is a mistake in a path. Raises StoreError.
+    """
+    if not is_own_folder(folder) or os.path.lexists(folder):
+        return
+    missing = [folder]
+    while not os.path.lexists(missing[-1].parent):
+        missing.append(missing[-1].parent)
+    with Folder.of(missing[-1].parent).rights():
+        try:
+            for each in reversed(missing):
+                with suppress(FileExistsError):  # another monitor starts beside this one
+                    each.mkdir(0o700)
+        except OSError as err:
+            raise StoreError(
+                f"The folder {folder} of the database cannot be made: {err.strerror}.",
+                "Make it, or choose another place with --db.",
+            ) from err
 
 
 def _steps(path: Path) -> Iterator[tuple[Path, os.stat_result]]:

@@ -9,6 +9,7 @@ from porteye_core.errors import StoreDamaged, StoreError
 from porteye_core.model import KEEP_FOREVER, RetentionPolicy
 from porteye_core.store.file import migrations
 from porteye_core.store.file.damage import check_ids, check_of, explained, flaw
+from porteye_core.store.file.folder import make_own
 from porteye_core.store.file.lock import Claim, WriterLock
 from porteye_core.store.file.ownership import create_private, create_wal
 from porteye_core.store.file.sqlite_errors import to_store_error
@@ -43,13 +44,15 @@ def open_writer(
 ) -> Iterator[Writer]:
     """Open the writer of this database; create or migrate the file if needed.
 
-    retention: maximum of history; claim: what it may ask of another writer. Raises StoreHeld if
-    another process writes to the database, StoreNewer, or StoreError.
+    Its folder is made, too, if it has PortEye's own name. retention: maximum of history; claim:
+    what it may ask of another writer. Raises StoreHeld if another process writes to the database,
+    StoreNewer, or StoreError.
     """
     if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
         raise StoreError(
             f"SQLite {sqlite3.sqlite_version} is too old.", "PortEye needs 3.37 or later."
         )
+    make_own(db.parent)
     with (
         WriterLock(db, now, claim) as lock,
         closing(Writer(lock, lambda: _open(db, host, retention))) as made,

@@ -1,12 +1,13 @@
 """`porteye monitor`, `porteye backup` and `porteye dashboard` open what there is."""
 
 import sqlite3
+import sys
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from porteye_core import config
+from porteye_core import __version__, config, places
 from porteye_core.command import doors
 from porteye_core.command.program import main
 from porteye_core.monitor import command_line
@@ -29,8 +30,8 @@ def test_the_monitor_takes_its_own_flags(db: Path) -> None:
 def test_a_remedy_repeats_the_command_that_was_given() -> None:
     """sudo must get a command that is there: no file is called `porteye monitor`."""
     settings = config.load({"db": "/x.db"}, {})
-    again = command_line._again(settings, [*doors._MONITOR, "--db", "/x.db"])
-    assert again[1:] == ["-m", "porteye_core.command", "monitor", "--db", "/x.db"]
+    again = command_line._again(settings, [*places.monitor_words(), "--db", "/x.db"])
+    assert again[1:] == [str(PROJECT / "monitor_service.py"), "--db", "/x.db"]
 
 
 def test_a_wrong_flag_of_the_monitor_is_its_own_error() -> None:
@@ -60,9 +61,21 @@ def test_the_dashboard_opens_from_any_folder_on_this_machine_alone(
         assert "http://127.0.0.1:" in running.log.read_text()
 
 
-def test_a_dashboard_that_is_not_there_is_an_error(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("is_checkout", "wanted"),
+    [(True, f"-r {PROJECT}/requirements.txt"), (False, f"'porteye[page]=={__version__}'")],
+)
+def test_a_dashboard_without_its_packages_says_in_a_sentence_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    *,
+    is_checkout: bool,
+    wanted: str,
 ) -> None:
-    monkeypatch.setattr(doors, "PROJECT", tmp_path)
+    monkeypatch.setattr(places, "IS_CHECKOUT", is_checkout)
+    monkeypatch.setattr(doors, "_OF_PAGE", ("streamlit", "absent_one", "absent_two"))
     assert main(["porteye", "dashboard"]) == 2
-    assert "It runs from a checkout: see README." in capsys.readouterr().err
+    assert capsys.readouterr().err == (
+        "porteye: The dashboard needs absent_one, absent_two too:"
+        f" {sys.executable} -m pip install {wanted}\n"
+    )

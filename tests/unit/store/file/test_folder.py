@@ -354,3 +354,38 @@ def test_a_token_file_that_is_a_fifo_is_refused_at_once(tmp_path: Path) -> None:
     )
     assert done.returncode == 2
     assert "cannot be read: Not a plain file" in done.stderr
+
+
+def modes(folder: Path) -> set[tuple[int, int]]:
+    """Owners and modes of the folders below a folder."""
+    found = [each.lstat() for each in folder.rglob("*") if each.is_dir()]
+    return {(each.st_uid, stat.S_IMODE(each.st_mode)) for each in found}
+
+
+def test_a_missing_folder_of_its_own_name_is_made_for_its_user_alone(
+    theirs: Path, tmp_path: Path
+) -> None:
+    with open_writer(theirs / "state" / "porteye" / "porteye.db", HOST, 1):
+        pass
+    assert modes(theirs) == {(STRANGER, 0o700)}  # as under sudo
+    with open_writer(tmp_path / "state" / "PortEye" / "x.db", HOST, 1):
+        pass
+    assert modes(tmp_path) == {(0, 0o700)}
+
+
+def test_a_missing_folder_of_another_name_is_a_mistake(tmp_path: Path) -> None:
+    with (
+        pytest.raises(StoreError, match="No such file or directory"),
+        open_writer(tmp_path / "portye" / "porteye.db", HOST, 1),
+    ):
+        pass
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_cannot_be_made_is_an_error_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with (
+        pytest.raises(StoreError, match="cannot be made: Not a directory"),
+        open_writer(tmp_path / "file" / "porteye" / "porteye.db", HOST, 1),
+    ):
+        pass
