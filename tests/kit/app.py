@@ -43,19 +43,24 @@ STREAMLIT = ("-m", "streamlit", "run", str(PROJECT / "streamlit_app.py"))
 
 @contextmanager
 def dashboard(
-    db: Path, folder: Path, command: Sequence[str] = STREAMLIT, **variables: str
+    db: Path | None,
+    folder: Path,
+    command: Sequence[str] = STREAMLIT,
+    python: Sequence[str] = (sys.executable,),
+    **variables: str,
 ) -> Iterator[App]:
     """The dashboard over this database, run from a folder that is not the checkout; command: words
-    of Python's command line."""
+    of Python's command line; None: its default database."""
+    named = {} if db is None else {"PORTEYE_DB": str(db)}
     log = folder / "dashboard.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
             bound(
-                *(sys.executable, *command),
+                *(*python, *command),
                 *("--server.headless", "true", "--server.port", "0"),
             ),
             cwd=folder,
-            env=environment(PORTEYE_DB=str(db), **variables),
+            env=environment(**named, **variables),
             stdout=output,
             stderr=subprocess.STDOUT,
         )
