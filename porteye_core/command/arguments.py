@@ -18,6 +18,8 @@ examples:
 exit status: 0 held or answered, 1 nobody holds it or watches, 2 wrong use, 3 cannot say
 """
 
+MANAGERS = ("systemd", "launchd", "windows")  # of services
+
 
 def commands() -> dict[str, argparse.ArgumentParser]:
     """The parser of each command, by its name."""
@@ -49,6 +51,7 @@ def parser() -> argparse.ArgumentParser:
     _history(history)
     commands.add_parser("health", parents=[common], help="the state of the monitor")
     _doors(commands)
+    _service(commands.add_parser("service", help="the monitor as a service of the machine"))
     return top
 
 
@@ -117,6 +120,22 @@ def _doors(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     _db(backup)
     completion = commands.add_parser("completion", help="print what completes words in a shell")
     completion.add_argument("shell", choices=SHELLS)
+
+
+def _service(service: argparse.ArgumentParser) -> None:
+    add = service.add_argument
+    add("action", choices=("install", "status", "remove"))
+    add("--user", action="store_true", help="a service of this user, without root's rights")
+    add("--now", action="store_true", help="enable and start it, too")
+    add("--force", action="store_true", help="overwrite or remove what somebody has changed")
+    add("--print", action="store_true", help="only print the file that install writes")
+    add(
+        "--for",
+        dest="manager",
+        choices=MANAGERS,
+        metavar="MANAGER",
+        help=f"with --print: {', '.join(MANAGERS)} (default: this system's)",
+    )
 
 
 def _pid(text: str) -> int:

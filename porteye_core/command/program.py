@@ -65,6 +65,11 @@ def _command(argv: Sequence[str]) -> int:
     if given.command == "completion":
         sys.stdout.write(completion(given.shell, {**commands(), "monitor": doors.monitor_flags()}))
         return HELD
+    if given.command == "service":
+        # It reads and writes XML, whose modules no other command needs.
+        from porteye_core.command.service import service  # noqa: PLC0415
+
+        return service(given, Screen.of(sys.stdout))
     return _answer(given)
 
 

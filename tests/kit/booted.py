@@ -71,12 +71,15 @@ class Booted:
     pid: int
     state: Path
 
+    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run a command inside."""
+        inside = ["nsenter", "-t", str(self.pid), "--mount", "--pid", "--cgroup", "--"]
+        return subprocess.run([*inside, *words], capture_output=True, text=True, check=False)
+
     def systemctl(self, *words: str) -> str:
         """What systemctl says; CalledProcessError if it fails."""
-        inside = ["nsenter", "-t", str(self.pid), "--mount", "--pid", "--cgroup", "--"]
-        done = subprocess.run(
-            [*inside, "systemctl", *words], capture_output=True, text=True, check=True
-        )
+        done = self.run("systemctl", *words)
+        done.check_returncode()
         return done.stdout.strip()
 
     def shown(self, name: str) -> str:
@@ -100,8 +103,9 @@ class Booted:
 
 
 @contextmanager
-def booted(folder: Path, settings: str) -> Iterator[Booted]:
-    """Start it with the unit and these settings of it, and end it with all that it started.
+def booted(folder: Path, settings: str | None) -> Iterator[Booted]:
+    """Start it with the unit and these settings of it, and end it with all that it started; None:
+    without the unit.
 
     Skips the test if systemd ends before it is up, which is no fault of the unit.
     """
@@ -110,8 +114,9 @@ def booted(folder: Path, settings: str) -> Iterator[Booted]:
     group = groups / f"porteye-{os.getpid()}"
     (folder / "state").mkdir()
     (folder / "units" / f"{UNIT.name}.d").mkdir(parents=True)
-    shutil.copy(UNIT, folder / "units")
-    (folder / "units" / f"{UNIT.name}.d" / "here.conf").write_text(_HERE + settings)
+    if settings is not None:
+        shutil.copy(UNIT, folder / "units")
+        (folder / "units" / f"{UNIT.name}.d" / "here.conf").write_text(_HERE + settings)
     group.mkdir()
     enter = 'echo $$ > "$0"/cgroup.procs; exec "$@"'
     apart = ["--fork", "--pid", "--mount", "--uts", "--ipc", "--cgroup", "--mount-proc"]

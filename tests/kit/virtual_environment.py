@@ -63,8 +63,10 @@ class VirtualEnvironment:
     def download(self, *requirements: str) -> Path:
         """The packages of a registry, or of pip's cache; skips the test if none answers."""
         wheels = self.folder.with_name("wheels")
-        command = [self.python, "-m", "pip", "download", "-q", "-d", wheels, *requirements]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        command = [str(self.python), "-m", "pip", "download", "-q", "-d", str(wheels)]
+        done = subprocess.run(
+            [*command, *requirements], capture_output=True, text=True, check=False
+        )
         if done.returncode:
             pytest.skip(f"no registry answers: {done.stderr.strip().splitlines()[-1]}")
         return wheels
