@@ -39,7 +39,7 @@ def backup(given: Namespace) -> int:
 def dashboard(given: Namespace, words: Sequence[str]) -> int:
     """Run the dashboard with these flags of `streamlit run`; raises ConfigError."""
     if missing := [name for name in _OF_PAGE if importlib.util.find_spec(name) is None]:
-        raise ConfigError(f"The dashboard needs {', '.join(missing)} too: {_remedy()}")
+        raise ConfigError(f"The dashboard needs {', '.join(missing)} too.", f"Run: {_remedy()}")
     # -P: the folder that somebody is in may hold a module of the same name as one of Python's.
     script = places.TOP / "streamlit_app.py"
     command = [sys.executable, "-P", "-m", "streamlit", "run", str(script), *words]
@@ -56,4 +56,7 @@ def _remedy() -> str:
         wanted = ["-r", str(places.TOP / "requirements.txt")]
     else:  # pip asks for no other PortEye than the one that is installed
         wanted = [f"porteye[page]=={__version__}"]
-    return shlex.join([sys.executable, "-m", "pip", "install", *wanted])
+    pip = [sys.executable, "-m", "pip"]
+    if importlib.util.find_spec("pip") is None:  # such as in an environment of uv's
+        pip = ["pip", "--python", sys.executable]
+    return shlex.join([*pip, "install", *wanted])

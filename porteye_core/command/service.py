@@ -67,7 +67,7 @@ def _install(of: Service, screen: Screen, given: Namespace) -> None:
     screen.write(f"{of.path} is {'there already' if is_there else 'written'}.")
     if given.now:
         _run(of.start)
-        screen.write("The service runs, now and after each start of the machine.")
+        screen.write("The service runs, and starts by itself from now on.")
     else:
         commands = " && ".join(shlex.join(each) for each in of.start)
         screen.write(f"It is not enabled and not started. To do both: {commands}")
@@ -124,6 +124,9 @@ def _status(of: Service, screen: Screen) -> int:
     screen.write(f"{of.path}: {known}")
     is_active = False
     for words in of.asked:
+        if shutil.which(words[0]) is None:
+            screen.write(f"There is no {words[0]} here.")
+            return NOBODY
         done = _done(words)
         is_active = done.returncode == 0
         said = (done.stdout or done.stderr).strip().splitlines()

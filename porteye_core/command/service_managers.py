@@ -69,7 +69,7 @@ def service(manager: str, environ: Mapping[str, str], *, of_user: bool) -> Servi
     """The service of this installed program, for a user or for the machine. Raises ConfigError."""
     make = {"systemd": _systemd, "launchd": _launchd, "windows": _windows}[manager]
     platform = _PLATFORMS[manager]
-    folder = places.state_folder(environ, platform, is_root=not of_user and platform != "win32")
+    folder = places.state_folder(environ, platform, is_root=None if of_user else True)
     if of_user and places.IS_CHECKOUT:
         folder = places.TOP
     return make(environ, folder / "porteye.db", of_user=of_user)

@@ -76,6 +76,6 @@ def test_a_dashboard_without_its_packages_says_in_a_sentence_what_to_install(
     monkeypatch.setattr(doors, "_OF_PAGE", ("streamlit", "absent_one", "absent_two"))
     assert main(["porteye", "dashboard"]) == 2
     assert capsys.readouterr().err == (
-        "porteye: The dashboard needs absent_one, absent_two too:"
-        f" {sys.executable} -m pip install {wanted}\n"
+        "porteye: The dashboard needs absent_one, absent_two too."
+        f" Run: {sys.executable} -m pip install {wanted}\n"
     )
