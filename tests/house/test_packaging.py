@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -26,11 +27,14 @@ from tests.kit.installed import (
     needs_hatchling,
 )
 from tests.kit.service import PROJECT, rows
+from tests.kit.unit import words
 from tests.kit.waiting import until
 
 METADATA = tomllib.loads((PROJECT / "pyproject.toml").read_text())
 # What the program reads at the top of a checkout: the wheel has it inside of the package.
 TOP = {"streamlit_app.py", ".streamlit/config.toml", "deploy/porteye.service"}
+CONTAINERFILE = (PROJECT / "deploy" / "Containerfile").read_text()
+INSTALL = (PROJECT / "docs" / "install.md").read_text()
 # What is for those who change PortEye is in the repository alone.
 NOT_IN_SDIST = re.compile(r"(?!\.gitignore$|\.streamlit/)\.|(benchmarks|tests)/|Makefile$")
 
@@ -106,18 +110,47 @@ def test_the_sdist_makes_the_same_wheel(built: Built, tmp_path: Path) -> None:
 
 
 @needs_hatchling
+def test_a_container_gets_every_file_that_the_wheel_is_built_of(
+    built: Built, tmp_path: Path
+) -> None:
+    copied = re.findall(r"^COPY (?!--from)(.+) \S+$", CONTAINERFILE, re.MULTILINE)
+    for name in " ".join(copied).split():
+        if (PROJECT / name).is_file():
+            (tmp_path / name).parent.mkdir(exist_ok=True)
+            shutil.copy(PROJECT / name, tmp_path / name)
+        else:
+            shutil.copytree(
+                PROJECT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__")
+            )
+    assert build(tmp_path, tmp_path / "dist", "wheel").in_wheel == built.in_wheel
+
+
+def test_a_container_is_given_the_rights_of_the_unit_and_no_more() -> None:
+    (monitor, page) = re.findall(r"^podman run (.*?)\n(?=podman|```)", INSTALL, re.M | re.S)
+    (given,) = re.findall(r"--cap-add=(\S+)", monitor)
+    assert {f"CAP_{name}" for name in given.split(",")} == set(words("CapabilityBoundingSet"))
+    assert "--cap-add" not in page
+    for command in (monitor, page):
+        assert {"--cap-drop=all", "--read-only", "--security-opt=no-new-privileges"} <= set(
+            command.split()
+        )
+    named = re.findall(r"^FROM \S+ AS (\w+)", CONTAINERFILE, re.MULTILINE)
+    assert set(re.findall(r"--target (\w+)", INSTALL)) == {"monitor", "both"} <= set(named)
+
+
+@needs_hatchling
 @pytest.mark.parametrize("program", ["porteye", "porteye-monitor"])
 def test_the_installed_monitor_watches_from_any_folder_into_the_folder_of_state(
     installed: Installed, tmp_path: Path, program: str
 ) -> None:
     # As any user: root's place is the machine's.
     flags = ["--once", "--source", "portable"]
-    words = ["monitor", *flags] if program == "porteye" else flags
+    asked = ["monitor", *flags] if program == "porteye" else flags
     state = {"XDG_STATE_HOME": str(tmp_path / "state")}
     db = tmp_path / "state" / "porteye" / "porteye.db"
     if os.geteuid() == 0:
-        words += ["--db", str(db)]
-    run = installed.run(*words, cwd=tmp_path, program=program, **state)
+        asked += ["--db", str(db)]
+    run = installed.run(*asked, cwd=tmp_path, program=program, **state)
     assert run.returncode == 0, run.stderr
     assert db.parent.stat().st_mode & 0o777 == 0o700
     with closing(sqlite3.connect(db)) as stored:
@@ -131,8 +164,8 @@ def test_the_installed_command_answers_from_any_folder(
 ) -> None:
     (tmp_path / "porteye_core").mkdir()  # of somebody else
     (tmp_path / "porteye_core" / "__init__.py").write_text("raise SystemExit('not mine')")
-    for words, status in ((["--version"], 0), (["who", "1/udp", "--db", "none.db"], 1)):
-        run = installed.run(*words, cwd=tmp_path)
+    for asked, status in ((["--version"], 0), (["who", "1/udp", "--db", "none.db"], 1)):
+        run = installed.run(*asked, cwd=tmp_path)
         assert (run.returncode, run.stderr) == (status, "")
     assert not (tmp_path / "none.db").exists()
 

@@ -55,17 +55,18 @@ def copy_checkout(to: Path) -> None:
         shutil.copy2(PROJECT / name, to / name)
 
 
-def build(checkout: Path, into: Path) -> Built:
-    """Build wheel and sdist without a network."""
+def build(checkout: Path, into: Path, *targets: str) -> Built:
+    """Build wheel and sdist, or one of them, without a network."""
+    flags = [flag for target in targets for flag in ("-t", target)]
     subprocess.run(
-        [sys.executable, "-m", "hatchling", "build", "-d", str(into)],
+        [sys.executable, "-m", "hatchling", "build", "-d", str(into), *flags],
         cwd=checkout,
         capture_output=True,
         text=True,
         check=True,
     )
-    (wheel,), (sdist,) = into.glob("*.whl"), into.glob("*.tar.gz")
-    return Built(wheel, sdist)
+    (made,) = {path.name.removesuffix("-py3-none-any.whl") for path in into.glob("*.whl")}
+    return Built(into / f"{made}-py3-none-any.whl", into / f"{made}.tar.gz")
 
 
 def pip(*arguments: str, python: Path | str = sys.executable) -> str:
