@@ -8,9 +8,15 @@ import pandas as pd
 import streamlit as st
 from pandas.io.formats.style import Styler
 
-from porteye_core.store.reading import Change, Changes, MomentCoverage
+from porteye_core.store.reading import (
+    Change,
+    Changes,
+    MomentCoverage,
+    changes_frame,
+    is_reachable,
+    summary,
+)
 from porteye_core.ui import cell_text, cursor_url, export_links, row_selection, url_state
-from porteye_core.ui.change_words import is_reachable, summary
 from porteye_core.ui.context import View, local, viewers_zone
 from porteye_core.ui.layout import in_order, table_height
 from porteye_core.ui.listener_drawer import open_drawer
@@ -108,7 +114,7 @@ def counted(table: pd.DataFrame) -> str:
 
 def changed(view: View, found: Changes, words: str) -> None:
     """Draw what changed; words: the times, as the sentence has them."""
-    _receipt(f"{words}: {summary(found.frame)}.")
+    _receipt(f"{words}: {summary(found.rows)}.")
     notes = []
     if found.unwatched:
         notes.append(f"Nobody watched for {length(found.unwatched)} of this time.")
@@ -116,9 +122,9 @@ def changed(view: View, found: Changes, words: str) -> None:
         notes.append("Of what opened and closed again only the newest is told.")
     if notes:
         st.caption(literal(" ".join(notes)))
-    if found.frame.empty:
+    if not found.rows:
         return
-    frame = found.frame
+    frame = changes_frame(found)
     shown = {name: column for name, column in _CHANGES.items() if _has_any(frame[name])}
     order = in_order(shown, _CHANGES_ON_A_PHONE)
     selected = row_selection.table(

@@ -7,7 +7,11 @@ Names that need pandas are loaded when they are first asked for; a RowReader doe
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from porteye_core.store.reading.change_words import is_reachable, summary
+from porteye_core.store.reading.changes import Changes
 from porteye_core.store.reading.coverage import Coverage, Gap, MomentCoverage
+from porteye_core.store.reading.differences import Change
+from porteye_core.store.reading.export import Form
 from porteye_core.store.reading.free_port import CANDIDATES as FREE_PORTS
 from porteye_core.store.reading.free_port import FreePort
 from porteye_core.store.reading.json_records import CHANGE, EVENT, MOMENT, PORT, Field
@@ -18,10 +22,7 @@ from porteye_core.store.reading.status import State, Status, health_record
 from porteye_core.store.reading.version import Version
 
 if TYPE_CHECKING:
-    from porteye_core.store.reading.changes import Changes
-    from porteye_core.store.reading.differences import Change
-    from porteye_core.store.reading.export import Form
-    from porteye_core.store.reading.listener_frames import gap_frame
+    from porteye_core.store.reading.listener_frames import changes_frame, gap_frame
     from porteye_core.store.reading.monitor_usage import MonitorUsage
     from porteye_core.store.reading.reachable import Step, Surface
     from porteye_core.store.reading.reader import Reader, open_reader
@@ -67,18 +68,18 @@ __all__ = [
     "answers",
     "by_service",
     "by_socket",
+    "changes_frame",
     "gap_frame",
     "health_record",
+    "is_reachable",
     "monitor_status",
     "open_reader",
     "open_row_reader",
+    "summary",
 ]
 
 # The module of each name that needs pandas.
 _WITH_PANDAS = {
-    "Change": "differences",
-    "Changes": "changes",
-    "Form": "export",
     "Grouping": "timeline_rows",
     "MonitorUsage": "monitor_usage",
     "Reader": "reader",
@@ -91,6 +92,7 @@ _WITH_PANDAS = {
     "WatchTables": "watches",
     "by_service": "service_rows",
     "by_socket": "service_rows",
+    "changes_frame": "listener_frames",
     "gap_frame": "listener_frames",
     "open_reader": "reader",
 }

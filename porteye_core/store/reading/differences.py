@@ -1,26 +1,22 @@
 """The differences between the listeners of two moments; pure."""
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from enum import StrEnum
 from itertools import groupby
 from typing import Any
 
-import pandas as pd
-
 from porteye_core.exposure import Exposure, Namespace
 from porteye_core.programs import Identity
 
-Row = Mapping[Any, Any]
+Row = Mapping[str, Any]
+Found = dict[str, Any]
 Pair = tuple[Row | None, Row | None]
 
+# A difference has these, and as `listener` the row that it shows, None where there are several.
 COLUMNS = (
     *("change", "port", "protocol", "process", "exposure_was", "exposure_is", "was", "is"),
     *("address", "openings", "certainty", "service", "id"),
-)
-_COMPARED = (
-    *("id", "port", "protocol", "service", "address", "ip", "process", "pid", "user", "home"),
-    *("exposure", "identity", "interface", "v6only", "namespace", "certainty"),
 )
 _SETTINGS = ("interface", "v6only")
 
@@ -46,59 +42,46 @@ class Change(StrEnum):
 _RANKS = {kind: rank for rank, kind in enumerate(Change)}
 
 
-def differences(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
-    """The differences between the frames of open_at for two moments, the most important first.
+def differences(before: Sequence[Row], after: Sequence[Row]) -> list[Found]:
+    """The differences between the rows of compared_rows for two moments, the most important first.
 
     `was` and `is` tell the owner, `exposure_was` and `exposure_is` who could reach it; both are
     empty where it was not open. What closed and opened is one listener that changed if port,
     protocol and program are the same (see _KEYS), whatever became of address and command line.
     Listeners that differ in the address alone, as one of IPv4 and one of IPv6, share a row.
     """
-    gone = _rows(before[~before["id"].isin(after["id"])])
-    come = _rows(after[~after["id"].isin(before["id"])])
-    found = [*_stayed(before, after), *_pairs(gone, come)]
-    rows = [_row(*pair) for pair in found if _change(*pair) is not None]
-    return ordered(pd.DataFrame(rows, columns=list(COLUMNS)))
+    was, now = ({row["id"]: row for row in rows} for rows in (before, after))
+    gone = [row for row in before if row["id"] not in now]
+    come = [row for row in after if row["id"] not in was]
+    found = [*_stayed(was, after), *_pairs(gone, come)]
+    return ordered(_row(*pair) for pair in found if _change(*pair) is not None)
 
 
-def ordered(found: pd.DataFrame) -> pd.DataFrame:
-    """Rows with the columns COLUMNS, the most important first; of one kind, first those that others
-    can reach."""
-    keys = pd.DataFrame(
-        {
-            "rank": found["change"].map(_RANKS),
-            "local": [
-                not (_is_reachable(is_) or _is_reachable(was))
-                for was, is_ in zip(found["exposure_was"], found["exposure_is"], strict=True)
-            ],
-            "port": found["port"],
-            "protocol": found["protocol"],
-        },
-        index=found.index,
-    )
-    order = keys.sort_values(list(keys.columns), kind="stable").index
-    return found.loc[order].reset_index(drop=True)
+def ordered(found: Iterable[Found]) -> list[Found]:
+    """Differences, the most important first; of one kind, first those that others can reach."""
+
+    def place(row: Found) -> tuple[int, bool, bool, int, str]:
+        is_local = not (_is_reachable(row["exposure_is"]) or _is_reachable(row["exposure_was"]))
+        port = row["port"]
+        return _RANKS[row["change"]], is_local, port is None, port or 0, row["protocol"]
+
+    return sorted(found, key=place)
 
 
-def _rows(frame: pd.DataFrame) -> list[Row]:
-    return [*frame.loc[:, list(_COMPARED)].to_dict("records")]
-
-
-def _stayed(before: pd.DataFrame, after: pd.DataFrame) -> list[Pair]:
+def _stayed(was: Mapping[int, Row], after: Sequence[Row]) -> list[Pair]:
     """The listeners of both moments, each with itself: their owners may have changed."""
-    was = {row["id"]: row for row in _rows(before[before["id"].isin(after["id"])])}
-    both = _rows(after[after["id"].isin(before["id"])])
+    both = [(was[row["id"]], row) for row in after if row["id"] in was]
     return [
-        (was[row["id"]], row)
-        for row in both
-        if was[row["id"]]["identity"] is not None
+        (before, row)
+        for before, row in both
+        if before["identity"] is not None
         and row["identity"] is not None
-        and (_owner_of(was[row["id"]]) != _owner_of(row))
+        and (_owner_of(before) != _owner_of(row))
     ]
 
 
 def _owner_of(row: Row) -> tuple[object, ...]:
-    return row["identity"], _known(row["user"]), _known(row["pid"])
+    return row["identity"], row["user"], row["pid"]
 
 
 def _endpoint(row: Row) -> Hashable:
@@ -179,7 +162,7 @@ def _change(was: Row | None, is_: Row | None) -> Change | None:
             return kind
     if was["identity"] is None or is_["identity"] is None:
         return Change.REOPENED
-    if was["id"] == is_["id"] and _known(was["pid"]) == _known(is_["pid"]):
+    if was["id"] == is_["id"] and was["pid"] == is_["pid"]:
         return None
     return Change.RESTARTED
 
@@ -196,8 +179,7 @@ def _is_reachable(exposure: str) -> bool:
 
 def _has_other_owner(was: Row, is_: Row) -> bool:
     """True if the program is another one or another user's, where both are known."""
-    users = _known(was["user"]), _known(is_["user"])
-    if all(users) and users[0] != users[1]:
+    if was["user"] and is_["user"] and was["user"] != is_["user"]:
         return True
     one, other = _identity(was), _identity(is_)
     if one is None or other is None:
@@ -213,12 +195,12 @@ def _has_other_place(was: Row, is_: Row) -> bool:
 def _is_bound_anew(was: Row, is_: Row) -> bool:
     """True if the interface or IPV6_V6ONLY differs where both are known."""
     return any(
-        was[name] != is_[name] and not pd.isna(was[name]) and not pd.isna(is_[name])
+        was[name] != is_[name] and was[name] is not None and is_[name] is not None
         for name in _SETTINGS
     )
 
 
-def _row(was: Row | None, is_: Row | None) -> dict[str, Any]:
+def _row(was: Row | None, is_: Row | None) -> Found:
     shown = is_ if is_ is not None else was
     assert shown is not None
     sides = [each for each in (was, is_) if each is not None]
@@ -226,7 +208,7 @@ def _row(was: Row | None, is_: Row | None) -> dict[str, Any]:
         "change": _change(was, is_),
         "port": shown["port"],
         "protocol": shown["protocol"],
-        "process": shown["process"],
+        "process": shown["owner"],
         "exposure_was": "" if was is None else was["exposure"],
         "exposure_is": "" if is_ is None else is_["exposure"],
         "was": "" if was is None else _owner(was),
@@ -236,30 +218,26 @@ def _row(was: Row | None, is_: Row | None) -> dict[str, Any]:
         "certainty": "; ".join(sorted({each["certainty"] for each in sides} - {""})),
         "service": shown["service"],
         "id": shown["id"],
+        "listener": shown,
     }
 
 
 def _owner(row: Row) -> str:
-    said = [str(row["process"])]
-    if _known(row["pid"]) is not None:
+    said = [str(row["owner"])]
+    if row["pid"] is not None:
         said.append(f"pid {row['pid']}")
-    said += [str(row[name]) for name in ("user", "home") if _known(row[name])]
-    return ", ".join(said)
+    return ", ".join(said + [str(row[name]) for name in ("user", "home") if row[name]])
 
 
-def _known(value: object) -> object:
-    return None if value is None or pd.isna(value) else value  # type: ignore[call-overload]
-
-
-def merged(found: pd.DataFrame) -> pd.DataFrame:
+def merged(found: Iterable[Found]) -> list[Found]:
     """The rows, those that differ in the address alone as one: mostly one of each family."""
 
-    def of(row: dict[Any, Any]) -> tuple[str, ...]:
+    def of(row: Found) -> tuple[str, ...]:
         return tuple(str(row[name]) for name in COLUMNS if name not in ("address", "id"))
 
     rows = []
-    for _, same in groupby(sorted(found.to_dict("records"), key=of), of):
+    for _, same in groupby(sorted(found, key=of), of):
         first, *others = sorted(same, key=lambda row: (row["address"], row["id"]))
         addresses = dict.fromkeys(each["address"] for each in (first, *others))
         rows.append({**first, "address": ", ".join(addresses)})
-    return ordered(pd.DataFrame(rows, columns=list(COLUMNS)))
+    return ordered(rows)

@@ -13,8 +13,6 @@ from dataclasses import replace
 from enum import StrEnum
 from typing import Any
 
-import pandas as pd
-
 from porteye_core.model import Filters
 from porteye_core.store import engine
 from porteye_core.store.reading import changes as changes_
@@ -23,10 +21,6 @@ from porteye_core.store.reading.coverage import MomentCoverage, Watches
 from porteye_core.store.reading.json_records import Field
 
 _CHUNK = 1000
-_DESCRIBED = (
-    *("family", "interface", "v6only", "process", "title", "pid", "user", "unit", "container"),
-    *("hidden", "cmdline"),
-)
 # What a spreadsheet takes for the beginning of a formula (OWASP, CSV injection).
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -75,27 +69,8 @@ def changes(
     """Make the file of what changed between two moments, the most important first; empty if no
     event is so old."""
     found = changes_.changes(connection, watches, filters, since, until)
-    rows: list[dict[Any, Any]] = []
-    if found is not None:
-        times = {"at": found.since, "versus": found.until}
-        listeners = {
-            row["id"]: row
-            for at in times.values()
-            for row in open_listeners.open_at_rows(connection, filters, at, watches.at(at))
-        }
-        rows = [
-            {**_described(row, listeners.get(row["id"])), **times}
-            for row in found.frame.to_dict("records")
-        ]
+    rows = [] if found is None else found.described
     return _file(form, json_records.CHANGE, _batches(connection, rows))
-
-
-def _described(change: dict[Any, Any], listener: dict[str, Any] | None) -> dict[str, Any]:
-    """A difference with the columns of its listener; brief lives of several have none."""
-    owner = listener or dict.fromkeys(("process", "title"), change["process"])
-    port = None if pd.isna(change["port"]) else change["port"]
-    told = {name: value for name, value in change.items() if name != "process"}
-    return {**dict.fromkeys(_DESCRIBED), **owner, **told, "port": port}
 
 
 def _file(form: Form, fields: Mapping[str, Field], batches: Batches) -> Iterator[str]:

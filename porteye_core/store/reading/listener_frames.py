@@ -7,10 +7,13 @@ import pandas as pd
 from porteye_core.exposure import Bound, exposure
 from porteye_core.port_names import service
 from porteye_core.store import engine
+from porteye_core.store.reading.changes import Changes
 from porteye_core.store.reading.coverage import Coverage
+from porteye_core.store.reading.differences import COLUMNS
 from porteye_core.store.reading.listener_rows import (
     Question,
     bound,
+    home_name,
     owner_reason,
     owners,
     times,
@@ -52,16 +55,8 @@ def command_lines(frame: pd.DataFrame) -> list[str | None]:
 
 
 def homes(frame: pd.DataFrame) -> list[str | None]:
-    """The container or the systemd unit that each process belongs to; a service without its
-    ending, which most units have and a narrow column has no room for."""
-    units = [
-        unit.removesuffix(".service") if isinstance(unit, str) else None
-        for unit in frame["unit"].tolist()
-    ]
-    return [
-        container if isinstance(container, str) and container else unit
-        for container, unit in zip(frame["container"].tolist(), units, strict=True)
-    ]
+    """The container or the systemd unit that each process belongs to."""
+    return [home_name(*each) for each in values(frame, "unit", "container")]
 
 
 def describe(frame: pd.DataFrame) -> pd.DataFrame:
@@ -82,3 +77,8 @@ def gap_frame(of: Coverage) -> pd.DataFrame:
     """The gaps of a range with the columns `start` and `end`."""
     frame = pd.DataFrame(of.gaps, columns=["start", "end"], dtype="int64")
     return frame.assign(start=times(frame["start"]), end=times(frame["end"]))
+
+
+def changes_frame(of: Changes) -> pd.DataFrame:
+    """The changes with the columns of differences.COLUMNS."""
+    return pd.DataFrame(of.rows, columns=list(COLUMNS)).astype({"port": "Int64"})

@@ -293,6 +293,14 @@ def owner_reason(hidden: object) -> str:
     return why.short if why else ""
 
 
+def home_name(unit: object, container: object) -> str | None:
+    """The container or the systemd unit of a process; a service without its ending, which most
+    units have and a narrow column has no room for."""
+    if isinstance(container, str) and container:
+        return container
+    return unit.removesuffix(".service") if isinstance(unit, str) else None
+
+
 def titles(connection: engine.Connection, programs: Iterable[int]) -> dict[int, str]:
     """The titles of these programs by their ids."""
     found = connection.execute(

@@ -1,23 +1,18 @@
 """The listeners that are open now, or were open at a moment, as frames."""
 
-from typing import Any
-
 import pandas as pd
 
 from porteye_core.model import Filters
-from porteye_core.programs import Identity
 from porteye_core.store import engine
 from porteye_core.store.reading.coverage import MomentCoverage
 from porteye_core.store.reading.listener_frames import describe, frame_of
-from porteye_core.store.reading.listener_rows import times, values
+from porteye_core.store.reading.listener_rows import times
 from porteye_core.store.reading.open_listeners import (
     MEASURED,
     certainty_of,
     open_at_question,
     open_now_question,
 )
-
-_IDENTIFYING = ("process", "exe", "cmdline", "unit", "container", "cwd")
 
 
 def open_now(
@@ -55,9 +50,6 @@ def open_at(
     if coverage.gap is not None:  # what it used then is not known either
         frame[MEASURED] = pd.NA
     frame["since"] = times(frame["opened_at"])
-    frame["ip"] = frame["address"]
-    identities = [_identity(row) for row in values(frame, *_IDENTIFYING)]
-    frame["identity"] = pd.Series(identities, index=frame.index, dtype="object")
     return describe(frame)
 
 
@@ -66,8 +58,3 @@ def _measured(frame: pd.DataFrame) -> pd.DataFrame:
     for column in ("pid", *MEASURED[1:]):
         frame[column] = frame[column].astype("Int64")
     return frame
-
-
-def _identity(row: tuple[Any, ...]) -> Identity | None:
-    """Return what makes the program the same after a restart, None where it is not known."""
-    return Identity.of(*row) if all(isinstance(each, str) for each in row) else None

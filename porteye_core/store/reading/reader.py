@@ -10,10 +10,8 @@ import pandas as pd
 from porteye_core.model import Filters
 from porteye_core.store.file.connection import open_connection
 from porteye_core.store.reading import (
-    changes,
     event_frame,
     event_total,
-    export,
     monitor_usage,
     open_frames,
     reachable,
@@ -40,7 +38,7 @@ def open_reader(db: Path) -> Iterator["Reader"]:
 
 
 class Reader(RowReader):
-    """A RowReader that also answers by frames, which pandas makes, and by files."""
+    """A RowReader that also answers by frames, which pandas makes."""
 
     # What listens.
 
@@ -52,14 +50,6 @@ class Reader(RowReader):
     def open_at(self, filters: Filters, at: int, coverage: MomentCoverage) -> pd.DataFrame:
         """The listeners that were open at a moment; `coverage`: coverage_at of the same moment."""
         return open_frames.open_at(self._connection, filters, at, coverage)
-
-    def changes(
-        self, filters: Filters, since: int, until: int, *, watching: bool
-    ) -> changes.Changes | None:
-        """The changes from one moment to a later one, the gravest first; None if nothing was
-        recorded by then. The filters' times do not count."""
-        watched = self.watched(watching=watching)
-        return changes.changes(self._connection, watched, filters, since, until)
 
     # Events.
 
@@ -73,31 +63,6 @@ class Reader(RowReader):
     def event_count(self, filters: Filters) -> int:
         """The number of events that the filters let through, whatever `limit` says."""
         return event_total.event_total(self._connection, filters)
-
-    # Files; see export.
-
-    def export_history(
-        self, form: export.Form, filters: Filters, before: int | None = None
-    ) -> Iterator[str]:
-        """All events that the filters let through, in pieces of a file."""
-        return export.history(self._connection, form, filters, before)
-
-    def export_now(self, form: export.Form, filters: Filters, now: int) -> Iterator[str]:
-        """The listeners that are open, in pieces of a file."""
-        return export.listeners_now(self._connection, form, filters, now)
-
-    def export_at(
-        self, form: export.Form, filters: Filters, at: int, coverage: MomentCoverage
-    ) -> Iterator[str]:
-        """The listeners that were open at a moment, in pieces of a file; `coverage`: of it."""
-        return export.listeners_at(self._connection, form, filters, at, coverage)
-
-    def export_changes(
-        self, form: export.Form, filters: Filters, since: int, until: int, *, watching: bool
-    ) -> Iterator[str]:
-        """The changes between two moments, in pieces of a file."""
-        watched = self.watched(watching=watching)
-        return export.changes(self._connection, form, filters, watched, since, until)
 
     # Time.
 

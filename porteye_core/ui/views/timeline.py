@@ -7,7 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from porteye_core.model import Filters
-from porteye_core.store.reading import Changes, MomentCoverage, Reader, Status
+from porteye_core.store.reading import Changes, MomentCoverage, Reader, Status, summary
 from porteye_core.ui import (
     chart_zoom,
     cursor_url,
@@ -16,7 +16,6 @@ from porteye_core.ui import (
     time_range,
     timeline_charts,
 )
-from porteye_core.ui.change_words import summary
 from porteye_core.ui.context import View, local, now, read, viewers_zone
 from porteye_core.ui.cursor_url import AROUND, Cursor
 from porteye_core.ui.layout import is_phone
@@ -136,7 +135,7 @@ def _headline(found: _AtCursor | None, minutes: int) -> None:
     with st.container(key="headline"):
         counted = literal(moment_tables.counted(found.listeners))
         st.markdown(f"**{literal(_time(found.at))}** · {counted}")
-        around = "" if found.around is None else summary(found.around.frame)
+        around = "" if found.around is None else summary(found.around.rows)
         st.caption(literal(f"± {minutes} min: {around}.") if around else "")
     moment_tables.warn(found.at, found.coverage)
 

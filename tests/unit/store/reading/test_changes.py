@@ -23,7 +23,7 @@ def changed(reader: Reader, since: int, until: int, filters: Filters = EVERYTHIN
 
 
 def told(found: Changes) -> list[tuple[str, int]]:
-    return list(zip(found.frame["change"], found.frame["port"], strict=True))
+    return [(row["change"], row["port"]) for row in found.rows]
 
 
 def test_what_the_first_scan_found_did_not_open(seeded: Instant) -> None:
@@ -38,9 +38,9 @@ def test_what_opened_and_closed_in_between_is_told(seeded: Instant) -> None:
     with open_reader(seeded.db) as reader:
         found = changed(reader, seeded.now - 35 * MINUTE, seeded.now - 15 * MINUTE)
         assert told(found) == [("opened and closed", 8765)]
-        assert list(found.frame["openings"]) == ["1 opening of 10 min"]
+        assert [row["openings"] for row in found.rows] == ["1 opening of 10 min"]
         nothing = changed(reader, seeded.now - 35 * MINUTE, seeded.now, Filters(process="postgres"))
-        assert nothing.frame.empty
+        assert not nothing.rows
 
 
 def test_the_filters_times_do_not_count(seeded: Instant) -> None:
@@ -77,7 +77,7 @@ def test_flapping_is_a_line_for_each_program_and_port(db: Path, writer: Writer) 
         lives(port, port, "python3", SECOND // 4)
     lives(5000, 7, "flask", 90 * SECOND)
     with open_reader(db) as reader:
-        rows = changed(reader, NOW, at).frame.to_dict("records")
+        rows = changed(reader, NOW, at).rows
         assert {(row["process"], row["change"], row["openings"]) for row in rows} == {
             ("node", "opened and closed", "240 openings, each about 2 s"),
             ("python3", "opened and closed", "7 openings on 7 ports, each about 250 ms"),
@@ -98,4 +98,4 @@ def test_of_more_events_than_are_read_the_newest_count(
     with open_reader(seeded.db) as reader:
         found = changed(reader, seeded.now - HOUR, seeded.now - MINUTE)
     assert found.is_cut
-    assert found.frame.empty
+    assert not found.rows

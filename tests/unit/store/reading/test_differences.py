@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +11,8 @@ from porteye_core.exposure import Bound, Exposure, exposure
 from porteye_core.model import AttributedSocket, Filters, Precision
 from porteye_core.programs import Identity
 from porteye_core.store.reading import Change, open_reader
-from porteye_core.store.reading.differences import differences, merged
+from porteye_core.store.reading.compared_rows import compared_rows
+from porteye_core.store.reading.differences import Found, Row, differences, merged
 from porteye_core.store.writing.writer import Closing, Opening, Writer
 from tests.kit.seeding import PLAN
 from tests.kit.values import SECOND, endpoint, owned, process
@@ -24,7 +24,7 @@ ALL = Filters()
 
 def compared(
     db: Path, writer: Writer, before: list[AttributedSocket], after: list[AttributedSocket]
-) -> pd.DataFrame:
+) -> list[Found]:
     """What differs where all of the first are replaced by the others."""
     writer.begin_watch(START, PLAN)
     born = writer.record_changes(START, [Opening(each, START, Precision.KERNEL) for each in before])
@@ -36,10 +36,11 @@ def compared(
     return between(db, START, LATER)
 
 
-def between(db: Path, first: int, second: int) -> pd.DataFrame:
+def between(db: Path, first: int, second: int) -> list[Found]:
     with open_reader(db) as reader:
         tables = (
-            reader.open_at(ALL, at, reader.coverage_at(at, watching=True)) for at in (first, second)
+            compared_rows(reader._connection, ALL, at, reader.coverage_at(at, watching=True))
+            for at in (first, second)
         )
         return differences(*tables)
 
@@ -142,7 +143,7 @@ def test_a_change_is_told_as_what_it_is(
     told: list[tuple[str, int]],
 ) -> None:
     found = compared(db, writer, before, after)
-    assert list(zip(found["change"], found["port"], strict=True)) == told
+    assert [(row["change"], row["port"]) for row in found] == told
 
 
 def test_both_sides_of_a_change_are_shown_in_one_row_for_both_families(
@@ -151,8 +152,8 @@ def test_both_sides_of_a_change_are_shown_in_one_row_for_both_families(
     before = [listens(3000, "127.0.0.1", 1), listens(3000, "::1", 1)]
     after = [listens(3000, "0.0.0.0", 2), listens(3000, "::", 2)]
     found = compared(db, writer, before, after)
-    assert list(found["address"]) == ["127.0.0.1 → 0.0.0.0", "::1 → ::"]
-    (row,) = merged(found).to_dict("records")
+    assert [row["address"] for row in found] == ["127.0.0.1 → 0.0.0.0", "::1 → ::"]
+    (row,) = merged(found)
     assert row["exposure_was"] == Exposure.MACHINE
     assert row["exposure_is"] == Exposure.EVERYWHERE
     assert (row["was"], row["is"]) == ("node, pid 1, www", "node, pid 2, www")
@@ -167,7 +168,7 @@ def test_a_socket_that_another_program_takes_over_has_another_owner(
     (born,) = writer.record_changes(START, [Opening(held, START, Precision.KERNEL)])
     taken = listens(80, pid=2, name="nginx")
     writer.record_changes(LATER, reowned=[(born, taken)])
-    (row,) = between(db, START, LATER).to_dict("records")
+    (row,) = between(db, START, LATER)
     assert (row["change"], row["was"], row["is"]) == (
         "changed owner",
         "systemd, pid 1, www",
@@ -192,9 +193,9 @@ _ROW = st.fixed_dictionaries(
 _MOMENT = st.lists(_ROW, max_size=6, unique_by=lambda row: row["id"])
 
 
-def frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
-    """A frame as open_at has it, of a listener's row that stays the same while its id does."""
-    found = []
+def seen(rows: list[dict[str, Any]]) -> list[Row]:
+    """Rows as compared_rows has them, of a listener's row that stays the same while its id does."""
+    found: list[Row] = []
     for row in rows:
         # The socket of an id never changes; its owner may.
         port, ip = (80, 443)[row["id"] % 2], ADDRESSES[row["id"] % len(ADDRESSES)]
@@ -208,7 +209,7 @@ def frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
                 "service": "",
                 "ip": ip,
                 "address": ip,
-                "process": name or "not known",
+                "owner": name or "not known",
                 "pid": row["pid"],
                 "user": row["user"],
                 "home": row["place"],
@@ -220,11 +221,9 @@ def frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
                 "certainty": "",
             }
         )
-    columns = list(found[0]) if found else list(frame([EXAMPLE]).columns)
-    return pd.DataFrame(found, columns=columns).astype({"identity": "object"})
+    return found
 
 
-EXAMPLE: dict[str, Any] = {"id": 1, "name": None, "script": "", "place": "", "pid": 1, "user": None}
 MIRRORED = {
     Change.OPENED: Change.CLOSED,
     Change.CLOSED: Change.OPENED,
@@ -233,8 +232,8 @@ MIRRORED = {
 }
 
 
-def told(found: pd.DataFrame, *, mirrored: bool = False) -> list[tuple[object, ...]]:
-    rows = found.to_dict("records")
+def told(found: list[Found], *, mirrored: bool = False) -> list[tuple[object, ...]]:
+    rows = found
     if not mirrored:
         return sorted(
             (
@@ -264,19 +263,20 @@ def told(found: pd.DataFrame, *, mirrored: bool = False) -> list[tuple[object, .
 def test_the_way_back_is_the_mirror_of_the_way_there(
     before: list[dict[str, Any]], after: list[dict[str, Any]]
 ) -> None:
-    one, other = frame(before), frame(after)
+    one, other = seen(before), seen(after)
     assert told(differences(one, other)) == told(differences(other, one), mirrored=True)
 
 
 @given(_MOMENT)
 def test_a_moment_does_not_differ_from_itself(rows: list[dict[str, Any]]) -> None:
-    assert differences(frame(rows), frame(rows)).empty
+    assert not differences(seen(rows), seen(rows))
 
 
 @given(_MOMENT, _MOMENT)
 def test_as_many_open_more_as_are_more(
     before: list[dict[str, Any]], after: list[dict[str, Any]]
 ) -> None:
-    found = differences(frame(before), frame(after))
-    opened, closed = ((found["change"] == kind).sum() for kind in (Change.OPENED, Change.CLOSED))
+    found = differences(seen(before), seen(after))
+    told_kinds = [row["change"] for row in found]
+    opened, closed = (told_kinds.count(kind) for kind in (Change.OPENED, Change.CLOSED))
     assert opened - closed == len(after) - len(before)

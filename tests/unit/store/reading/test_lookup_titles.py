@@ -11,6 +11,7 @@ from porteye_core.model import Filters, Precision, Process, ProcessKey, Program
 from porteye_core.programs import title
 from porteye_core.store.file.connection import open_connection
 from porteye_core.store.reading import Form, MomentCoverage, Reader, open_reader
+from porteye_core.store.reading.compared_rows import compared_rows
 from porteye_core.store.reading.differences import differences
 from porteye_core.store.reading.listener_rows import process_condition
 from porteye_core.store.writing.writer import Closing, Opening, Writer
@@ -150,13 +151,16 @@ def test_a_program_is_the_same_by_what_it_is_and_where(db: Path, writer: Writer)
     )
     with open_reader(db) as opened:
         first, second = (
-            opened.open_at(Filters(), at, MomentCoverage(None)) for at in (SECOND, 4 * SECOND)
+            compared_rows(opened._connection, Filters(), at, MomentCoverage(None))
+            for at in (SECOND, 4 * SECOND)
         )
     found = differences(first, second)
-    assert dict(zip(found["port"], found["change"], strict=True)) == {
+    assert {row["port"]: row["change"] for row in found} == {
         1: "restarted",
         2: "changed owner",
         3: "changed owner",
         4: "restarted",
     }
-    assert found.set_index("port")["was"][1] == "a.js (node), pid 1, web, session-1.scope"
+    assert {row["port"]: row["was"] for row in found}[
+        1
+    ] == "a.js (node), pid 1, web, session-1.scope"

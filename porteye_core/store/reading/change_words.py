@@ -1,12 +1,9 @@
 """Changes in one sentence, which can be pasted into a chat; pure."""
 
-from collections.abc import Iterable
-from typing import Any
-
-import pandas as pd
+from collections.abc import Iterable, Sequence
 
 from porteye_core.exposure import Exposure
-from porteye_core.store.reading import Change
+from porteye_core.store.reading.differences import Change, Found
 
 _NAMED = 3  # more are counted
 _COUNTED = {
@@ -21,14 +18,13 @@ _COUNTED = {
 }
 
 
-def summary(changes: pd.DataFrame) -> str:
-    """The changes of a frame with the columns of Changes.frame, the gravest first.
+def summary(changes: Sequence[Found]) -> str:
+    """The differences in words, the gravest first.
 
-    >>> summary(pd.DataFrame({"change": []}))
+    >>> summary([])
     'nothing changed'
     """
-    rows = changes.to_dict("records")
-    by_kind = {kind: [row for row in rows if row["change"] == kind] for kind in Change}
+    by_kind = {kind: [row for row in changes if row["change"] == kind] for kind in Change}
     said = [
         _reachable(by_kind[Change.BECAME_REACHABLE]),
         _opened(by_kind[Change.OPENED]),
@@ -43,7 +39,7 @@ def is_reachable(exposure: str) -> bool:
     return bool(exposure) and Exposure(exposure).is_reachable
 
 
-def _reachable(rows: list[dict[Any, Any]]) -> str:
+def _reachable(rows: list[Found]) -> str:
     if not rows:
         return ""
     named = _list(_name(row) for row in rows[:_NAMED])
@@ -51,7 +47,7 @@ def _reachable(rows: list[dict[Any, Any]]) -> str:
     return f"{named} {f'and {more:,} more ' if more > 0 else ''}became reachable"
 
 
-def _opened(rows: list[dict[Any, Any]]) -> str:
+def _opened(rows: list[Found]) -> str:
     if not rows:
         return ""
     if len(rows) <= _NAMED:
@@ -62,12 +58,12 @@ def _opened(rows: list[dict[Any, Any]]) -> str:
     return f"{len(rows):,} opened{how}"
 
 
-def _counts(by_kind: dict[Change, list[dict[Any, Any]]]) -> str:
+def _counts(by_kind: dict[Change, list[Found]]) -> str:
     counts = ((len(by_kind[kind]), word) for kind, word in _COUNTED.items())
     return ", ".join(f"{count:,} {word}" for count, word in counts if count)
 
 
-def _brief(rows: list[dict[Any, Any]]) -> str:
+def _brief(rows: list[Found]) -> str:
     if not rows:
         return ""
     if len(rows) == 1:
@@ -75,8 +71,8 @@ def _brief(rows: list[dict[Any, Any]]) -> str:
     return f"{len(rows):,} programs or ports opened and closed again"
 
 
-def _name(row: dict[Any, Any]) -> str:
-    port = "" if pd.isna(row["port"]) else f"{row['port']}"
+def _name(row: Found) -> str:
+    port = "" if row["port"] is None else f"{row['port']}"
     udp = "/udp" if port and row["protocol"] == "udp" else ""
     return f"{port}{udp} {row['process']}".strip()
 
