@@ -13,9 +13,11 @@ examples:
   npm start 2>&1 | porteye who -       the port that an error message names
   porteye now --exposed                what other machines can reach
   porteye history --port 3000 --since yesterday
+  porteye diff yesterday now           what opened, closed, became reachable or changed hands
   porteye history --follow --json      a line of JSON for each opening and closing, as it happens
 
-exit status: 0 held or answered, 1 nobody holds it or watches, 2 wrong use, 3 cannot say
+exit status: 0 held or answered, 1 nobody holds it or watches (diff: something changed), 2 wrong
+use, 3 cannot say
 """
 
 MANAGERS = ("systemd", "launchd", "windows")  # of services
@@ -49,6 +51,9 @@ def parser() -> argparse.ArgumentParser:
     history = commands.add_parser("history", parents=[common], help="what opened and closed")
     _filters(history)
     _history(history)
+    diff = commands.add_parser("diff", parents=[common], help="what changed between two times")
+    _two_times(diff)
+    _listener_filters(diff)
     commands.add_parser("health", parents=[common], help="the state of the monitor")
     _doors(commands)
     _service(commands.add_parser("service", help="the monitor as a service of the machine"))
@@ -82,7 +87,12 @@ def _who(who: argparse.ArgumentParser) -> None:
     )
 
 
-def _filters(of: argparse.ArgumentParser) -> None:
+def _two_times(diff: argparse.ArgumentParser) -> None:
+    diff.add_argument("one", metavar="FROM", help='a time before: yesterday, "last tue 03:10"')
+    diff.add_argument("other", nargs="?", default="now", metavar="TO", help="default: now")
+
+
+def _listener_filters(of: argparse.ArgumentParser) -> "argparse._ArgumentGroup":
     group = of.add_argument_group("filters, as in the API")
     for name, metavar, text in (
         ("port", "PORTS", "ports and ranges: 80,443,8000-8999; also 53/udp or an error"),
@@ -92,6 +102,14 @@ def _filters(of: argparse.ArgumentParser) -> None:
         ("user", "NAME", "the owner's user, whole"),
         ("home", "TEXT", "part of the name of a unit or container"),
         ("address", "ADDRESS", "a whole address, * for IPv6 and IPv4 of every interface"),
+    ):
+        group.add_argument(f"--{name}", default="", metavar=metavar, help=text)
+    return group
+
+
+def _filters(of: argparse.ArgumentParser) -> None:
+    group = _listener_filters(of)
+    for name, metavar, text in (
         ("since", "TIME", 'not before this time: yesterday, "2h ago", 2026-11-24T03:10Z'),
         ("until", "TIME", "not after this time"),
     ):

@@ -2,6 +2,8 @@
 
 HELD = 0  # also: answered, and watching
 NOBODY = 1  # also: nobody watches, or the answer cannot be written
+UNCHANGED = 0  # as diff(1) has it
+CHANGED = 1
 WRONG_USE = 2  # a flag or a text that cannot be understood
 CANNOT_SAY = 3
 INTERRUPTED = 130  # 128 and the number of the signal, as a shell says it

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from porteye_core.command import doors
 from porteye_core.command.arguments import commands, parser
 from porteye_core.command.completion import completion
+from porteye_core.command.diff import diff
 from porteye_core.command.exits import CANNOT_SAY, HELD, INTERRUPTED, PIPE_CLOSED
 from porteye_core.command.health import health
 from porteye_core.command.history import history
@@ -18,7 +19,7 @@ from porteye_core.command.who import who
 from porteye_core.errors import PortEyeError, StoreError
 from porteye_core.system.plain_text import clean
 
-_ANSWERS = {"who": who, "now": now, "history": history}
+_ANSWERS = {"who": who, "now": now, "history": history, "diff": diff}
 
 
 def run() -> int:

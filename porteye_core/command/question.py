@@ -61,5 +61,5 @@ class Question:
         return at
 
     def _time(self, field: str, given: Namespace) -> int | None:
-        text = getattr(given, field)
+        text = getattr(given, field, "")
         return time_words.moment(text, self.now, self.zone, field) if text else None

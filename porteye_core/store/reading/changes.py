@@ -6,6 +6,7 @@ from typing import Any
 
 from porteye_core.model import Filters
 from porteye_core.store import engine
+from porteye_core.store.reading import json_records
 from porteye_core.store.reading.brief_lives import brief_lives
 from porteye_core.store.reading.compared_rows import compared_rows
 from porteye_core.store.reading.coverage import Watches
@@ -34,6 +35,11 @@ class Changes:
     count: int
     unwatched: int = 0
     is_cut: bool = False
+
+    @property
+    def records(self) -> list[dict[str, Any]]:
+        """The records of the rows, with the fields CHANGE."""
+        return [json_records.record(json_records.CHANGE, row) for row in self.described]
 
     @property
     def described(self) -> list[dict[str, Any]]:
