@@ -14,6 +14,7 @@ examples:
   porteye now --exposed                what other machines can reach
   porteye history --port 3000 --since yesterday
   porteye diff yesterday now           what opened, closed, became reachable or changed hands
+  porteye export --csv ports.csv --since "30 days ago"
   porteye history --follow --json      a line of JSON for each opening and closing, as it happens
 
 exit status: 0 held or answered, 1 nobody holds it or watches (diff: something changed), 2 wrong
@@ -54,6 +55,7 @@ def parser() -> argparse.ArgumentParser:
     diff = commands.add_parser("diff", parents=[common], help="what changed between two times")
     _two_times(diff)
     _listener_filters(diff)
+    _export(commands.add_parser("export", help="write the history to a file"))
     commands.add_parser("health", parents=[common], help="the state of the monitor")
     _doors(commands)
     _service(commands.add_parser("service", help="the monitor as a service of the machine"))
@@ -118,10 +120,27 @@ def _filters(of: argparse.ArgumentParser) -> None:
 
 def _history(history: argparse.ArgumentParser) -> None:
     add = history.add_argument
-    add("--kind", default="", metavar="KIND", help="opened or closed")
+    _kind(history)
     add("--limit", type=_limit, default=100, metavar="N", help="how many events (default: 100)")
     add("--before", type=_id, metavar="ID", help="only events before the one of this id")
     add("--follow", action="store_true", help="go on with what opens and closes from now on")
+
+
+def _kind(of: argparse.ArgumentParser) -> None:
+    of.add_argument("--kind", default="", metavar="KIND", help="opened or closed")
+
+
+def _export(export: argparse.ArgumentParser) -> None:
+    _db(export)
+    group = export.add_mutually_exclusive_group(required=True)
+    for form, what in (
+        ("csv", "CSV, or to standard output by -"),
+        ("json", "the records of the JSON API, or to standard output by -"),
+        ("parquet", "Parquet, which needs pyarrow"),
+    ):
+        group.add_argument(f"--{form}", metavar="FILE", help=what)
+    _filters(export)
+    _kind(export)
 
 
 def _doors(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

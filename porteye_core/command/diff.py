@@ -90,7 +90,7 @@ def _cells(row: dict[str, Any]) -> Iterator[str]:
 
 
 def _detail(row: dict[str, Any]) -> str:
-    """What tells most of a difference of this kind."""
+    """The columns that tell most of a difference of this kind."""
     match row["change"]:
         case Change.OPENED:
             return str(row["exposure_is"])

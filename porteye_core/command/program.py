@@ -10,6 +10,7 @@ from porteye_core.command.arguments import commands, parser
 from porteye_core.command.completion import completion
 from porteye_core.command.diff import diff
 from porteye_core.command.exits import CANNOT_SAY, HELD, INTERRUPTED, PIPE_CLOSED
+from porteye_core.command.export import export
 from porteye_core.command.health import health
 from porteye_core.command.history import history
 from porteye_core.command.now import now
@@ -19,7 +20,7 @@ from porteye_core.command.who import who
 from porteye_core.errors import PortEyeError, StoreError
 from porteye_core.system.plain_text import clean
 
-_ANSWERS = {"who": who, "now": now, "history": history, "diff": diff}
+_ANSWERS = {"who": who, "now": now, "history": history, "diff": diff, "export": export}
 
 
 def run() -> int:

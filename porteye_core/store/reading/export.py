@@ -8,7 +8,7 @@ being emptied.
 import csv
 import io
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from enum import StrEnum
 from typing import Any
@@ -25,6 +25,7 @@ _CHUNK = 1000
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 Batches = Iterator[Sequence[engine.Row]]
+Told = Callable[[int, int], object]  # takes how many events were read, and the time of the last
 
 
 class Form(StrEnum):
@@ -35,11 +36,15 @@ class Form(StrEnum):
 
 
 def history(
-    connection: engine.Connection, form: Form, filters: Filters, before: int | None = None
+    connection: engine.Connection,
+    form: Form,
+    filters: Filters,
+    before: int | None = None,
+    told: Told | None = None,
 ) -> Iterator[str]:
     """Make the file of all events that the filters let through, newest first, whatever `limit`
     says; before: the id of an event, for older ones only."""
-    return _file(form, json_records.EVENT, _events(connection, filters, before))
+    return _file(form, json_records.EVENT, event_batches(connection, filters, before, told))
 
 
 def listeners_now(
@@ -104,15 +109,24 @@ def _json(fields: Mapping[str, Field], batches: Batches) -> Iterator[str]:
     yield "[]\n" if before_line == "[\n" else "\n]\n"
 
 
-def _events(connection: engine.Connection, filters: Filters, before: int | None) -> Batches:
+def event_batches(
+    connection: engine.Connection,
+    filters: Filters,
+    before: int | None = None,
+    told: Told | None = None,
+) -> Batches:
     """The events in batches, of which the first may be empty; each is a moment of its own.
 
     Events are never changed, and new ones come before the first.
     """
     chunk = replace(filters, limit=_CHUNK)
+    count = 0
     while True:
         rows = events.newest(connection, chunk, before)
         connection.execute("ROLLBACK")
+        count += len(rows)
+        if told and rows:
+            told(count, rows[-1]["at"])
         yield rows
         connection.execute("BEGIN")
         if len(rows) < _CHUNK:

@@ -17,11 +17,15 @@ from porteye_core.system.clock import timestamp
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A field of a record: its type, its value from a row, and what the API's description says."""
+    """A field of a record: its type, its value from a row, and what the API's description says.
+
+    micros: of a time, the same in microseconds since the epoch, for files that have a type for it.
+    """
 
     type: Any
     value: Callable[[engine.Row], Any]
     description: str | None = None
+    micros: Callable[[engine.Row], int | None] | None = None
 
 
 def record(fields: Mapping[str, Field], row: engine.Row) -> dict[str, Any]:
@@ -50,7 +54,7 @@ def _text(name: str, description: str | None = None) -> Field:
 
 
 def _time(name: str, description: str) -> Field:
-    return Field(str, lambda row: timestamp(row[name]), description)
+    return Field(str, lambda row: timestamp(row[name]), description, micros=lambda row: row[name])
 
 
 def _v6only(row: engine.Row) -> bool | None:
@@ -141,6 +145,7 @@ PORT = {
         str | None,
         lambda row: None if row["unseen_at"] is None else timestamp(row["unseen_at"]),
         "from when on it could not be looked for, so that it may have closed",
+        micros=lambda row: row["unseen_at"],
     ),
     "hidden": _HIDDEN,
     "cmdline": _CMDLINE,

@@ -6,7 +6,7 @@ It loads no pandas, so that a command answers at once.
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from porteye_core.model import Filters, Protocol
 from porteye_core.pasted_text import Ranges
@@ -127,10 +127,22 @@ class RowReader:
     # Files; see export.
 
     def export_history(
-        self, form: export.Form, filters: Filters, before: int | None = None
+        self,
+        form: export.Form,
+        filters: Filters,
+        before: int | None = None,
+        told: export.Told | None = None,
     ) -> Iterator[str]:
-        """All events that the filters let through, in pieces of a file."""
-        return export.history(self._connection, form, filters, before)
+        """All events that the filters let through, in pieces of a file; told: is told of each
+        piece how many events were read, and the time of the last."""
+        return export.history(self._connection, form, filters, before, told)
+
+    def write_parquet(self, out: BinaryIO, filters: Filters, told: export.Told) -> None:
+        """Write all events that the filters let through as Parquet; raises ImportError without
+        pyarrow."""
+        from porteye_core.store.reading.parquet import write_history  # noqa: PLC0415 - only here
+
+        write_history(self._connection, out, filters, told)
 
     def export_now(self, form: export.Form, filters: Filters, now: int) -> Iterator[str]:
         """The listeners that are open, in pieces of a file."""

@@ -1,0 +1,109 @@
+"""`porteye export`: the history as a file."""
+
+import importlib
+import sys
+import time
+from argparse import Namespace
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import BinaryIO, TextIO
+
+from porteye_core.command.exits import HELD
+from porteye_core.command.new_file import new_file
+from porteye_core.command.question import Question
+from porteye_core.command.screen import Screen
+from porteye_core.errors import ConfigError, FilterError
+from porteye_core.model import Filters
+from porteye_core.spoken_times import clock
+from porteye_core.store.reading import Form, RowReader, open_row_reader
+from porteye_core.system.plain_text import clean
+
+_STANDARD_OUTPUT = "-"
+_INTERVAL = 0.2  # seconds between two lines of progress
+
+
+def export(given: Namespace, question: Question, screen: Screen) -> int:
+    """Write the events to a file or to standard output; returns the exit status."""
+    filters = question.filters(given)
+    target = given.csv or given.json or given.parquet
+    to_screen = target == _STANDARD_OUTPUT
+    if given.parquet:
+        _check_parquet(to_screen=to_screen)
+    # Where both lead to one terminal, the line would stand among the events.
+    is_shown = sys.stderr.isatty() and not (to_screen and screen.is_terminal)
+    progress = _Progress(question, sys.stderr, is_shown=is_shown)
+    with open_row_reader(question.db) as reader, _opened(target, screen) as out:
+        if given.parquet:
+            reader.write_parquet(out, filters, progress.tell)
+        else:
+            form = Form.CSV if given.csv else Form.JSON
+            _write(
+                reader, form, filters, out, progress, is_cleaned=to_screen and screen.is_terminal
+            )
+    progress.end()
+    if not to_screen:
+        screen.write(f"Wrote {progress.count:,} events to {target}.")
+    return HELD
+
+
+def _check_parquet(*, to_screen: bool) -> None:
+    if to_screen:
+        raise FilterError("parquet", "Parquet needs a file.", "Give its path in place of -.")
+    try:
+        importlib.import_module("pyarrow")
+    except ImportError as err:
+        raise ConfigError(
+            "Parquet needs pyarrow, which is not installed here.",
+            f"Install it: {sys.executable} -m pip install pyarrow",
+        ) from err
+
+
+def _opened(target: str, screen: Screen) -> AbstractContextManager[BinaryIO]:
+    if target == _STANDARD_OUTPUT:
+        screen.flush()
+        return nullcontext(sys.stdout.buffer)
+    return new_file(Path(target))
+
+
+def _write(
+    reader: RowReader,
+    form: Form,
+    filters: Filters,
+    out: BinaryIO,
+    progress: "_Progress",
+    *,
+    is_cleaned: bool,
+) -> None:
+    for piece in reader.export_history(form, filters, told=progress.tell):
+        # A terminal obeys the control characters of a name.
+        text = "".join(f"{clean(line)}\n" for line in piece.splitlines()) if is_cleaned else piece
+        out.write(text.encode())
+
+
+class _Progress:
+    """The number of events that were read, as a line that a terminal overwrites."""
+
+    def __init__(self, question: Question, out: TextIO, *, is_shown: bool) -> None:
+        self.count = 0
+        self._question, self._out = question, out
+        self._is_shown = is_shown
+        self._next = time.monotonic() + _INTERVAL
+        self._width = 0
+
+    def tell(self, count: int, at: int) -> None:
+        """Take in that so many were read, the last of this time."""
+        self.count = count
+        if self._is_shown and time.monotonic() >= self._next:
+            self._next = time.monotonic() + _INTERVAL
+            back = f"{clock(at, self._question.zone):%Y-%m-%d %H:%M}"
+            self._show(f"{count:,} events, back to {back}")
+
+    def end(self) -> None:
+        """Leave the line empty."""
+        if self._width:
+            self._show("")
+
+    def _show(self, text: str) -> None:
+        self._out.write(f"\r{text:<{self._width}}\r{text}")
+        self._out.flush()
+        self._width = len(text)
