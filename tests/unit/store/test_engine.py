@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+import io
 import pkgutil
 import sqlite3
 import sys
@@ -18,6 +19,7 @@ import pandas as pd
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
+from pyarrow import parquet
 
 from benchmarks.history.questions import asked
 from benchmarks.seed import seed
@@ -48,6 +50,7 @@ from porteye_core.store.reading.free_port import free_port
 from porteye_core.store.reading.monitor_usage import monitor_usage
 from porteye_core.store.reading.open_frames import open_at, open_now
 from porteye_core.store.reading.open_listeners import open_now_question
+from porteye_core.store.reading.parquet import write_history
 from porteye_core.store.reading.status import State
 from porteye_core.store.reading.time_bounds import buckets
 from porteye_core.store.reading.timeline_rows import Grouping, Shape
@@ -220,10 +223,17 @@ def filtered(name: str, **narrowing: Any) -> dict[str, Ask]:
     return {f"{name}: {what}": ask for what, ask in asks.items()}
 
 
+def as_parquet(c: Connection) -> Any:
+    out = io.BytesIO()
+    write_history(c, out, EVERYTHING)
+    return parquet.read_table(out).to_pylist()
+
+
 OF_WORD = replace(MONTH, process=WORD)
 FURTHER: dict[str, Ask] = {
     "history as CSV": lambda c: list(history(c, Form.CSV, EVERYTHING)),
     "history as JSON": lambda c: list(history(c, Form.JSON, EVERYTHING)),
+    "history as Parquet": as_parquet,
     "history as CSV, from an event on": lambda c: list(history(c, Form.CSV, EVERYTHING, 700)),
     "listeners now as CSV": lambda c: list(listeners_now(c, Form.CSV, EVERYTHING, NOW)),
     "listeners of a moment as CSV": lambda c: list(listeners_at(c, Form.CSV, EVERYTHING, *noon(c))),
