@@ -20,6 +20,44 @@ examples:
 exit status: 0 held or answered, 1 nobody holds it or watches (diff: something changed), 2 wrong
 use, 3 cannot say
 """
+_EXAMPLES_OF = {
+    "who": """\
+  porteye who 3000                     since when, and who started it
+  porteye who 3000 --at "last tue 03:10"
+  porteye who nginx                    a program, unit, container, user:dev or address
+  porteye who --pid 812
+  npm start 2>&1 | porteye who -       the port that an error message names
+""",
+    "now": """\
+  porteye now --exposed                what other machines can reach
+  porteye now --port 80,443,8000-8999
+  porteye now --user postgres --json
+""",
+    "history": """\
+  porteye history --port 3000 --since yesterday
+  porteye history --kind opened --exposure reachable --limit 20
+  porteye history --follow --json      a line of JSON for each, as it happens
+""",
+    "diff": """\
+  porteye diff yesterday               what changed from its beginning to now
+  porteye diff "last fri 18:00" "today 08:00"
+  porteye diff "1h ago" --exposure reachable
+""",
+    "export": """\
+  porteye export --csv ports.csv --since "30 days ago"
+  porteye export --parquet ports.parquet
+  porteye export --json - --port 3000
+""",
+    "health": """\
+  porteye health --json                the record of /api/health
+""",
+    "backup": """\
+  porteye backup /backups/porteye.db   it overwrites nothing
+""",
+    "completion": """\
+  porteye completion bash > ~/.local/share/bash-completion/completions/porteye
+""",
+}
 
 MANAGERS = ("systemd", "launchd", "windows")  # of services
 
@@ -59,6 +97,9 @@ def parser() -> argparse.ArgumentParser:
     commands.add_parser("health", parents=[common], help="the state of the monitor")
     _doors(commands)
     _service(commands.add_parser("service", help="the monitor as a service of the machine"))
+    for name, examples in _EXAMPLES_OF.items():
+        commands.choices[name].epilog = f"examples:\n{examples}"
+        commands.choices[name].formatter_class = argparse.RawDescriptionHelpFormatter
     return top
 
 

@@ -75,9 +75,12 @@ def _write(
     is_cleaned: bool,
 ) -> None:
     for piece in reader.export_history(form, filters, told=progress.tell):
-        # A terminal obeys the control characters of a name.
-        text = "".join(f"{clean(line)}\n" for line in piece.splitlines()) if is_cleaned else piece
-        out.write(text.encode())
+        out.write((_cleaned(piece) if is_cleaned else piece).encode())
+
+
+def _cleaned(piece: str) -> str:
+    """The lines without what a terminal would obey in a name."""
+    return "\n".join(clean(line.removesuffix("\r")) for line in piece.split("\n"))
 
 
 class _Progress:

@@ -11,7 +11,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from porteye_core.config import Config, monitor_command
-from porteye_core.errors import PortEyeError, SourceError, StoreError, StoreMissing
+from porteye_core.errors import PortEyeError, SourceError, StoreError
 from porteye_core.spoken_times import moment
 from porteye_core.store.reading import RowReader, State, Status, open_row_reader
 
@@ -90,9 +90,8 @@ def _clock() -> int:
 
 
 def _unread(err: StoreError) -> str:
-    if isinstance(err, StoreMissing):
-        return f"{err.message} This is one scan of the machine; it knows no past. {err.hint}"
-    return f"{err} This is one scan of the machine; it knows no past."
+    # The hint ends with a command, which no sentence may follow.
+    return f"{err.message} This is one scan of the machine; it knows no past. {err.hint}".rstrip()
 
 
 @contextmanager

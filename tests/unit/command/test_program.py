@@ -2,12 +2,15 @@
 
 import json
 import os
+import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from porteye_core.command.arguments import commands, parser
 from tests.kit.command import run_command
 from tests.kit.processes import bound, end
 from tests.kit.seeding import Instant
@@ -159,3 +162,13 @@ def test_help_has_examples() -> None:
     run = run_command("--help")
     assert run.returncode == 0
     assert "porteye who 3000 " in run.stdout
+
+
+@pytest.mark.parametrize("name", sorted({*commands()} - {"monitor", "dashboard"}))
+def test_each_command_has_examples_that_are_understood(name: str) -> None:
+    """What an example says behind two spaces is no part of it."""
+    lines = re.findall(rf"^  (?:.* \| )?(porteye {name} .*)$", commands()[name].format_help(), re.M)
+    assert lines
+    for line in lines:
+        words = re.split(r"\s{2,}| > ", line)[0]
+        assert parser().parse_args(shlex.split(words)[1:]).command == name
