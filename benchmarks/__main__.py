@@ -6,7 +6,19 @@ import sys
 from collections.abc import Sequence
 from typing import Protocol
 
-from benchmarks import capture, growth, idle, machine, page, report, retention, seed, snapshot, soak
+from benchmarks import (
+    capture,
+    command,
+    growth,
+    idle,
+    machine,
+    page,
+    report,
+    retention,
+    seed,
+    snapshot,
+    soak,
+)
 from benchmarks.history import benchmark as history
 from benchmarks.hostile import benchmark as hostile
 from benchmarks.zoo import benchmark as zoo
@@ -35,6 +47,7 @@ REGISTRY: dict[str, Benchmark] = {
     "soak": soak,
     "hostile": hostile,
     "zoo": zoo,
+    "command": command,
 }
 
 

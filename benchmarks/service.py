@@ -59,13 +59,15 @@ class Service:
 
 
 @contextmanager
-def watching(*flags: str, environ: Mapping[str, str] | None = None) -> Iterator[Service]:
+def watching(
+    *flags: str, environ: Mapping[str, str] | None = None, db: Path | None = None
+) -> Iterator[Service]:
     """A service with these flags, or those of every benchmark, whose first scan is stored.
 
-    `environ`: variables beside those of this process.
+    `environ`: variables beside those of this process. `db`: a database that is there already.
     """
     with tempfile.TemporaryDirectory(prefix="porteye-benchmark-") as folder:
-        db, log = Path(folder) / "x.db", Path(folder) / "log"
+        db, log = db or Path(folder) / "x.db", Path(folder) / "log"
         with log.open("wb") as output:
             process = subprocess.Popen(
                 [
@@ -84,7 +86,7 @@ def watching(*flags: str, environ: Mapping[str, str] | None = None) -> Iterator[
             )
         running = Service(process, db)
         try:
-            if not until(lambda: process.poll() is not None or _has_scanned(running), 60):
+            if not until(lambda: process.poll() is not None or _watches(running), 60):
                 raise RuntimeError("PortEye did not begin to watch within a minute")
             if process.poll() is not None:
                 raise RuntimeError(f"PortEye ended: {log.read_text()}")
@@ -93,9 +95,11 @@ def watching(*flags: str, environ: Mapping[str, str] | None = None) -> Iterator[
             running.end()
 
 
-def _has_scanned(service: Service) -> bool:
+def _watches(service: Service) -> bool:
+    """True if the watch of this process has stored a scan."""
+    first = "SELECT 1 FROM tick WHERE watch_id = (SELECT max(id) FROM watch WHERE pid = ?) LIMIT 1"
     try:
-        return bool(service.rows("SELECT 1 FROM tick LIMIT 1"))
+        return bool(service.rows(first, service.pid))
     except StoreError:
         return False
 

@@ -9,7 +9,7 @@ from porteye_core.command.present import CannotSay
 from porteye_core.command.question import Question
 from porteye_core.command.screen import Column, Screen, Style
 from porteye_core.spoken_times import dated, length
-from porteye_core.store.reading import Change, Changes, RowReader, open_row_reader, summary
+from porteye_core.store.reading import Change, Changes, RowReader, open_file_reader, summary
 
 _COLUMNS = (
     Column("CHANGE"),
@@ -32,7 +32,7 @@ def diff(given: Namespace, question: Question, screen: Screen) -> int:
     first, last = sorted(
         question.moment(field, text) for field, text in (("from", given.one), ("to", given.other))
     )
-    with open_row_reader(question.db) as reader:
+    with open_file_reader(question.db) as reader:
         watching = reader.status(question.now).is_current
         found = reader.changes(filters, first, last, watching=watching)
         if found is None:

@@ -15,7 +15,7 @@ from porteye_core.command.screen import Screen
 from porteye_core.errors import ConfigError, FilterError
 from porteye_core.model import Filters
 from porteye_core.spoken_times import clock
-from porteye_core.store.reading import Form, RowReader, open_row_reader
+from porteye_core.store.reading import FileReader, Form, open_file_reader
 from porteye_core.system.plain_text import clean
 
 _STANDARD_OUTPUT = "-"
@@ -32,7 +32,7 @@ def export(given: Namespace, question: Question, screen: Screen) -> int:
     # Where both lead to one terminal, the line would stand among the events.
     is_shown = sys.stderr.isatty() and not (to_screen and screen.is_terminal)
     progress = _Progress(question, sys.stderr, is_shown=is_shown)
-    with open_row_reader(question.db) as reader, _opened(target, screen) as out:
+    with open_file_reader(question.db) as reader, _opened(target, screen) as out:
         if given.parquet:
             reader.write_parquet(out, filters, progress.tell)
         else:
@@ -66,7 +66,7 @@ def _opened(target: str, screen: Screen) -> AbstractContextManager[BinaryIO]:
 
 
 def _write(
-    reader: RowReader,
+    reader: FileReader,
     form: Form,
     filters: Filters,
     out: BinaryIO,

@@ -1,5 +1,7 @@
 """`porteye health`: the state of the monitor, and what it cannot see."""
 
+from argparse import Namespace
+
 from porteye_core import __version__
 from porteye_core.command.exits import HELD, NOBODY
 from porteye_core.command.present import stale
@@ -13,7 +15,7 @@ from porteye_core.store.reading import State, Status, health_record, monitor_sta
 _NO_DASHBOARD = {"restarts": 0, "next_start": None, "last_end": None}
 
 
-def health(question: Question, screen: Screen) -> int:
+def health(_: Namespace, question: Question, screen: Screen) -> int:
     """Show the state of the monitor; returns the exit status."""
     status = monitor_status(question.db, question.now)
     if question.is_json:

@@ -4,23 +4,16 @@ import os
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
+from importlib import import_module
 
 from porteye_core.command import doors
 from porteye_core.command.arguments import commands, parser
 from porteye_core.command.completion import completion
-from porteye_core.command.diff import diff
 from porteye_core.command.exits import CANNOT_SAY, HELD, INTERRUPTED, PIPE_CLOSED
-from porteye_core.command.export import export
-from porteye_core.command.health import health
-from porteye_core.command.history import history
-from porteye_core.command.now import now
 from porteye_core.command.question import Question
 from porteye_core.command.screen import Screen
-from porteye_core.command.who import who
 from porteye_core.errors import PortEyeError, StoreError
 from porteye_core.system.plain_text import clean
-
-_ANSWERS = {"who": who, "now": now, "history": history, "diff": diff, "export": export}
 
 
 def run() -> int:
@@ -76,7 +69,7 @@ def _command(argv: Sequence[str]) -> int:
 
 
 def _answer(given: Namespace) -> int:
-    question, screen = Question.of(given), Screen.of(sys.stdout)
-    if given.command == "health":
-        return health(question, screen)
-    return _ANSWERS[given.command](given, question, screen)
+    # Each command loads its own parts: all of them take as long as the answer to who.
+    answer = getattr(import_module(f"porteye_core.command.{given.command}"), given.command)
+    status: int = answer(given, Question.of(given), Screen.of(sys.stdout))
+    return status

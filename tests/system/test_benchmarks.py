@@ -256,3 +256,16 @@ def test_a_small_snapshot_runs_to_its_end() -> None:
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert [len(table["rows"]) >= 2 for table in found["tables"]] == [True, True]
+
+
+def test_a_small_comparison_of_commands_runs_to_its_end() -> None:
+    done = run("command", "--json", "--rounds=1", "--events=2000", "--listeners=20", "--days=2")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    (table,) = found["tables"]
+    assert [row[0] for row in table["rows"][:3]] == [
+        "porteye who, no database: one scan",
+        "porteye who, a small database",
+        "porteye who, 2,000 events",
+    ]
+    assert len(found["checks"]) == 2

@@ -1,17 +1,14 @@
 """The one way to read: page, API, charts and command ask a Reader, and know no more of the store.
 
 A Reader's answers are values and DataFrames. `version` says whether an answer can have changed.
-Names that need pandas are loaded when they are first asked for; a RowReader does without it.
+Names that need pandas, or more than most questions do, are loaded when they are first asked for; a
+RowReader does without pandas.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from porteye_core.store.reading.change_words import is_reachable, summary
-from porteye_core.store.reading.changes import Changes
 from porteye_core.store.reading.coverage import Coverage, Gap, MomentCoverage
-from porteye_core.store.reading.differences import Change
-from porteye_core.store.reading.export import Form
 from porteye_core.store.reading.free_port import CANDIDATES as FREE_PORTS
 from porteye_core.store.reading.free_port import FreePort
 from porteye_core.store.reading.json_records import CHANGE, EVENT, MOMENT, PORT, Field
@@ -22,6 +19,11 @@ from porteye_core.store.reading.status import State, Status, health_record
 from porteye_core.store.reading.version import Version
 
 if TYPE_CHECKING:
+    from porteye_core.store.reading.change_words import is_reachable, summary
+    from porteye_core.store.reading.changes import Changes
+    from porteye_core.store.reading.differences import Change
+    from porteye_core.store.reading.export import Form
+    from porteye_core.store.reading.file_reader import FileReader, open_file_reader
     from porteye_core.store.reading.listener_frames import changes_frame, gap_frame
     from porteye_core.store.reading.monitor_usage import MonitorUsage
     from porteye_core.store.reading.reachable import Step, Surface
@@ -42,6 +44,7 @@ __all__ = [
     "Changes",
     "Coverage",
     "Field",
+    "FileReader",
     "Form",
     "Former",
     "FreePort",
@@ -73,13 +76,18 @@ __all__ = [
     "health_record",
     "is_reachable",
     "monitor_status",
+    "open_file_reader",
     "open_reader",
     "open_row_reader",
     "summary",
 ]
 
-# The module of each name that needs pandas.
-_WITH_PANDAS = {
+# The module of each name that is loaded later.
+_LATER = {
+    "Change": "differences",
+    "Changes": "changes",
+    "FileReader": "file_reader",
+    "Form": "export",
     "Grouping": "timeline_rows",
     "MonitorUsage": "monitor_usage",
     "Reader": "reader",
@@ -94,14 +102,17 @@ _WITH_PANDAS = {
     "by_socket": "service_rows",
     "changes_frame": "listener_frames",
     "gap_frame": "listener_frames",
+    "is_reachable": "change_words",
+    "open_file_reader": "file_reader",
     "open_reader": "reader",
+    "summary": "change_words",
 }
 
 
 def __getattr__(name: str) -> Any:
-    """Load a name that needs pandas (PEP 562)."""
-    if name not in _WITH_PANDAS:
+    """Load a name of _LATER (PEP 562)."""
+    if name not in _LATER:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found = getattr(import_module(f"{__name__}.{_WITH_PANDAS[name]}"), name)
+    found = getattr(import_module(f"{__name__}.{_LATER[name]}"), name)
     globals()[name] = found
     return found

@@ -22,7 +22,7 @@ from porteye_core.store.reading import (
 )
 from porteye_core.store.reading import status as statuses
 from porteye_core.store.reading.coverage import MomentCoverage
-from porteye_core.store.reading.row_reader import RowReader
+from porteye_core.store.reading.file_reader import FileReader
 from porteye_core.store.reading.timeline_rows import Rows, Shape
 
 
@@ -37,8 +37,8 @@ def open_reader(db: Path) -> Iterator["Reader"]:
         yield Reader(connection, db)
 
 
-class Reader(RowReader):
-    """A RowReader that also answers by frames, which pandas makes."""
+class Reader(FileReader):
+    """A FileReader that also answers by frames, which pandas makes."""
 
     # What listens.
 

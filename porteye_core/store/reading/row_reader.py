@@ -6,7 +6,7 @@ It loads no pandas, so that a command answers at once.
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from porteye_core.model import Filters, Protocol
 from porteye_core.pasted_text import Ranges
@@ -14,7 +14,6 @@ from porteye_core.store import engine
 from porteye_core.store.file.connection import open_connection
 from porteye_core.store.reading import (
     events,
-    export,
     free_port,
     json_records,
     listener,
@@ -24,8 +23,6 @@ from porteye_core.store.reading import (
     time_bounds,
 )
 from porteye_core.store.reading import status as statuses
-from porteye_core.store.reading.changes import Changes
-from porteye_core.store.reading.changes import changes as changes_between
 from porteye_core.store.reading.coverage import Coverage, MomentCoverage, Watches
 from porteye_core.store.reading.listener import Former, Held, Life, PortLife, PortLives
 from porteye_core.store.reading.version import Version, version
@@ -92,14 +89,6 @@ class RowReader:
         """The first of these ports that nobody has used for long; see free_port."""
         return free_port.free_port(self._connection, candidates, now)
 
-    def changes(
-        self, filters: Filters, since: int, until: int, *, watching: bool
-    ) -> Changes | None:
-        """The changes from one moment to a later one, the gravest first; None if nothing was
-        recorded by then. The filters' times do not count."""
-        watched = self.watched(watching=watching)
-        return changes_between(self._connection, watched, filters, since, until)
-
     # Events.
 
     def previous_change(self, filters: Filters, at: int) -> int | None:
@@ -123,43 +112,6 @@ class RowReader:
     def newest_event(self) -> int:
         """The id of the newest event, 0 if there is none."""
         return events.newest_id(self._connection)
-
-    # Files; see export.
-
-    def export_history(
-        self,
-        form: export.Form,
-        filters: Filters,
-        before: int | None = None,
-        told: export.Told | None = None,
-    ) -> Iterator[str]:
-        """All events that the filters let through, in pieces of a file; told: is told of each
-        piece how many events were read, and the time of the last."""
-        return export.history(self._connection, form, filters, before, told)
-
-    def write_parquet(self, out: BinaryIO, filters: Filters, told: export.Told) -> None:
-        """Write all events that the filters let through as Parquet; raises ImportError without
-        pyarrow."""
-        from porteye_core.store.reading.parquet import write_history  # noqa: PLC0415 - only here
-
-        write_history(self._connection, out, filters, told)
-
-    def export_now(self, form: export.Form, filters: Filters, now: int) -> Iterator[str]:
-        """The listeners that are open, in pieces of a file."""
-        return export.listeners_now(self._connection, form, filters, now)
-
-    def export_at(
-        self, form: export.Form, filters: Filters, at: int, coverage: MomentCoverage
-    ) -> Iterator[str]:
-        """The listeners that were open at a moment, in pieces of a file; `coverage`: of it."""
-        return export.listeners_at(self._connection, form, filters, at, coverage)
-
-    def export_changes(
-        self, form: export.Form, filters: Filters, since: int, until: int, *, watching: bool
-    ) -> Iterator[str]:
-        """The changes between two moments, in pieces of a file."""
-        watched = self.watched(watching=watching)
-        return export.changes(self._connection, form, filters, watched, since, until)
 
     # Time.
 

@@ -16,7 +16,7 @@ import pytest
 from pyarrow import parquet
 
 from porteye_core.model import Filters, Precision
-from porteye_core.store.reading import EVENT, Form, open_row_reader
+from porteye_core.store.reading import EVENT, Form, open_file_reader
 from porteye_core.store.writing.writer import Opening, Writer
 from tests.kit.command import Command, run_command
 from tests.kit.processes import bound, end
@@ -37,7 +37,7 @@ sys.exit(main(["porteye", *sys.argv[1:]]))
 
 
 def records(db: Path) -> list[dict[str, object]]:
-    with open_row_reader(db) as reader:
+    with open_file_reader(db) as reader:
         found: list[dict[str, object]] = json.loads(
             "".join(reader.export_history(Form.JSON, EVERYTHING))
         )
@@ -52,7 +52,7 @@ def test_a_file_is_that_of_the_api(
     answered = porteye("export", f"--{form}", str(target))
     assert answered.status == 0
     assert answered.out == f"Wrote 6 events to {target}.\n"
-    with open_row_reader(seeded.db) as reader:
+    with open_file_reader(seeded.db) as reader:
         assert target.read_bytes().decode() == "".join(reader.export_history(form, EVERYTHING))
     assert list(tmp_path.glob(".*")) == []
 
