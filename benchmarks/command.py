@@ -56,7 +56,7 @@ def run(options: argparse.Namespace) -> Report:
         skipped = peers.missing(("ss", "lsof"))
         if "ss" not in skipped:
             words = f"{' '.join(peers.SS)} | grep :{port}"
-            asked["ss -tlnp | grep"] = Asked(("sh", "-c", words))
+            asked["ss -tlnp, grep"] = Asked(("sh", "-c", words))
         if "lsof" not in skipped:
             asked["lsof -i"] = Asked(("lsof", "-nP", f"-iTCP:{port}", "-sTCP:LISTEN"))
         measure(asked, port, options.rounds)

@@ -93,7 +93,7 @@ _COLUMNS = {
         {"display_text": ":material/open_in_new:"},
     ),
     "protocol": _text("Protocol"),
-    "service": _text("Service"),
+    "service": _text("Service", "What usually has the port: a habit, no matter what runs"),
     "exposure": _reach("Reachable from"),
     "address": _text(
         "Address", "As ss writes it — 0.0.0.0%lo: bound to the interface lo; *: IPv4 and IPv6"

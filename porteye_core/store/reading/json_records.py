@@ -76,7 +76,7 @@ _ENDPOINT = {
     "service": Field(
         str,
         lambda row: service(row["port"], row["protocol"]),
-        "well-known name of the port, empty if none",
+        "what usually has the port, by IANA's registry or by custom; says nothing of the program",
     ),
     "protocol": _column(str, "protocol"),
     "family": _column(str, "family"),
@@ -176,7 +176,7 @@ CHANGE = {
     "versus": _time("versus", "the later moment, ISO 8601"),
     "change": _column(str, "change", "what differs between the two moments"),
     "port": _column(int | None, "port"),
-    "service": _text("service", "well-known name of the port, empty if none"),
+    "service": _text("service", _ENDPOINT["service"].description),
     "protocol": _column(str, "protocol"),
     "family": _column(str | None, "family"),
     "address": _text("address", "the earlier → the later one where they differ"),
