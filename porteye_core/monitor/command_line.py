@@ -18,6 +18,7 @@ from porteye_core.config import Config
 from porteye_core.errors import GAVE_WAY, PortEyeError, PrivilegeError, SourceError, StoreError
 from porteye_core.model import Limitation, WatchPlan
 from porteye_core.monitor.heartbeat import Heartbeat
+from porteye_core.monitor.journal_log import JournalHandler
 from porteye_core.monitor.log_format import PlainFormatter
 from porteye_core.monitor.loop import Monitor
 from porteye_core.monitor.own_usage import FootprintMeter, return_freed_memory
@@ -29,6 +30,7 @@ from porteye_core.store.tables.host_row import Host
 from porteye_core.store.writing.startup import open_writer
 from porteye_core.system import privilege
 from porteye_core.system.clock import SystemClock, timestamp
+from porteye_core.system.journal import Journal, is_journal
 from porteye_core.system.privilege import Rights
 from porteye_core.system.systemd import ServiceManager
 
@@ -132,8 +134,10 @@ def main(argv: Sequence[str], again: Sequence[str] = ()) -> int:
 
 
 def _log_to_stderr() -> None:
-    handler = logging.StreamHandler(sys.stderr)
+    handler: logging.Handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(PlainFormatter("%(asctime)s %(levelname)s %(message)s"))
+    if is_journal(2):
+        handler = JournalHandler(Journal(), handler)
     logging.basicConfig(level=logging.INFO, handlers=[handler])
 
 

@@ -3,7 +3,18 @@
 import logging
 from collections.abc import Callable, Iterable, Sequence
 
-from porteye_core.model import AttributedSocket, Closing, Listener, Opening, Precision, WatchPlan
+from porteye_core.model import (
+    AttributedSocket,
+    Closing,
+    Endpoint,
+    Listener,
+    Opening,
+    Precision,
+    ProcessKey,
+    Program,
+    WatchPlan,
+)
+from porteye_core.monitor.journal_log import with_fields
 from porteye_core.store.writing.writer import Writer
 from porteye_core.tracking import Tracker
 
@@ -93,9 +104,26 @@ def log_changes(
         log.info("%d listeners opened, %d closed", len(openings), len(closed))
         return
     for opening in openings:
-        owner = opening.owned.owner
+        endpoint, owner = opening.owned.socket.endpoint, opening.owned.owner
         who = f" by {owner.program.name}, pid {owner.key.pid}" if owner else ""
         until = ", closed again" if opening.closed else ""
-        log.info("opened %s%s%s", opening.owned.socket.endpoint, who, until)
+        fields = _fields(endpoint, owner.key if owner else None, owner.program if owner else None)
+        log.info("opened %s%s%s", endpoint, who, until, extra=with_fields(event="opened", **fields))
     for closing in closed:
-        log.info("closed %s", closing.listener.endpoint)
+        fields = _fields(closing.listener.endpoint, closing.listener.owner)
+        log.info(
+            "closed %s", closing.listener.endpoint, extra=with_fields(event="closed", **fields)
+        )
+
+
+def _fields(
+    endpoint: Endpoint, owner: ProcessKey | None, program: Program | None = None
+) -> dict[str, object]:
+    return {
+        "port": endpoint.port,
+        "protocol": endpoint.protocol,
+        "address": endpoint.address,
+        "pid": owner and owner.pid,
+        "program": program and program.name,
+        "user": program and program.user,
+    }
