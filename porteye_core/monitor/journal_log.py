@@ -19,8 +19,8 @@ _DEBUG = "7"
 def with_fields(**fields: object) -> dict[str, dict[str, str]]:
     """The `extra` of a log call: fields of the journal, without those that are not known.
 
-    >>> with_fields(port=80, pid=None)
-    {'journal_fields': {'PORTEYE_PORT': '80'}}
+    >>> with_fields(pid=None)
+    {'journal_fields': {}}
     """
     known = {name: value for name, value in fields.items() if value is not None and value != ""}
     return {
