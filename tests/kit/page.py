@@ -65,7 +65,7 @@ def html(page: AppTest) -> str:
 
 def choose_range(page: AppTest, name: str) -> AppTest:
     """Press the pill of a time range, by its name in the URL."""
-    (pills,) = (each for each in page.get("button_group") if str(each.key).startswith("range_pills"))
+    (pills,) = (each for each in page.get("button_group") if each.proto.label == "Time range")
     assert isinstance(pills, ButtonGroup)
     found: AppTest = pills.set_value(name).run()
     return found
