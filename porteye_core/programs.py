@@ -7,7 +7,7 @@ from functools import lru_cache
 from porteye_core import interpreters
 from porteye_core.interpreters import DELETED, Run
 
-__all__ = ["DELETED", "Identity", "title"]
+__all__ = ["DELETED", "Identity", "lasting_name", "lasting_unit", "title"]
 
 _MAX_TITLE = 120  # characters; a program may set its whole command line as title
 # A word of a stored command line: quoted by shlex.join, its end possibly cut off.
@@ -17,6 +17,8 @@ _POD = re.compile(r" pod:(\S+)")
 # Units whose name changes with each start (scopes, units of systemd-run, a desktop's services), and
 # the unit of a user's systemd, which contains everything of that user.
 _TRANSIENT = re.compile(r".*\.scope|run-.*\.service|app-.*@[0-9a-f]{32}\.service|user@\d+\.service")
+# A pid, a port or a time in a name; versions are shorter.
+_NUMBER = re.compile(r"\d{4,}")
 
 
 def title(name: str, exe: str, cmdline: str) -> str:
@@ -30,6 +32,35 @@ def title(name: str, exe: str, cmdline: str) -> str:
     found = _run(name, exe, cmdline)
     shown = found.title if found else name
     return shown if len(shown) <= _MAX_TITLE else shown[: _MAX_TITLE - 1] + "…"
+
+
+@lru_cache(maxsize=4096)
+def lasting_name(name: str, exe: str, cmdline: str) -> str:
+    """Title of a stored program without what differs after a restart: of a title that the process
+    set itself the first word, and for each number of four digits and more a `#`.
+
+    >>> lasting_name("worker-48213", "/srv/worker", "worker --id 48213")
+    'worker-#'
+    """
+    found = _run(name, exe, cmdline)
+    shown = title(name, exe, cmdline)
+    if not (found and found.script and found.title != name):
+        shown = _called(shown)
+    return _NUMBER.sub("#", shown)
+
+
+def lasting_unit(unit: str) -> str:
+    """A unit that has the same name at its next start; empty for another.
+
+    >>> lasting_unit("nginx.service"), lasting_unit("session-4.scope")
+    ('nginx.service', '')
+    """
+    return "" if _TRANSIENT.fullmatch(unit) else unit
+
+
+def _called(name: str) -> str:
+    """Name without the version or state that a title appends."""
+    return name.partition(" ")[0].rstrip(":")
 
 
 @lru_cache(maxsize=2048)  # a page or an export has many rows of few programs
@@ -63,9 +94,8 @@ class Identity:
         """Build the identity of a stored process."""
         found = _run(name, exe, cmdline)
         pod = _POD.search(container)
-        service = "" if _TRANSIENT.fullmatch(unit) else unit
         return cls(
-            pod[1] if pod else container or service,
+            pod[1] if pod else container or lasting_unit(unit),
             name,
             exe.removesuffix(DELETED),
             found.script if found else "",
@@ -87,4 +117,4 @@ class Identity:
     @property
     def called(self) -> str:
         """Name without the version or state that a title appends."""
-        return self.name.partition(" ")[0].rstrip(":")
+        return _called(self.name)

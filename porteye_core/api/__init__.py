@@ -1,6 +1,7 @@
-"""The JSON API, and the guards in front of it and the page."""
+"""The JSON API, the metrics, and the guards in front of them and the page."""
 
 from porteye_core.api.app import create_api
+from porteye_core.api.metrics import create_metrics
 from porteye_core.guards.base_path import BasePath
 from porteye_core.guards.host import HostGuard, LoopbackOnly
 from porteye_core.guards.rate_limit import Guesses
@@ -15,5 +16,6 @@ __all__ = [
     "SecurityHeaders",
     "TokenGuard",
     "create_api",
+    "create_metrics",
     "page_policy",
 ]

@@ -4,6 +4,7 @@ import argparse
 
 from porteye_core import __version__, filters
 from porteye_core.command.completion import SHELLS
+from porteye_core.metrics import MAX_LABEL_SETS, MIN_LABEL_SETS
 
 _EXAMPLES = """\
 examples:
@@ -16,6 +17,7 @@ examples:
   porteye diff yesterday now           what opened, closed, became reachable or changed hands
   porteye export --csv ports.csv --since "30 days ago"
   porteye history --follow --json      a line of JSON for each opening and closing, as it happens
+  porteye metrics --textfile /var/lib/node_exporter/porteye.prom
 
 exit status: 0 held or answered, 1 nobody holds it or watches (diff: something changed), 2 wrong
 use, 3 cannot say
@@ -97,6 +99,7 @@ def parser() -> argparse.ArgumentParser:
     commands.add_parser("health", parents=[common], help="the state of the monitor")
     _doors(commands)
     _service(commands.add_parser("service", help="the monitor as a service of the machine"))
+    _metrics(commands.add_parser("metrics", help="numbers for Prometheus"))
     for name, examples in _EXAMPLES_OF.items():
         commands.choices[name].epilog = f"examples:\n{examples}"
         commands.choices[name].formatter_class = argparse.RawDescriptionHelpFormatter
@@ -216,6 +219,24 @@ def _service(service: argparse.ArgumentParser) -> None:
     )
 
 
+def _metrics(metrics: argparse.ArgumentParser) -> None:
+    _db(metrics)
+    metrics.add_argument(
+        "--textfile",
+        metavar="FILE",
+        help="write them to this file, which ends in .prom, for the textfile collector of"
+        " node_exporter, instead of standard output",
+    )
+    metrics.add_argument(
+        "--limit",
+        type=_label_sets,
+        metavar="N",
+        help="at most so many label sets of listeners, the rest is summed (default: 500 with"
+        f" --textfile, else {MAX_LABEL_SETS})",
+    )
+    metrics.set_defaults(json=False)
+
+
 def _pid(text: str) -> int:
     return _number(text, 2**31 - 1, "a pid")
 
@@ -224,11 +245,16 @@ def _limit(text: str) -> int:
     return _number(text, filters.MAX_RECORDS, f"a number from 1 to {filters.MAX_RECORDS}")
 
 
+def _label_sets(text: str) -> int:
+    of = f"a number from {MIN_LABEL_SETS} to {MAX_LABEL_SETS}"
+    return _number(text, MAX_LABEL_SETS, of, MIN_LABEL_SETS)
+
+
 def _id(text: str) -> int:
     return _number(text, 2**63 - 1, "the id of an event")
 
 
-def _number(text: str, most: int, what: str) -> int:
-    if text.isascii() and text.isdecimal() and len(text) < 20 and 1 <= int(text) <= most:
+def _number(text: str, most: int, what: str, least: int = 1) -> int:
+    if text.isascii() and text.isdecimal() and len(text) < 20 and least <= int(text) <= most:
         return int(text)
     raise argparse.ArgumentTypeError(f"{text[:40]!r} is not {what}")

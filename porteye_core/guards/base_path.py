@@ -24,10 +24,10 @@ def inside(scope: Scope) -> str:
     return path.removeprefix(base(scope)) or "/"
 
 
-def is_api(scope: Scope) -> bool:
-    """Test for a path of the API."""
+def is_for_programs(scope: Scope) -> bool:
+    """Test for a path of the API, or that of the metrics: no page, and no form."""
     path = inside(scope)
-    return path == "/api" or path.startswith("/api/")
+    return path in ("/api", "/metrics") or path.startswith("/api/")
 
 
 def reference(scope: Scope, target: str) -> str:

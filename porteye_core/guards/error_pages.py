@@ -6,7 +6,7 @@ from starlette.datastructures import Headers
 from starlette.responses import HTMLResponse, Response
 from starlette.types import Scope
 
-from porteye_core.guards.base_path import is_api
+from porteye_core.guards.base_path import is_for_programs
 from porteye_core.guards.error_response import error_response
 
 _STYLE = """
@@ -33,7 +33,7 @@ def small_page(body: str, status: int, *, head: str = "") -> HTMLResponse:
 def wants_page(scope: Scope) -> bool:
     """Test for a browser that asks for a page, and not for data."""
     accepted = Headers(scope=scope).get("accept", "")
-    return scope["type"] == "http" and not is_api(scope) and "text/html" in accepted
+    return scope["type"] == "http" and not is_for_programs(scope) and "text/html" in accepted
 
 
 def refusal(scope: Scope, status: int, code: str, message: str, hint: str) -> Response:

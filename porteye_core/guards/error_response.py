@@ -62,6 +62,11 @@ async def _invalid(_request: Request, err: Exception) -> JSONResponse:
 
 async def _ours(_request: Request, err: Exception) -> JSONResponse:
     assert isinstance(err, PortEyeError)
+    return response_of(err)
+
+
+def response_of(err: PortEyeError) -> JSONResponse:
+    """An error of PortEye's own as a response."""
     if isinstance(err, FilterError):
         return error_response(422, "invalid_parameter", f"{err.field}: {err.message}", err.hint)
     status = 503 if isinstance(err, StoreError) else 500

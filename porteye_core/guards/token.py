@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from porteye_core.guards import login_page
 from porteye_core.guards.access import LONGEST_TOKEN, Access
-from porteye_core.guards.base_path import base, inside, is_api, reference
+from porteye_core.guards.base_path import base, inside, is_for_programs, reference
 from porteye_core.guards.error_pages import wants_page
 from porteye_core.guards.error_response import error_response
 from porteye_core.guards.rate_limit import Guesses
@@ -147,7 +147,8 @@ def _file(scope: Scope) -> tuple[str, str]:
 
 
 def _is_page(scope: Scope) -> bool:
-    return scope["type"] == "http" and scope["method"] in ("GET", "HEAD") and not is_api(scope)
+    is_read = scope["type"] == "http" and scope["method"] in ("GET", "HEAD")
+    return is_read and not is_for_programs(scope)
 
 
 def _taken_from_address(scope: Scope) -> str | None:

@@ -13,6 +13,8 @@ An adapter for another engine provides, beside this protocol:
   `exposure(address, interface, interface_kind, v6only, namespace)` (see exposure.exposure),
   `json_each(text)` with the column `value`, for an array of integers, and `database_identity()`: a
   text that no other database has, NULL if the database is no longer where it was opened;
+- the table `sqlite_sequence` with a row for each table that numbers its own rows: its `name`, and
+  as `seq` the highest id that it ever had;
 - BEGIN and ROLLBACK, between which all statements read one moment.
 """
 

@@ -8,18 +8,18 @@ when the style arrives.
 import asyncio
 import gzip
 import os
-import re
 from collections.abc import Callable
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from porteye_core.accepted import accepts_gzip
+
 _COMPRESSED = ("text/", "application/javascript", "application/json", "image/svg+xml")
 _SUFFIX = '-gzip"'  # of the ETag of what is compressed
 _LEVEL = 6  # 9 takes three times as long and saves a percent
-_OTHERS = ("/api", "/_stcore", "/media", "/component", "/oauth2callback")
+_OTHERS = ("/api", "/metrics", "/_stcore", "/media", "/component", "/oauth2callback")
 _END_OF_PAGE = b"</body>"
-_NO_GZIP = re.compile(r"q\s*=\s*0(?:\.0*)?$")
 
 
 class PageFiles:
@@ -159,12 +159,7 @@ def _varying(send: Send) -> Send:
 
 
 def _accepts_gzip(scope: Scope) -> bool:
-    """Tell that the client names gzip and does not refuse it (RFC 9110, 12.5.3)."""
-    for each in Headers(scope=scope).get("accept-encoding", "").lower().split(","):
-        name, _, weight = each.partition(";")
-        if name.strip() in ("gzip", "x-gzip"):
-            return not _NO_GZIP.search(weight.strip())
-    return False
+    return accepts_gzip(Headers(scope=scope).get("accept-encoding", ""))
 
 
 def _is_compressed(headers: Headers) -> bool:

@@ -27,6 +27,7 @@ from porteye_core.api import (
     SecurityHeaders,
     TokenGuard,
     create_api,
+    create_metrics,
     page_policy,
 )
 from porteye_core.config import Config
@@ -102,9 +103,14 @@ def _guesses() -> Guesses:
 
 @cache
 def routes() -> tuple[BaseRoute, ...]:
-    """Routes of the API; Streamlit answers any other unknown path with its page."""
+    """Routes of API and metrics; Streamlit answers any other unknown path with its page."""
     api = create_api(config(), access(), _guesses(), restarts())
-    return (Route(f"{_base_path()}/api", _Root()), Mount(f"{_base_path()}/api", api))
+    base = _base_path()
+    return (
+        Route(f"{base}/metrics", create_metrics(config().db, access(), _guesses())),
+        Route(f"{base}/api", _Root()),
+        Mount(f"{base}/api", api),
+    )
 
 
 def _base_path() -> str:

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from random import Random
 
-from tests.kit.recording import Call, Made, Removed, Resized, Synced, Written
+from tests.kit.recording import Call, Made, Removed, Renamed, Resized, Synced, Written
 
 _SECTOR = 512
 
@@ -57,6 +57,10 @@ class Disk:
             self._name(call.name, _File())
         elif isinstance(call, Removed):
             self._name(call.name, None)
+        elif isinstance(call, Renamed):
+            file = self._files[call.name]
+            self._name(call.name, None)
+            self._name(call.to, file)
         elif isinstance(call, Synced):
             self._sync(call.name)
         else:

@@ -48,7 +48,13 @@ class Synced:
     name: str
 
 
-Call = Made | Removed | Written | Resized | Synced
+@dataclass(frozen=True, slots=True)
+class Renamed:
+    name: str
+    to: str
+
+
+Call = Made | Removed | Written | Resized | Synced | Renamed
 
 
 def why_not() -> str:
@@ -77,11 +83,15 @@ def _calls(line: str, folder: str, names: set[str]) -> Iterator[Call]:
     if not done:
         return
     kind, arguments, _ = done.groups()
-    paths = [_bytes(found).decode(errors="replace") for found in _PATH.findall(arguments)]
-    paths = [path for path in paths if path == folder or path.startswith(folder + "/")]
+    paths = _within(folder, arguments)
     if not paths:
         return
-    name = paths[-1 if kind == "openat" else 0].removeprefix(folder).removeprefix("/")
+    inside = [path.removeprefix(folder).removeprefix("/") for path in paths]
+    yield from _call(kind, inside, arguments, names)
+
+
+def _call(kind: str, paths: list[str], arguments: str, names: set[str]) -> Iterator[Call]:
+    name = paths[-1 if kind == "openat" else 0]
     words = arguments.split(", ")
     match kind:
         case "openat":
@@ -99,8 +109,18 @@ def _calls(line: str, folder: str, names: set[str]) -> Iterator[Call]:
         case "unlink":
             names.remove(name)
             yield Removed(name)
+        case "rename":
+            names.remove(name)
+            names.add(paths[1])
+            yield Renamed(name, paths[1])
         case _:
-            raise AssertionError(f"a call that the kit does not know: {line[:200]}")
+            raise AssertionError(f"a call that the kit does not know: {kind}({arguments[:200]}")
+
+
+def _within(folder: str, arguments: str) -> list[str]:
+    """The paths that are this folder or in it."""
+    paths = [_bytes(found).decode(errors="replace") for found in _PATH.findall(arguments)]
+    return [path for path in paths if path == folder or path.startswith(folder + "/")]
 
 
 def _bytes(text: str) -> bytes:

@@ -32,9 +32,12 @@ _PROCESS, _PROGRAM = (
 )
 
 
-def open_now_question(filters: Filters, now: int, closed_since: int | None = None) -> Question:
+def open_now_question(
+    filters: Filters, now: int, closed_since: int | None = None, columns: str = ""
+) -> Question:
     """The open listeners, by port, and those that closed from `closed_since` on, with each one's
-    newest sample; `limit` and times do not count."""
+    newest sample; `limit` and times do not count. columns: those to select before the sample's, if
+    not all."""
     chosen = Question("SELECT id FROM listener WHERE closed_at IS NULL")
     if closed_since is not None:
         chosen = open_between(closed_since - 1, None)
@@ -47,7 +50,7 @@ def open_now_question(filters: Filters, now: int, closed_since: int | None = Non
                 (SELECT coalesce(max(sample_interval), 0) FROM watch))
             GROUP BY listener_id
         )
-        SELECT {select_columns(but=_NOT_NOW)}, {_SAMPLE}
+        SELECT {columns or select_columns(but=_NOT_NOW)}, {_SAMPLE}
         FROM {from_tables()}
         LEFT JOIN fresh ON fresh.listener_id = l.id
         LEFT JOIN sample s ON s.tick_id = fresh.tick_id AND s.listener_id = l.id

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from porteye_core.model import Filters, Protocol
+from porteye_core.model import Filters, Kind, Protocol
 from porteye_core.pasted_text import Ranges
 from porteye_core.store import engine
 from porteye_core.store.file.connection import open_connection
@@ -20,7 +20,9 @@ from porteye_core.store.reading import (
     lookup,
     nearest_event,
     open_listeners,
+    open_uses,
     time_bounds,
+    totals,
 )
 from porteye_core.store.reading import status as statuses
 from porteye_core.store.reading.coverage import Coverage, MomentCoverage, Watches
@@ -85,6 +87,10 @@ class RowReader:
         rows = open_listeners.open_at_rows(self._connection, filters, at, coverage)
         return [(listener.life_of(row), row["certainty"]) for row in rows]
 
+    def open_uses(self, now: int) -> Iterator[open_uses.OpenUse]:
+        """The open listeners, by port, under names that survive a restart, with what each uses."""
+        return open_uses.open_uses(self._connection, now)
+
     def free_port(self, candidates: Sequence[int], now: int) -> free_port.FreePort | None:
         """The first of these ports that nobody has used for long; see free_port."""
         return free_port.free_port(self._connection, candidates, now)
@@ -108,6 +114,10 @@ class RowReader:
         return [
             json_records.event(row) for row in events.after(self._connection, filters, event_id)
         ]
+
+    def events_ever(self) -> dict[Kind, int]:
+        """The numbers of events of each kind that were ever stored, whatever is kept of them."""
+        return totals.events_ever(self._connection)
 
     def newest_event(self) -> int:
         """The id of the newest event, 0 if there is none."""
@@ -138,6 +148,10 @@ class RowReader:
     def first_watch(self) -> int | None:
         """The time at which the first watch began, None if there never was any."""
         return time_bounds.first_watch(self._connection)
+
+    def database_size(self) -> int | None:
+        """The bytes of the database with its WAL at the latest sampling tick, None before it."""
+        return totals.database_size(self._connection)
 
     # One listener.
 

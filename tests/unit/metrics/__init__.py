@@ -1,0 +1,1 @@
+"""Families of metrics, and their text."""
