@@ -230,6 +230,8 @@ def copy(db: Path, address: str) -> None:
             "SELECT sql FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL"
         ):
             target.execute(index)
+        target.execute("CREATE TABLE sqlite_sequence (name text PRIMARY KEY, seq bigint NOT NULL)")
+        _fill(target, "sqlite_sequence", source.execute("SELECT name, seq FROM sqlite_sequence"))
         _fill(target, "titling", source.execute(_TITLES))
         _fill(target, "exposing", source.execute(_EXPOSED))
         _fill(target, "folding", source.execute(_FOLDED))
