@@ -12,6 +12,7 @@ from benchmarks import (
     growth,
     idle,
     machine,
+    metrics,
     page,
     report,
     retention,
@@ -48,6 +49,7 @@ REGISTRY: dict[str, Benchmark] = {
     "hostile": hostile,
     "zoo": zoo,
     "command": command,
+    "metrics": metrics,
 }
 
 

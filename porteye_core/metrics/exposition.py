@@ -6,6 +6,7 @@ https://prometheus.io/docs/instrumenting/exposition_formats/ define them.
 
 from collections.abc import Iterable, Iterator
 from enum import Enum
+from functools import lru_cache
 
 from porteye_core.accepted import accepted
 from porteye_core.metrics.family import Labels, MetricFamily, Type
@@ -65,6 +66,11 @@ def _lines(family: MetricFamily, form: Form, rendered: dict[Labels, str]) -> Ite
 def _labels(labels: Labels) -> str:
     if not labels:
         return ""
-    # The store's texts are clean already, but for damage.
-    pairs = (f'{name}="{clean(value).translate(_IN_VALUE)}"' for name, value in labels)
+    pairs = [f'{name}="{_escaped(value)}"' for name, value in labels]
     return f"{{{','.join(pairs)}}}"
+
+
+@lru_cache(maxsize=8192)  # few values in many label sets, the same at each scrape
+def _escaped(value: str) -> str:
+    # The store's texts are clean already, but for damage.
+    return clean(value).translate(_IN_VALUE)

@@ -8,12 +8,15 @@ from porteye_core.model import Filters
 from porteye_core.programs import lasting_name, lasting_unit
 from porteye_core.store import engine
 from porteye_core.store.reading.listener_rows import bound, select_columns
-from porteye_core.store.reading.open_listeners import open_now_question
+from porteye_core.store.reading.open_listeners import MEASURED, open_now_question
 
 _COLUMNS = select_columns(
     *("protocol", "port", *Bound._fields, "process", "exe", "cmdline", "unit"),
     process_id="l.process_id",
 )
+
+
+_MEASURED = len(MEASURED)
 
 
 class OpenUse(NamedTuple):
@@ -39,7 +42,7 @@ class OpenUse(NamedTuple):
 def open_uses(connection: engine.Connection, now: int) -> Iterator[OpenUse]:
     """Every open listener, by port."""
     for row in connection.execute(*open_now_question(Filters(), now, columns=_COLUMNS)):
-        protocol, port, *where, name, exe, cmdline, unit, process, cpu, rss = tuple(row)[:-3]
+        protocol, port, *where, name, exe, cmdline, unit, process = row[:-_MEASURED]
         yield OpenUse(
             protocol,
             port,
@@ -47,7 +50,5 @@ def open_uses(connection: engine.Connection, now: int) -> Iterator[OpenUse]:
             "" if name is None else lasting_name(name, exe, cmdline),
             lasting_unit(unit or ""),
             process,
-            cpu,
-            rss,
-            *tuple(row)[-3:],
+            *row[-_MEASURED:],
         )
