@@ -40,7 +40,7 @@ _EVENTS = MetricFamily(
 _GAPS = MetricFamily(
     "porteye_gap_seconds",
     Type.COUNTER,
-    "Time in which nobody watched, since the first watch.",
+    "Time in which nobody watched, since the first watch of all.",
     "seconds",
 )
 _LOST = MetricFamily(
@@ -86,7 +86,8 @@ def _families(reader: RowReader, now: int, limit: int) -> Iterator[MetricFamily]
     yield _EVENTS.of(
         {_EVENTS.labelled((kind.value,)): count for kind, count in reader.events_ever().items()}
     )
-    yield _GAPS.single(_unwatched(reader, status, now))
+    unwatched = reader.unwatched(now, watching=status.state in _GOES_ON)
+    yield _GAPS.single(None if unwatched is None else unwatched / _SECOND)
     yield _LOST.single(status.lost)
     yield _SIZE.single(reader.database_size())
 
@@ -95,11 +96,3 @@ def _of_watch(status: Status | None) -> Iterator[MetricFamily]:
     watch = status.watch if status is not None and status.is_current else None
     yield _UP.single(0 if watch is None else 1)
     yield _BUILD.single(1, __version__, "" if watch is None else watch.plan.source)
-
-
-def _unwatched(reader: RowReader, status: Status, now: int) -> float | None:
-    first = reader.first_watch()
-    if first is None:
-        return None
-    covered = reader.coverage(first, now, watching=status.state in _GOES_ON)
-    return covered.unwatched / _SECOND

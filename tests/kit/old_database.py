@@ -18,7 +18,8 @@ INSERT INTO program (id, digest, name, exe, user, cmdline) VALUES
 INSERT INTO process VALUES
     (1, 1, 100, {BEGUN}, 1, 1, '[]', 'nginx.service', '', '/'),
     (2, 1, 200, {BEGUN}, 2, 1, '[]', '', 'c0ffee', '/data');
-INSERT INTO watch VALUES
+INSERT INTO watch (id, host_id, started_at, seen_at, stopped_at, source, limits, interval,
+    sample_interval, pid, version, why) VALUES
     (1, 1, {BEGUN}, {BEGUN + SECOND}, {BEGUN + SECOND}, 'portable', '[]', 2000000, 10000000, 7,
     '0.0.1', '');
 {_NUMBERS}
@@ -61,6 +62,7 @@ GROUP BY resolution, bucket, e.port, l.protocol, program;
     7: f"INSERT INTO former VALUES (1, {BEGUN + 8 * SECOND}, 1, 1, 'nginx.service', '', '/', 0);",
     8: "UPDATE tick SET left_out = 3, left_out_us = 5000000 WHERE id = 1;",
     9: f"INSERT INTO pack VALUES (60, {BEGUN}, 'tcp', x'0100', x'01', x'01', x'00');",
+    10: "UPDATE watch SET unwatched = 7000000;",
 }
 
 

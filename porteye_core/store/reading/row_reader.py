@@ -149,6 +149,11 @@ class RowReader:
         """The time at which the first watch began, None if there never was any."""
         return time_bounds.first_watch(self._connection)
 
+    def unwatched(self, now: int, *, watching: bool) -> int | None:
+        """The microseconds in which nobody watched, from the first watch on, None if there never
+        was any; no gap is forgotten, whatever retention drops."""
+        return totals.unwatched(self._connection, now, watching=watching)
+
     def database_size(self) -> int | None:
         """The bytes of the database with its WAL at the latest sampling tick, None before it."""
         return totals.database_size(self._connection)

@@ -17,6 +17,18 @@ def events_ever(connection: engine.Connection) -> dict[Kind, int]:
     return {Kind.OPENED: (last + still_open) // 2, Kind.CLOSED: (last - still_open) // 2}
 
 
+def unwatched(connection: engine.Connection, now: int, *, watching: bool) -> int | None:
+    """The microseconds in which nobody watched, from the first watch on, None if there never was
+    any; watching: the latest one goes on."""
+    row = connection.execute(
+        "SELECT unwatched, coalesce(stopped_at, seen_at) FROM watch ORDER BY id DESC LIMIT 1"
+    ).fetchone()
+    if row is None:
+        return None
+    before, end = row
+    return int(before) if watching else int(before) + max(0, now - end)
+
+
 def database_size(connection: engine.Connection) -> int | None:
     """The bytes of the database with its WAL at the latest sampling tick, None before the first."""
     row = connection.execute(

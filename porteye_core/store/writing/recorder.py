@@ -229,7 +229,10 @@ class Recorder:
         self.watch = (
             self._connection.execute(
                 "INSERT INTO watch (host_id, started_at, seen_at, source, limits, interval,"
-                " sample_interval, pid, version, why) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                " sample_interval, pid, version, why, unwatched)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, coalesce((SELECT unwatched +"
+                " max(0, ? - coalesce(stopped_at, seen_at)) FROM watch ORDER BY id DESC LIMIT 1),"
+                " 0))",
                 (
                     self._host,
                     at,
@@ -241,6 +244,7 @@ class Recorder:
                     os.getpid(),
                     __version__,
                     plan.why,
+                    at,
                 ),
             ).lastrowid
             or 0
@@ -290,6 +294,10 @@ class Recorder:
         self.latest_tick = self._store_tick(tick)
         self._sampled(tick.at, sampling.samples)
         self._seen(tick.at)
+        if tick.gap:
+            self._connection.execute(
+                "UPDATE watch SET unwatched = unwatched + ? WHERE id = ?", (tick.gap, self.watch)
+            )
         if tick.jump:
             self._retention.distrust(tick.monotonic)
 

@@ -250,6 +250,7 @@ FURTHER: dict[str, Ask] = {
     "what the monitor used, a month": lambda c: monitor_usage(c, BEGIN, NOW, 10 * SECOND),
     "losses": lambda c: watches.losses(c, BEGIN, NOW),
     "events ever": totals.events_ever,
+    "time unwatched": lambda c: totals.unwatched(c, NOW + DAY, watching=False),
     "size of the database": totals.database_size,
     "what each listener uses": lambda c: list(open_uses.open_uses(c, NOW)),
     "watches": lambda c: watches_of_a_month(c, 100, State.WATCHING),

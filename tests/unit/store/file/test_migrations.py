@@ -19,11 +19,12 @@ from porteye_core.api import create_api
 from porteye_core.config import Config
 from porteye_core.store.file import migrations
 from porteye_core.store.writing.startup import open_writer
-from tests.kit.old_database import old_database
+from tests.kit.old_database import BEGUN, old_database
 from tests.kit.service import PROJECT, environment, run_service
 from tests.kit.values import HOST, SECOND
 
 NEWEST = len(migrations.STEPS)
+UNWATCHED = 10  # the version since which a watch has the sum of the gaps
 LEARNT = 5  # the version since which an event has its program as soon as that is learnt
 # Of the statements in sqlite_master, by version.
 RELEASED = (
@@ -36,6 +37,7 @@ RELEASED = (
     "1f1ec558b7335df8",
     "7dd55a2ce3c2425b",
     "2889222e7e2dbb88",
+    "816312b45c823752",
 )
 KILLS = 50
 every_version = pytest.mark.parametrize("version", range(1, NEWEST + 1))
@@ -126,6 +128,27 @@ def test_what_a_step_adds_is_right_for_the_rows_that_were_there(db: Path, versio
     assert ask(db, "SELECT DISTINCT cpu, rss, size FROM tick") == own
     bound = ("lo", "machine", 1) if version >= 6 else (None, None, None)
     assert ask(db, "SELECT DISTINCT interface, interface_kind, v6only FROM listener") == [bound]
+
+
+@every_version
+def test_the_gaps_of_the_watches_that_were_there_are_summed(db: Path, version: int) -> None:
+    old_database(db, version)
+    with closing(sqlite3.connect(db)) as connection, connection:
+        connection.executescript(
+            f"""
+            INSERT INTO watch (id, host_id, started_at, seen_at, stopped_at, source, limits,
+                interval, sample_interval, pid, version, why)
+            SELECT 1 + n.value, 1, {BEGUN} + n.value * 100 * {SECOND},
+                {BEGUN} + n.value * 100 * {SECOND} + 60 * {SECOND}, NULL, 'portable', '[]', 1, 1, 7,
+                '0.0.1', '' FROM json_each('[1, 2]') n;
+            UPDATE tick SET gap = 5 * {SECOND}, watch_id = 2 WHERE id IN (11, 12);
+            """
+        )
+    migrate(db)
+    found = ask(db, "SELECT unwatched / 1000000 FROM watch ORDER BY id")
+    # The first watch ends after a second, the second one begins after 100 and ends at 160.
+    added = version < UNWATCHED
+    assert found == ([(0,), (99 + 10,), (99 + 10 + 40,)] if added else [(7,), (0,), (0,)])
 
 
 @every_version
