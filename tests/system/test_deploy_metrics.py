@@ -45,6 +45,18 @@ def test_promtool_finds_no_fault_with_the_rules() -> None:
 
 
 @needs_promtool
+def test_promtool_finds_no_fault_with_the_configuration_of_the_document(tmp_path: Path) -> None:
+    document = (PROJECT / "docs" / "metrics.md").read_text()
+    (block,) = re.findall(r"```yaml\n(.*?)```", document, re.DOTALL)
+    token, file = tmp_path / "token", tmp_path / "prometheus.yml"
+    token.write_text("correct-horse-battery-staple")
+    file.write_text(block.replace("/etc/prometheus/porteye-token", str(token)))
+    assert str(token) in file.read_text()
+    checked = promtool("check", "config", str(file))
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+@needs_promtool
 def test_promtool_understands_every_expression_of_the_dashboard(tmp_path: Path) -> None:
     found = list(expressions())
     assert len(found) > 20

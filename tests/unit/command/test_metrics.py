@@ -171,7 +171,7 @@ def test_a_limit_that_cannot_be_used_is_refused(porteye: Command, limit: str) ->
     assert "16 to 2000" in answered.err
 
 
-def test_it_runs_as_a_command_and_loads_nothing_heavy(abandoned: Instant) -> None:
+def test_it_runs_as_a_command(abandoned: Instant) -> None:
     done = run_command("metrics", "--db", str(abandoned.db))
     assert (done.returncode, done.stderr) == (0, "")
     assert "\nporteye_up 0\n" in done.stdout

@@ -43,6 +43,7 @@ sys.exit(status)
         (["now", "--json", "--exposed"], 0),
         (["history", "--port", "80"], 0),
         (["health"], 0),
+        (["metrics"], 0),
     ],
 )
 def test_an_answer_loads_nothing_heavy(seeded: Instant, words: list[str], status: int) -> None:
