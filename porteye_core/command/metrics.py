@@ -35,7 +35,7 @@ def metrics(given: Namespace, question: Question, _: Screen) -> int:
         sys.stdout.write(exposition(families(question.db, question.now, limit), Form.TEXT))
         return HELD
     found, problem = _families(question, given.limit or TEXTFILE_LABEL_SETS)
-    _replace(Path(given.textfile).expanduser(), exposition(found, Form.TEXT).encode())
+    _replace(given.textfile, exposition(found, Form.TEXT).encode())
     if problem:
         sys.stderr.write(f"porteye: {clean(problem)}\n")
         return CANNOT_SAY
@@ -51,9 +51,10 @@ def _families(question: Question, limit: int) -> tuple[tuple[MetricFamily, ...],
         return families_of_nobody(), str(err)
 
 
-def _replace(file: Path, content: bytes) -> None:
+def _replace(name: str, content: bytes) -> None:
     """Write a whole file in place of the one that has the name; raises PortEyeError."""
     try:
+        file = Path(name).expanduser()
         if file.exists() and not stat.S_ISREG(file.stat().st_mode):
             raise PortEyeError(f"{file} is no plain file.", "Name one that ends in .prom.")
         part = file.with_name(f".{file.name}.{os.urandom(8).hex()}.part")
@@ -70,10 +71,10 @@ def _replace(file: Path, content: bytes) -> None:
                 part.unlink()
             raise
         _sync(file.parent)
-    except (OSError, ValueError) as err:
+    except (OSError, ValueError, RuntimeError) as err:  # ~ of a user that does not exist, a NUL
         why = getattr(err, "strerror", None) or err
         raise PortEyeError(
-            f"The metrics cannot be written to {file}: {why}.",
+            f"The metrics cannot be written to {name}: {why}.",
             "Name a file in a folder that this user may write to.",
         ) from err
 
