@@ -16,7 +16,7 @@ _TOP_IN_PACKAGE = _PACKAGE / "top"
 IS_CHECKOUT = not _TOP_IN_PACKAGE.is_dir()
 TOP = _PACKAGE.parent if IS_CHECKOUT else _TOP_IN_PACKAGE
 
-_OF_ROOT = Path("/var/lib/porteye")
+OF_ROOT = Path("/var/lib/porteye")
 
 
 def database(environ: Mapping[str, str] = os.environ) -> Path:
@@ -35,7 +35,7 @@ def state_folder(
         local = environ.get("LOCALAPPDATA", "")
         return (Path(local) if local else _home() / "AppData" / "Local") / "PortEye"
     if os.geteuid() == 0 if is_root is None else is_root:
-        return _OF_ROOT
+        return OF_ROOT
     if platform == "darwin":
         return _home() / "Library" / "Application Support" / "PortEye"
     state = Path(environ.get("XDG_STATE_HOME", ""))

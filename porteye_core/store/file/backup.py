@@ -108,7 +108,7 @@ def _install(copy: Path, folder: int, target: Path) -> None:
             while chunk := source.read(_CHUNK):
                 sink.write(chunk)
         os.fsync(fd)
-        give_to_caller(fd)
+        give_to_caller(fd, target.parent)
         _rename_within(folder, part, target.name)
         installed = os.stat(target.name, dir_fd=folder, follow_symlinks=False)
         if not os.path.samestat(installed, os.fstat(fd)):
@@ -128,7 +128,7 @@ def _unfinished(target: Path) -> Iterator[Path]:
     """Make a new file beside the target, private to its owner; delete it unless it was renamed."""
     fd, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
     try:
-        give_to_caller(fd)
+        give_to_caller(fd, target.parent)
     finally:
         os.close(fd)
     copy = Path(name)

@@ -91,7 +91,7 @@ class WriterLock:
         try:
             self._take()
             if is_new:
-                give_to_caller(self._fd)
+                give_to_caller(self._fd, self.db.parent)
             os.ftruncate(self._fd, 0)
         except BaseException:
             os.close(self._fd)

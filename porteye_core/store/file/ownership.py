@@ -12,6 +12,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+from porteye_core import places
 from porteye_core.errors import StoreDamaged, StoreError, StoreUnwritable
 from porteye_core.store.file.migrations import APPLICATION_ID
 from porteye_core.store.file.sudo_caller import caller, callers_group
@@ -53,7 +54,7 @@ def create_private(db: Path) -> bool:
             )
         close_to_others(fd, db)
         if is_new or header:
-            give_to_caller(fd)
+            give_to_caller(fd, db.parent)
     finally:
         os.close(fd)
     return not header
@@ -167,9 +168,10 @@ def identity(path: Path) -> tuple[int, int] | None:
     return status.st_dev, status.st_ino
 
 
-def give_to_caller(fd: int) -> None:
-    """Under sudo, give the file to the user who called it, so that their dashboard can read it."""
-    if sys.platform == "win32":
+def give_to_caller(fd: int, folder: Path) -> None:
+    """Under sudo, give a file in this folder to the user who called it, so that their dashboard can
+    read it. The machine's own folder is root's, and root without CAP_DAC_OVERRIDE writes there."""
+    if sys.platform == "win32" or folder == places.OF_ROOT:
         return
     user = caller()
     if os.geteuid() == 0 and user is not None and os.fstat(fd).st_uid == 0:

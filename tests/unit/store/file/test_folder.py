@@ -389,3 +389,20 @@ def test_a_folder_that_cannot_be_made_is_an_error_of_its_own(tmp_path: Path) -> 
         open_writer(tmp_path / "file" / "porteye" / "porteye.db", HOST, 1),
     ):
         pass
+
+
+def test_what_is_in_the_machines_own_folder_stays_roots_under_sudo(
+    open_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A service without CAP_DAC_OVERRIDE could not open it for writing any more."""
+    monkeypatch.setattr("porteye_core.places.OF_ROOT", open_folder / "porteye")
+    db = open_folder / "porteye" / "porteye.db"
+    with open_writer(db, HOST, 1):
+        pass
+    monkeypatch.setenv("SUDO_UID", str(STRANGER))
+    for _ in range(2):
+        with open_writer(db, HOST, 1) as writer:
+            record(writer)
+            assert owners(db.parent, "porteye.db") == {(0, 0o600)}
+    back_up(db, db.parent / "copy.db")
+    assert owners(db.parent, "copy.db") == {(0, 0o600)}
