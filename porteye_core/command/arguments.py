@@ -56,6 +56,9 @@ _EXAMPLES_OF = {
     "backup": """\
   porteye backup /backups/porteye.db   it overwrites nothing
 """,
+    "mcp": """\
+  porteye mcp                          started by the assistant, over standard input
+""",
     "completion": """\
   porteye completion bash > ~/.local/share/bash-completion/completions/porteye
 """,
@@ -199,6 +202,7 @@ def _doors(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     backup = commands.add_parser("backup", help="copy the database to a new file and check it")
     backup.add_argument("file", metavar="FILE")
     _db(backup)
+    _db(commands.add_parser("mcp", help="answer an assistant by the Model Context Protocol"))
     completion = commands.add_parser("completion", help="print what completes words in a shell")
     completion.add_argument("shell", choices=SHELLS)
 

@@ -53,8 +53,10 @@ def _replacing(path: Path) -> Iterator[BinaryIO]:
 
 @contextmanager
 def _ended_by_a_signal() -> Iterator[None]:
-    """SIGTERM raises KeyboardInterrupt, so that what is unfinished is deleted on the way out."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    """SIGTERM does what Ctrl+C does, so that what is unfinished is deleted on the way out."""
+    interrupt = signal.getsignal(signal.SIGINT)  # behind nohup or & it is ignored
+    does = interrupt if callable(interrupt) else signal.default_int_handler
+    before = signal.signal(signal.SIGTERM, does)
     try:
         yield
     finally:

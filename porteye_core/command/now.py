@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from porteye_core.command.exits import HELD
-from porteye_core.command.present import present
+from porteye_core.command.present import present, warn_program
 from porteye_core.command.question import Question
 from porteye_core.command.screen import Column, Screen, Style
 from porteye_core.reach import REACHABLE
@@ -38,6 +38,8 @@ def now(given: Namespace, question: Question, screen: Screen) -> int:
     with present(question.db, question.now, question.zone) as known:
         nothing = given.exposed and not wanted.exposure
         records = [] if nothing else known.now.open_now_records(wanted, known.at)
+        if question.is_json or not screen.is_terminal:
+            warn_program(known)
         if question.is_json:
             screen.write_json(records)
         elif screen.is_terminal:

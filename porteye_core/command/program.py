@@ -1,10 +1,12 @@
 """The program `porteye`: a command line to a command, errors to a sentence and an exit status."""
 
 import os
+import signal
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
 from importlib import import_module
+from types import FrameType
 
 from porteye_core.command import doors
 from porteye_core.command.arguments import commands, parser
@@ -21,6 +23,8 @@ def run() -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a terminal that is not UTF-8 has no arrow and no …
             stream.reconfigure(errors="replace")
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not where it is ignored
+        signal.signal(signal.SIGINT, _interrupt)
     return main(sys.argv)
 
 
@@ -39,9 +43,20 @@ def main(argv: Sequence[str]) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except PortEyeError as err:
+        if _interrupts:
+            return INTERRUPTED
         sys.stderr.write(f"porteye: {clean(str(err))}\n")
         return CANNOT_SAY if isinstance(err, StoreError) else err.exit_status
     return status
+
+
+# The interrupts that came. One that comes while SQLite calls a function here is an error of SQLite.
+_interrupts: list[int] = []
+
+
+def _interrupt(number: int, _: FrameType | None) -> None:
+    _interrupts.append(number)
+    raise KeyboardInterrupt
 
 
 def _drop_output() -> None:

@@ -27,7 +27,12 @@ class Question:
     def of(cls, given: Namespace, environ: Mapping[str, str] = os.environ) -> "Question":
         """The question of a command line; raises ConfigError."""
         settings = config.load({"db": given.db}, environ)
-        return cls(settings.db, time.time_ns() // 1000, local_zone(environ), given.json is True)
+        return cls(
+            settings.db,
+            time.time_ns() // 1000,
+            local_zone(environ),
+            getattr(given, "json", None) is True,
+        )
 
     def moment(self, field: str, text: str) -> int:
         """A time in words that is over; raises FilterError."""

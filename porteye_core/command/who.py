@@ -9,7 +9,7 @@ from typing import Any
 
 from porteye_core.command import telling
 from porteye_core.command.exits import CANNOT_SAY, HELD, NOBODY
-from porteye_core.command.present import CannotSay, Present, present
+from porteye_core.command.present import CannotSay, Present, present, warn_program
 from porteye_core.command.question import Question
 from porteye_core.command.screen import Screen, Style
 from porteye_core.errors import FilterError
@@ -48,6 +48,8 @@ def who(given: Namespace, question: Question, screen: Screen) -> int:
         return _at(asked, question, screen, question.moment("at", given.at))
     with present(question.db, question.now, question.zone) as known:
         found = Found(list(answers(known.now, asked, _MOST)))
+        if question.is_json:
+            warn_program(known)
         if found.open:
             _show_open(known, found.open, question, screen)
             return HELD
