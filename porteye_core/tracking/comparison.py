@@ -134,6 +134,9 @@ class Comparison:
             compared = {each.id for each in missing} | {was.id for was, _, _ in kept}
             missing += [each for each in part.listeners if each.id not in compared]
         closed, unseen = self._decide(self._without_left(missing), may_hold)
+        told = {each.listener.id for each in closed} | {each.id for each in unseen}
+        refuted = matched.refuted - told
+        unseen += tuple(each for each in missing if each.id in refuted)
         return Changes(kept, tuple(self._opened(matched.strangers)), closed, unseen)
 
     def end(self, may_hold: MayHold) -> Changes:

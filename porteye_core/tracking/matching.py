@@ -5,7 +5,7 @@ Linear in both: one process can have 20,000 sockets at one endpoint.
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from porteye_core.model import AttributedSocket, Listener, ProcessKey, SocketAddress
 
@@ -17,13 +17,15 @@ _Ids = dict[int, None]  # an ordered set
 class Matched:
     """Listeners with their sockets, sockets that are no known listener, and listeners without.
 
-    guesses: the ids of recorded listeners that could as well have the socket of a twin.
+    guesses: the ids of recorded listeners that could as well have the socket of a twin; refuted: of
+    those that had the numbers of a twin, which they have no more.
     """
 
     pairs: tuple[tuple[Listener, AttributedSocket], ...]
     strangers: tuple[AttributedSocket, ...]
     missing: tuple[Listener, ...]
     guesses: frozenset[int] = frozenset()
+    refuted: frozenset[int] = frozenset()
 
 
 def match(listeners: Iterable[Listener], seen: Sequence[AttributedSocket]) -> Matched:
@@ -31,11 +33,16 @@ def match(listeners: Iterable[Listener], seen: Sequence[AttributedSocket]) -> Ma
 
     The kernel's own numbers, cookie and inode, decide where both sides know them, whoever holds the
     socket now. A listener of which only the opening was announced has no numbers yet: any socket at
-    its place can be it, best one of its owner. Where a source knows no numbers the owner decides,
-    and the descriptor between sockets of one owner. What cannot be told apart counts as the same:
-    only evidence may close a listener.
+    its place can be it, best one of its owner. The owner can be found scans later than the socket:
+    it then decides between twins anew. Where a source knows no numbers the owner decides, and the
+    descriptor between sockets of one owner. What cannot be told apart counts as the same: only
+    evidence may close a listener.
     """
     pairs, left, rest = _by_number(listeners, seen)
+    if refuted := _refuted(pairs, left):
+        left += [_unnumbered(was) for was, _ in pairs if was.id in refuted]
+        rest += [now for was, now in pairs if was.id in refuted]
+        pairs = [each for each in pairs if each[0].id not in refuted]
     certain = len(pairs)
     pool = _Pool(left)
     guessed = [was for was, _ in pairs if was.guessed]
@@ -50,7 +57,7 @@ def match(listeners: Iterable[Listener], seen: Sequence[AttributedSocket]) -> Ma
     ):
         rest = _apply(rule, pool, rest, pairs)
     guesses = frozenset(was.id for was, now in pairs[certain:] if twins.has(was, now))
-    return Matched(tuple(pairs), tuple(rest), tuple(pool.left.values()), guesses)
+    return Matched(tuple(pairs), tuple(rest), tuple(pool.left.values()), guesses, refuted)
 
 
 def _by_number(
@@ -85,6 +92,31 @@ def _by_number(
             del left[found.id]
             pairs.append((found, owned))
     return pairs, list(left.values()), rest
+
+
+def _refuted(
+    pairs: Iterable[tuple[Listener, AttributedSocket]], left: Iterable[Listener]
+) -> frozenset[int]:
+    """The ids of guessed listeners that may have the socket of a twin: its owner is not theirs, and
+    another recorded listener claims it, or theirs has another socket."""
+    doubtful = [(was, now) for was, now in pairs if was.guessed and now.key != was.owner]
+    owned = {(now.socket.endpoint.socket_address, now.key) for _, now in doubtful if now.key}
+    if not owned:
+        return frozenset()
+    recorded = [each for each in left if each.guessed or is_only_recorded(each)]
+    recorded += [was for was, _ in doubtful]
+    claimed = owned & {(each.endpoint.socket_address, each.owner) for each in recorded}
+    return frozenset(
+        was.id
+        for was, now in doubtful
+        if claimed & {(was.endpoint.socket_address, key) for key in (was.owner, now.key)}
+    )
+
+
+def _unnumbered(listener: Listener) -> Listener:
+    """The listener as its record described it, without what a twin's socket showed."""
+    nowhere = replace(listener.endpoint, netns=None)
+    return replace(listener, endpoint=nowhere, inode=None, cookie=None)
 
 
 def _apply(

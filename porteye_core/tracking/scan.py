@@ -41,7 +41,7 @@ class Changes:
     """The difference between a scan and what was open before it.
 
     kept: a listener, the same as it is known now, and its socket; unseen: listeners that can no
-    longer be looked for, or are not in the namespace that was guessed.
+    longer be looked for, are not in the namespace that was guessed, or had the numbers of a twin.
     """
 
     kept: tuple[tuple[Listener, Listener, AttributedSocket], ...] = ()

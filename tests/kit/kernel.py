@@ -42,6 +42,7 @@ class KernelSocket:
     opened_at: int
     holders: set[Task]
     closed_at: int | None = None
+    was_handed_on: bool = False
 
     @property
     def is_open(self) -> bool:
@@ -111,7 +112,12 @@ class Kernel:
         child = self.spawn(self.namespace_of[parent])
         for each in self.living:
             if parent in each.holders:
-                each.holders.add(child)
+                self.hand_on(each, child)
+
+    def hand_on(self, socket: KernelSocket, task: Task) -> None:
+        """Let another process hold a socket, too."""
+        socket.was_handed_on |= task not in socket.holders
+        socket.holders.add(task)
 
     def end(self, task: Task, *, late: bool) -> None:
         """End a process, and with it the sockets that nobody else holds."""

@@ -14,6 +14,7 @@ from porteye_core.model import (
     Listener,
     Opening,
     Precision,
+    ProcessKey,
     Scope,
     Snapshot,
     Socket,
@@ -30,6 +31,7 @@ class Life:
 
     listener: Listener
     at: int
+    opener: ProcessKey | None
     closed_at: int | None = None
 
 
@@ -44,10 +46,14 @@ class Dump:
 
 @dataclass
 class Watch:
-    """A monitor's part: it reads a kernel, and does with the tracker what a monitor does."""
+    """A monitor's part: it reads a kernel, and does with the tracker what a monitor does.
+
+    finds_late: the owners of a socket are found after the scan that shows it first.
+    """
 
     kernel: Kernel
     way: str
+    finds_late: bool = False
     tracker: Tracker = field(default_factory=Tracker)
     lives: list[Life] = field(default_factory=list)
     skipped: set[KernelSocket] = field(default_factory=set)
@@ -57,6 +63,7 @@ class Watch:
     changes: int = 0
     _life_of: dict[KernelSocket, int] = field(default_factory=dict)
     _excused: set[KernelSocket] = field(default_factory=set)
+    _searched: set[int | None] = field(default_factory=set)  # inodes
 
     # --- the steps of a monitor
 
@@ -126,11 +133,17 @@ class Watch:
             if part is None:
                 yield
                 continue
-            owned = [self.kernel.owned(each) for each in part.sockets]
+            owned = [self._owned(each) for each in part.sockets]
             self._take(compared, compared.see(part, owned, self._may_hold))
             yield
         self._take(compared, self.tracker.end(compared, self._may_hold))
         self.has_scanned = True
+
+    def _owned(self, row: Socket) -> AttributedSocket:
+        if self.finds_late and row.inode not in self._searched:
+            self._searched.add(row.inode)
+            return AttributedSocket(row, None)
+        return self.kernel.owned(row)
 
     def _take(self, compared: Comparison, changes: Changes) -> None:
         for closing in changes.closed:
@@ -181,7 +194,7 @@ class Watch:
         listener = Listener(
             number, row.endpoint, at, row.inode, None, owned.key, holders, cookie=row.cookie
         )
-        self.lives.append(Life(listener, at))
+        self.lives.append(Life(listener, at, owned.key))
         return listener
 
     def _keep(
@@ -260,6 +273,7 @@ class Watch:
         for each in left:
             if each not in shown:
                 self._check_out_of_reach(each)
+        self._check_owners(shown)
         self._check_count()
 
     def _check_out_of_reach(self, listener: Listener) -> None:
@@ -268,6 +282,14 @@ class Watch:
             return
         numbers = [each for each, number in self._life_of.items() if number == listener.id]
         assert any(each.is_open for each in numbers), "it is where no scan can scan"
+
+    def _check_owners(self, shown: list[Listener]) -> None:
+        """Whoever opened a listener has it still where no socket was handed on."""
+        handed_on = {each.endpoint.port for each in self.kernel.sockets if each.was_handed_on}
+        for each in shown:
+            if each.endpoint.port not in handed_on and not self.kernel.is_blurred(each.endpoint):
+                opener = self.lives[each.id].opener
+                assert opener in (None, each.owner), "a twin's owner is its own"
 
     def _check_count(self) -> None:
         """As many lives as sockets that were announced or shown, twins included."""

@@ -228,10 +228,14 @@ class ListenerTable:
         )
 
     def lose_sight(self, unseen: Iterable[Listener]) -> None:
-        """Store the time since which listeners could not be scanned, and their namespace then."""
+        """Store the time since which listeners could not be scanned, and their namespace then; of
+        one that had the numbers of a twin that it has none."""
         self._connection.executemany(
-            "UPDATE listener SET unseen_at = ?, netns = ? WHERE id = ?",
-            [(lost.unseen_at, lost.endpoint.netns, lost.id) for lost in unseen],
+            "UPDATE listener SET unseen_at = ?, netns = ?, inode = ?, cookie = ? WHERE id = ?",
+            [
+                (each.unseen_at, each.endpoint.netns, each.inode, _signed(each.cookie), each.id)
+                for each in unseen
+            ],
         )
 
     def place(self, placed: Iterable[tuple[int, int]]) -> None:

@@ -596,6 +596,55 @@ def test_twins_of_two_processes_are_told_apart_by_their_numbers() -> None:
     assert closed.listener.id == 1
 
 
+def owners_of(tracker: Tracker, *scans: list[AttributedSocket]) -> dict[int, tuple[int, int]]:
+    """By listener, the inode and the owner's pid after these scans."""
+    for at, shows in enumerate(scans, 9):
+        changes = see(tracker, shows, OWN_ALONE, scan(at))
+        assert not changes.opened
+        assert not changes.closed
+        for _, now, _ in changes.kept:
+            tracker.keep(now)
+    return {
+        each.id: (each.inode or 0, each.owner.pid if each.owner else 0)
+        for each in tracker.listeners
+    }
+
+
+def test_owners_that_are_found_after_their_sockets_tell_the_twins_of_two_processes_apart() -> None:
+    tracker = Tracker([recorded(1, process(10)), recorded(2, process(20))])
+    unsearched, searched = (
+        [shown(7, None), shown(8, None)],
+        [shown(7, process(20)), shown(8, process(10))],
+    )
+    assert owners_of(tracker, unsearched, searched) == {1: (8, 10), 2: (7, 20)}
+
+
+def test_a_twin_that_opened_after_the_scan_leaves_the_socket_to_the_one_that_the_scan_shows() -> (
+    None
+):
+    tracker = Tracker([recorded(1, process(20)), recorded(2, process(10))])
+    first, both = [shown(8, None)], [shown(8, process(10)), shown(7, process(20))]
+    assert owners_of(tracker, first, both) == {1: (7, 20), 2: (8, 10)}
+
+
+def test_a_twin_that_had_the_numbers_of_another_has_none_once_the_owner_tells() -> None:
+    tracker = Tracker([recorded(1, process(20)), recorded(2, process(10))])
+    assert owners_of(tracker, [shown(8, None)]) == {1: (8, 20), 2: (0, 10)}
+    changes = see(tracker, [shown(8, process(10))], OWN_ALONE, scan(10))
+    assert [(was.id, now.inode) for was, now, _ in changes.kept] == [(2, 8)]
+    (lost,) = changes.unseen
+    assert (lost.id, lost.inode, lost.cookie, lost.endpoint.netns) == (1, None, None, None)
+    assert not changes.closed
+
+
+def test_a_guessed_twin_that_is_handed_on_stays_the_listener_that_it_was() -> None:
+    heir = process(30)
+    first = [shown(7, process(10)), shown(8, process(10))]
+    second = [shown(7, heir), shown(8, process(10))]
+    tracker = Tracker([recorded(1), recorded(2)])
+    assert owners_of(tracker, first, second) == {1: (7, 30), 2: (8, 10)}
+
+
 def test_a_twin_that_a_dump_skipped_is_as_uncertain_as_the_other() -> None:
     tracker = Tracker([recorded(1), recorded(2)])
     for at, inodes in ((9, [8]), (10, [7, 8])):

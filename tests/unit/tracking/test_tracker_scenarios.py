@@ -41,8 +41,11 @@ class Scenario(RuleBasedStateMachine):
         part=st.sampled_from([1, 1000]),
         earlier=st.lists(PLACES, max_size=2),
         loses=st.sampled_from([False, False, True]),
+        finds_late=st.booleans(),
     )
-    def begin(self, way: str, part: int, earlier: list[Endpoint], *, loses: bool) -> None:
+    def begin(
+        self, way: str, part: int, earlier: list[Endpoint], *, loses: bool, finds_late: bool
+    ) -> None:
         """Start a monitor on a machine that has listeners already, a scan in parts or at once."""
         self.patched.setattr(comparison, "PART", part)
         # Python's own hash of a text differs from run to run, and with it the order of the parts.
@@ -51,7 +54,7 @@ class Scenario(RuleBasedStateMachine):
         for each in earlier:
             self.kernel.listen(self.kernel.spawn(OWN), each)
         self.kernel.is_traced = way == "traced"
-        self.watch = Watch(self.kernel, way)
+        self.watch = Watch(self.kernel, way, finds_late=finds_late)
         self.watch.scan(self.watch.scope(None, everything=True))
         self.loses = loses
 
@@ -104,7 +107,7 @@ class Scenario(RuleBasedStateMachine):
         socket = self.kernel.living[pick % len(self.kernel.living)]
         former = min(socket.holders, key=lambda each: each.number)
         taker = self._task(other)
-        socket.holders.add(taker)
+        self.kernel.hand_on(socket, taker)
         if not keeps and taker is not former and socket.is_bound:
             self.kernel.close(socket, former, late=late)
 

@@ -156,3 +156,10 @@ def test_rows_that_former_owners_need_are_no_orphans(db: Path, writer: Writer) -
             pass
     named = "SELECT name FROM process JOIN program p ON p.id = program_id ORDER BY name"
     assert rows(db, named) == [("launcher",), ("service",)]
+
+
+def test_a_listener_that_had_the_numbers_of_another_has_none(db: Path, writer: Writer) -> None:
+    listener = opened(writer)
+    writer.record_changes(START + 60 * SECOND, unseen=[replace(listener, inode=None)])
+    assert rows(db, "SELECT inode, cookie, unseen_at FROM listener") == [(None, None, None)]
+    assert writer.open_listeners(by_id)[listener.id].inode is None
