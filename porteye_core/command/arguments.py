@@ -50,6 +50,15 @@ _EXAMPLES_OF = {
   porteye export --parquet ports.parquet
   porteye export --json - --port 3000
 """,
+    "metrics": """\
+  porteye metrics
+  porteye metrics --textfile /var/lib/node_exporter/porteye.prom
+""",
+    "service": """\
+  porteye service install --user --now
+  porteye service install --print --for launchd
+  porteye service remove
+""",
     "health": """\
   porteye health --json                the record of /api/health
 """,

@@ -16,7 +16,7 @@ from porteye_core.store.reading import (
     is_reachable,
     summary,
 )
-from porteye_core.ui import cell_text, cursor_url, export_links, row_selection, url_state
+from porteye_core.ui import cell_text, export_links, row_selection, url_state
 from porteye_core.ui.context import View, local, viewers_zone
 from porteye_core.ui.layout import in_order, table_height
 from porteye_core.ui.listener_drawer import open_drawer
@@ -112,9 +112,10 @@ def counted(table: pd.DataFrame) -> str:
     return f"{said}, {how}." if how else f"{said}."
 
 
-def changed(view: View, found: Changes, words: str) -> None:
-    """Draw what changed; words: the times, as the sentence has them."""
-    _receipt(f"{words}: {summary(found.rows)}.")
+def changed(view: View, found: Changes, words: str, parameters: Mapping[str, str]) -> None:
+    """Draw what changed; words: the times, as the sentence has them; parameters: those of a link
+    to the Timeline that shows the same."""
+    _receipt(f"{words}: {summary(found.rows)}.", parameters)
     notes = []
     if found.unwatched:
         notes.append(f"Nobody watched for {length(found.unwatched)} of this time.")
@@ -156,12 +157,12 @@ def warn(at: int, how: MomentCoverage) -> None:
     )
 
 
-def _receipt(sentence: str) -> None:
+def _receipt(sentence: str, parameters: Mapping[str, str]) -> None:
     """Draw the sentence with the link to it, which one press copies together."""
-    st.code(f"{sentence}\n{_link()}".strip(), language=None, wrap_lines=True)
+    st.code(f"{sentence}\n{_link(parameters)}".strip(), language=None, wrap_lines=True)
 
 
-def _link() -> str:
+def _link(parameters: Mapping[str, str]) -> str:
     """The address of these moments with the filters, empty where the browser did not say its own.
 
     Without the range, which means another time tomorrow: the page takes one that has the moment.
@@ -169,7 +170,7 @@ def _link() -> str:
     if not st.context.url:
         return ""
     kept = {name: text for name, text in url_state.filters().items() if name not in _OF_THE_PAGE}
-    said = urlencode({**kept, **cursor_url.parameters()}, safe=":")
+    said = urlencode({**kept, **parameters}, safe=":")
     return f"{st.context.url.rsplit('/', 1)[0]}/timeline?{said}"
 
 

@@ -10,19 +10,34 @@ import streamlit as st
 from porteye_core.model import Filters, Kind
 from porteye_core.store.reading import Reader
 from porteye_core.system.clock import timestamp
-from porteye_core.ui import cell_text, event_rows, export_links, row_selection, time_range
+from porteye_core.ui import (
+    cell_text,
+    event_rows,
+    export_links,
+    moment_tables,
+    row_selection,
+    time_range,
+)
 from porteye_core.ui.context import View, draw_again, now, read, viewers_zone
 from porteye_core.ui.layout import in_order, table_height
 from porteye_core.ui.listener_drawer import open_drawer
 from porteye_core.ui.markdown import literal
 from porteye_core.ui.pages import page, parameters_of
 from porteye_core.ui.table_columns import columns
+from porteye_core.ui.times import dated
 
 _REFRESH = 5  # seconds
 _AWAY = 3 * _REFRESH  # seconds without a drawing, after which nobody has been reading
 _MAX_READ = 2_000  # events for one page, of which a run of flapping has many
 _KEY = "events"
-_KINDS = {"all": "All", Kind.OPENED.value: "Opened", Kind.CLOSED.value: "Closed"}
+_CHANGED = "changed"  # no event of its own: the differences between both ends of the range
+_KINDS = {
+    "all": "All",
+    Kind.OPENED.value: "Opened",
+    Kind.CLOSED.value: "Closed",
+    _CHANGED: "Changed",
+}
+_SHOW = "show"  # of the address
 _THEN = ":material/schedule:"
 
 _ON_A_PHONE = ("at", "kind", "port", "process", "exposure")
@@ -66,6 +81,10 @@ def _show(reader: Reader, view: View) -> None:
     if (moment := st.session_state.pop(_CLICKED, None)) is not None:
         st.switch_page(page("timeline"), query_params=parameters_of(at=timestamp(moment)))
     filters = _filters_now(view)
+    if _shows_changes():
+        _draw_kinds()
+        _changes(reader, view, filters)
+        return
     newest = reader.newest_event()
     at = _page()
     found = None if at.after is None else _after(reader, filters, at.after)
@@ -94,7 +113,8 @@ def _show(reader: Reader, view: View) -> None:
 
 def _draw_kinds() -> None:
     """Draw the filter by kind, as the sidebar has it."""
-    st.session_state[_KIND] = st.session_state.get("kind") or "all"
+    kind = st.session_state.get("kind") or "all"
+    st.session_state[_KIND] = _CHANGED if _shows_changes() else kind
     st.segmented_control(
         "Events",
         list(_KINDS),
@@ -107,9 +127,32 @@ def _draw_kinds() -> None:
 
 
 def _choose_kind() -> None:
-    st.session_state["kind"] = st.session_state[_KIND]
+    chosen = st.session_state[_KIND]
+    st.session_state["kind"] = "all" if chosen == _CHANGED else chosen
     st.session_state[_CHOSEN] = True
     _turn()
+    st.query_params.pop(_SHOW, None)
+    if chosen == _CHANGED:
+        st.query_params[_SHOW] = _CHANGED
+
+
+def _shows_changes() -> bool:
+    return st.query_params.get(_SHOW) == _CHANGED
+
+
+def _changes(reader: Reader, view: View, filters: Filters) -> None:
+    """Draw what is different at the end of the range, such as exposures, owners and units."""
+    moment = now()
+    since, until = filters.since or 0, min(filters.until or moment, moment)
+    watching = reader.status(moment).is_current
+    found = reader.changes(filters, since, until, watching=watching) if since < until else None
+    if found is None:
+        st.info("Nothing was recorded yet in this time range.")
+        return
+    ends = {"at": found.since, "versus": found.until}
+    words = " to ".join(dated(each, moment, viewers_zone()) for each in ends.values())
+    link = {name: time_range.stamp(each) for name, each in ends.items()}
+    moment_tables.changed(view, found, words, link)
 
 
 def _filters_now(view: View) -> Filters:

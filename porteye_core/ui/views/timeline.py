@@ -178,7 +178,7 @@ def _compared(view: View, changes: Changes | None, words: str) -> None:
     if changes is None:
         st.info("Nothing was recorded yet.")
         return
-    moment_tables.changed(view, changes, words)
+    moment_tables.changed(view, changes, words, cursor_url.parameters())
 
 
 def _time(micros: int) -> str:

@@ -10,9 +10,10 @@ from streamlit.testing.v1 import AppTest
 from porteye_core.model import Precision
 from porteye_core.store.writing.startup import open_writer
 from porteye_core.store.writing.writer import Closing, Opening
-from tests.kit.page import open_page, switch, table, texts
+from porteye_core.ui.time_range import stamp
+from tests.kit.page import address, open_page, switch, table, texts
 from tests.kit.seeding import PLAN, PYTHON, Instant, grow, seed
-from tests.kit.values import HOST, SECOND
+from tests.kit.values import HOST, SECOND, endpoint, owned
 
 PYTHONS = {"since": "2020-01-01T00:00:00Z", "until": "2100-01-01T00:00:00Z", "process": "python"}
 
@@ -103,6 +104,27 @@ def test_a_kind_is_chosen_on_the_page(seeded: Instant, monkeypatch: pytest.Monke
     kinds.set_value("closed").run()
     assert [each[0] for each in rows_of(page)] == ["closed"]
     assert "Download CSV (1 event)" in [each.proto.label for each in page.get("link_button")]
+
+
+def test_changes_of_the_range_are_a_kind_too(db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = time.time_ns() // 1000
+    with open_writer(db, HOST, now) as writer:
+        writer.begin_watch(now - 100 * SECOND, PLAN)
+        opened, changed = now - 90 * SECOND, now - 50 * SECOND
+        (life,) = writer.record_changes(opened, [Opening(PYTHON, opened, Precision.KERNEL)])
+        wider = owned(endpoint(8765, address="0.0.0.0"), PYTHON.owner)
+        again = Opening(wider, changed, Precision.KERNEL)
+        writer.record_changes(changed, [again], [Closing(life, changed, Precision.KERNEL)])
+        ends = {"since": stamp(now - 80 * SECOND), "until": stamp(now - SECOND)}
+        page = switch(open_page(db, monkeypatch, ends), "history")
+        (kinds,) = (each for each in page.main.button_group if each.label == "Events")
+        kinds.set_value("changed").run()
+        assert table(page)["change"].tolist() == ["became reachable"]
+        assert address(page)["show"] == "changed"
+        (kinds,) = (each for each in page.main.button_group if each.label == "Events")
+        kinds.set_value("opened").run()
+        assert [each[0] for each in rows_of(page)] == ["opened"]
+        assert "show" not in address(page)
 
 
 def test_a_run_of_flapping_is_one_row(db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
