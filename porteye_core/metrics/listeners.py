@@ -39,7 +39,7 @@ class _Group:
     clients: int | None = None
     queue: int | None = None
     backlog: int | None = None
-    processes: dict[object, tuple[int | None, int | None]] = field(default_factory=dict)
+    processes: dict[int, tuple[int | None, int | None]] = field(default_factory=dict)
 
     def add(self, use: OpenUse) -> None:
         """Add a listener."""
@@ -48,7 +48,7 @@ class _Group:
         self.queue = _most(self.queue, use.queue)
         self.backlog = _most(self.backlog, use.backlog)
         if use.process is not None:
-            self.processes[use.process] = use.cpu, use.rss
+            self._note(use.process, use.cpu, use.rss)
 
     def absorb(self, other: "_Group") -> None:
         """Add all listeners of another group."""
@@ -56,7 +56,16 @@ class _Group:
         self.clients = _sum((self.clients, other.clients))
         self.queue = _most(self.queue, other.queue)
         self.backlog = _most(self.backlog, other.backlog)
-        self.processes |= other.processes
+        for process, (cpu, rss) in other.processes.items():
+            self._note(process, cpu, rss)
+
+    def _note(self, process: int, cpu: int | None, rss: int | None) -> None:
+        """Note the use of a process, unless another of its listeners tells it already."""
+        known_cpu, known_rss = self.processes.get(process, (None, None))
+        self.processes[process] = (
+            cpu if known_cpu is None else known_cpu,
+            rss if known_rss is None else known_rss,
+        )
 
     @property
     def cpu(self) -> float | None:

@@ -68,6 +68,16 @@ def test_a_process_with_two_sockets_of_a_port_counts_once() -> None:
     assert values(families["porteye_memory_bytes"]) == [1 << 20]
 
 
+def test_a_socket_without_a_sample_hides_no_use_of_its_process() -> None:
+    new = USE._replace(cpu=None, rss=None)
+    for limit in (2000, 16):
+        for uses in ([USE, new], [new, USE]):
+            ports = [each._replace(port=port) for port in range(1, 20) for each in uses]
+            families = of(ports, limit)
+            assert set(values(families["porteye_cpu_ratio"])) == {0.5}
+            assert set(values(families["porteye_memory_bytes"])) == {1 << 20}
+
+
 def test_what_is_not_known_has_no_sample_and_hides_no_other() -> None:
     unknown = OpenUse("udp", 53, Exposure.MACHINE, "", "", *(None,) * 6)
     families = of([unknown])
