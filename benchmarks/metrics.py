@@ -19,8 +19,9 @@ from benchmarks.machine import quantile
 from benchmarks.report import Cell, Check, Report, Table
 from benchmarks.seed import add_scale, scale_of, seed
 from porteye_core.api import create_metrics
-from porteye_core.metrics import Form, MetricFamily, exposition, families
-from porteye_core.metrics.family import Type
+from porteye_core.metrics.exposition import Form, exposition
+from porteye_core.metrics.families import families
+from porteye_core.metrics.family import MetricFamily, Type
 from porteye_core.model import (
     AttributedSocket,
     Endpoint,

@@ -4,7 +4,7 @@ import argparse
 
 from porteye_core import __version__, filters
 from porteye_core.command.completion import SHELLS
-from porteye_core.metrics import MAX_LABEL_SETS, MIN_LABEL_SETS
+from porteye_core.metrics.limits import MAX_LABEL_SETS, MIN_LABEL_SETS, TEXTFILE_LABEL_SETS
 
 _EXAMPLES = """\
 examples:
@@ -64,6 +64,10 @@ _EXAMPLES_OF = {
 """,
     "backup": """\
   porteye backup /backups/porteye.db   it overwrites nothing
+""",
+    "metrics": """\
+  porteye metrics --limit 100
+  porteye metrics --textfile /var/lib/node_exporter/porteye.prom
 """,
     "mcp": """\
   porteye mcp                          started by the assistant, over standard input
@@ -244,8 +248,8 @@ def _metrics(metrics: argparse.ArgumentParser) -> None:
         "--limit",
         type=_label_sets,
         metavar="N",
-        help="at most so many label sets of listeners, the rest is summed (default: 500 with"
-        f" --textfile, else {MAX_LABEL_SETS})",
+        help="at most so many label sets of listeners, the rest is summed (default:"
+        f" {TEXTFILE_LABEL_SETS} with --textfile, else {MAX_LABEL_SETS})",
     )
     metrics.set_defaults(json=False)
 

@@ -15,17 +15,11 @@ from porteye_core.command.exits import CANNOT_SAY, HELD
 from porteye_core.command.question import Question
 from porteye_core.command.screen import Screen
 from porteye_core.errors import PortEyeError, StoreError
-from porteye_core.metrics import (
-    MAX_LABEL_SETS,
-    Form,
-    MetricFamily,
-    exposition,
-    families,
-    families_of_nobody,
-)
+from porteye_core.metrics.exposition import Form, exposition
+from porteye_core.metrics.families import families, families_of_nobody
+from porteye_core.metrics.family import MetricFamily
+from porteye_core.metrics.limits import MAX_LABEL_SETS, TEXTFILE_LABEL_SETS
 from porteye_core.system.plain_text import clean
-
-TEXTFILE_LABEL_SETS = 500  # some 300 kB: the collector reads the file at every scrape
 
 
 def metrics(given: Namespace, question: Question, _: Screen) -> int:

@@ -7,11 +7,10 @@ from porteye_core import __version__
 from porteye_core.errors import StoreMissing
 from porteye_core.metrics import listeners
 from porteye_core.metrics.family import MetricFamily, Type, with_samples
+from porteye_core.metrics.limits import MAX_LABEL_SETS
 from porteye_core.store.reading import RowReader, State, Status, open_row_reader
 from porteye_core.system.local_ports import ephemeral_ports
 
-# Two protocols and eight exposures: the sums of what is left out have so many label sets at most.
-MIN_LABEL_SETS, MAX_LABEL_SETS = 16, 2000
 _SECOND = 1e6
 # What is seen meanwhile is stored later, or becomes a gap of its own.
 _GOES_ON = (State.WATCHING, State.HOLDING, State.STALLED)

@@ -3,9 +3,9 @@
 import re
 
 from porteye_core.exposure import Exposure
-from porteye_core.metrics import MAX_LABEL_SETS
 from porteye_core.metrics.families import FAMILIES
 from porteye_core.metrics.family import MetricFamily
+from porteye_core.metrics.limits import MAX_LABEL_SETS
 from tests.kit.service import PROJECT
 
 DOCUMENT = (PROJECT / "docs" / "metrics.md").read_text()

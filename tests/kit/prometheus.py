@@ -16,7 +16,7 @@ from prometheus_client import Metric
 from prometheus_client.openmetrics import parser as of_open_metrics
 from prometheus_client.parser import text_string_to_metric_families as of_text
 
-from porteye_core.metrics import Form
+from porteye_core.metrics.exposition import Form
 from tests.kit.processes import bound, end
 from tests.kit.waiting import until
 

@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 
 from porteye_core.api import Guesses, HostGuard, TokenGuard, create_metrics
 from porteye_core.guards.access import Access
-from porteye_core.metrics import Form
+from porteye_core.metrics.exposition import Form
 from tests.kit.old_database import old_database
 from tests.kit.prometheus import parsed
 from tests.kit.seeding import Instant

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from porteye_core.metrics import Form
+from porteye_core.metrics.exposition import Form
 from porteye_core.model import Precision
 from porteye_core.store.writing.startup import open_writer
 from porteye_core.store.writing.writer import Opening

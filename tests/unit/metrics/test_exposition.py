@@ -4,7 +4,7 @@ from unicodedata import category
 
 import pytest
 
-from porteye_core.metrics import Form, exposition, form_for
+from porteye_core.metrics.exposition import Form, exposition, form_for
 from porteye_core.metrics.family import Labels, MetricFamily, Type
 from tests.kit.prometheus import parsed
 

@@ -7,8 +7,7 @@ import pytest
 
 from porteye_core import __version__
 from porteye_core.errors import StoreDamaged, StoreError, StoreOlder
-from porteye_core.metrics import families
-from porteye_core.metrics.families import FAMILIES
+from porteye_core.metrics.families import FAMILIES, families
 from porteye_core.metrics.family import MetricFamily
 from porteye_core.model import Precision, Sample, Tick
 from porteye_core.store.writing.startup import open_writer
