@@ -25,7 +25,7 @@ needs_prometheus = pytest.mark.skipif(PROMETHEUS is None, reason="no Prometheus 
 needs_promtool = pytest.mark.skipif(PROMTOOL is None, reason="no promtool is installed")
 
 _CONFIGURATION = """
-global: {{scrape_interval: 1s, scrape_timeout: 1s}}
+global: {{scrape_interval: 2s, scrape_timeout: 2s}}
 scrape_configs:
   - job_name: porteye
     metrics_path: {path}
@@ -74,6 +74,12 @@ class Prometheus:
         assert len(found) <= 1, found
         return found[0][1] if found else None
 
+    def known(self, expression: str) -> float:
+        """The same once there is one: a scrape of a busy machine may come too late."""
+        until(lambda: self.query(expression), f"{expression} is known")
+        ((_, value),) = self.query(f"last_over_time(({expression})[1h:1s])")
+        return value
+
     def series(self, selector: str) -> list[dict[str, str]]:
         """The labels of every series that there ever was."""
         found: list[dict[str, str]] = self.ask("series", **{"match[]": selector, "start": "0"})
@@ -82,7 +88,7 @@ class Prometheus:
 
 @contextmanager
 def prometheus(folder: Path, target: str, token: str) -> Iterator[Prometheus]:
-    """A Prometheus that scrapes a URL each second with this token, on a port that it chose."""
+    """A Prometheus that scrapes a URL every two seconds with a token, on a port of its choice."""
     assert PROMETHEUS is not None
     parts = urllib.parse.urlsplit(target)
     secret, configuration, log = (folder / name for name in ("token", "prometheus.yml", "log"))
