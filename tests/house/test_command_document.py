@@ -1,9 +1,11 @@
 """docs/command.md says what the command does: each command, flag and exit status, and no other."""
 
+import inspect
 import re
 
 from porteye_core.command import exits
 from porteye_core.command.arguments import commands, parser
+from porteye_core.command.mcp_server import LONGEST, MOST_ROWS, Tools
 from tests.kit.service import PROJECT
 
 DOCUMENT = (PROJECT / "docs" / "command.md").read_text()
@@ -32,3 +34,11 @@ def test_every_exit_status_is_in_the_table() -> None:
     table = DOCUMENT.split("## Exit statuses\n")[1]
     listed = {int(status) for status in re.findall(r"^\| `(\d+)` \|", table, re.MULTILINE)}
     assert listed == {each for each in vars(exits).values() if isinstance(each, int)}
+
+
+def test_every_tool_of_the_server_is_in_the_table_and_its_bounds_are_those_of_the_code() -> None:
+    section = DOCUMENT.split("## mcp\n")[1].split("\n## ")[0]
+    tools = {name for name, _ in inspect.getmembers(Tools, inspect.isfunction) if name[0] != "_"}
+    assert set(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)) == tools
+    assert f"at most {MOST_ROWS} " in section
+    assert f"cut to {LONGEST} characters" in section

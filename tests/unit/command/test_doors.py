@@ -52,6 +52,18 @@ def test_a_backup_is_checked_and_overwrites_nothing(seeded: Instant, tmp_path: P
     assert f"{copy} exists already." in again.stderr
 
 
+def test_there_is_no_backup_of_what_is_not_there_or_is_no_database(
+    db: Path, tmp_path: Path
+) -> None:
+    copy = tmp_path / "copy.db"
+    for said in ("there is no database at", "file is not a database"):
+        run = run_command("backup", str(copy), "--db", str(db))
+        assert (run.returncode, run.stdout) == (1, "")
+        assert said in run.stderr
+        assert not copy.exists()
+        db.write_text("no database at all\n" * 200)
+
+
 def test_the_dashboard_opens_from_any_folder_on_this_machine_alone(
     seeded: Instant, tmp_path: Path
 ) -> None:

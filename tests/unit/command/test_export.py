@@ -227,6 +227,26 @@ def test_a_signal_leaves_nothing_under_the_name_and_nothing_beside_it(
     assert target.read_text() == "before"
 
 
+@pytest.mark.parametrize("form", ["csv", "json", "parquet"])
+def test_ten_times_as_many_events_take_the_same_memory(
+    seeded: Instant, tmp_path: Path, form: str
+) -> None:
+    peaks = []
+    for more in (3_000, 9):
+        grow(seeded.db, more)
+        process = subprocess.Popen(
+            bound(*COMMAND, f"--{form}", str(tmp_path / "history")),
+            cwd=PROJECT,
+            env=environment(PORTEYE_DB=str(seeded.db)),
+            stdout=subprocess.DEVNULL,
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        assert process.returncode == 0
+        peaks.append(usage.ru_maxrss / 1024)
+    assert peaks[1] < peaks[0] + 20
+
+
 def test_a_terminal_sees_how_far_it_is_and_then_an_empty_line(
     seeded: Instant, tmp_path: Path
 ) -> None:

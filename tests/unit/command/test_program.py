@@ -44,6 +44,8 @@ sys.exit(status)
         (["history", "--port", "80"], 0),
         (["health"], 0),
         (["metrics"], 0),
+        (["diff", "40 min ago", "25 min ago"], 1),
+        (["export", "--csv", "-"], 0),
     ],
 )
 def test_an_answer_loads_nothing_heavy(seeded: Instant, words: list[str], status: int) -> None:
