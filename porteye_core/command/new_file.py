@@ -40,7 +40,7 @@ def _replacing(path: Path) -> Iterator[BinaryIO]:
     try:
         with os.fdopen(number, "wb") as out:
             if path.exists():
-                os.fchmod(out.fileno(), stat.S_IMODE(path.stat().st_mode))
+                Path(made).chmod(stat.S_IMODE(path.stat().st_mode))
             yield out
             out.flush()
             os.fsync(out.fileno())
