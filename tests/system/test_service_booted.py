@@ -134,3 +134,34 @@ def test_a_unit_that_a_package_has_installed_is_not_hidden(systemd: Booted, prog
     refused = said(systemd, program, "service", "install", status=1)
     assert "A package has installed" in refused
     assert "installed by a package" in said(systemd, program, "service", "status", status=1)
+
+
+_OF_USER = """
+[Service]
+Type=notify
+Delegate=yes
+Environment=XDG_RUNTIME_DIR=/run/user/0 HOME=/var/lib/home
+ExecStartPre=mkdir -p /run/user/0 /var/lib/home
+ExecStart=/lib/systemd/systemd --user --unit=basic.target
+"""
+
+
+def test_a_manager_of_one_user_starts_the_unit_of_that_user(systemd: Booted, program: Path) -> None:
+    """With the filters that it keeps; what takes rights to set up is left out of it."""
+    (systemd.state / "unit").write_text(_OF_USER)
+    said(systemd, "cp", "/var/lib/unit", "/run/systemd/system/mine.service")
+    systemd.systemctl("start", "mine.service")
+    mine = ("env", "XDG_RUNTIME_DIR=/run/user/0", "HOME=/var/lib/home")
+    service = (*mine, program, "service")
+
+    assert "is written." in said(systemd, *service, "install", "--user", "--now")
+    shown = said(systemd, *mine, "systemctl", "--user", "show", "porteye")
+    assert {"ActiveState=active", "NoNewPrivileges=yes"} <= {*shown.splitlines()}
+    assert "\nSystemCallFilter=" in shown
+    assert f"{UNIT}: not installed" in said(systemd, *service, "status", status=1)
+    assert "is-active porteye.service: active" in said(systemd, *service, "status", "--user")
+    assert said(systemd, *mine, program, "health").startswith("The monitor watches")
+
+    said(systemd, *service, "remove", "--user")
+    assert "not installed" in said(systemd, *service, "status", "--user", status=1)
+    assert rows(systemd.state / "porteye" / "porteye.db", "SELECT stopped_at FROM watch") != []
