@@ -20,7 +20,7 @@ def monitor(words: Sequence[str]) -> int:
     # Its parts take a tenth of a second, which no other command needs.
     from porteye_core.monitor import command_line  # noqa: PLC0415
 
-    return command_line.main(["porteye monitor", *words], places.monitor_words())
+    return command_line.main(["porteye monitor", *words], places.short_monitor_words())
 
 
 def monitor_flags() -> ArgumentParser:

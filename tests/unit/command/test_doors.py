@@ -30,7 +30,7 @@ def test_the_monitor_takes_its_own_flags(db: Path) -> None:
 def test_a_remedy_repeats_the_command_that_was_given() -> None:
     """sudo must get a command that is there: no file is called `porteye monitor`."""
     settings = config.load({"db": "/x.db"}, {})
-    again = command_line._again(settings, [*places.monitor_words(), "--db", "/x.db"])
+    again = command_line._again(settings, [*places.short_monitor_words(), "--db", "/x.db"])
     assert again[1:] == [str(PROJECT / "monitor_service.py"), "--db", "/x.db"]
 
 
