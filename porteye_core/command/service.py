@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from porteye_core.command import service_managers
@@ -63,7 +63,7 @@ def _install(of: Service, screen: Screen, given: Namespace) -> None:
     if not is_there:
         _check(of)
         _write(of)
-    _run(of.written)
+    _run(of.written, f"{of.path} is written.")
     screen.write(f"{of.path} is {'there already' if is_there else 'written'}.")
     if given.now:
         _run(of.start)
@@ -151,7 +151,9 @@ def _check(of: Service) -> None:
     with tempfile.TemporaryDirectory() as folder:
         draft = Path(folder) / of.path.name
         draft.write_bytes(_bytes(of))
-        done = _done([*of.check, str(draft)])
+        # systemd-analyze wants one with --user, and there is none where nobody has logged in.
+        environ = {"XDG_RUNTIME_DIR": folder, **os.environ}
+        done = _done([*of.check, str(draft)], environ)
         said = done.stdout + done.stderr
         if of.path.name in said and done.returncode:
             raise PortEyeError(
@@ -179,19 +181,21 @@ def _bytes(of: Service) -> bytes:
     return of.text.encode(of.encoding, errors=errors)
 
 
-def _run(commands: Commands) -> None:
-    """Run each command. Raises PortEyeError with what the first one says that fails."""
+def _run(commands: Commands, hint: str = "") -> None:
+    """Run each command. Raises PortEyeError with what the first one says that fails, and a hint."""
     for words in commands:
         done = _done(words)
         if done.returncode:
             said = (done.stderr or done.stdout).strip()
-            raise PortEyeError(f"{shlex.join(words)} failed: {said}")
+            raise PortEyeError(f"{shlex.join(words)} failed: {said}", hint)
 
 
-def _done(words: Sequence[str]) -> "subprocess.CompletedProcess[str]":
+def _done(
+    words: Sequence[str], environ: Mapping[str, str] | None = None
+) -> "subprocess.CompletedProcess[str]":
     try:
         return subprocess.run(  # noqa: S603 - words of this program's own
-            words, capture_output=True, text=True, errors="replace", check=False
+            words, env=environ, capture_output=True, text=True, errors="replace", check=False
         )
     except OSError as err:
         raise PortEyeError(f"{words[0]} cannot be run: {err.strerror}.") from err

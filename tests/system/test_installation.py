@@ -31,8 +31,13 @@ ENDING: Mapping[str, tuple[tuple[str, ...], int]] = {
     "now": ((), 0),
     "history": ((), 0),
     "health": ((), 1),
+    "diff": (("yesterday",), 3),  # nobody watched yesterday
+    "export": (("--csv", "events.csv"), 0),
+    "metrics": ((), 0),
     "completion": (("bash",), 0),
+    "service": (("install", "--print"), 0),
     "dashboard": ((), 2),
+    "mcp": ((), 2),
 }
 
 
@@ -70,7 +75,7 @@ def test_the_light_one_needs_psutil_alone_and_leaves_the_database_behind(
     refused = venv.porteye("dashboard", cwd=elsewhere).stderr
     assert "needs streamlit, pandas, plotly, fastapi too" in refused
     assert "-m pip install 'porteye[page]==" in refused
-    assert {each.name for each in elsewhere.iterdir()} == {"copy.db"}
+    assert {each.name for each in elsewhere.iterdir()} == {"copy.db", "events.csv"}
 
     venv.pip("uninstall", "-y", "porteye")
     assert not [*venv.folder.rglob("porteye*")]

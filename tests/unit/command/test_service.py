@@ -3,6 +3,7 @@
 import plistlib
 import subprocess
 import sys
+from argparse import Namespace
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -10,10 +11,13 @@ import pytest
 
 from porteye_core.command import service, service_managers
 from porteye_core.command.program import main
+from porteye_core.command.screen import Screen
+from porteye_core.errors import PortEyeError
 from porteye_core.system.foreign_owners import foreign_owner
 from tests.kit.command import run_command
 from tests.kit.rights import posix, root
 from tests.kit.service import PROJECT
+from tests.kit.unit import missing
 
 linux = pytest.mark.skipif(
     sys.platform != "linux", reason="the other managers are of other systems"
@@ -73,6 +77,25 @@ def test_a_user_is_told_what_takes_no_root(
 def test_a_system_without_a_known_manager_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "freebsd14")
     assert main(["porteye", "service", "status"]) == 2
+
+
+@linux
+@pytest.mark.skipif(bool(missing("systemd-analyze")), reason="there is no systemd-analyze here")
+def test_a_unit_that_systemd_would_refuse_is_not_written(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)  # as where nobody has logged in
+    unit = service_managers.service("systemd", {"XDG_CONFIG_HOME": str(tmp_path)}, of_user=True)
+    service._check(unit)
+    quoted = tmp_path / 'a "quoted" folder' / "python"
+    quoted.parent.mkdir()
+    quoted.symlink_to(sys.executable)
+    monkeypatch.setattr(sys, "executable", str(quoted))
+    refused = service_managers.service("systemd", {"XDG_CONFIG_HOME": str(tmp_path)}, of_user=True)
+    with pytest.raises(PortEyeError, match="finds fault with what would be") as error:
+        service._install(refused, Screen.of(sys.stdout), Namespace(force=True, now=True, user=True))
+    assert error.value.hint == "Nothing is installed."
+    assert not refused.path.exists()
 
 
 @posix
