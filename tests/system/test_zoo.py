@@ -68,7 +68,8 @@ def running_from(folder: Path) -> list[str]:
 @pytest.mark.parametrize("source", benchmark.SOURCES)
 def test_nginx_and_redis_are_shown_as_ss_and_ps_show_them(source: str, tmp_path: Path) -> None:
     names = [f"--program={each.name}" for each in (NGINX, REDIS)]
-    process = zoo("--json", f"--source={source}", *names, folder=tmp_path)
+    # Beside other tests a scan takes its time: only what stays wrong is a fault.
+    process = zoo("--json", "--patience=180", f"--source={source}", *names, folder=tmp_path)
     output, said = process.communicate(timeout=600)
     found = json.loads(output)
     if source in found["skipped"]:
