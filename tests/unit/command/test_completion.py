@@ -16,6 +16,12 @@ printf '%s\\n' "${{COMPREPLY[@]}}"
 """
 
 
+@pytest.fixture(scope="module")
+def script() -> str:
+    """The script for bash, as the command prints it: to start that takes a second."""
+    return run_command("completion", "bash").stdout
+
+
 @pytest.mark.skipif(shutil.which("bash") is None, reason="no bash on this system")
 @pytest.mark.parametrize(
     ("words", "expected"),
@@ -29,8 +35,9 @@ printf '%s\\n' "${{COMPREPLY[@]}}"
         (["porteye", "who", "x"], [""]),
     ],
 )
-def test_bash_completes_commands_and_flags(words: list[str], expected: list[str]) -> None:
-    script = run_command("completion", "bash").stdout
+def test_bash_completes_commands_and_flags(
+    script: str, words: list[str], expected: list[str]
+) -> None:
     asked = _COMPLETE.format(words=" ".join(words), place=len(words) - 1)
     run = subprocess.run(
         ["bash", "--norc", "-c", script + asked], capture_output=True, text=True, check=False
