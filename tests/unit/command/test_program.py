@@ -63,6 +63,22 @@ def test_an_answer_loads_nothing_heavy(seeded: Instant, words: list[str], status
     assert not {name.partition(".")[0] for name in loaded} & (HEAVY | {"psutil"})
 
 
+def test_who_loads_the_parts_of_no_other_command(seeded: Instant) -> None:
+    """They take as long as its answer."""
+    run = subprocess.run(
+        bound(sys.executable, "-c", _HOOKED, "who", "80"),
+        cwd=PROJECT,
+        env=environment(PORTEYE_DB=str(seeded.db)),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    loaded = set(run.stderr.split())
+    others = {"metrics.families", "monitor", "command.history", "command.diff", "command.export"}
+    others |= {"command.metrics", "command.health", "store.reading.changes", "store.reading.export"}
+    assert not {f"porteye_core.{each}" for each in others} & loaded
+
+
 def test_a_look_at_the_machine_loads_psutil_alone(db: Path) -> None:
     run = subprocess.run(
         bound(sys.executable, "-c", _HOOKED, "who", "1/udp"),
