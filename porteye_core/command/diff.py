@@ -15,8 +15,8 @@ _COLUMNS = (
     Column("CHANGE"),
     Column("PORT", is_number=True),
     Column("PROTOCOL", 2),
-    Column("PROGRAM"),
-    Column("DETAIL"),
+    Column("PROGRAM", is_cut=True),
+    Column("DETAIL", is_cut=True),
     Column("CERTAINTY", 1),
 )
 _FIELDS = (

@@ -21,7 +21,7 @@ _COLUMNS = (
     Column("PORT", is_number=True),
     Column("PROTOCOL", 4),
     Column("ADDRESS", 5),
-    Column("PROGRAM"),
+    Column("PROGRAM", is_cut=True),
     Column("PID", 1, is_number=True),
     Column("USER", 3),
     Column("REACHABLE FROM", 2),

@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TextIO
@@ -28,12 +28,13 @@ class Style(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of a table. On a narrow terminal the widest one of rank 0 is cut to _READABLE, then
-    the columns of the highest rank are left out one by one, then it is cut further."""
+    """A column of a table. On a narrow terminal those that can be cut are cut to _READABLE, then
+    those of the highest rank are left out one by one, then the widest are cut further."""
 
     title: str
     rank: int = 0
     is_number: bool = False
+    is_cut: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,15 +124,19 @@ def cut(text: str, width: int) -> str:
 def _fitting(columns: Sequence[Column], widths: list[int], width: int) -> list[int]:
     """The places of the columns that fit; what is cut has its new width in `widths`."""
     kept = list(range(len(columns)))
-    widest = max((at for at in kept if not columns[at].rank), key=lambda at: widths[at])
+    cuttable = [at for at in kept if columns[at].is_cut]
 
     def over() -> int:
         return max(0, sum(widths[at] for at in kept) + len(_GAP) * (len(kept) - 1) - width)
 
-    widths[widest] = max(min(widths[widest], _READABLE), widths[widest] - over())
+    def cut_to(least: Callable[[int], int]) -> None:
+        while over() and (wide := [at for at in cuttable if widths[at] > least(at)]):
+            widths[max(wide, key=lambda at: widths[at])] -= 1
+
+    cut_to(lambda _: _READABLE)
     while over() and any(columns[at].rank for at in kept):
         kept.remove(max(kept, key=lambda at: columns[at].rank))
-    widths[widest] = max(columns_of(columns[widest].title), widths[widest] - over())
+    cut_to(lambda at: columns_of(columns[at].title))
     return kept
 
 

@@ -50,10 +50,30 @@ def test_no_control_character_is_written(text: str) -> None:
 def test_wide_letters_take_two_columns() -> None:
     out = io.StringIO()
     Screen(out, width=17).write_table(
-        [Column("PROGRAM"), Column("PID", is_number=True)],
+        [Column("PROGRAM", is_cut=True), Column("PID", is_number=True)],
         [["日本語サーバー", "1"], ["e\u0301tat", "22"]],
     )
     head, wide, combined = out.getvalue().splitlines()
     assert {columns_of(line) for line in (head, combined)} == {17}
     assert columns_of(wide) <= 17
     assert "…" in wide
+
+
+@pytest.mark.parametrize(
+    ("width", "lines"),
+    [
+        (60, ["PROGRAM", "DETAIL", "MORE"]),
+        (45, ["PROGRAM", "DETAIL"]),
+        (20, ["PROGRAM", "DETAIL"]),
+    ],
+)
+def test_columns_that_can_be_cut_share_what_is_too_wide(width: int, lines: list[str]) -> None:
+    out = io.StringIO()
+    columns = [Column("PROGRAM", is_cut=True), Column("DETAIL", is_cut=True), Column("MORE", 1)]
+    Screen(out, width=width).write_table(columns, [["p" * 30, "d" * 30, "more"]])
+    head, row = out.getvalue().splitlines()
+    assert head.split() == lines
+    assert len(row) <= width
+    program, detail, *_ = row.split()
+    assert abs(len(program) - len(detail)) <= 1
+    assert program[-1] == detail[-1] == "…"
