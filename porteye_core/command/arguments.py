@@ -65,10 +65,6 @@ _EXAMPLES_OF = {
     "backup": """\
   porteye backup /backups/porteye.db   it overwrites nothing
 """,
-    "metrics": """\
-  porteye metrics --limit 100
-  porteye metrics --textfile /var/lib/node_exporter/porteye.prom
-""",
     "mcp": """\
   porteye mcp                          started by the assistant, over standard input
 """,
