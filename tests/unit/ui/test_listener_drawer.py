@@ -99,7 +99,7 @@ def test_it_closes_with_the_listener_while_it_is_open(
     assert not page.warning or "Closed" not in plain(page)
     writer.record_changes(9 * SECOND, closed=[Closing(born, 9 * SECOND, Precision.KERNEL)])
     page.run()
-    assert "Closed 1970-01-01 00:00" in plain(page)
+    assert "Closed Thu 1 Jan 1970 00:00" in plain(page)
 
 
 def test_only_this_program_is_a_filter_of_now(at: Callable[[str], AppTest]) -> None:
