@@ -31,6 +31,7 @@ class Config:
     interval: float | None = None  # None: the source's default
     sample_interval: float = 10.0
     source: str = "auto"
+    docker: Path | None = None  # socket of a container runtime
     once: bool = False
     backup: Path | None = None
     retention: RetentionPolicy = DEFAULT_RETENTION
@@ -64,6 +65,7 @@ def load(flags: Mapping[str, object], environ: Mapping[str, str]) -> Config:
         interval=interval,
         sample_interval=max(interval or 0, default.sample_interval if samples is None else samples),
         source=_choice(*given("source", "PORTEYE_SOURCE"), SOURCES, default.source),
+        docker=_socket(*given("docker", "PORTEYE_DOCKER")),
         once=bool(flags.get("once")),
         backup=_file("--backup", flags.get("backup")),
         retention=_retention(flags),
@@ -118,6 +120,19 @@ def _file(name: str, value: object) -> Path | None:
     if os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises where a folder may not be searched
         raise ConfigError(f"{name} {path} is a folder.", "Give the path of a file in it.")
     return path
+
+
+def _socket(name: str, value: object) -> Path | None:
+    """Path of a Unix socket from its URL."""
+    if value is None:
+        return None
+    scheme, _, path = str(value).partition("://")
+    if scheme != "unix" or not path.startswith("/") or "\0" in path:
+        raise ConfigError(
+            f"{name} {value!s} is not the URL of a Unix socket.",
+            "Give one like unix:///run/docker.sock; no other kind is asked.",
+        )
+    return Path(path)
 
 
 def _seconds(name: str, value: object) -> float | None:

@@ -1,4 +1,65 @@
-"""Names of containers as lists show them; pure."""
+"""Containers: their names as the runtime tells them, and as lists show them; pure."""
+
+import re
+from dataclasses import dataclass
+
+_HEX_ID = re.compile(r"[0-9a-f]{13,}")
+_NAMED_BY_ID = ("lxc", "nspawn")
+_POD = " pod:"  # stands before the pod's id in the container of a process
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """Container by its runtime and the runtime's id of it; text that is not known is empty.
+
+    published: host ends of its ports, like `0.0.0.0:8080->80/tcp`. addresses: its own in its
+    networks. Spaces separate them.
+    """
+
+    runtime: str
+    runtime_id: str
+    container_name: str = ""
+    image: str = ""
+    compose_project: str = ""
+    compose_service: str = ""
+    pod: str = ""
+    pod_namespace: str = ""
+    published: str = ""
+    addresses: str = ""
+
+    @classmethod
+    def of(cls, text: str) -> "Container":
+        """The container that a process names, like `docker:ID pod:UID`; a runtime whose id is a
+        name tells that name.
+
+        >>> Container.of("lxc:web").container_name
+        'web'
+        """
+        runtime, _, rest = text.partition(":")
+        runtime_id = rest.partition(_POD)[0]
+        return cls(runtime, runtime_id, runtime_id if runtime in _NAMED_BY_ID else "")
+
+    @property
+    def shown(self) -> str:
+        """The name in lists, after its pod's if it has one; the short id until it is known.
+
+        >>> Container("docker", "0" * 64, "shop-web-1").shown
+        'shop-web-1'
+        >>> Container("containerd", "0" * 64, "nginx", pod="web-6f5c").shown
+        'web-6f5c/nginx'
+        """
+        return shown_container(f"{self.runtime}:{self.runtime_id}", self.container_name, self.pod)
+
+
+def shown_container(container: str, name: str, pod: str) -> str:
+    """A container by the name that is known of it, else as `short_container` does; empty for none.
+
+    >>> shown_container("docker:" + "0" * 64, "", "")
+    'docker:000000000000'
+    """
+    if not container:
+        return ""
+    return "/".join(filter(None, (pod, name))) or short_container(container)
 
 
 def short_container(container: str) -> str:
@@ -7,7 +68,10 @@ def short_container(container: str) -> str:
     >>> short_container("docker:" + "0123456789abcdef" * 4)
     'docker:0123456789ab'
     """
-    runtime, _, rest = container.partition(":")
+    runtime, colon, rest = container.partition(":")
     number, space, pod = rest.partition(" ")
-    is_id = len(number) > 12 and all(each in "0123456789abcdef" for each in number)
-    return f"{runtime}:{number[:12] if is_id else number}{space}{pod}"
+    return f"{runtime}{colon}{number[:12] if _is_id(number) else number}{space}{pod}"
+
+
+def _is_id(text: str) -> bool:
+    return _HEX_ID.fullmatch(text) is not None

@@ -3,19 +3,20 @@
 from typing import Any
 
 from porteye_core.model import Filters
-from porteye_core.store.reading.listener_rows import Question, matching, select_columns
+from porteye_core.store.reading.listener_rows import NAMES, Question, matching, select_columns
 
 _FROM = """
 FROM event e
 JOIN listener l ON l.id = e.listener_id
 JOIN host h ON h.id = l.host_id
 LEFT JOIN process p ON p.id = l.process_id
+LEFT JOIN container c ON c.id = p.container_id
 LEFT JOIN program g ON g.id = coalesce(e.program_id, l.program_id)
 """
 _COLUMNS = select_columns(
     *("id", "protocol", "family", "address", "hidden"),
     *("interface", "interface_kind", "v6only", "namespace"),
-    *("pid", "process", "title", "user", "unit", "container", "cmdline"),
+    *("pid", "process", "title", "user", "unit", "container", "cmdline", *NAMES),
     id="e.id",
     port="e.port",
     listener="l.id",

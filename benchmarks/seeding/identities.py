@@ -17,7 +17,10 @@ from porteye_core.model import Process, Program
 # What a program opens within this time of each other, one process of it opened.
 _SAME_PROCESS = 10 * SECOND
 _LOWEST_PID, _PIDS = 1200, 60_000
-_INSERT = "INSERT INTO process VALUES (?, 1, ?, ?, ?, ?, ?, ?, ?, ?)"
+_INSERT = (
+    "INSERT INTO process (id, host_id, pid, started_at, program_id, ppid, parents, unit, container,"
+    " cwd) VALUES (?, 1, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
 
 
 @dataclass(frozen=True, slots=True)

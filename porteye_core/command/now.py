@@ -9,8 +9,10 @@ from porteye_core.command.exits import HELD
 from porteye_core.command.present import present, warn_program
 from porteye_core.command.question import Question
 from porteye_core.command.screen import Column, Screen, Style
+from porteye_core.containers import shown_container
 from porteye_core.reach import REACHABLE
 from porteye_core.spoken_times import moment
+from porteye_core.store.reading import RowReader
 
 _COLUMNS = (
     Column("PORT", is_number=True),
@@ -43,7 +45,7 @@ def now(given: Namespace, question: Question, screen: Screen) -> int:
         if question.is_json:
             screen.write_json(records)
         elif screen.is_terminal:
-            _show(records, question, screen, is_scan=known.is_scan)
+            _show(_services(records, known.now), question, screen, is_scan=known.is_scan)
             if known.note:
                 screen.write(known.note, Style.WARNING)
         else:
@@ -51,6 +53,24 @@ def now(given: Namespace, question: Question, screen: Screen) -> int:
             for each in records:
                 screen.write_tabs(each[name] for name in _FIELDS)
     return HELD
+
+
+def _services(records: Sequence[dict[str, Any]], reader: RowReader) -> list[dict[str, Any]]:
+    """The records, those of both ends of a published port as one: the host's port, address and
+    exposure, with the program in the container."""
+    shown = {each["id"] for each in records}
+    services = []
+    for each in records:
+        if each["published_by"] in shown:
+            continue
+        inside = None if each["leads_to"] is None else reader.listener(each["leads_to"])
+        if inside is not None:
+            owner = {"title": inside.title, "pid": inside.pid, "user": inside.user}
+            services.append({**each, **owner, "home": inside.shown_container})
+        else:
+            home = shown_container(each["container"], each["container_name"], each["pod"])
+            services.append({**each, "home": home})
+    return services
 
 
 def _show(
@@ -62,7 +82,7 @@ def _show(
     rows = [
         (
             *(str(each["port"]), each["protocol"], _address(each)),
-            each["title"] or each["hidden"],
+            _program(each),
             *("" if each["pid"] is None else str(each["pid"]), each["user"], each["exposure"]),
             _since(each, question),
         )
@@ -70,6 +90,12 @@ def _show(
     ]
     last = -1 if is_scan else None  # a scan does not know since when
     screen.write_table(_COLUMNS[:last], [row[:last] for row in rows])
+
+
+def _program(record: dict[str, Any]) -> str:
+    """The program, and the container that it runs in."""
+    title = str(record["title"] or record["hidden"])
+    return f"{title} in {record['home']}" if record["home"] else title
 
 
 def _address(record: dict[str, Any]) -> str:

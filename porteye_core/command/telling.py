@@ -1,10 +1,11 @@
 """Listeners as a person tells of them: who holds what, since when, and who started it; pure."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
+from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
-from porteye_core.containers import short_container
+from porteye_core.containers import Container
 from porteye_core.exposure import in_words
 from porteye_core.hidden_owners import reason
 from porteye_core.model import Ancestor, Precision, Protocol
@@ -17,14 +18,34 @@ _EARLIER_US = 1_000_000
 
 
 def told(
-    lives: Iterable[Life], now: int, zone: ZoneInfo, *, is_scan: bool = False
+    lives: Iterable[Life],
+    now: int,
+    zone: ZoneInfo,
+    *,
+    is_scan: bool = False,
+    other_ends: Mapping[int, str] = MappingProxyType({}),
 ) -> Iterator[list[str]]:
     """The lines about each owner, of which the first is the sentence; is_scan: the listeners were
-    found by a scan at `now`, which says nothing of when they opened."""
+    found by a scan at `now`, which says nothing of when they opened. other_ends: by the id of a
+    listener the sentence about the other end of its published port."""
     ordered = sorted(lives, key=lambda life: (life.closed_at is not None, _owner_of(life)))
     for _, group in groupby(ordered, key=lambda life: (life.closed_at is None, _owner_of(life))):
         same = sorted(group, key=lambda life: (life.port, life.protocol, life.bound.address))
-        yield [_sentence(same, now, zone, is_scan=is_scan), *_background(same[0])]
+        ends = dict.fromkeys(other_ends[each.id] for each in same if each.id in other_ends)
+        yield [_sentence(same, now, zone, is_scan=is_scan), *ends, *_background(same[0])]
+
+
+def leads_to(inside: Life) -> str:
+    """The sentence about the container's end of a published port."""
+    return (
+        f"It leads to {_name(inside)} in container {inside.shown_container}, which listens there on"
+        f" {_places([inside])}."
+    )
+
+
+def published_by(ends: Sequence[Life]) -> str:
+    """The sentence about the host's ends of a published port."""
+    return f"{_name(ends[0])} publishes it on {_places(ends)}."
 
 
 def sentence_at(lives: Sequence[Life]) -> list[str]:
@@ -87,7 +108,7 @@ def _background(life: Life) -> Iterator[str]:
     said = [
         *([f"pid {life.pid}"] if life.pid is not None else []),
         *([f"user {life.user}"] if life.user else []),
-        *([f"container {short_container(life.container)}"] if life.container else []),
+        *([f"container {_container(life)}"] if life.container else []),
         *([life.unit] if life.unit and not life.container else []),
     ]
     if said:
@@ -101,6 +122,18 @@ def _background(life: Life) -> Iterator[str]:
         yield f"  {life.cmdline}"
     if life.cwd:
         yield f"  in {life.cwd}"
+
+
+def _container(life: Life) -> str:
+    """The name of a container, with its image and what docker compose made it for."""
+    of = life.named or Container.of(life.container)
+    said = [
+        *([f"image {of.image}"] if of.image else []),
+        *([f"compose project {of.compose_project}"] if of.compose_project else []),
+        *([f"service {of.compose_service}"] if of.compose_service else []),
+        *([f"namespace {of.pod_namespace}"] if of.pod_namespace else []),
+    ]
+    return f"{life.shown_container} ({', '.join(said)})" if said else life.shown_container
 
 
 def _chain(parents: Sequence[Ancestor]) -> str:

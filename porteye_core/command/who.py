@@ -83,11 +83,27 @@ def _show_open(known: Present, lives: list[Life], question: Question, screen: Sc
         records = known.now.open_now_records(Filters(), known.at)
         screen.write_json([each for each in records if each["id"] in wanted])
         return
-    groups = telling.told(lives, known.at, question.zone, is_scan=known.is_scan)
+    groups = telling.told(
+        *(lives, known.at, question.zone),
+        is_scan=known.is_scan,
+        other_ends=_other_ends(known.now, lives),
+    )
     _show_groups(groups, screen)
     if len(lives) >= _MOST:
         screen.write(f"These are the first {_MOST}; porteye now lists all.", Style.FAINT)
     _show_note(known, screen)
+
+
+def _other_ends(reader: RowReader, lives: Sequence[Life]) -> dict[int, str]:
+    """The sentences about the other ends of these listeners' published ports."""
+    both, said = reader.published(), dict[int, str]()
+    for life in lives:
+        if life.id in both.leads_to and (inside := reader.listener(both.leads_to[life.id])):
+            said[life.id] = telling.leads_to(inside)
+        if life.id in both.published_by:
+            ends = [reader.listener(each) for each in both.published_by[life.id]]
+            said[life.id] = telling.published_by([end for end in ends if end])
+    return said
 
 
 def _show_groups(groups: Iterable[list[str]], screen: Screen) -> None:

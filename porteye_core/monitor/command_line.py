@@ -23,7 +23,7 @@ from porteye_core.monitor.log_format import PlainFormatter
 from porteye_core.monitor.loop import Monitor
 from porteye_core.monitor.own_usage import FootprintMeter, return_freed_memory
 from porteye_core.monitor.signals import Waiter
-from porteye_core.owners import OwnerFinder, UsageMeter, processes
+from porteye_core.owners import OwnerFinder, UsageMeter, container_lookup, processes
 from porteye_core.sources import Picked, pick
 from porteye_core.store.file.lock import Claim
 from porteye_core.store.tables.host_row import Host
@@ -36,8 +36,8 @@ from porteye_core.system.systemd import ServiceManager
 
 log = logging.getLogger("porteye")
 
-# Seconds in which --once goes on searching for owners: a busy machine with many descriptors needs
-# more than one turn.
+# Seconds in which --once goes on searching for owners and names of containers: a busy machine with
+# many descriptors needs more than one turn.
 _ONLY_SEARCH = 10.0
 _NOT_REPEATED = {"--exit-with-parent", "--give-way", "--require-admin"}
 
@@ -47,10 +47,10 @@ def parser(program: str = "monitor_service.py") -> argparse.ArgumentParser:
     flags = argparse.ArgumentParser(
         prog=program,
         description="Watch what listens on this machine and write it to SQLite.",
-        epilog="PORTEYE_DB, PORTEYE_INTERVAL and PORTEYE_SOURCE stand for --db, --interval and"
-        " --source. Exit status: 0 ended by a signal, --once or --backup, 1 something failed, 2 a"
-        " flag or variable is wrong, 3 another monitor has the database, 4 rights are missing, 5"
-        " gave way to another monitor.",
+        epilog="PORTEYE_DB, PORTEYE_INTERVAL, PORTEYE_SOURCE and PORTEYE_DOCKER stand for --db,"
+        " --interval, --source and --docker. Exit status: 0 ended by a signal, --once or --backup,"
+        " 1 something failed, 2 a flag or variable is wrong, 3 another monitor has the database, 4"
+        " rights are missing, 5 gave way to another monitor.",
     )
     add = flags.add_argument
     add("--db", metavar="PATH", help="the database (default: porteye.db; README says where)")
@@ -78,6 +78,12 @@ def parser(program: str = "monitor_service.py") -> argparse.ArgumentParser:
         "--max-size",
         metavar="SIZE",
         help="drop the oldest records beyond this: 500MB, 2GB (default: no limit)",
+    )
+    add(
+        "--docker",
+        metavar="URL",
+        help="ask the container runtime at this Unix socket for names: unix:///run/docker.sock"
+        " (default: read its files alone)",
     )
     add("--source", metavar="NAME", help=f"{', '.join(config.SOURCES)} (default: auto)")
     instead = flags.add_mutually_exclusive_group().add_argument
@@ -182,7 +188,8 @@ def watch(settings: Config, argv: Sequence[str]) -> int:
         picked = pick(settings.source, enters_namespaces=rights.enters_namespaces)
         stack.callback(picked.source.close)
         plan = _plan(settings, picked, limitations)
-        reader = processes(writer.booted_at)
+        names = container_lookup(settings.docker)
+        reader = processes(writer.booted_at, names)
         finder = OwnerFinder(reader, privileged=rights.reads_everyone)
         monitor = Monitor(
             source=picked.source,
@@ -192,15 +199,20 @@ def watch(settings: Config, argv: Sequence[str]) -> int:
             writer=writer,
             clock=SystemClock(),
             plan=plan,
+            names=names,
         )
         log.info(
             "watching by %s every %g s, into %s", plan.source, plan.interval_us / 1e6, settings.db
         )
         heartbeat = stack.enter_context(Heartbeat(ServiceManager(), plan))
         search_ends = time.monotonic() + _ONLY_SEARCH
+
+        def is_looking() -> bool:
+            return finder.is_searching or (names is not None and names.is_looking)
+
         monitor.run(
             wait=lambda seconds, filenos: (
-                (settings.once and not (finder.is_searching and time.monotonic() < search_ends))
+                (settings.once and not (is_looking() and time.monotonic() < search_ends))
                 or waiter.wait(heartbeat.paced(seconds), filenos)
             ),
             ended=lambda: writer.is_wanted or (settings.exit_with_parent and _orphaned()),
@@ -244,6 +256,7 @@ def _again(settings: Config, argv: Sequence[str]) -> list[str]:
         ("--db", str(settings.db)),
         ("--interval", settings.interval),
         ("--source", None if settings.source == "auto" else settings.source),
+        ("--docker", None if settings.docker is None else f"unix://{settings.docker}"),
     ):
         if value is not None and flag not in given:
             kept += [flag, f"{value:g}" if isinstance(value, float) else value]

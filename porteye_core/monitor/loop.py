@@ -14,7 +14,7 @@ from porteye_core.monitor.sampling import Observed
 from porteye_core.monitor.schedule import Schedule, Turn
 from porteye_core.monitor.ticks import Ticks
 from porteye_core.monitor.time_limits import GracePeriod, Slices, Wait
-from porteye_core.owners import OwnerFinder, UsageMeter
+from porteye_core.owners import ContainerNames, OwnerFinder, UsageMeter
 from porteye_core.sources import Source
 from porteye_core.store.writing.writer import Writer
 from porteye_core.system.clock import Clock, moment
@@ -42,16 +42,17 @@ class Monitor:
         writer: Writer,
         clock: Clock,
         plan: WatchPlan,
+        names: ContainerNames | None = None,
     ) -> None:
         self._source, self._finder, self._writer = source, finder, writer
-        self._clock, self._plan = clock, plan
+        self._clock, self._plan, self._names = clock, plan, names
         self._grace = GracePeriod(clock)
         self._ticks = Ticks(meter, own, writer, clock)
         self._begin_with_what_is_stored()
 
     def _begin_with_what_is_stored(self) -> None:
         self._tracker = self._writer.open_listeners(Tracker)
-        self._recording = Recording(self._tracker, self._writer, self._grace.is_over)
+        self._recording = Recording(self._tracker, self._writer, self._grace.is_over, self._names)
         self._announcements = Announcements(self._finder, self._recording, self._clock)
         self._work = Slices(self._clock)
         self._schedule = Schedule(self._plan)
@@ -135,6 +136,7 @@ class Monitor:
                 self._fail("So much waits to be stored that nothing more is recorded until it is.")
             else:
                 self._take(reading, turn)
+            self._recording.record_names(self._clock.now())
         except SourceError as err:
             self._fail(f"{err} Nothing is recorded until it can be read again.")
 

@@ -15,6 +15,7 @@ from porteye_core.model import (
     WatchPlan,
 )
 from porteye_core.monitor.journal_log import with_fields
+from porteye_core.owners import ContainerNames
 from porteye_core.store.writing.writer import Writer
 from porteye_core.tracking import Tracker
 
@@ -28,14 +29,22 @@ _MAX_LINES = 20
 class Recording:
     """Stores changes in pieces, and keeps the tracker in step with what is stored."""
 
-    def __init__(self, tracker: Tracker, writer: Writer, must_end: Callable[[], bool]) -> None:
-        """`must_end` tells between two pieces that the time after a stop is over."""
+    def __init__(
+        self,
+        tracker: Tracker,
+        writer: Writer,
+        must_end: Callable[[], bool],
+        names: ContainerNames | None = None,
+    ) -> None:
+        """`must_end` tells between two pieces that the time after a stop is over; names: of the
+        containers that were seen."""
         self.tracker = tracker
         self.unsampled: set[int] = set()  # listeners that opened since the last sample
         self.is_cut = False  # a stop left changes out
         self.has_begun = False
         self._writer = writer
         self._must_end = must_end
+        self._names = names
 
     def begin(self, at: int, plan: WatchPlan) -> None:
         """Begin a watch in the database."""
@@ -49,6 +58,7 @@ class Recording:
     def end(self, at: int) -> None:
         """End the watch, if one has begun: all changes are stored already."""
         if self.has_begun:
+            self.record_names(at)
             self._writer.end_watch(at)
         log.info("stopped watching %d listeners", len(self.tracker.listeners))
 
@@ -76,6 +86,11 @@ class Recording:
             for each in closed[part]:
                 self.drop(each.listener)
         return born
+
+    def record_names(self, at: int) -> None:
+        """Store the names of containers that became known since the last call."""
+        if self._names is not None and (named := self._names.take()):
+            self._writer.record_containers(at, named)
 
     def keep(self, listener: Listener, owned: AttributedSocket, *, newborn: bool = False) -> None:
         """Take in a listener that is stored with these holders; newborn: a notice announced it."""

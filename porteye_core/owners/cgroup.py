@@ -42,6 +42,7 @@ _NSPAWN = re.compile(r"machine-(.+)\.scope|systemd-nspawn@(.+)\.service")
 _LIBVIRT_LXC = re.compile(r"lxc-\d+-(.+)")
 _ESCAPED = re.compile(r"\\x([0-9a-f]{2})")
 _UNIT = re.compile(r".+\.(?:service|scope|socket|mount|swap)")
+_USER = re.compile(r"^\d+:[^:]*:/user\.slice/user-(\d{1,10})\.slice/", re.MULTILINE)
 _MANAGER = "init.scope"  # of the system's systemd, a user's or a container's
 
 
@@ -64,6 +65,16 @@ def parse(text: str) -> Belonging:
         next((each.unit for each in found if each.unit), ""),
         next((each.container for each in found if each.container), ""),
     )
+
+
+def user(text: str) -> int | None:
+    """User in whose slice the process runs (user@.service(5)); None outside of such slices.
+
+    >>> user("0::/user.slice/user-1000.slice/user@1000.service/app.slice/a.service")
+    1000
+    """
+    found = _USER.findall(text)
+    return int(found[0]) if found else None
 
 
 def _paths(text: str) -> list[str]:

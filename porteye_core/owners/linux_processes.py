@@ -9,6 +9,7 @@ from typing import NamedTuple
 from porteye_core.errors import SourceError
 from porteye_core.model import Ancestor, Process, ProcessKey, Program
 from porteye_core.owners import cgroup
+from porteye_core.owners.container_names import ContainerNames
 from porteye_core.owners.processes import (
     MAX_PARENTS,
     Spent,
@@ -66,10 +67,14 @@ def check_descriptors(err: OSError) -> None:
 
 
 class LinuxProcesses:
-    """See Processes; `booted_at`: time of the boot, to which start times in ticks are added."""
+    """See Processes; `booted_at`: time of the boot, to which start times in ticks are added;
+    `names`: looks up the containers of processes that are read."""
 
-    def __init__(self, booted_at: int, proc: str = "/proc") -> None:
+    def __init__(
+        self, booted_at: int, proc: str = "/proc", names: ContainerNames | None = None
+    ) -> None:
         self._booted_at = booted_at
+        self._names = names
         self._proc = proc
         self._user_names = UserNames()
 
@@ -95,13 +100,17 @@ class LinuxProcesses:
         if found is None or self._epoch(found) != key.started_at:
             return None
         folder = self._folder(key.pid, found)
-        belonging = cgroup.parse(decoded(_file(folder + b"/cgroup", _MAX_CGROUP)))
+        groups = decoded(_file(folder + b"/cgroup", _MAX_CGROUP))
+        belonging = cgroup.parse(groups)
+        container = field(belonging.container)
+        if container and self._names is not None:
+            self._names.see(container, cgroup.user(groups))
         return Process(
             key,
             self._program(folder, found),
             self._parents(found.ppid),
             field(belonging.unit),
-            field(belonging.container),
+            container,
             field(decoded(_link(folder + b"/cwd"))),
         )
 

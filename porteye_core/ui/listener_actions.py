@@ -1,6 +1,7 @@
 """Next steps from a listener, which PortEye names and leaves to the reader: commands and a URL."""
 
 import ipaddress
+import re
 import shlex
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -30,6 +31,12 @@ _INSIDE = {
     "lxc": "lxc-attach --name {} -- systemctl stop {}",
     "nspawn": "systemctl --machine={} stop {}",
 }
+
+
+# Of runtimes whose commands take the name that lists show, and what may be one (Docker's
+# daemon/names).
+_NAMED = ("docker", "podman", "containerd")
+_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
 
 
 class Action(NamedTuple):
@@ -109,18 +116,30 @@ def _of_container(life: Life) -> list[Action]:
     runtime, _, rest = life.container.partition(":")
     name, _, pod = rest.partition(" pod:")
     shown = shlex.quote(short_container(f"{runtime}:{name}").removeprefix(f"{runtime}:"))
+    known = life.named.container_name if life.named else ""
+    if not pod and runtime in _NAMED and _NAME.fullmatch(known):
+        shown = known
     found = []
     if runtime in _INSIDE and life.unit.endswith(".service"):
         command = _INSIDE[runtime].format(shlex.quote(name), shlex.quote(life.unit))
         found.append(Action("Stop its unit", command))
     if pod:
-        columns = "NAMESPACE:.metadata.namespace,POD:.metadata.name,UID:.metadata.uid"
-        listed = f"kubectl get pods --all-namespaces --output custom-columns={columns}"
-        found.append(Action("Find its pod", f"{listed} | grep {shlex.quote(pod)}"))
+        found.append(_pod(life, pod))
         runtime = "kubernetes"
     if runtime in _CONTAINERS:
         found.append(Action("Stop its container", _CONTAINERS[runtime].format(shown)))
     return found or [_kill(life)]
+
+
+def _pod(life: Life, uid: str) -> Action:
+    """The command that shows the pod of a container, or that finds it by its id."""
+    of = life.named
+    if of is not None and _NAME.fullmatch(of.pod) and _NAME.fullmatch(of.pod_namespace):
+        named = f"kubectl describe pod {of.pod} --namespace {of.pod_namespace}"
+        return Action("Show its pod", named)
+    columns = "NAMESPACE:.metadata.namespace,POD:.metadata.name,UID:.metadata.uid"
+    listed = f"kubectl get pods --all-namespaces --output custom-columns={columns}"
+    return Action("Find its pod", f"{listed} | grep {shlex.quote(uid)}")
 
 
 def _of_process(life: Life) -> list[Action]:

@@ -79,9 +79,10 @@ def _tell(reader: Reader, life: Life) -> None:
     _tell_closed(reader, life, at)
     last_watched = reader.status(at).last_watched
     st.markdown(markdown(life, at, viewers_zone(), last_watched))
+    listener_parts.draw_other_ends(reader, life)
     listener_parts.draw_use(reader, life, at)
     listener_parts.draw_owner(life)
-    listener_parts.draw_steps(life)
+    listener_parts.draw_steps(reader, life)
     listener_parts.draw_strip(reader, life, at, _WEEK)
     _tell_others(reader, life)
     with st.container(horizontal=True, vertical_alignment="center"):

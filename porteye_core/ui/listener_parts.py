@@ -7,14 +7,16 @@ from typing import NamedTuple
 import pandas as pd
 import streamlit as st
 
+from porteye_core.containers import short_container
 from porteye_core.programs import DELETED
 from porteye_core.store.reading import Life, Reader
 from porteye_core.ui import life_strip
 from porteye_core.ui.context import viewers_zone
 from porteye_core.ui.life_strip import Strip
 from porteye_core.ui.listener_actions import actions, url
-from porteye_core.ui.listener_summary import chain
+from porteye_core.ui.listener_summary import address, chain, reach
 from porteye_core.ui.markdown import literal
+from porteye_core.ui.pages import story_link
 from porteye_core.ui.session_cache import cached
 
 _MINUTE, _HOUR = 60 * 1_000_000, 3_600 * 1_000_000
@@ -37,7 +39,7 @@ def draw_owner(life: Life) -> None:
     facts = [
         _Fact("Folder", life.cwd),
         _Fact("User", life.user),
-        _Fact("Container", life.container),
+        *_container_facts(life),
         _Fact("Unit", life.unit),
         _Fact("Process", "" if life.process == life.title else life.process),
         _Fact("Program", _program(life.exe)),
@@ -48,9 +50,25 @@ def draw_owner(life: Life) -> None:
         st.markdown(said)
 
 
-def draw_steps(life: Life) -> None:
-    """Draw the commands for a listener, to copy, and the link to its URL."""
-    for action in actions(life, windows=os.name == "nt"):
+def draw_other_ends(reader: Reader, life: Life) -> None:
+    """Draw the other ends of an open listener's published port, with a link to each story."""
+    both = reader.published()
+    if inside := _inside(reader, life):
+        program, container = map(literal, (inside.title or "unknown", inside.shown_container))
+        place = literal(address(inside))
+        st.markdown(f"**Leads to** {program} in container {container}, which listens on {place}.")
+        story_link(inside.id, "Story of the container's end")
+    for each in both.published_by.get(life.id, ()):
+        if host := reader.listener(each):
+            place = f"**{literal(address(host))}** ({literal(reach(host))})"
+            st.markdown(f"**Published on** {place} by {literal(host.title or 'unknown')}.")
+            story_link(host.id, "Story of the host's end")
+
+
+def draw_steps(reader: Reader, life: Life) -> None:
+    """Draw the commands for a listener, to copy, and the link to its URL; a published port stops
+    with its container."""
+    for action in actions(_inside(reader, life) or life, windows=os.name == "nt"):
         st.caption(action.purpose)
         st.code(action.command, language=None, wrap_lines=True)
     found = "" if life.closed_at is not None else url(life, st.context.url or "")
@@ -100,6 +118,30 @@ def draw_use(reader: Reader, life: Life, moment: int) -> None:
     if not pd.isna(rss):
         said.append(f"{rss / _MIB:,.1f} MiB")
     st.markdown(" · ".join(said))
+
+
+def _inside(reader: Reader, life: Life) -> Life | None:
+    """The container's end of the published port whose host's end a listener is."""
+    inside = reader.published().leads_to.get(life.id)
+    return None if inside is None else reader.listener(inside)
+
+
+def _container_facts(life: Life) -> list[_Fact]:
+    """The names of the container; its id stands beside its name, whole where that is not known."""
+    of = life.named
+    if of is None:
+        return []
+    number = short_container(life.container.partition(" pod:")[0])
+    is_named = of.shown != number and of.container_name != of.runtime_id
+    compose = f"{of.compose_project} / {of.compose_service}".strip(" /")
+    pod = f"{of.pod_namespace} / {of.pod}".strip(" /")
+    return [
+        _Fact("Container", f"{of.shown} ({number})" if is_named else life.container),
+        _Fact("Image", of.image),
+        _Fact("Compose", compose),
+        _Fact("Pod", pod),
+        _Fact("Published", of.published),
+    ]
 
 
 def _program(exe: str) -> str:

@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from porteye_core.containers import short_container
 from porteye_core.exposure import in_words
 from porteye_core.model import Hidden, Precision, Protocol
 from porteye_core.store.reading import Life
@@ -113,7 +112,7 @@ def _owner(life: Life) -> str:
 
 def _home(life: Life) -> str:
     if life.container:
-        return f"container {short_container(life.container)}"
+        return f"container {life.shown_container}"
     if life.unit:
         return life.unit
     return f"started by {life.parents[0].name}" if life.parents else ""

@@ -36,6 +36,7 @@ NGINX = Life(
     parents=(Ancestor(1, "systemd"),),
     unit="nginx.service",
     container="",
+    named=None,
     cwd="/",
     program=1,
     started_at=at("2026-01-13T13:01:59"),

@@ -15,9 +15,10 @@ INSERT INTO host VALUES (1, 'here', 'm1', 'Linux', 8000000000, NULL, 'boot', {BE
 INSERT INTO program (id, digest, name, exe, user, cmdline) VALUES
     (1, x'01', 'nginx', '/usr/sbin/nginx', 'www', 'nginx -g daemon'),
     (2, x'02', 'postgres', '/usr/bin/postgres', 'postgres', 'postgres -D /data');
-INSERT INTO process VALUES
+INSERT INTO process
+    (id, host_id, pid, started_at, program_id, ppid, parents, unit, container, cwd) VALUES
     (1, 1, 100, {BEGUN}, 1, 1, '[]', 'nginx.service', '', '/'),
-    (2, 1, 200, {BEGUN}, 2, 1, '[]', '', 'c0ffee', '/data');
+    (2, 1, 200, {BEGUN}, 2, 1, '[]', '', 'docker:c0ffee', '/data');
 INSERT INTO watch (id, host_id, started_at, seen_at, stopped_at, source, limits, interval,
     sample_interval, pid, version, why) VALUES
     (1, 1, {BEGUN}, {BEGUN + SECOND}, {BEGUN + SECOND}, 'portable', '[]', 2000000, 10000000, 7,
@@ -63,6 +64,12 @@ GROUP BY resolution, bucket, e.port, l.protocol, program;
     8: "UPDATE tick SET left_out = 3, left_out_us = 5000000 WHERE id = 1;",
     9: f"INSERT INTO pack VALUES (60, {BEGUN}, 'tcp', x'0100', x'01', x'01', x'00');",
     10: "UPDATE watch SET unwatched = 7000000;",
+    11: """
+INSERT INTO container VALUES
+    (1, 1, 'docker', 'c0ffee', 'shop-web-1', 'nginx:1.27', 'shop', 'web', '', '',
+    '0.0.0.0:8080->80/tcp', '172.18.0.2');
+UPDATE process SET container_id = 1 WHERE id = 2;
+""",
 }
 
 

@@ -24,7 +24,7 @@ from psycopg.types.numeric import Int8Dumper
 
 from porteye_core.exposure import Bound
 from porteye_core.store.file.connection import add_functions
-from porteye_core.store.reading.listener_rows import from_tables, select_columns
+from porteye_core.store.reading.listener_rows import FOUND_BY, from_tables, select_columns
 from tests.kit.waiting import until
 
 _NOBODY = "65534"
@@ -59,11 +59,12 @@ SELECT DISTINCT address, interface, interface_kind, v6only, namespace,
     exposure(address, interface, interface_kind, v6only, namespace)
 FROM (SELECT {select_columns(*Bound._fields)} FROM {from_tables()})
 """
-_FOLDED = """
+_FOLDED = f"""
 SELECT text, casefold(text) FROM (SELECT name AS text FROM program UNION SELECT cmdline FROM program
     UNION SELECT title(name, exe, cmdline) FROM program
     UNION SELECT unit FROM process UNION SELECT container FROM process
-    UNION SELECT unit FROM former UNION SELECT container FROM former)
+    UNION SELECT unit FROM former UNION SELECT container FROM former
+    UNION SELECT {FOUND_BY} FROM container)
 """
 # A literal, a parameter, or LIKE.
 _TOKEN = re.compile(r"'(?:[^']|'')*'|\?\d*|(?<!:):[a-z]\w*|\bLIKE\b")

@@ -11,10 +11,11 @@ from porteye_core.store.reading.brief_lives import brief_lives
 from porteye_core.store.reading.compared_rows import compared_rows
 from porteye_core.store.reading.coverage import Watches
 from porteye_core.store.reading.differences import Found, differences, merged, ordered
+from porteye_core.store.reading.listener_rows import NAMES
 
 _DESCRIBED = (
     *("family", "interface", "v6only", "process", "title", "pid", "user", "unit", "container"),
-    *("hidden", "cmdline"),
+    *("hidden", "cmdline", *NAMES),
 )
 _FIRST_EVENT = "SELECT at FROM event ORDER BY id LIMIT 1"
 

@@ -24,7 +24,7 @@ def compared_rows(
 
 def _described(row: dict[str, Any]) -> dict[str, Any]:
     place = bound_of(row)
-    identifying = [row[name] for name in _IDENTIFYING]
+    identifying = [{**row, "container": _container(row)}[name] for name in _IDENTIFYING]
     is_known = all(isinstance(each, str) for each in identifying)
     return {
         **row,
@@ -32,7 +32,15 @@ def _described(row: dict[str, Any]) -> dict[str, Any]:
         "address": place.shown,
         "exposure": exposure(place).value,
         "service": service(row["port"], row["protocol"]),
-        "home": home_name(row["unit"], row["container"]),
+        "home": home_name(row["unit"], row["container"], row["container_name"], row["pod"]),
         "owner": row["title"] or owner_reason(row["hidden"]),
         "identity": Identity.of(*identifying) if is_known else None,
     }
+
+
+def _container(row: dict[str, Any]) -> Any:
+    """The container by its name, for one that is made anew has another id; a pod is known by its
+    own id."""
+    container = row["container"]
+    is_named = bool(row["container_name"]) and " pod:" not in container
+    return row["container_name"] if is_named else container

@@ -13,13 +13,19 @@ from collections.abc import Iterator, Sequence
 from porteye_core.model import Filters
 from porteye_core.store import engine
 from porteye_core.store.reading.event_filter import EventFilter, IndexedIds
-from porteye_core.store.reading.listener_rows import ANY, Question, from_tables, select_columns
+from porteye_core.store.reading.listener_rows import (
+    ANY,
+    NAMES,
+    Question,
+    from_tables,
+    select_columns,
+)
 from porteye_core.store.tables.event_ids import EventIds, Ids
 
 _COLUMNS = select_columns(
     *("id", "protocol", "family", "address", "hidden"),
     *("interface", "interface_kind", "v6only", "namespace"),
-    *("pid", "process", "title", "user", "unit", "container", "cmdline"),
+    *("pid", "process", "title", "user", "unit", "container", "cmdline", *NAMES),
     id="e.id",
     port="e.port",
     listener="l.id",

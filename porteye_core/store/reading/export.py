@@ -51,7 +51,7 @@ def listeners_now(
     connection: engine.Connection, form: Form, filters: Filters, now: int
 ) -> Iterator[str]:
     """Make the file of the listeners that are open, by port."""
-    rows = connection.execute(*open_listeners.open_now_question(filters, now)).fetchall()
+    rows = open_listeners.open_now_rows(connection, filters, now)
     return _file(form, json_records.PORT, _batches(connection, rows))
 
 

@@ -105,6 +105,12 @@ _OWNER = {
     "user": _text("user"),
     "unit": _text("unit", "systemd unit, empty if none"),
     "container": _text("container", "runtime:id, empty if none"),
+    "container_name": _text("container_name", "as its runtime tells it, empty if not known"),
+    "image": _text("image", "of the container"),
+    "compose_project": _text("compose_project", "of the container"),
+    "compose_service": _text("compose_service", "of the container, in its project"),
+    "pod": _text("pod", "name of the container's pod"),
+    "pod_namespace": _text("pod_namespace", "Kubernetes namespace of the pod"),
 }
 _CMDLINE = _text("cmdline", "secrets are masked")
 _HIDDEN = Field(str, _hidden, "why the owner is not known, empty if it is")
@@ -148,13 +154,20 @@ PORT = {
         micros=lambda row: row["unseen_at"],
     ),
     "hidden": _HIDDEN,
+    "leads_to": _column(
+        int | None, "leads_to", "the host's end of a published port: `id` of the container's end"
+    ),
+    "published_by": _column(
+        int | None, "published_by", "the container's end: `id` of the host's end that opened first"
+    ),
     "cmdline": _CMDLINE,
 }
+_NOW_ALONE = ("leads_to", "published_by")
 
 # A moment of the past; it may be certain only in part.
 MOMENT = {
     "at": _time("at", "the moment, ISO 8601"),
-    **PORT,
+    **{name: field for name, field in PORT.items() if name not in _NOW_ALONE},
     "certainty": _text("certainty", "empty if it is certain that it was open at that moment"),
 }
 

@@ -1,12 +1,19 @@
 """One listener: its life, holders, former owners, and others of its port and of its program."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from porteye_core.containers import Container, short_container
 from porteye_core.exposure import Bound
 from porteye_core.model import Ancestor, Hidden, Precision, Protocol
 from porteye_core.store import engine
-from porteye_core.store.reading.listener_rows import bound_of, from_tables, select_columns
+from porteye_core.store.reading.listener_rows import (
+    ENDS,
+    NAMES,
+    bound_of,
+    from_tables,
+    select_columns,
+)
 from porteye_core.store.tables.event_ids import LATE_US, EventIds
 
 LIVES = f"SELECT {select_columns()} FROM {from_tables()}"
@@ -22,9 +29,9 @@ _NEAR = 40  # openings of a port among which one of its other protocol is passed
 class Life:
     """A listener from when it opened to when it closed; what is not known is None or empty.
 
-    process: the owner's name; title: what people know it by (see programs.title); unseen_at: from
-    when on it could not be looked for; holders_gone: processes that held it and have ended;
-    started_at: when the owner started.
+    process: the owner's name; title: what people know it by (see programs.title); named: its
+    container with what its runtime tells; unseen_at: from when on it could not be looked for;
+    holders_gone: processes that held it and have ended; started_at: when the owner started.
     """
 
     id: int
@@ -49,9 +56,15 @@ class Life:
     parents: tuple[Ancestor, ...]  # nearest first
     unit: str
     container: str
+    named: Container | None
     cwd: str
     program: int | None
     started_at: int | None
+
+    @property
+    def shown_container(self) -> str:
+        """The container as lists show it; empty if it is in none."""
+        return self.named.shown if self.named else short_container(self.container)
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,10 +226,19 @@ def life_of(row: engine.Row) -> Life:
         parents=tuple(Ancestor(up["pid"], up["name"]) for up in json.loads(row["parents"] or "[]")),
         unit=row["unit"] or "",
         container=row["container"] or "",
+        named=_named(row),
         cwd=row["cwd"] or "",
         program=row["program_id"],
         started_at=row["started_at"],
     )
+
+
+def _named(row: engine.Row) -> Container | None:
+    """The container of a row; None if it has none."""
+    if not row["container"]:
+        return None
+    of = Container.of(row["container"])
+    return replace(of, **{name: row[name] for name in (*NAMES, *ENDS) if row[name]})
 
 
 def candidates(connection: engine.Connection, limit: int) -> list[Life]:

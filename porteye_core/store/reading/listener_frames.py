@@ -55,8 +55,9 @@ def command_lines(frame: pd.DataFrame) -> list[str | None]:
 
 
 def homes(frame: pd.DataFrame) -> list[str | None]:
-    """The container or the systemd unit that each process belongs to."""
-    return [home_name(*each) for each in values(frame, "unit", "container")]
+    """The container, by its name, or the systemd unit that each process belongs to."""
+    columns = "unit", "container", "container_name", "pod"
+    return [home_name(*each) for each in values(frame, *columns)]
 
 
 def describe(frame: pd.DataFrame) -> pd.DataFrame:

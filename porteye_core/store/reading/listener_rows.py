@@ -1,6 +1,7 @@
 """Rows of listeners: their columns and conditions in SQL.
 
-Statements call a listener `l`, its host `h`, its process `p` and its program `g`. Values are bound.
+Statements call a listener `l`, its host `h`, its process `p`, its container `c` and its program
+`g`. Values are bound.
 """
 
 import json
@@ -9,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from porteye_core.containers import shown_container
 from porteye_core.exposure import Bound, Namespace
 from porteye_core.hidden_owners import reason
 from porteye_core.model import Filters
@@ -29,15 +31,36 @@ _NAMESPACE = """CASE WHEN h.netns IS NULL OR l.netns = h.netns THEN 'own'
     WHEN l.netns IS NULL THEN 'unknown' ELSE 'other' END"""
 _EXPOSURE = f"""(SELECT exposure(l.address, l.interface, l.interface_kind, l.v6only, {_NAMESPACE})
     FROM host h WHERE h.id = l.host_id)"""
+NAMES = ("container_name", "image", "compose_project", "compose_service", "pod", "pod_namespace")
+"""The columns of a container that tell its names."""
+ENDS = ("published", "addresses")
+"""Those that tell the host ends of its ports, and its own addresses."""
+# Names by which a filter finds a container.
+FOUND_BY = "container_name || ' / ' || compose_project || ' / ' || compose_service || ' / ' || pod"
+
+
+def names_of(container: str) -> str:
+    """The names of a container, as one text; container: the id of its row."""
+    return f"(SELECT {FOUND_BY} FROM container WHERE id = {container})"
+
+
 _HOME = (
     "(SELECT unit FROM process WHERE id = l.process_id)",
     "(SELECT container FROM process WHERE id = l.process_id)",
+    names_of("(SELECT container_id FROM process WHERE id = l.process_id)"),
+)
+_PROCESS_OF_EVENT = (
+    "coalesce((SELECT process_id FROM former WHERE listener_id = l.id AND until > e.at"
+    " ORDER BY until LIMIT 1), l.process_id)"
 )
 # Of a listener `l` at an event `e`: where it was handed on later, `former` has what it had then.
-HOME_OF_EVENT = tuple(
-    f"coalesce((SELECT {name} FROM former WHERE listener_id = l.id AND until > e.at"
-    f" ORDER BY until LIMIT 1), (SELECT {name} FROM process WHERE id = l.process_id))"
-    for name in ("unit", "container")
+HOME_OF_EVENT = (
+    *(
+        f"coalesce((SELECT {name} FROM former WHERE listener_id = l.id AND until > e.at"
+        f" ORDER BY until LIMIT 1), (SELECT {name} FROM process WHERE id = l.process_id))"
+        for name in ("unit", "container")
+    ),
+    names_of(f"(SELECT container_id FROM process WHERE id = {_PROCESS_OF_EVENT})"),
 )
 _COLUMNS = {
     **{
@@ -53,6 +76,7 @@ _COLUMNS = {
     "socket_user": "l.user",
     "memory": "h.memory",
     **{name: f"p.{name}" for name in ("pid", "started_at", "parents", "unit", "container", "cwd")},
+    **{name: f"c.{name}" for name in (*NAMES, *ENDS)},
     "program_id": "g.id",
     "process": "g.name",
     "title": "title(g.name, g.exe, g.cmdline)",
@@ -91,6 +115,7 @@ def from_tables(
     return f"""{listeners}
     JOIN host h ON h.id = l.host_id
     LEFT JOIN process p ON p.id = {process}
+    LEFT JOIN container c ON c.id = p.container_id
     LEFT JOIN program g ON g.id = {program}"""
 
 
@@ -147,7 +172,8 @@ def matching(
     home: Sequence[str] = _HOME,
 ) -> Question:
     """The condition of the filters, without kind, times and limit, on a row that has a listener
-    `l`; port, program, protocol: columns to ask instead of its own, home: unit and container."""
+    `l`; port, program, protocol: columns to ask instead of its own, home: unit, container and
+    its names."""
     return every(
         matching_columns(filters, port, program, protocol),
         matching_listener(filters, program, home),
@@ -183,7 +209,7 @@ def matching_listener(
     filters: Filters, program: str = "l.program_id", home: Sequence[str] = _HOME
 ) -> Question:
     """The condition of the filters that only a listener `l` can answer (see needs_listener);
-    program, home: its program's id, unit and container."""
+    program, home: its program's id, unit, container and names."""
     conditions = [ANY]
     if filters.address:
         conditions.append(_address_condition(filters.address))
@@ -208,12 +234,12 @@ def _address_condition(address: str) -> Question:
     return Question(f"l.address = ?{dual}{bound}", (host, interface) if at else (host,))
 
 
-def home_condition(text: str, home: Sequence[str] = ("unit", "container")) -> Question:
+def home_condition(text: str, home: Sequence[str]) -> Question:
     """The condition that one of these columns has the text, whatever its case."""
     if not text.isascii():
         where = " OR ".join(_has(f"casefold({each})") for each in home)
-        return Question(f"({where})", (_like(text.casefold()),) * 2)
-    return Question(f"({' OR '.join(map(_has, home))})", (_like(text),) * 2)
+        return Question(f"({where})", (_like(text.casefold()),) * len(home))
+    return Question(f"({' OR '.join(map(_has, home))})", (_like(text),) * len(home))
 
 
 def in_ranges(ranges: Sequence[tuple[int, int]], port: str) -> Question:
@@ -293,11 +319,12 @@ def owner_reason(hidden: object) -> str:
     return why.short if why else ""
 
 
-def home_name(unit: object, container: object) -> str | None:
-    """The container or the systemd unit of a process; a service without its ending, which most
-    units have and a narrow column has no room for."""
+def home_name(unit: object, container: object, name: object, pod: object) -> str | None:
+    """The container, by its name, or the systemd unit of a process; a service without its ending,
+    which most units have and a narrow column has no room for."""
     if isinstance(container, str) and container:
-        return container
+        known = (text if isinstance(text, str) else "" for text in (name, pod))
+        return shown_container(container, *known)
     return unit.removesuffix(".service") if isinstance(unit, str) else None
 
 

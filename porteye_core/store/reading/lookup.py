@@ -9,7 +9,12 @@ from porteye_core.pasted_text import Ranges
 from porteye_core.store import engine
 from porteye_core.store.reading import events
 from porteye_core.store.reading.listener import LIVES, Life, life_of
-from porteye_core.store.reading.listener_rows import home_condition, matching, process_condition
+from porteye_core.store.reading.listener_rows import (
+    home_condition,
+    matching,
+    names_of,
+    process_condition,
+)
 from porteye_core.store.tables.event_ids import EventIds
 
 # More programs than that match a word that says nothing; the newest of them are asked.
@@ -106,7 +111,7 @@ def of_home(connection: engine.Connection, home: str, limit: int) -> list[Life]:
     found = _open(connection, where.sql, where.parameters, limit)
     if found:
         return found
-    named = home_condition(home)
+    named = home_condition(home, ("unit", "container", names_of("process.container_id")))
     processes = connection.execute(
         "SELECT id, started_at, program_id FROM process"
         f" WHERE id > (SELECT max(id) FROM process) - ? AND {named.sql} ORDER BY id DESC LIMIT ?",

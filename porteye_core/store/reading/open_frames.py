@@ -12,7 +12,9 @@ from porteye_core.store.reading.open_listeners import (
     certainty_of,
     open_at_question,
     open_now_question,
+    other_ends,
 )
+from porteye_core.store.reading.published import published
 
 
 def open_now(
@@ -22,9 +24,17 @@ def open_now(
 
     cpu is in percent of one core, memory in bytes, age in seconds; `process` names the reason
     where the owner is not known, `exposure` in words who may come, `home` the unit or container;
-    `unseen`: it can no longer be looked for, so that it may have closed.
+    `unseen`: it can no longer be looked for, so that it may have closed; `leads_to`: of the host's
+    end of a published port the id of the container's, which `is_other_end` where the filters leave
+    it out.
     """
-    frame = _measured(frame_of(connection, open_now_question(filters, now, closed_since)))
+    both = published(connection)
+    others = other_ends(connection, filters, both)
+    question = open_now_question(filters, now, closed_since, also=others)
+    frame = _measured(frame_of(connection, question))
+    ids = frame["id"].tolist()
+    frame["leads_to"] = pd.Series([both.leads_to.get(each) for each in ids], dtype="object")
+    frame["is_other_end"] = frame["id"].isin(others)
     frame["since"] = times(frame.pop("opened_at"))
     frame["age"] = (pd.Timestamp(now, unit="us", tz="UTC") - frame["since"]).dt.total_seconds()
     frame["closed_at"] = times(frame["closed_at"])

@@ -1,5 +1,6 @@
 """The listeners that are open now, or were open at a moment, as rows."""
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -7,6 +8,7 @@ from porteye_core.model import Filters
 from porteye_core.store import engine
 from porteye_core.store.reading.coverage import MomentCoverage
 from porteye_core.store.reading.listener_rows import (
+    FOUND_BY,
     FRESH_US,
     Question,
     from_tables,
@@ -14,12 +16,16 @@ from porteye_core.store.reading.listener_rows import (
     open_between,
     select_columns,
 )
+from porteye_core.store.reading.published import Published, published
 
 _EXACT = ""
 MEASURED = ["cpu", "rss", "clients", "queue", "backlog"]
 # Columns that nobody shows: a frame pays for each.
 _NOT_NOW = ("inode", "closed_seen", "holders_gone", "program_id")
-_NOT_THEN = ("family", "netns", "inode", "holders_gone", "socket_user", "memory", "started_at")
+_NOT_THEN = (
+    *("family", "netns", "inode", "holders_gone", "socket_user", "memory", "started_at"),
+    *("image", "compose_project", "compose_service", "pod_namespace", "published", "addresses"),
+)
 _SAMPLE = ", ".join(f"s.{name}" for name in MEASURED)
 # The owner of a moment is that of `former` which was next to be replaced, if there is one.
 _FORMER = {name: f"coalesce(f.{name}, p.{name})" for name in ("unit", "container", "cwd")}
@@ -33,15 +39,22 @@ _PROCESS, _PROGRAM = (
 
 
 def open_now_question(
-    filters: Filters, now: int, closed_since: int | None = None, columns: str = ""
+    filters: Filters,
+    now: int,
+    closed_since: int | None = None,
+    columns: str = "",
+    also: Sequence[int] = (),
 ) -> Question:
     """The open listeners, by port, and those that closed from `closed_since` on, with each one's
     newest sample; `limit` and times do not count. columns: those to select before the sample's, if
-    not all."""
+    not all; also: ids of open ones that need not match."""
     chosen = Question("SELECT id FROM listener WHERE closed_at IS NULL")
     if closed_since is not None:
         chosen = open_between(closed_since - 1, None)
     where = matching(filters)
+    if also:
+        wanted = f"(({where.sql}) OR l.id IN (SELECT value FROM json_each(?)))"
+        where = Question(wanted, (*where.parameters, json.dumps(also)))
     return Question(
         f"""
         WITH fresh AS (
@@ -59,6 +72,36 @@ def open_now_question(
         """,
         (now - FRESH_US, *chosen.parameters, *where.parameters),
     )
+
+
+def open_now_rows(
+    connection: engine.Connection, filters: Filters, now: int
+) -> list[dict[str, Any]]:
+    """The open listeners, by port, with the other end of those that are published."""
+    cursor = connection.execute(*open_now_question(filters, now))
+    names = [column[0] for column in cursor.description]
+    rows = [dict(zip(names, row, strict=True)) for row in cursor]
+    both = published(connection)
+    for row in rows:
+        row["leads_to"] = both.leads_to.get(row["id"])
+        row["published_by"] = next(iter(both.published_by.get(row["id"], ())), None)
+    return rows
+
+
+def other_ends(connection: engine.Connection, filters: Filters, both: Published) -> list[int]:
+    """The ids of the containers' ends that the filters leave out, of published ports whose host's
+    end they let through."""
+    if not both.leads_to:
+        return []
+    where = matching(filters)
+    found = connection.execute(
+        "SELECT l.id FROM listener l WHERE l.id IN (SELECT value FROM json_each(?))"
+        f" AND {where.sql}",
+        (json.dumps([*both.leads_to, *both.leads_to.values()]), *where.parameters),
+    )
+    matched = {listener_id for (listener_id,) in found}
+    inside = {end for host, end in both.leads_to.items() if host in matched}
+    return sorted(inside - matched)
 
 
 def open_at_rows(
@@ -80,7 +123,8 @@ def open_at_question(
     filters: Filters, at: int, coverage: MomentCoverage, but: Sequence[str] = _NOT_THEN
 ) -> Question:
     """The listeners that were open at a moment; but: columns to leave out."""
-    where = matching(filters, program=_PROGRAM, home=(_FORMER["unit"], _FORMER["container"]))
+    home = (_FORMER["unit"], _FORMER["container"], FOUND_BY)
+    where = matching(filters, program=_PROGRAM, home=home)
     gap = coverage.gap
     opened_by = at if gap is None or gap.end is None else gap.end
     chosen = open_between(at, opened_by)

@@ -21,6 +21,7 @@ from porteye_core.store.reading import (
     nearest_event,
     open_listeners,
     open_uses,
+    published,
     time_bounds,
     totals,
 )
@@ -52,6 +53,7 @@ class RowReader:
     def __init__(self, connection: engine.Connection, db: Path) -> None:
         self._connection, self._db = connection, db
         self._watches = dict[bool, Watches]()
+        self._published: published.Published | None = None
 
     def version(self) -> Version:
         """The version of the database: an answer stays the same while it does."""
@@ -66,12 +68,17 @@ class RowReader:
     def open_now_records(self, filters: Filters, now: int) -> list[dict[str, Any]]:
         """The listeners that are open and opened in the filters' times, with the fields PORT."""
         first, last = filters.since or 0, filters.until or now
-        question = open_listeners.open_now_question(filters, now)
         return [
             json_records.port(row)
-            for row in self._connection.execute(*question)
+            for row in open_listeners.open_now_rows(self._connection, filters, now)
             if first <= row["opened_at"] <= last
         ]
+
+    def published(self) -> published.Published:
+        """The ends of the published ports that are open, read once."""
+        if self._published is None:
+            self._published = published.published(self._connection)
+        return self._published
 
     def open_at_records(
         self, filters: Filters, at: int, coverage: MomentCoverage

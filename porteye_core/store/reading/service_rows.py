@@ -1,6 +1,5 @@
 """Rows of services: the sockets of one owner on one port, as one row."""
 
-import re
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -23,8 +22,6 @@ _WIDEST = (
 )
 _RANK = {each.value: rank for rank, each in enumerate(_WIDEST)}
 _OWNER = ("title", "exe", "user", "unit", "container", "cwd")
-_PROXY = "docker-proxy"
-_PROXY_WORD = re.compile(r"-(proto|container-ip|container-port) (\S+)")
 # The columns that a service takes from the socket which stands for it.
 _TAKEN = (
     *("port", "process", "exe", "cmdline", "user", "home", "unit", "container", "cwd", "pid"),
@@ -47,8 +44,7 @@ def by_service(sockets: pd.DataFrame) -> pd.DataFrame:
 
     One service are the sockets of a process on a port, those of other processes of the same
     program there (a program is its title, executable, user, home and folder), and those of one
-    executable that share an address (SO_REUSEPORT). Where exactly one container listens on what a
-    docker-proxy leads to, its sockets are part of the proxy's service.
+    executable that share an address (SO_REUSEPORT). Both ends of a published port are one service.
 
     id: the socket that most hosts reach; listeners: all of them, that one first. exposure: a list,
     the widest first. clients: the sum; queue, backlog: of the fullest queue; cpu, rss: of every
@@ -60,14 +56,14 @@ def by_service(sockets: pd.DataFrame) -> pd.DataFrame:
     groups = _Groups()
     for at, row in enumerate(rows):
         groups.add(at, _keys(row))
-    for proxy, contained in proxied.items():
-        groups.join(proxy, contained)
+    for host, contained in proxied.items():
+        groups.join(host, contained)
     return _frame(groups.members(), rows, set(proxied))
 
 
 def by_socket(sockets: pd.DataFrame) -> pd.DataFrame:
     """The same columns with a row for each socket."""
-    rows = sockets.to_dict("records")
+    rows = sockets[~sockets["is_other_end"]].to_dict("records")
     return _frame(([at] for at in range(len(rows))), rows, set())
 
 
@@ -137,30 +133,9 @@ def _keys(row: _Row) -> Iterator[Hashable]:
 
 
 def _proxied(rows: Sequence[_Row]) -> dict[int, int]:
-    """By the place of a docker-proxy's socket, that of the container's socket which it leads to.
-
-    The address inside a container is not stored: its socket is known where one address is proxied
-    to on that port, and one container listens on it.
-    """
-    proxies = dict[tuple[str, int], dict[str, list[int]]]()
-    inside = dict[tuple[str, int], dict[Hashable, int]]()
-    for at, row in enumerate(rows):
-        if row["closed"]:
-            continue
-        if row["title"] == _PROXY and isinstance(row["cmdline"], str):
-            words = dict(_PROXY_WORD.findall(row["cmdline"]))
-            port = words.get("container-port", "")
-            if len(words) == 3 and port.isdecimal():
-                to = proxies.setdefault((words["proto"], int(port)), {})
-                to.setdefault(words["container-ip"], []).append(at)
-        elif row["exposure"] == Exposure.CONTAINER and _value(row["container"]):
-            inside.setdefault((row["protocol"], row["port"]), {}).setdefault(row["netns"], at)
-    return {
-        proxy: next(iter(inside[to].values()))
-        for to, addresses in proxies.items()
-        if len(addresses) == 1 and len(inside.get(to, ())) == 1
-        for proxy in next(iter(addresses.values()))
-    }
+    """By the place of the host's end of a published port, that of the container's."""
+    places = {row["id"]: at for at, row in enumerate(rows)}
+    return {at: places[row["leads_to"]] for at, row in enumerate(rows) if row["leads_to"] in places}
 
 
 def _service(places: Sequence[_Row], members: Sequence[_Row]) -> dict[str, Any]:
@@ -178,7 +153,10 @@ def _service(places: Sequence[_Row], members: Sequence[_Row]) -> dict[str, Any]:
     use = {_process(row): (row["cpu"], row["rss"]) for row in members}
     return service | {
         "id": first["id"],
-        "listeners": [first["id"], *(each["id"] for each in others)],
+        "listeners": [
+            first["id"],
+            *(each["id"] for each in others if not each["is_other_end"]),
+        ],
         "protocol": "/".join(sorted({str(each["protocol"]) for each in places})),
         "address": ", ".join(dict.fromkeys(str(each["address"]) for each in places)),
         "exposure": list(dict.fromkeys(str(each["exposure"]) for each in places)),

@@ -1,4 +1,4 @@
-"""Deletion of processes and programs that no row refers to, in steps."""
+"""Deletion of processes, containers and programs that no row refers to, in steps."""
 
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
@@ -51,6 +51,7 @@ def drop_orphans(
         for referring in _REFERRING:
             yield from search.mark(referring)
         yield from search.drop_processes(process_table, used)
+        yield from search.drop_containers(process_table)
         yield from search.drop_programs(process_table, used)
 
 
@@ -60,7 +61,9 @@ class _Search:
         self._marks = StepBudget(first=1000, minimum=100, maximum=50_000, goal=seconds)
         # A deletion costs more than a mark.
         self._drops = StepBudget(first=100, minimum=50, maximum=20_000, goal=seconds)
-        self._max_process, self._max_program = map(self._max_id, ("process", "program"))
+        self._max_process, self._max_program, self._max_container = map(
+            self._max_id, ("process", "program", "container")
+        )
         self._processes = _IdSet(self._max_process)
         self._programs = _IdSet(self._max_program)
 
@@ -109,6 +112,20 @@ class _Search:
 
         yield from self._drop_each(
             "process", statement, self._max_process, orphans_of, process_table
+        )
+
+    def drop_containers(self, process_table: ProcessTable) -> Iterator[None]:
+        # The index of processes answers at once: a process that came since then counts, too.
+        statement = (
+            "SELECT id, EXISTS (SELECT 1 FROM process WHERE container_id = container.id)"
+            " FROM container WHERE id > ? AND id <= ? ORDER BY id LIMIT ?"
+        )
+
+        def orphans_of(rows: Sequence[sqlite3.Row]) -> set[int]:
+            return {row_id for row_id, has_process in rows if not has_process}
+
+        yield from self._drop_each(
+            "container", statement, self._max_container, orphans_of, process_table
         )
 
     def drop_programs(

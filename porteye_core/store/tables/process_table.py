@@ -12,6 +12,7 @@ except ImportError:  # a Python other than CPython
     from hashlib import blake2b
 
 from porteye_core.model import Process, ProcessKey, Program
+from porteye_core.store.tables.container_table import ContainerTable
 
 _MAX_CACHED = 1024
 
@@ -22,6 +23,7 @@ class ProcessTable:
     def __init__(self, connection: sqlite3.Connection, host: int) -> None:
         self._connection = connection
         self._host = host
+        self.containers = ContainerTable(connection, host)
         self._processes: OrderedDict[ProcessKey, tuple[int, tuple[int, int]]] = OrderedDict()
         self._programs: dict[bytes, int] = {}  # by digest
         self._used: set[tuple[int, int]] | None = None
@@ -30,6 +32,7 @@ class ProcessTable:
         """Empty the cache: it may have rows of a transaction that failed."""
         self._processes.clear()
         self._programs.clear()
+        self.containers.forget()
 
     def process(self, process: Process) -> tuple[int, int]:
         """Ids of the rows of this process and its program; inserts or updates them if needed."""
@@ -60,11 +63,12 @@ class ProcessTable:
         program = self._program_row(process.program)
         row = self._connection.execute(
             "INSERT INTO process (host_id, pid, started_at, program_id, ppid, parents, unit,"
-            " container, cwd) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+            " container, cwd, container_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
             # After execve a process is another program with the same key. The parents stay as they
             # were at the first insert, although an orphan gets another parent.
             " ON CONFLICT DO UPDATE SET program_id = excluded.program_id, unit = excluded.unit,"
-            " container = excluded.container, cwd = excluded.cwd RETURNING id",
+            " container = excluded.container, cwd = excluded.cwd,"
+            " container_id = excluded.container_id RETURNING id",
             (
                 self._host,
                 process.key.pid,
@@ -75,6 +79,7 @@ class ProcessTable:
                 process.unit,
                 process.container,
                 process.cwd,
+                self.containers.row(process.container),
             ),
         ).fetchone()
         return int(row[0]), program

@@ -28,6 +28,7 @@ from porteye_core.store.writing.write_records import (
     Begun,
     Changed,
     Ended,
+    Named,
     Noted,
     Record,
     Sampled,
@@ -144,6 +145,9 @@ class Recorder:
                 self._tick(record)
             case Sampled():
                 self._sampled(record.at, record.samples)
+            case Named():
+                for container in record.containers:
+                    self._process_table.containers.name(container)
             case Noted():
                 self._note(record.limit)
             case Ended():

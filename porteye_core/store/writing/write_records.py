@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from porteye_core.containers import Container
 from porteye_core.model import (
     AttributedSocket,
     Closing,
@@ -55,6 +56,13 @@ class Sampled:
 
 
 @dataclass(frozen=True, slots=True)
+class Named:
+    """The names of containers became known."""
+
+    containers: tuple[Container, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Noted:
     """The watch has a further limitation."""
 
@@ -68,4 +76,4 @@ class Ended:
     at: int
 
 
-Record = Begun | Changed | SamplingTick | Sampled | Noted | Ended
+Record = Begun | Changed | SamplingTick | Sampled | Named | Noted | Ended

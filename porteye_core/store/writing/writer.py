@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TypeVar
 
+from porteye_core.containers import Container
 from porteye_core.errors import (
     StoreDamaged,
     StoreError,
@@ -34,6 +35,7 @@ from porteye_core.store.writing.write_records import (
     Begun,
     Changed,
     Ended,
+    Named,
     Noted,
     Record,
     Sampled,
@@ -150,6 +152,10 @@ class Writer:
     def record_placed(self, at: int, placed: Sequence[tuple[int, int]]) -> None:
         """Store the namespaces of listeners, by id, that had none yet."""
         self._record(at, Changed(at, placed=tuple(placed)))
+
+    def record_containers(self, at: int, named: Sequence[Container]) -> None:
+        """Store the names of containers, which their processes refer to."""
+        self._record(at, Named(tuple(named)))
 
     def record_tick(self, tick: Tick, samples: Collection[Sample]) -> None:
         """Store one sampling tick, and of samples of what it observed those that moved."""

@@ -135,10 +135,11 @@ def _summary(reader: Reader, life: Life) -> None:
     st.caption(literal(f"{exact} {evidence(life)}"))
     owner, steps = st.columns([2, 1], gap="medium")
     with owner:
+        listener_parts.draw_other_ends(reader, life)
         listener_parts.draw_owner(life)
         listener_parts.draw_use(reader, life, at)
     with steps:
-        listener_parts.draw_steps(life)
+        listener_parts.draw_steps(reader, life)
 
 
 def _port(reader: Reader, life: Life) -> None:

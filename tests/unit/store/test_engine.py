@@ -23,6 +23,7 @@ from pyarrow import parquet
 
 from benchmarks.history.questions import asked
 from benchmarks.seed import seed
+from benchmarks.seeding.places import OWN_NETNS
 from benchmarks.seeding.scale import DAY, HOUR, SECOND, Scale
 from porteye_core import store
 from porteye_core.model import Filters, Kind, Protocol
@@ -38,6 +39,7 @@ from porteye_core.store.reading import (
     listener,
     lookup,
     open_uses,
+    published,
     reachable,
     time_bounds,
     timeline,
@@ -97,6 +99,14 @@ UPDATE process SET unit = 'größe.service' WHERE id % 9 = 0;
 UPDATE listener SET holders_gone = 3 WHERE id % 11 = 0;
 INSERT INTO dropped VALUES ('events', {BEGIN - DAY}, 'size'), ('samples', {BEGIN}, 'age');
 UPDATE rollup SET queue_max = backlog WHERE bucket % 7 = 0;
+INSERT INTO container VALUES
+    (1, 1, 'docker', 'c0ffee', 'shop-web-1', 'nginx', 'shop', 'web', '', '', '', '172.18.0.2'),
+    (2, 1, 'docker', 'decade', 'db-1', 'redis', 'Größte', 'db', 'db-0', 'prod', '', '');
+UPDATE process SET container_id = 2 WHERE container != '';
+UPDATE process SET container_id = 1 WHERE id = (SELECT max(process_id) FROM listener
+    WHERE port = 8080 AND closed_at IS NULL AND netns != {OWN_NETNS});
+UPDATE program SET cmdline = cmdline || ' -container-ip 172.18.0.2 -container-port 8080'
+    WHERE name = 'docker-proxy' AND cmdline LIKE '%7003';
 """
 
 
@@ -295,6 +305,10 @@ FURTHER: dict[str, Ask] = {
     **filtered("a user", user="dev"),
     **filtered("a non-ASCII user", user="ärzte"),
     **filtered("a unit", home="SERVICE"),
+    **filtered("a container's name", home="DB-1"),
+    **filtered("a non-ASCII project", home="GRÖSSTE"),
+    "listeners now, of the host's end": lambda c: open_now(c, Filters(ports=((7003, 7003),)), NOW),
+    "published ports": published.published,
     **filtered("a non-ASCII unit", home="GRÖSSE"),
     **filtered("an address", address="127.0.0.1"),
     **filtered("an interface", address="0.0.0.0%eth0"),

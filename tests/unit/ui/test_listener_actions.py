@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from porteye_core.containers import Container
 from porteye_core.exposure import Bound, Namespace
 from porteye_core.model import Ancestor, Hidden, Precision, Protocol
 from porteye_core.reach import InterfaceKind
@@ -59,6 +60,21 @@ SHELL = (Ancestor(9, "bash"), Ancestor(8, "tmux"), INIT)
                 f"{PODS} | grep {POD}",
                 "crictl stop 0123456789ab",
             ],
+        ),
+        (
+            {"container": f"docker:{ID}", "named": Container("docker", ID, "shop-web-1")},
+            ["docker stop shop-web-1"],
+        ),
+        (  # a name that a shell or the command would take for something else
+            {"container": f"docker:{ID}", "named": Container("docker", ID, "--all; reboot")},
+            ["docker stop 0123456789ab"],
+        ),
+        (
+            {
+                "container": f"containerd:{ID} pod:{POD}",
+                "named": Container("containerd", ID, "nginx", pod="web-0", pod_namespace="shop"),
+            },
+            ["kubectl describe pod web-0 --namespace shop", "crictl stop 0123456789ab"],
         ),
         ({"container": "lxc:web", "unit": ""}, ["lxc-stop --name web"]),
         (

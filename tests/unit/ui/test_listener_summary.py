@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from porteye_core.containers import Container
 from porteye_core.exposure import Bound, Namespace
 from porteye_core.model import Ancestor, Hidden, Precision, Protocol
 from porteye_core.reach import InterfaceKind
@@ -38,6 +39,10 @@ def test_an_open_listener_is_told_as_a_person_would() -> None:
         ({"unit": "", "parents": ()}, "pid 812, www-data. Up"),
         ({"user": ""}, "pid 812, nginx.service. Up"),
         ({"container": CONTAINER}, "pid 812, www-data, container docker:0123456789ab. Up"),
+        (
+            {"container": CONTAINER, "named": Container("docker", CONTAINER[7:], "shop-web-1")},
+            "pid 812, www-data, container shop-web-1. Up",
+        ),
         ({"container": "lxc:web"}, "container lxc:web. Up"),
         ({"protocol": Protocol.UDP}, "listens on 0.0.0.0:443 over UDP (any network)."),
         ({"pid": None, "user": "root"}, "(any network). User root, nginx.service. Up"),

@@ -38,6 +38,7 @@ RELEASED = (
     "7dd55a2ce3c2425b",
     "2889222e7e2dbb88",
     "816312b45c823752",
+    "ffd73963f831b676",
 )
 KILLS = 50
 every_version = pytest.mark.parametrize("version", range(1, NEWEST + 1))
