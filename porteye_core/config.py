@@ -108,9 +108,11 @@ def monitor_command(db: Path) -> str:
 
 
 def _file(name: str, value: object) -> Path | None:
-    if value is None:
-        return None
-    text = str(value)
+    return None if value is None else file_path(name, str(value))
+
+
+def file_path(name: str, text: str) -> Path:
+    """The path of a file that a flag or a variable of this name names; raises ConfigError."""
     if "\0" in text:
         raise ConfigError(f"{name} contains a NUL character.", "Give the path of a file.")
     try:

@@ -5,19 +5,20 @@ import sys
 import time
 from argparse import Namespace
 from contextlib import AbstractContextManager, nullcontext
-from pathlib import Path
 from typing import BinaryIO, TextIO
 
 from porteye_core.command.exits import HELD
 from porteye_core.command.new_file import new_file
 from porteye_core.command.question import Question
 from porteye_core.command.screen import Screen
+from porteye_core.config import file_path
 from porteye_core.errors import ConfigError, FilterError
 from porteye_core.model import Filters
 from porteye_core.spoken_times import clock
 from porteye_core.store.reading import FileReader, Form, open_file_reader
 from porteye_core.system.plain_text import clean
 
+_PARQUET = "parquet"
 _STANDARD_OUTPUT = "-"
 _INTERVAL = 0.2  # seconds between two lines of progress
 
@@ -25,25 +26,30 @@ _INTERVAL = 0.2  # seconds between two lines of progress
 def export(given: Namespace, question: Question, screen: Screen) -> int:
     """Write the events to a file or to standard output; returns the exit status."""
     filters = question.filters(given)
-    target = given.csv or given.json or given.parquet
+    form, target = _target(given)
     to_screen = target == _STANDARD_OUTPUT
-    if given.parquet:
+    if form == _PARQUET:
         _check_parquet(to_screen=to_screen)
     # Where both lead to one terminal, the line would stand among the events.
     is_shown = sys.stderr.isatty() and not (to_screen and screen.is_terminal)
     progress = _Progress(question, sys.stderr, is_shown=is_shown)
-    with open_file_reader(question.db) as reader, _opened(target, screen) as out:
-        if given.parquet:
+    is_cleaned = to_screen and screen.is_terminal
+    with open_file_reader(question.db) as reader, _opened(form, target, screen) as out:
+        if form == _PARQUET:
             reader.write_parquet(out, filters, progress.tell)
         else:
-            form = Form.CSV if given.csv else Form.JSON
-            _write(
-                reader, form, filters, out, progress, is_cleaned=to_screen and screen.is_terminal
-            )
+            _write(reader, Form(form), filters, out, progress, is_cleaned=is_cleaned)
     progress.end()
     if not to_screen:
         screen.write(f"Wrote {progress.count:,} events to {target}.")
     return HELD
+
+
+def _target(given: Namespace) -> tuple[str, str]:
+    """The flag that is given, by its name, and its value."""
+    flags = (*Form, _PARQUET)
+    (found,) = [(name, target) for name in flags if (target := getattr(given, name)) is not None]
+    return found
 
 
 def _check_parquet(*, to_screen: bool) -> None:
@@ -58,11 +64,11 @@ def _check_parquet(*, to_screen: bool) -> None:
         ) from err
 
 
-def _opened(target: str, screen: Screen) -> AbstractContextManager[BinaryIO]:
+def _opened(form: str, target: str, screen: Screen) -> AbstractContextManager[BinaryIO]:
     if target == _STANDARD_OUTPUT:
         screen.flush()
         return nullcontext(sys.stdout.buffer)
-    return new_file(Path(target))
+    return new_file(file_path(f"--{form}", target))
 
 
 def _write(

@@ -1,4 +1,4 @@
-"""A file that gets its name when it is whole."""
+"""A file that gets its name when it is whole and on the disk."""
 
 import os
 import signal
@@ -19,13 +19,34 @@ def new_file(path: Path) -> Iterator[BinaryIO]:
 
     Raises PortEyeError. What is no regular file, as a pipe or /dev/null, is written to as it is.
     """
-    try:
+    with _told(path):
         if path.exists() and not path.is_file() and not path.is_dir():
             with path.open("wb") as out:
                 yield out
             return
-        with _ended_by_a_signal(), _replacing(Path(os.path.realpath(path))) as out:
+        real = Path(os.path.realpath(path))
+        mode = stat.S_IMODE(real.stat().st_mode) if real.exists() else 0o600
+        with _replacing(real, mode) as out:
             yield out
+
+
+def write_public(path: Path, content: bytes) -> None:
+    """Write a file that every user can read in the place of `path`; raises PortEyeError.
+
+    A link is replaced, and what it names stays.
+    """
+    with _told(path):
+        if path.exists() and not (path.is_file() or path.is_dir() or path.is_symlink()):
+            raise PortEyeError(f"{path} is no plain file.", "Give the path of one.")
+        with _replacing(path, 0o644) as out:
+            out.write(content)
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Raise as PortEyeError why the file cannot be written."""
+    try:
+        yield
     except OSError as err:
         raise PortEyeError(
             f"{path} cannot be written: {err.strerror}.", "Nothing is left of it."
@@ -33,22 +54,31 @@ def new_file(path: Path) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def _replacing(path: Path) -> Iterator[BinaryIO]:
-    if path.is_dir():
-        raise PortEyeError(f"{path} is a folder.", "Give the path of a file in it.")
-    number, made = tempfile.mkstemp(prefix=f".{path.name}-", suffix=".part", dir=path.parent)
+def _replacing(path: Path, mode: int) -> Iterator[BinaryIO]:
+    with _ended_by_a_signal():
+        number, made = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+        try:
+            with os.fdopen(number, "wb") as out:
+                Path(made).chmod(mode)
+                yield out
+                out.flush()
+                os.fsync(out.fileno())
+            Path(made).replace(path)
+        except BaseException:
+            with suppress(OSError):
+                Path(made).unlink()
+            raise
+        _sync(path.parent)
+
+
+def _sync(folder: Path) -> None:
+    if os.name == "nt":  # which opens no folders
+        return
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        with os.fdopen(number, "wb") as out:
-            if path.exists():
-                Path(made).chmod(stat.S_IMODE(path.stat().st_mode))
-            yield out
-            out.flush()
-            os.fsync(out.fileno())
-        Path(made).replace(path)
-    except BaseException:
-        with suppress(OSError):
-            Path(made).unlink()
-        raise
+        os.fsync(fd)
+    finally:
+        os.close(fd)
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from porteye_core.command import service_managers
 from porteye_core.command.exits import HELD, NOBODY
+from porteye_core.command.new_file import write_public
 from porteye_core.command.screen import Screen
 from porteye_core.command.service_files import is_untouched
 from porteye_core.command.service_managers import Commands, Service
@@ -163,17 +164,12 @@ def _check(of: Service) -> None:
 
 
 def _write(of: Service) -> None:
-    """Put the file in its place at once, never a half of it. Raises PortEyeError."""
-    draft = of.path.with_name(f".{of.path.name}.new")
+    """Put the file in its place, in a folder that is made. Raises PortEyeError."""
     try:
         of.path.parent.mkdir(parents=True, exist_ok=True)
-        draft.unlink(missing_ok=True)
-        with draft.open("xb") as file:  # never through a link that somebody has put there
-            file.write(_bytes(of))
-        draft.chmod(0o644)
-        draft.replace(of.path)
     except OSError as err:
-        raise PortEyeError(f"{of.path} cannot be written: {err.strerror}.") from err
+        raise PortEyeError(f"{of.path.parent} cannot be made: {err.strerror}.") from err
+    write_public(of.path, _bytes(of))
 
 
 def _bytes(of: Service) -> bytes:

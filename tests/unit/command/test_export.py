@@ -176,17 +176,18 @@ def test_a_new_file_is_of_its_owner_alone_and_one_that_is_replaced_keeps_its_mod
 
 
 @pytest.mark.parametrize(
-    ("target", "said"),
+    ("target", "status", "said"),
     [
-        ("{folder}", "{folder} is a folder. Give the path of a file in it."),
-        ("{folder}/none/x", "{folder}/none/x cannot be written: No such file or directory."),
+        ("{folder}", 2, "--csv {folder} is a folder. Give the path of a file in it."),
+        ("", 2, f"--csv {Path.cwd()} is a folder. "),
+        ("{folder}/none/x", 1, "{folder}/none/x cannot be written: No such file or directory."),
     ],
 )
 def test_what_cannot_be_written_is_said(
-    seeded: Instant, porteye: Command, tmp_path: Path, target: str, said: str
+    seeded: Instant, porteye: Command, tmp_path: Path, target: str, status: int, said: str
 ) -> None:
     answered = porteye("export", "--csv", target.format(folder=tmp_path))
-    assert (answered.status, answered.out) == (1, "")
+    assert (answered.status, answered.out) == (status, "")
     assert answered.err.startswith(f"porteye: {said.format(folder=tmp_path)}")
 
 

@@ -107,13 +107,16 @@ def test_a_database_that_cannot_be_read_leaves_no_stale_listeners_in_the_file(
     assert (answered.status, answered.out) == (3, "")
 
 
-@pytest.mark.parametrize("place", ["{}/none/porteye.prom", "{}/folder", "{}/\0", "~nobodys/x.prom"])
+@pytest.mark.parametrize(
+    ("place", "status"),
+    [("{}/none/porteye.prom", 1), ("{}/folder", 2), ("{}/\0", 2), ("~nobodys/x.prom", 2)],
+)
 def test_a_place_that_cannot_be_written_is_a_sentence(
-    seeded: Instant, porteye: Command, tmp_path: Path, place: str
+    seeded: Instant, porteye: Command, tmp_path: Path, place: str, status: int
 ) -> None:
     (tmp_path / "folder").mkdir()
     answered = porteye("metrics", "--textfile", place.format(tmp_path))
-    assert answered.status == 1
+    assert answered.status == status
     assert answered.err.count("\n") == 1
     assert answered.err.startswith("porteye: ")
     assert list((tmp_path / "folder").iterdir()) == []
