@@ -6,22 +6,6 @@ from porteye_core import __version__, filters
 from porteye_core.command.completion import SHELLS
 from porteye_core.metrics.limits import MAX_LABEL_SETS, MIN_LABEL_SETS, TEXTFILE_LABEL_SETS
 
-_EXAMPLES = """\
-examples:
-  porteye who 3000                     who holds port 3000, since when, and who started it
-  porteye who 3000 --at "last tue 03:10"
-  porteye who nginx                    a program, unit, container, user:dev or address
-  npm start 2>&1 | porteye who -       the port that an error message names
-  porteye now --exposed                what other machines can reach
-  porteye history --port 3000 --since yesterday
-  porteye diff yesterday now           what opened, closed, became reachable or changed hands
-  porteye export --csv ports.csv --since "30 days ago"
-  porteye history --follow --json      a line of JSON for each opening and closing, as it happens
-  porteye metrics --textfile /var/lib/node_exporter/porteye.prom
-
-exit status: 0 held or answered, 1 nobody holds it or watches (diff: something changed), 2 wrong
-use, 3 cannot say
-"""
 _EXAMPLES_OF = {
     "who": """\
   porteye who 3000                     since when, and who started it
@@ -72,6 +56,10 @@ _EXAMPLES_OF = {
   porteye completion bash > ~/.local/share/bash-completion/completions/porteye
 """,
 }
+_STATUSES = """
+exit status: 0 held or answered, 1 nobody holds it or watches (diff: something changed), 2 wrong
+use, 3 cannot say
+"""
 
 MANAGERS = ("systemd", "launchd", "windows")  # of services
 
@@ -91,7 +79,7 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
         prog="porteye",
         description="What listens on this machine: every port, its process, since when and why.",
-        epilog=_EXAMPLES,
+        epilog=f"examples:\n{_examples()}{_STATUSES}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     top.add_argument("--version", action="version", version=f"PortEye {__version__}")
@@ -116,6 +104,12 @@ def parser() -> argparse.ArgumentParser:
         commands.choices[name].epilog = f"examples:\n{examples}"
         commands.choices[name].formatter_class = argparse.RawDescriptionHelpFormatter
     return top
+
+
+def _examples() -> str:
+    """Those of `who`, and the first of each other command."""
+    who, *others = _EXAMPLES_OF.values()
+    return who + "".join(each.splitlines(keepends=True)[0] for each in others)
 
 
 def _common() -> argparse.ArgumentParser:
@@ -247,7 +241,6 @@ def _metrics(metrics: argparse.ArgumentParser) -> None:
         help="at most so many label sets of listeners, the rest is summed (default:"
         f" {TEXTFILE_LABEL_SETS} with --textfile, else {MAX_LABEL_SETS})",
     )
-    metrics.set_defaults(json=False)
 
 
 def _pid(text: str) -> int:

@@ -2,13 +2,13 @@
 
 import importlib.util
 import os
-import shlex
 import subprocess
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 
 from porteye_core import __version__, places
+from porteye_core.command.pip_command import pip_install
 from porteye_core.errors import ConfigError
 
 # Of the extra `page` in pyproject.toml.
@@ -53,10 +53,6 @@ def dashboard(given: Namespace, words: Sequence[str]) -> int:
 def _remedy() -> str:
     """The command that installs what the page needs beside this program."""
     if places.IS_CHECKOUT:
-        wanted = ["-r", str(places.TOP / "requirements.txt")]
-    else:  # pip asks for no other PortEye than the one that is installed
-        wanted = [f"porteye[page]=={__version__}"]
-    pip = [sys.executable, "-m", "pip"]
-    if importlib.util.find_spec("pip") is None:  # such as in an environment of uv's
-        pip = ["pip", "--python", sys.executable]
-    return shlex.join([*pip, "install", *wanted])
+        return pip_install("-r", str(places.TOP / "requirements.txt"))
+    # pip asks for no other PortEye than the one that is installed
+    return pip_install(f"porteye[page]=={__version__}")

@@ -9,6 +9,7 @@ from typing import BinaryIO, TextIO
 
 from porteye_core.command.exits import HELD
 from porteye_core.command.new_file import new_file
+from porteye_core.command.pip_command import pip_install
 from porteye_core.command.question import Question
 from porteye_core.command.screen import Screen
 from porteye_core.config import file_path
@@ -60,7 +61,7 @@ def _check_parquet(*, to_screen: bool) -> None:
     except ImportError as err:
         raise ConfigError(
             "Parquet needs pyarrow, which is not installed here.",
-            f"Install it: {sys.executable} -m pip install pyarrow",
+            f"Install it: {pip_install('pyarrow')}",
         ) from err
 
 

@@ -163,7 +163,7 @@ def test_without_the_package_a_sentence_says_how_to_get_it() -> None:
         check=False,
     )
     assert (run.returncode, run.stdout) == (2, "")
-    assert run.stderr.startswith("porteye: The server needs the package mcp, version 2.3 or later")
+    assert run.stderr.startswith("porteye: The server needs the package mcp~=2.3, which is not ")
     assert run.stderr.endswith("-m pip install 'mcp~=2.3'\n")
 
 
