@@ -7,7 +7,7 @@ from typing import Any
 from porteye_core.command.exits import CANNOT_SAY, CHANGED, UNCHANGED
 from porteye_core.command.present import CannotSay
 from porteye_core.command.question import Question
-from porteye_core.command.screen import Column, Screen, Style
+from porteye_core.command.screen import Column, Screen, Style, warn
 from porteye_core.spoken_times import dated, length
 from porteye_core.store.reading import Change, Changes, RowReader, open_file_reader, summary
 
@@ -43,13 +43,16 @@ def diff(given: Namespace, question: Question, screen: Screen) -> int:
         screen.write_json(found.records)
     elif screen.is_terminal:
         _show(found, first, question, screen)
-        for at in unwatched:
-            said = dated(at, question.now, question.zone)
-            screen.write(f"Nobody watched at {said}.", Style.WARNING)
     else:
         screen.write_tabs(_FIELDS)
         for each in found.records:
             screen.write_tabs(each[name] for name in _FIELDS)
+    for at in unwatched:
+        said = f"Nobody watched at {dated(at, question.now, question.zone)}."
+        if screen.is_terminal and not question.is_json:
+            screen.write(said, Style.WARNING)
+        else:
+            warn(said)
     if found.rows:
         return CHANGED
     return CANNOT_SAY if unwatched else UNCHANGED

@@ -96,12 +96,12 @@ class Tools:
         self, since: str, until: str = "now", port: str = "", process: str = "", exposure: str = ""
     ) -> dict[str, Any]:
         """Tell what changed from one time to another, the gravest first: what opened, closed,
-        became reachable, changed its owner or was restarted. certain is false if nobody watched
-        then."""
+        became reachable, changed its owner or was restarted. certain is false if nobody watched at
+        one of both times."""
         given = {"port": port, "process": process, "exposure": exposure}
         answer = self._ask("diff", given, since, until)
-        is_certain = answer.status != CANNOT_SAY
-        return {"changes": answer.rows, "left_out": answer.left_out, "certain": is_certain}
+        found = {"changes": answer.rows, "left_out": answer.left_out}
+        return {**found, "certain": not answer.said, **answer.note}
 
     def _ask(self, command: str, given: Mapping[str, str], *words: str) -> "_Answer":
         """The answer of a command with these flags, those without a value left out."""
@@ -130,7 +130,7 @@ class Tools:
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """The exit status of a command and its records; said: why the present is one scan."""
+    """The exit status of a command and its records; said: what limits them."""
 
     status: int
     rows: list[dict[str, Any]]

@@ -6,14 +6,13 @@ from argparse import Namespace
 from porteye_core.command.exits import CANNOT_SAY, HELD
 from porteye_core.command.new_file import write_public
 from porteye_core.command.question import Question
-from porteye_core.command.screen import Screen
+from porteye_core.command.screen import Screen, warn
 from porteye_core.config import file_path
 from porteye_core.errors import StoreError
 from porteye_core.metrics.exposition import Form, exposition
 from porteye_core.metrics.families import families, families_of_nobody
 from porteye_core.metrics.family import MetricFamily
 from porteye_core.metrics.limits import MAX_LABEL_SETS, TEXTFILE_LABEL_SETS
-from porteye_core.system.plain_text import clean
 
 
 def metrics(given: Namespace, question: Question, _: Screen) -> int:
@@ -27,7 +26,7 @@ def metrics(given: Namespace, question: Question, _: Screen) -> int:
     # The collector reads at any time every file that ends in .prom.
     write_public(file, exposition(found, Form.TEXT).encode())
     if problem:
-        sys.stderr.write(f"porteye: {clean(problem)}\n")
+        warn(problem)
         return CANNOT_SAY
     return HELD
 

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from porteye_core.command.screen import warn
 from porteye_core.config import Config, monitor_command
 from porteye_core.errors import PortEyeError, SourceError, StoreError
 from porteye_core.spoken_times import moment
 from porteye_core.store.reading import RowReader, State, Status, open_row_reader
-from porteye_core.system.plain_text import clean
 
 _MONITOR = (sys.executable, "-m", "porteye_core.command", "monitor")
 
@@ -73,7 +73,7 @@ def present(db: Path, at: int, zone: ZoneInfo) -> Iterator[Present]:
 def warn_program(known: Present) -> None:
     """Write the note to standard error, as a program gets the records alone."""
     if known.note:
-        sys.stderr.write(f"porteye: {clean(known.note)}\n")
+        warn(known.note)
 
 
 def stale(status: Status, at: int, zone: ZoneInfo) -> str:

@@ -13,9 +13,8 @@ from porteye_core.command.arguments import commands, parser
 from porteye_core.command.completion import completion
 from porteye_core.command.exits import CANNOT_SAY, HELD, INTERRUPTED, PIPE_CLOSED
 from porteye_core.command.question import Question
-from porteye_core.command.screen import Screen
+from porteye_core.command.screen import Screen, warn
 from porteye_core.errors import PortEyeError, StoreError
-from porteye_core.system.plain_text import clean
 
 
 def run() -> int:
@@ -38,14 +37,14 @@ def main(argv: Sequence[str]) -> int:
         return PIPE_CLOSED
     except OSError as err:  # a full disk
         _drop_output()
-        sys.stderr.write(f"porteye: The answer cannot be written: {err.strerror}.\n")
+        warn(f"The answer cannot be written: {err.strerror}.")
         return PortEyeError.exit_status
     except KeyboardInterrupt:
         return INTERRUPTED
     except PortEyeError as err:
         if _interrupts:
             return INTERRUPTED
-        sys.stderr.write(f"porteye: {clean(str(err))}\n")
+        warn(str(err))
         return CANNOT_SAY if isinstance(err, StoreError) else err.exit_status
     return status
 

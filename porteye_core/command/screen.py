@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import sys
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -92,6 +93,11 @@ class Screen:
 
     def _styled(self, text: str, style: Style) -> str:
         return f"{style}{text}{_RESET}" if self.is_coloured and style and text else text
+
+
+def warn(text: str) -> None:
+    """Write a line to standard error, after the name of the command."""
+    sys.stderr.write(f"porteye: {clean(text)}\n")
 
 
 def columns_of(text: str) -> int:

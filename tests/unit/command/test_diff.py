@@ -125,6 +125,17 @@ def test_where_nobody_watches_any_more_it_cannot_be_said(abandoned: Instant) -> 
     assert (status, lines[0].endswith("nothing changed.")) == (3, True)
 
 
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_a_program_is_told_apart_from_the_records_that_nobody_watched(
+    abandoned: Instant, porteye: Command, form: list[str]
+) -> None:
+    answered = porteye("diff", "15 min ago", "now", "--port", "9", *form)
+    assert answered.status == 3
+    assert "Nobody" not in answered.out
+    assert answered.err.startswith("porteye: Nobody watched at ")
+    assert answered.err.count("\n") == 1
+
+
 @pytest.mark.parametrize(
     "words", [[], ["soon"], ["yesterday", "tomorrow"], ["1", "2", "3"], ["now", "--since", "now"]]
 )

@@ -97,6 +97,7 @@ def test_without_a_monitor_it_says_that_it_is_a_scan_and_who_was_last(abandoned:
     for each in (last, now):
         assert each["note"].startswith("No monitor watches: it ended abruptly ")
         assert "This is one scan of the machine." in each["note"]
+    assert changes.pop("note").startswith("Nobody watched at ")
     assert changes == {"changes": [], "left_out": 0, "certain": False}
 
 
