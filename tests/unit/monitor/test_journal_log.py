@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
@@ -111,37 +112,33 @@ def test_what_the_journal_does_not_take_is_a_plain_line(logged: Logged) -> None:
     assert logged.plain.getvalue() == f"{long}\n"
 
 
+def logged_by_a_monitor(db: Path, stream: BinaryIO, journal: str) -> bytes:
+    """What a monitor that scans once writes to this stream; journal: the stream that is one."""
+    words = ("monitor_service.py", "--once", "--source", "portable", "--db", str(db))
+    subprocess.run(
+        bound(sys.executable, *words),
+        cwd=PROJECT,
+        env=environment(JOURNAL_STREAM=journal),
+        stdout=stream,
+        stderr=stream,
+        check=True,
+    )
+    stream.seek(0)
+    return stream.read()
+
+
 def test_a_monitor_whose_error_is_no_journal_writes_plain_lines(tmp_path: Path) -> None:
-    words = ("monitor_service.py", "--once", "--source", "portable", "--db", str(tmp_path / "x.db"))
     with tempfile.TemporaryFile() as stream:
-        done = subprocess.run(
-            bound(sys.executable, *words),
-            cwd=PROJECT,
-            env=environment(JOURNAL_STREAM="1:1"),
-            stdout=stream,
-            stderr=stream,
-            check=False,
-        )
-        stream.seek(0)
-        assert done.returncode == 0
-        assert b" INFO watching by portable" in stream.read()
+        said = logged_by_a_monitor(tmp_path / "x.db", stream, "1:1")
+    assert b" INFO watching by portable" in said
 
 
 def test_a_monitor_without_a_journal_behind_its_stream_writes_plain_lines(tmp_path: Path) -> None:
     """The variable names the stream, but nobody listens at the journal's socket here."""
     if Path("/run/systemd/journal/socket").exists():
         pytest.skip("a journal runs here")
-    words = ("monitor_service.py", "--once", "--source", "portable", "--db", str(tmp_path / "x.db"))
     with tempfile.TemporaryFile() as stream:
         found = os.fstat(stream.fileno())
-        done = subprocess.run(
-            bound(sys.executable, *words),
-            cwd=PROJECT,
-            env=environment(JOURNAL_STREAM=f"{found.st_dev}:{found.st_ino}"),
-            stdout=stream,
-            stderr=stream,
-            check=False,
-        )
-        stream.seek(0)
-        assert done.returncode == 0
-        assert b" INFO watching by portable" in stream.read()
+        journal = f"{found.st_dev}:{found.st_ino}"
+        said = logged_by_a_monitor(tmp_path / "x.db", stream, journal)
+    assert b" INFO watching by portable" in said
