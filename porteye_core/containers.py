@@ -35,8 +35,7 @@ class Container:
         >>> Container.of("lxc:web").container_name
         'web'
         """
-        runtime, _, rest = text.partition(":")
-        runtime_id = rest.partition(_POD)[0]
+        runtime, runtime_id, _ = parts(text)
         return cls(runtime, runtime_id, runtime_id if runtime in _NAMED_BY_ID else "")
 
     @property
@@ -49,6 +48,17 @@ class Container:
         'web-6f5c/nginx'
         """
         return shown_container(f"{self.runtime}:{self.runtime_id}", self.container_name, self.pod)
+
+
+def parts(container: str) -> tuple[str, str, str]:
+    """Runtime, the runtime's id and the id of the pod, which is empty for none.
+
+    >>> parts("containerd:0123 pod:4567")
+    ('containerd', '0123', '4567')
+    """
+    runtime, _, rest = container.partition(":")
+    runtime_id, _, pod = rest.partition(_POD)
+    return runtime, runtime_id, pod
 
 
 def shown_container(container: str, name: str, pod: str) -> str:

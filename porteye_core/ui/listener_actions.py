@@ -6,7 +6,7 @@ import shlex
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from porteye_core.containers import short_container
+from porteye_core.containers import parts, short_container
 from porteye_core.exposure import Exposure, exposure
 from porteye_core.model import Hidden, Protocol
 from porteye_core.port_names import service
@@ -113,8 +113,7 @@ def _search(life: Life) -> list[Action]:
 
 
 def _of_container(life: Life) -> list[Action]:
-    runtime, _, rest = life.container.partition(":")
-    name, _, pod = rest.partition(" pod:")
+    runtime, name, pod = parts(life.container)
     shown = shlex.quote(short_container(f"{runtime}:{name}").removeprefix(f"{runtime}:"))
     known = life.named.container_name if life.named else ""
     if not pod and runtime in _NAMED and _NAME.fullmatch(known):

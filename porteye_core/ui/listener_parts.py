@@ -131,7 +131,7 @@ def _container_facts(life: Life) -> list[_Fact]:
     of = life.named
     if of is None:
         return []
-    number = short_container(life.container.partition(" pod:")[0])
+    number = short_container(f"{of.runtime}:{of.runtime_id}")
     is_named = of.shown != number and of.container_name != of.runtime_id
     compose = f"{of.compose_project} / {of.compose_service}".strip(" /")
     pod = f"{of.pod_namespace} / {of.pod}".strip(" /")

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from porteye_core.containers import parts
 from porteye_core.exposure import exposure
 from porteye_core.model import Filters
 from porteye_core.port_names import service
@@ -42,5 +43,6 @@ def _container(row: dict[str, Any]) -> Any:
     """The container by its name, for one that is made anew has another id; a pod is known by its
     own id."""
     container = row["container"]
-    is_named = bool(row["container_name"]) and " pod:" not in container
-    return row["container_name"] if is_named else container
+    if not row["container_name"] or parts(container)[2]:
+        return container
+    return row["container_name"]
