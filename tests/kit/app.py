@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.kit.processes import bound, end
+from tests.kit.processes import logged
 from tests.kit.service import PROJECT, environment
 from tests.kit.waiting import until
 
@@ -53,24 +53,14 @@ def dashboard(
     of Python's command line; None: its default database."""
     named = {} if db is None else {"PORTEYE_DB": str(db)}
     log = folder / "dashboard.log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            bound(
-                *(*python, *command),
-                *("--server.headless", "true", "--server.port", "0"),
-            ),
-            cwd=folder,
-            env=environment(**named, **variables),
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
-    try:
+    with logged(
+        log,
+        *(*python, *command),
+        *("--server.headless", "true", "--server.port", "0"),
+        cwd=folder,
+        env=environment(**named, **variables),
+    ) as process:
         yield App(process, until(lambda: _url(process, log), "the dashboard is up"), log)
-    except BaseException:
-        print(log.read_text())
-        raise
-    finally:
-        end(process)
 
 
 def _url(process: "subprocess.Popen[bytes]", log: Path) -> str:

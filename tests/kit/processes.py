@@ -2,6 +2,9 @@
 
 import shutil
 import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TypeVar
 
 _SETPRIV = shutil.which("setpriv")
@@ -30,3 +33,21 @@ def end(process: "subprocess.Popen[_Text]", patience: float = 120) -> None:
         process.kill()
         process.communicate()
         raise
+
+
+@contextmanager
+def logged(
+    log: Path, *command: str, cwd: Path | None = None, env: Mapping[str, str] | None = None
+) -> "Iterator[subprocess.Popen[bytes]]":
+    """A process that writes to a log until the end of the block; the log is shown if that fails."""
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            bound(*command), cwd=cwd, env=env, stdout=output, stderr=subprocess.STDOUT
+        )
+    try:
+        yield process
+    except BaseException:
+        print(log.read_text())
+        raise
+    finally:
+        end(process)

@@ -17,7 +17,7 @@ from prometheus_client.openmetrics import parser as of_open_metrics
 from prometheus_client.parser import text_string_to_metric_families as of_text
 
 from porteye_core.metrics.exposition import Form
-from tests.kit.processes import bound, end
+from tests.kit.processes import bound, logged
 from tests.kit.waiting import until
 
 PROMETHEUS, PROMTOOL = shutil.which("prometheus"), shutil.which("promtool")
@@ -96,22 +96,12 @@ def prometheus(folder: Path, target: str, token: str) -> Iterator[Prometheus]:
     configuration.write_text(
         _CONFIGURATION.format(path=parts.path, token=secret, target=parts.netloc)
     )
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            bound(
-                *(PROMETHEUS, f"--config.file={configuration}", "--web.listen-address=127.0.0.1:0"),
-                f"--storage.tsdb.path={folder / 'data'}",
-            ),
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
-    try:
+    with logged(
+        log,
+        *(PROMETHEUS, f"--config.file={configuration}", "--web.listen-address=127.0.0.1:0"),
+        f"--storage.tsdb.path={folder / 'data'}",
+    ) as process:
         yield Prometheus(until(lambda: _url(process, log), "Prometheus is up"))
-    except BaseException:
-        print(log.read_text())
-        raise
-    finally:
-        end(process)
 
 
 def _url(process: "subprocess.Popen[bytes]", log: Path) -> str:
