@@ -57,6 +57,14 @@ def scraped(app: App, tmp_path: Path) -> Iterator[Prometheus]:
         yield running
 
 
+def label_sets(scraped: Prometheus) -> set[tuple[tuple[str, str], ...]]:
+    """The label sets of the binder's series; which families they have differs by their samples."""
+    return {
+        tuple(sorted((name, text) for name, text in each.items() if name != "__name__"))
+        for each in scraped.series(f"{{{PROGRAM}}}")
+    }
+
+
 def wait_for(scraped: Prometheus, expression: str, value: float | None) -> None:
     until(lambda: scraped.value(expression) == value, f"{expression} is {value}")
 
@@ -97,17 +105,13 @@ def test_a_prometheus_has_right_values_through_restarts_and_ten_thousand_ports(
         assert binder.stdout.readline() == "done\n"
         ephemeral = f'porteye_listeners{{port="ephemeral",{PROGRAM}}}'
         wait_for(scraped, ephemeral, 20)
-        label_sets = {
-            tuple(sorted((name, text) for name, text in each.items() if name != "__name__"))
-            for each in scraped.series(f"{{{PROGRAM}}}")
-        }
-        assert {dict(each)["port"] for each in label_sets} == {str(PORT), "ephemeral"}
-        assert len(label_sets) == 2
-        before = scraped.series(f"{{{PROGRAM}}}")
+        before = label_sets(scraped)
+        assert {dict(each)["port"] for each in before} == {str(PORT), "ephemeral"}
+        assert len(before) == 2
         _restart(db, scraped, watch, stack)
         wait_for(scraped, OURS, 1)
         wait_for(scraped, ephemeral, 20)
-        assert scraped.series(f"{{{PROGRAM}}}") == before
+        assert label_sets(scraped) == before
         for client in clients:
             client.close()
         end(binder)
