@@ -24,7 +24,7 @@ _NONE, _SMALL = "porteye who, no database: one scan", "porteye who, a small data
 
 
 def add_flags(flags: argparse.ArgumentParser) -> None:
-    """How often, and how large the large database is."""
+    """Number of rounds, and size of the large database."""
     flags.add_argument("--rounds", type=int, default=20)
     add_scale(flags, events=10_000_000)
 

@@ -67,7 +67,7 @@ class Scraped:
 
 
 def add_flags(flags: argparse.ArgumentParser) -> None:
-    """How much history, how many series, and how often."""
+    """Size of the history, number of series, and number of rounds."""
     add_scale(flags, events=100_000)
     flags.add_argument("--series", type=int, default=5000, help="of the larger load")
     flags.add_argument("--rounds", type=int, default=40)

@@ -65,7 +65,7 @@ class DebianRoot:
         )
 
     def files(self) -> set[str]:
-        """What is in the root beside dpkg's own notes."""
+        """The files in the root beside dpkg's own notes."""
         found = {str(path.relative_to(self.folder)) for path in self.folder.rglob("*")}
         return {name for name in found if not name.startswith("var/lib/dpkg") and name != "var"}
 

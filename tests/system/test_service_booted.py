@@ -40,7 +40,7 @@ def systemd(tmp_path: Path) -> Iterator[Booted]:
 
 
 def said(systemd: Booted, *words: str | Path, status: int = 0) -> str:
-    """What a command says inside, with this exit status."""
+    """The output of a command inside, which ends with this exit status."""
     done = systemd.run(*map(str, words))
     assert done.returncode == status, done.stdout + done.stderr
     return done.stdout + done.stderr

@@ -1,4 +1,4 @@
-"""What a client accepts, by the headers that clients really send."""
+"""Content that a client accepts, by the headers that clients really send."""
 
 import pytest
 

@@ -42,7 +42,11 @@ def test_a_textfile_is_readable_by_the_collector_and_replaces_the_one_before(
     file.parent.mkdir()
     file.write_text("porteye_up 7\n")
     before = file.stat().st_ino
-    answered = porteye("metrics", "--textfile", str(file))
+    mask = os.umask(0o077)  # as services and careful users have it
+    try:
+        answered = porteye("metrics", "--textfile", str(file))
+    finally:
+        os.umask(mask)
     assert (answered.status, answered.out, answered.err) == (0, "", "")
     assert "\nporteye_up 1\n" in file.read_text()
     assert file.stat().st_ino != before

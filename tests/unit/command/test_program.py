@@ -185,7 +185,7 @@ def test_help_has_examples() -> None:
 
 @pytest.mark.parametrize("name", sorted({*commands()} - {"monitor", "dashboard"}))
 def test_each_command_has_examples_that_are_understood(name: str) -> None:
-    """What an example says behind two spaces is no part of it."""
+    """The words of an example behind two spaces are no part of it."""
     lines = re.findall(rf"^  (?:.* \| )?(porteye {name} .*)$", commands()[name].format_help(), re.M)
     assert lines
     for line in lines:

@@ -113,7 +113,7 @@ def test_what_the_journal_does_not_take_is_a_plain_line(logged: Logged) -> None:
 
 
 def logged_by_a_monitor(db: Path, stream: BinaryIO, journal: str) -> bytes:
-    """What a monitor that scans once writes to this stream; journal: the stream that is one."""
+    """The log of a monitor that scans once, in this stream; journal: the stream that is one."""
     words = ("monitor_service.py", "--once", "--source", "portable", "--db", str(db))
     subprocess.run(
         bound(sys.executable, *words),

@@ -54,7 +54,7 @@ def nobodys(uid: int) -> None:
 
 
 def told(names: ContainerNames) -> list[tuple[str, str]]:
-    """What the names tell once no thread looks any more."""
+    """The names that are told once no thread looks any more."""
     until(lambda: not names.is_looking, "the threads are done")
     return [(each.runtime_id, each.container_name) for each in names.take()]
 

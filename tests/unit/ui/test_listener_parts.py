@@ -1,4 +1,4 @@
-"""What drawer and story tell of a container, and of the other end of its published port."""
+"""Facts of drawer and story about a container, and about the other end of its published port."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path

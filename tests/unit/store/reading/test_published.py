@@ -1,4 +1,4 @@
-"""Which socket of a container the host's end of a published port leads to."""
+"""The socket of a container that the host's end of a published port leads to."""
 
 from typing import Any
 
