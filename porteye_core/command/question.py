@@ -31,7 +31,7 @@ class Question:
             settings.db,
             time.time_ns() // 1000,
             local_zone(environ),
-            getattr(given, "json", None) is True,
+            getattr(given, "json", None) is True,  # that of export is the name of a file
         )
 
     def moment(self, field: str, text: str) -> int:

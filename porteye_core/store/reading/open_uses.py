@@ -14,8 +14,6 @@ _COLUMNS = select_columns(
     *("protocol", "port", *Bound._fields, "process", "exe", "cmdline", "unit"),
     process_id="l.process_id",
 )
-
-
 _MEASURED = len(MEASURED)
 
 
