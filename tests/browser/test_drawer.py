@@ -307,6 +307,7 @@ def test_the_command_and_the_link_are_copied(app: App, page: Page) -> None:
         copied = []
         for text in (f"kill {opener.pid}", f"listener={listener_of(app, port)}"):
             block = drawer(page).get_by_test_id("stCode").filter(has_text=text)
+            expect(block).to_have_count(1)  # while it is drawn again there may be two
             block.hover()
             block.get_by_role("button").click()
             page.wait_for_function(
