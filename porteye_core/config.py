@@ -43,6 +43,7 @@ class Config:
     start_monitor: bool = True
     allowed_hosts: tuple[str, ...] = ()
     cors_origin: str = ""
+    expected: Path | None = None  # None: where expected ports usually stand
 
 
 def load(flags: Mapping[str, object], environ: Mapping[str, str]) -> Config:
@@ -80,6 +81,7 @@ def load(flags: Mapping[str, object], environ: Mapping[str, str]) -> Config:
         == "auto",
         allowed_hosts=_hosts(environ.get("PORTEYE_ALLOWED_HOSTS", "")),
         cors_origin=_origin(environ.get("PORTEYE_CORS_ORIGIN", "")),
+        expected=_file(*given("expected", "PORTEYE_EXPECTED")),
     )
 
 

@@ -72,6 +72,16 @@ def shown_container(container: str, name: str, pod: str) -> str:
     return "/".join(filter(None, (pod, name))) or short_container(container)
 
 
+def lasting_container(container: str) -> str:
+    """A container without what its next start changes: of one with an id the runtime alone.
+
+    >>> lasting_container("docker:" + "0123456789abcdef" * 4), lasting_container("lxc:web")
+    ('docker', 'lxc:web')
+    """
+    runtime, _, rest = container.partition(":")
+    return runtime if _is_id(rest.partition(" ")[0]) else container
+
+
 def short_container(container: str) -> str:
     """A container as its runtime's own lists show it: an id with its first twelve digits.
 

@@ -2,6 +2,7 @@
 
 PortEyeError
 ├── ConfigError            a flag or a variable has a value that cannot be used
+├── ExpectedError          the file of expected ports cannot be used
 ├── FilterError            the text of a filter cannot be understood
 ├── PrivilegeError         administrative rights were required and are missing
 ├── SourceError            the system could not be read this time; the next scan may succeed
@@ -39,6 +40,12 @@ class ConfigError(PortEyeError):
     """A flag or a variable has a value that cannot be used."""
 
     exit_status = 2
+
+
+class ExpectedError(PortEyeError):
+    """The file of expected ports cannot be used, so that nothing can be judged by it."""
+
+    exit_status = 3
 
 
 class FilterError(PortEyeError):

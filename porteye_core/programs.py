@@ -7,7 +7,7 @@ from functools import lru_cache
 from porteye_core import interpreters
 from porteye_core.interpreters import DELETED, Run
 
-__all__ = ["DELETED", "Identity", "lasting_name", "lasting_unit", "title"]
+__all__ = ["DELETED", "Identity", "lasting_name", "lasting_number", "lasting_unit", "title"]
 
 _MAX_TITLE = 120  # characters; a program may set its whole command line as title
 # A word of a stored command line: quoted by shlex.join, its end possibly cut off.
@@ -46,7 +46,12 @@ def lasting_name(name: str, exe: str, cmdline: str) -> str:
     shown = title(name, exe, cmdline)
     if not (found and found.script and found.title != name):
         shown = _called(shown)
-    return _NUMBER.sub("#", shown)
+    return lasting_number(shown)
+
+
+def lasting_number(name: str) -> str:
+    """A name with a `#` for each number of four digits and more."""
+    return _NUMBER.sub("#", name)
 
 
 def lasting_unit(unit: str) -> str:

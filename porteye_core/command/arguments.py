@@ -38,6 +38,16 @@ _EXAMPLES_OF = {
   porteye metrics
   porteye metrics --textfile /var/lib/node_exporter/porteye.prom
 """,
+    "check": """\
+  porteye check                        by the file beside the database, or /etc/porteye's
+  porteye check --at "last tue 03:10"
+  porteye check --expected expected.toml --junit > report.xml
+""",
+    "learn": """\
+  porteye learn > expected.toml        read it before it is put into force
+  porteye learn --since "90 days ago"
+  porteye learn --diff                 what the file lacks, and what it has too much
+""",
     "service": """\
   porteye service install --user --now
   porteye service install --print --for launchd
@@ -100,6 +110,8 @@ def parser() -> argparse.ArgumentParser:
     _doors(commands)
     _service(commands.add_parser("service", help="the monitor as a service of the machine"))
     _metrics(commands.add_parser("metrics", help="numbers for Prometheus"))
+    _check(commands.add_parser("check", help="judge what listens by the expected ports"))
+    _learn(commands.add_parser("learn", help="print expected ports from the history"))
     for name, examples in _EXAMPLES_OF.items():
         commands.choices[name].epilog = f"examples:\n{examples}"
         commands.choices[name].formatter_class = argparse.RawDescriptionHelpFormatter
@@ -134,7 +146,11 @@ def _who(who: argparse.ArgumentParser) -> None:
         " ss, lsof or docker ps; - reads it from standard input",
     )
     who.add_argument("--pid", type=_pid, metavar="PID", help="the listeners of a process")
-    who.add_argument(
+    _at(who)
+
+
+def _at(of: argparse.ArgumentParser) -> None:
+    of.add_argument(
         "--at", default="", metavar="TIME", help='a time before: "last tue 03:10", "2h ago"'
     )
 
@@ -240,6 +256,38 @@ def _metrics(metrics: argparse.ArgumentParser) -> None:
         metavar="N",
         help="at most so many label sets of listeners, the rest is summed (default:"
         f" {TEXTFILE_LABEL_SETS} with --textfile, else {MAX_LABEL_SETS})",
+    )
+
+
+def _expected(of: argparse.ArgumentParser) -> None:
+    _db(of)
+    of.add_argument(
+        "--expected",
+        metavar="FILE",
+        help="the expected ports (default: PORTEYE_EXPECTED, else expected.toml beside the database"
+        " or in /etc/porteye)",
+    )
+
+
+def _check(check: argparse.ArgumentParser) -> None:
+    _expected(check)
+    _at(check)
+    form = check.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="a record for each verdict")
+    form.add_argument("--nagios", action="store_true", help="a line as a plugin of Nagios")
+    form.add_argument("--junit", action="store_true", help="a report as JUnit's, for CI")
+
+
+def _learn(learn: argparse.ArgumentParser) -> None:
+    _expected(learn)
+    learn.add_argument(
+        "--since",
+        default="30 days ago",
+        metavar="TIME",
+        help="how far back the history counts (default: 30 days ago)",
+    )
+    learn.add_argument(
+        "--diff", action="store_true", help="only what the file lacks, and what it has too much"
     )
 
 

@@ -22,16 +22,19 @@ class Question:
     now: int
     zone: ZoneInfo
     is_json: bool = False
+    expected: Path | None = None  # the file that is named
 
     @classmethod
     def of(cls, given: Namespace, environ: Mapping[str, str] = os.environ) -> "Question":
         """The question of a command line; raises ConfigError."""
-        settings = config.load({"db": given.db}, environ)
+        named = getattr(given, "expected", None)
+        settings = config.load({"db": given.db, "expected": named}, environ)
         return cls(
             settings.db,
             time.time_ns() // 1000,
             local_zone(environ),
             getattr(given, "json", None) is True,  # that of export is the name of a file
+            settings.expected,
         )
 
     def moment(self, field: str, text: str) -> int:

@@ -15,6 +15,7 @@ from porteye_core.store.reading.json_records import CHANGE, EVENT, MOMENT, PORT,
 from porteye_core.store.reading.listener import Former, Held, Life, PortLife, PortLives
 from porteye_core.store.reading.lookup_answers import Answer, answers
 from porteye_core.store.reading.open_uses import OpenUse
+from porteye_core.store.reading.past_uses import PastUse
 from porteye_core.store.reading.row_reader import RowReader, monitor_status, open_row_reader
 from porteye_core.store.reading.status import State, Status, health_record
 from porteye_core.store.reading.version import Version
@@ -56,6 +57,7 @@ __all__ = [
     "MomentCoverage",
     "MonitorUsage",
     "OpenUse",
+    "PastUse",
     "PortLife",
     "PortLives",
     "Reader",

@@ -21,6 +21,7 @@ from porteye_core.store.reading import (
     nearest_event,
     open_listeners,
     open_uses,
+    past_uses,
     published,
     time_bounds,
     totals,
@@ -97,6 +98,14 @@ class RowReader:
     def open_uses(self, now: int) -> Iterator[open_uses.OpenUse]:
         """The open listeners, by port, under names that survive a restart, with what each uses."""
         return open_uses.open_uses(self._connection, now)
+
+    def past_uses(self, since: int, until: int) -> Iterator[past_uses.PastUse]:
+        """All that listened at some time of a range; see past_uses."""
+        return past_uses.past_uses(self._connection, since, until)
+
+    def closed_lives(self, since: int, until: int) -> list[Life]:
+        """The listeners that closed after `since`, until `until`."""
+        return listener.closed_between(self._connection, since, until)
 
     def free_port(self, candidates: Sequence[int], now: int) -> free_port.FreePort | None:
         """The first of these ports that nobody has used for long; see free_port."""

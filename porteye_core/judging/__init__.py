@@ -1,0 +1,1 @@
+"""Judge what listens by the file of expected ports; pure but for the reading of the file."""

@@ -1,0 +1,88 @@
+"""Listeners of a time, those that have owner and place in common as one."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from porteye_core.exposure import Bound, Exposure, exposure
+from porteye_core.model import Protocol
+from porteye_core.store import engine
+from porteye_core.store.reading.listener_rows import (
+    Question,
+    bound,
+    every,
+    from_tables,
+    select_columns,
+)
+
+_DAY = 24 * 3600 * 1_000_000
+_NAMES = (
+    *("protocol", "port", *Bound._fields),
+    *("process", "exe", "cmdline", "user", "unit", "container", "hidden"),
+)
+_COLUMNS = select_columns(*_NAMES)
+_GROUPS = (
+    "l.protocol, l.port, l.address, l.interface, l.interface_kind, l.v6only, l.netns, l.host_id,"
+    " l.program_id, l.user, p.unit, p.container, l.hidden"
+)
+
+
+class PastUse(NamedTuple):
+    """Listeners that have this in common, of which an unknown text is empty; longest: the length of
+    the longest life. last: when the last one was open. is_open: one of them still is."""
+
+    protocol: Protocol
+    port: int
+    exposure: Exposure
+    process: str
+    exe: str
+    cmdline: str
+    user: str
+    unit: str
+    container: str
+    hidden: str | None
+    openings: int
+    longest: int
+    last: int
+    is_open: bool
+
+
+def past_uses(connection: engine.Connection, since: int, until: int) -> Iterator[PastUse]:
+    """All that was open at some time in since..until; a life that goes on lasts until `until`.
+
+    The same can come several times: a statement reads the closings of one day, because a busy year
+    takes longer than a single one may."""
+    yield from _of(connection, Question("l.closed_at IS NULL"), until)
+    for start in range(since, until, _DAY):
+        closed = (start, min(start + _DAY, until))
+        of_day = "l.span IN (0, 1, 2) AND l.closed_at > ? AND l.closed_at <= ?"
+        yield from _of(connection, Question(of_day, closed), until)
+
+
+def _of(connection: engine.Connection, chosen: Question, until: int) -> Iterator[PastUse]:
+    where = every(chosen, Question("l.opened_at <= ?", (until,)))
+    rows = connection.execute(
+        f"SELECT {_COLUMNS}, count(*), max(coalesce(l.closed_at, ?) - l.opened_at),"
+        " max(coalesce(l.closed_at, ?)), max(l.closed_at IS NULL)"
+        f" FROM {from_tables()} WHERE {where.sql} GROUP BY {_GROUPS}",
+        (until, until, *where.parameters),
+    )
+    for row in rows:
+        protocol, port, *rest = row
+        process, exe, cmdline, user, unit, container = (text or "" for text in rest[5:11])
+        hidden, openings, longest, last, is_open = rest[11:]
+        yield PastUse(
+            protocol=Protocol(protocol),
+            port=port,
+            exposure=exposure(bound(*rest[:5])),
+            process=process,
+            exe=exe,
+            cmdline=cmdline,
+            user=user,
+            unit=unit,
+            container=container,
+            hidden=hidden,
+            openings=openings,
+            longest=longest,
+            last=last,
+            is_open=bool(is_open),
+        )

@@ -1,0 +1,1 @@
+"""Judging: the file of expected ports, verdicts, and what the history teaches."""
