@@ -16,6 +16,7 @@ from porteye_core.spoken_times import dated
 from porteye_core.store.reading import open_row_reader
 from porteye_core.system.local_ports import ephemeral_ports
 
+_HIDDEN = "The owner of these is hidden: whoever holds the port fits."
 _WIDE = "These listen on every interface. Read each one before you keep it."
 
 
@@ -43,12 +44,10 @@ def learn(given: Namespace, question: Question, screen: Screen) -> int:
 
 def _all(found: Sequence[Learnt], since: str, now: int) -> Iterator[str]:
     yield f"# Ports that were open since {since}. docs/expected.md tells what each key means."
-    yield from _blocks([each for each in found if not each.is_everywhere], now)
-    wide = [each for each in found if each.is_everywhere]
-    if wide:
-        yield ""
-        yield f"# {_WIDE}"
-        yield from _blocks(wide, now)
+    narrow = [each for each in found if not each.is_everywhere]
+    yield from _blocks("", [each for each in narrow if not each.seen.hidden], now)
+    yield from _blocks(_HIDDEN, [each for each in narrow if each.seen.hidden], now)
+    yield from _blocks(_WIDE, [each for each in found if each.is_everywhere], now)
 
 
 def _diff(
@@ -74,7 +73,10 @@ def _diff(
     return CHANGED if absent or unused else UNCHANGED
 
 
-def _blocks(found: Sequence[Learnt], now: int) -> Iterator[str]:
+def _blocks(heading: str, found: Sequence[Learnt], now: int) -> Iterator[str]:
+    if heading and found:
+        yield ""
+        yield f"# {heading}"
     for each in found:
         yield ""
         yield from block_lines(each, now)

@@ -15,6 +15,7 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
+from porteye_core.command import program
 from porteye_core.monitor import command_line
 from porteye_core.store.writing.startup import open_writer
 from porteye_core.web import server
@@ -29,11 +30,13 @@ WORDS = {"{50K}": "x" * 50_000, "{1M}": "x" * 1_000_000, "{NUL}": "\0"}
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="the sentences are those of POSIX")
 
 
-def table(heading: str) -> list[tuple[str, str, int]]:
-    """Input, sentence and status of each line of a table."""
+def table(heading: str, first: str = "") -> list[tuple[str, str, int]]:
+    """Input, sentence and status of each line of a table; first: the title of its first column, if
+    there are several."""
     section = DOCUMENT.split(f"## {heading}\n", 1)[1].split("\n## ", 1)[0]
+    section = section.split(f"| {first}", 1)[1].split("\n\n", 1)[0] if first else section
     lines = [line for line in section.splitlines() if line.startswith("| ")]
-    cells = [line.strip("| ").split(" | ") for line in lines[1:]]
+    cells = [line.strip("| ").split(" | ") for line in lines[0 if first else 1 :]]
     return [(given, said, int(status)) for given, said, status in cells]
 
 
@@ -71,6 +74,11 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
     (folder / "diary").write_text("dear diary\n" * 500)
     (folder / "diary").chmod(0o644)
     (folder / "link.db").symlink_to(folder / "elsewhere.db")
+    (folder / "device").symlink_to("/dev/zero")
+    (folder / "latin1").write_bytes(b"# caf\xe9\n")
+    (folder / "deep").write_text("x = " + "[" * 100_000)
+    with (folder / "large").open("wb") as large:
+        large.truncate(100_000_000)  # a hole
     return Place(folder)
 
 
@@ -120,6 +128,36 @@ def test_a_variable(place: Place, given: str, said: str, status: int) -> None:
     assert done.returncode == status, done.stderr
     assert place.says(f"PortEye: {said}", done.stderr.splitlines()[-1])
     assert "Traceback" not in done.stderr
+
+
+def checked(place: Place, capfd: pytest.CaptureFixture[str], file: str) -> tuple[int, str]:
+    """The status and the errors of `porteye check` by this file."""
+    status = program.main(["porteye", "check", "--db", place.filled("{db}"), "--expected", file])
+    said = capfd.readouterr()
+    assert said.out == ""
+    assert said.err.count("\n") == 1
+    return status, said.err
+
+
+@pytest.mark.parametrize(("given", "said", "status"), table("Expected ports", "Text"))
+def test_a_block_of_expected_ports(
+    place: Place, capfd: pytest.CaptureFixture[str], given: str, said: str, status: int
+) -> None:
+    file = Path(place.filled("{file}")).with_name("expected.toml")
+    text = place.filled(given.strip("`")).replace(" ⏎ ", "\n")
+    file.write_text(f"[[expected]]\n{text}\n")
+    found, told = checked(place, capfd, str(file))
+    assert found == status
+    assert place.says(said.replace("{file}", str(file)), told)
+
+
+@pytest.mark.parametrize(("given", "said", "status"), table("Expected ports", "File"))
+def test_a_file_of_expected_ports(
+    place: Place, capfd: pytest.CaptureFixture[str], given: str, said: str, status: int
+) -> None:
+    found, told = checked(place, capfd, place.filled(given.strip("`")))
+    assert found == status
+    assert place.says(said, told)
 
 
 @pytest.fixture

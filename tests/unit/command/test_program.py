@@ -46,6 +46,9 @@ sys.exit(status)
         (["metrics"], 0),
         (["diff", "40 min ago", "25 min ago"], 1),
         (["export", "--csv", "-"], 0),
+        (["learn"], 0),
+        (["check", "--expected", os.devnull], 3),
+        (["check", "--expected", str(PROJECT / "tests" / "data" / "expected.toml")], 0),
     ],
 )
 def test_an_answer_loads_nothing_heavy(seeded: Instant, words: list[str], status: int) -> None:

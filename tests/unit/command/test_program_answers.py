@@ -22,6 +22,7 @@ import pytest
 from porteye_core import __version__
 from porteye_core.command.program import main
 from porteye_core.config import monitor_command
+from porteye_core.judging import expected_file
 from porteye_core.model import Ancestor, Precision
 from porteye_core.store.file import migrations
 from porteye_core.store.writing.startup import open_writer
@@ -58,6 +59,11 @@ COMMANDS = (
     "export --csv FOLDER/history.csv",
     "health",
     "health --json",
+    "check --at '25 min ago'",
+    "check --at '25 min ago' --expected FOLDER/expected.toml",
+    "check --at '2 hours ago' --expected FOLDER/expected.toml --nagios",
+    "learn --since '1 hour ago'",
+    "learn --diff --expected FOLDER/expected.toml",
 )
 WATCHED = (
     "who 80",
@@ -67,6 +73,10 @@ WATCHED = (
     "now --exposed",
     "now --process nginx --json",
     "history",
+    "check --expected FOLDER/expected.toml",
+    "check --expected FOLDER/expected.toml --json",
+    "check --expected FOLDER/expected.toml --nagios",
+    "check --expected FOLDER/expected.toml --junit",
 )
 WRONG = (
     "",
@@ -88,7 +98,32 @@ WRONG = (
     "export --parquet -",
     "backup",
     "completion tcsh",
+    "check --json --nagios",
+    "check --expected FOLDER",
+    "check --expected FOLDER/wrong.toml",
+    "check --expected FOLDER/absent.toml",
+    "learn --since tomorrow",
 )
+# nginx is wider than it says, postgres is another's, sshd is missing and 8765 is new.
+_EXPECTED = """
+[[expected]]
+port = 80
+program = "nginx"
+label = "Shop"
+
+[[expected]]
+port = 5432
+user = "postgres"
+
+[[expected]]
+port = 22
+always = true
+
+[[expected]]
+port = 53
+protocol = "udp"
+unit = "dns.service"
+"""
 _EVIL = "ev\x1b[31mil\nname\u202e\x9b"
 
 
@@ -145,6 +180,7 @@ class Asking:
             text = text.replace(path, name)
         text = re.sub(r"\d{4}-\d\d-\d\dT[\d:.]+\+00:00", "TIME", text)
         text = re.sub(r"\d{4}-\d\d-\d\d [\d:]{8}(,\d+)?", "DATE", text)
+        text = text.replace(str(self._db.with_name("expected.toml")), "BESIDE")
         text = re.sub(r"[A-Z]\w\w \d+ [A-Z]\w\w( \d{4})? [\d:]+ UTC", "DAY", text)
         text = re.sub(rf"(\bpid|\"pid\":) {os.getpid()}\b", r"\1 OWN", text)
         text = re.sub(r"(schema|needs|knows) \d+", r"\1 N", timeless(text))
@@ -158,6 +194,9 @@ def asking(
 ) -> Asking:
     folder = tmp_path / "folder"
     folder.mkdir()
+    (folder / "expected.toml").write_text(_EXPECTED)
+    (folder / "wrong.toml").write_text(_EXPECTED.replace("program", "programme"))
+    monkeypatch.setattr(expected_file, "OF_SYSTEM", folder / "absent.toml")
     monkeypatch.setenv("PORTEYE_DB", str(db))
     monkeypatch.setenv("COLUMNS", "80")  # of argparse, too
     monkeypatch.delenv("NO_COLOR", raising=False)
@@ -229,6 +268,8 @@ _ON_TERMINAL = (
     "now --exposed",
     "history --limit 3",
     "diff '15 min ago'",
+    "check --expected FOLDER/expected.toml",
+    "learn",
     "export --csv - --port 3000",
     "export --json - --port 3000",
     "health",

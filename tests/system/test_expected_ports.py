@@ -1,0 +1,122 @@
+"""Expected ports with a real monitor and real servers: learnt, judged, restarted and widened."""
+
+import json
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.kit.command import run_command
+from tests.kit.nginx import needs_nginx, nginx
+from tests.kit.processes import bound, end
+from tests.kit.rights import root
+from tests.kit.service import monitor
+from tests.kit.waiting import until
+
+pytestmark = [pytest.mark.skipif(sys.platform != "linux", reason="needs Linux"), root]
+
+_SERVER = "server { listen {{port}}; }"
+
+
+# http.server takes no port that the test holds.
+_SHARING = """
+import http.server, sys
+http.server.ThreadingHTTPServer.allow_reuse_port = True
+address = sys.argv[1], int(sys.argv[2])
+http.server.ThreadingHTTPServer(address, http.server.SimpleHTTPRequestHandler).serve_forever()
+"""
+
+
+@contextmanager
+def held_port() -> Iterator[int]:
+    """A port outside the ephemeral range that nobody else can take."""
+    with socket.socket() as held:
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        for port in range(18_000, 19_000):
+            try:
+                held.bind(("0.0.0.0", port))
+            except OSError:
+                continue
+            yield port
+            return
+    raise AssertionError("every port is taken")
+
+
+@contextmanager
+def web_server(folder: Path, address: str, port: int) -> Iterator[int]:
+    """A server of Python that listens on a port which the test holds, too; yields its pid."""
+    script = folder / "shop.py"
+    script.write_text(_SHARING)
+    process = subprocess.Popen(
+        bound(sys.executable, str(script), address, str(port)), stderr=subprocess.DEVNULL
+    )
+    try:
+        yield process.pid
+    finally:
+        end(process)
+
+
+class Machine:
+    """What `porteye check` says of one port of this machine."""
+
+    def __init__(self, db: Path, port: int) -> None:
+        self._db, self._port = str(db), port
+
+    def learn(self) -> None:
+        """Put into force what the history shows."""
+        learnt = run_command("learn", "--db", self._db)
+        assert learnt.returncode == 0, learnt.stderr
+        Path(self._db).with_name("expected.toml").write_text(learnt.stdout)
+
+    def verdicts(self) -> dict[int | None, str]:
+        """The verdict on the port by the pid of its owner."""
+        checked = run_command("check", "--db", self._db, "--json")
+        assert checked.returncode in (0, 1, 2), checked.stderr
+        records: list[dict[str, Any]] = json.loads(checked.stdout)
+        return {each["pid"]: each["verdict"] for each in records if each["port"] == self._port}
+
+    def is_judged(self, pid: int, verdict: str) -> Callable[[], bool]:
+        """The condition that the owner of this pid, and nobody else, has the verdict."""
+        return lambda: self.verdicts() == {pid: verdict}
+
+    def has(self, word: str) -> Callable[[], bool]:
+        """The condition that `porteye who` names the word; it needs no file."""
+        return lambda: word in run_command("who", str(self._port), "--db", self._db).stdout
+
+
+def test_a_restart_is_expected_and_a_wider_address_is_told(db: Path, tmp_path: Path) -> None:
+    with held_port() as port, monitor(db):
+        machine = Machine(db, port)
+        with web_server(tmp_path, "127.0.0.1", port) as first:
+            until(machine.has(f"pid {first},"), "the server is seen")
+            machine.learn()
+            assert machine.verdicts() == {first: "expected"}
+        with web_server(tmp_path, "127.0.0.1", port) as second:
+            until(machine.is_judged(second, "expected"), "the restarted server is expected")
+        with web_server(tmp_path, "0.0.0.0", port) as third:
+            until(machine.is_judged(third, "wider"), "the exposed server is wider")
+            status = run_command("check", "--db", str(db), "--nagios")
+            assert status.returncode == 2
+            assert f"wider: 0.0.0.0 tcp {port} shop.py (python)" in status.stdout
+
+
+@needs_nginx
+def test_nginx_is_expected_and_another_program_on_its_port_is_told(
+    db: Path, tmp_path: Path
+) -> None:
+    with monitor(db), ExitStack() as stack:
+        port = stack.enter_context(nginx(tmp_path, _SERVER))
+        machine = Machine(db, port)
+        until(machine.has("nginx"), "nginx is seen")
+        db.with_name("expected.toml").write_text(
+            f'[[expected]]\nport = {port}\nprogram = "nginx"\nalways = true\n'
+        )
+        until(lambda: set(machine.verdicts().values()) == {"expected"}, "nginx is expected")
+        stack.close()
+        with web_server(tmp_path, "127.0.0.1", port) as pid:
+            until(machine.is_judged(pid, "owner"), "the other program is told")
