@@ -12,7 +12,7 @@ from typing import Any
 from porteye_core import programs
 from porteye_core.errors import ExpectedError
 from porteye_core.judging.blocks import OWNER_KEYS, SECOND, Block, Defaults, Ephemeral, Expected
-from porteye_core.judging.file_lines import line_of_block, line_of_key
+from porteye_core.judging.file_lines import FileLines, line_of_dots
 from porteye_core.judging.seen import REACHES
 from porteye_core.model import Protocol
 from porteye_core.reach import Exposure
@@ -21,7 +21,7 @@ from porteye_core.system.plain_text import clean
 
 NAME = "expected.toml"
 OF_SYSTEM = Path("/etc/porteye") / NAME
-# A block has some 150 bytes: three thousand of them, and tomllib takes 0.2 s at most for it.
+# A block has some 150 bytes: three thousand of them, and reading takes 0.5 s at most.
 MAX_SIZE = 512_000  # bytes
 MAX_TEXT = 1000  # characters of a value
 BLOCK_KEYS = ("port", "protocol", "reach", *OWNER_KEYS, "always", "label", "note", "link")
@@ -54,17 +54,20 @@ def read(file: Path) -> Expected:
 
 def parse(text: str, file: Path) -> Expected:
     """The blocks of a text; file: where it stands."""
+    if (line := line_of_dots(text)) is not None:
+        raise ExpectedError(f"{file}, line {line}: this key has too many parts.", _HINT)
     try:
         content = tomllib.loads(text)
     except RecursionError:
         raise ExpectedError(f"{file} nests lists or tables too deeply.", _HINT) from None
     except ValueError as err:  # also a number of more digits than Python reads
         raise ExpectedError(f"{file} is not TOML: {_reason(err)}.", _HINT) from None
-    reading = _Reading(text, file)
+    lines = FileLines(text)
+    reading = _Reading(lines, file)
     reading.known("of the file", content, ("defaults", "expected"), 1)
     blocks = content.get("expected", [])
     if not isinstance(blocks, list) or not all(isinstance(each, dict) for each in blocks):
-        raise reading.wrong(line_of_key(text, "expected"), "expected is no list of blocks", _HINT)
+        raise reading.wrong(lines.of_key("expected"), "expected is no list of blocks", _HINT)
     return Expected(
         file,
         reading.defaults(content.get("defaults", {})),
@@ -111,8 +114,8 @@ def _text(file: Path) -> str:
 class _Reading:
     """Reads the values of one text, and names the line of a wrong one."""
 
-    def __init__(self, text: str, file: Path) -> None:
-        self._text, self._file = text, file
+    def __init__(self, lines: FileLines, file: Path) -> None:
+        self._lines, self._file = lines, file
         self._line = 1  # of the table that is read
 
     def wrong(self, line: int, message: str, hint: str) -> ExpectedError:
@@ -129,7 +132,7 @@ class _Reading:
 
     def defaults(self, table: object) -> Defaults:
         """The settings of all blocks."""
-        line = line_of_key(self._text, "defaults")
+        line = self._lines.of_key("defaults")
         if not isinstance(table, dict):
             raise self.wrong(line, "defaults is no table", "Write [defaults] on a line of its own.")
         self.known("of [defaults]", table, DEFAULT_KEYS, line)
@@ -145,7 +148,7 @@ class _Reading:
 
     def block(self, table: Mapping[str, Any], number: int) -> Block:
         """A block, which begins with `number` others before it."""
-        line = line_of_block(self._text, number)
+        line = self._lines.of_block(number)
         self.known("of a block", table, BLOCK_KEYS, line)
         if "port" not in table:
             raise self.wrong(line, "this block has no port", "Add one, such as port = 22.")
@@ -251,7 +254,7 @@ class _Reading:
         return int(found[1]) * _UNITS[found[2]] * SECOND
 
     def _wrong(self, key: str, message: str, hint: str) -> ExpectedError:
-        return self.wrong(line_of_key(self._text, key, self._line), message, hint)
+        return self.wrong(self._lines.of_key(key, self._line), message, hint)
 
 
 _PORT_HINT = 'Write 22, "8000-8099", [80, 443] or "ephemeral".'

@@ -1,7 +1,6 @@
 """Lines of a TOML file that is well formed, of which tomllib tells none; pure."""
 
 import re
-from collections.abc import Iterator
 
 # Strings and comments, so that what looks like a header in one of them is none (TOML 1.0).
 _QUIET = re.compile(
@@ -12,34 +11,43 @@ _QUIET = re.compile(
     r"|\#[^\n]*",
     re.DOTALL,
 )
+_MAX_DOTS = 50  # outside of strings; no key of the file has any
 _BLOCK = re.compile(r"\s*\[\[\s*[\"']?expected[\"']?\s*\]\]")
 _TABLE = re.compile(r"\s*\[")
 
 
-def line_of_block(text: str, number: int) -> int:
-    """The line of the header of a block, counted from 0; of a list of blocks the line of its
-    key."""
-    headers = [at for at, line in _lines(text) if _BLOCK.match(line)]
-    if number < len(headers):
-        return headers[number]
-    return line_of_key(text, "expected")
+def line_of_dots(text: str) -> int | None:
+    """The first line with a key of very many parts, which takes tomllib the square of their number;
+    None if there is none."""
+    plain = _QUIET.sub(lambda found: "\n" * found[0].count("\n"), text)
+    lines = enumerate(plain.split("\n"), start=1)
+    return next((at for at, line in lines if line.count(".") > _MAX_DOTS), None)
 
 
-def line_of_key(text: str, key: str, after: int = 1) -> int:
-    """The first line with a key or a table from a line on, up to the next table; else that line."""
-    named = re.compile(rf"\s*\[*\s*[\"']?{re.escape(key)}[\"']?\s*[=.\]]")
-    for at, line in _lines(text):
-        if at >= after and named.match(line):
-            return at
-        if at > after and after > 1 and _TABLE.match(line):
-            break
-    return after
+class FileLines:
+    """The lines of one text, without comments and strings of several lines."""
 
+    def __init__(self, text: str) -> None:
+        self._lines = _QUIET.sub(_blank, text).split("\n")
+        self._blocks = [at for at, line in enumerate(self._lines, start=1) if _BLOCK.match(line)]
 
-def _lines(text: str) -> Iterator[tuple[int, str]]:
-    """The lines with their numbers, without comments and strings of several lines."""
-    plain = _QUIET.sub(_blank, text)
-    yield from enumerate(plain.split("\n"), start=1)
+    def of_block(self, number: int) -> int:
+        """The line of the header of a block, counted from 0; of a list of blocks the line of its
+        key."""
+        if number < len(self._blocks):
+            return self._blocks[number]
+        return self.of_key("expected")
+
+    def of_key(self, key: str, after: int = 1) -> int:
+        """The first line with a key or a table from a line on, up to the next table; else that
+        line."""
+        named = re.compile(rf"\s*\[*\s*[\"']?{re.escape(key)}[\"']?\s*[=.\]]")
+        for at, line in enumerate(self._lines[after - 1 :], start=after):
+            if named.match(line):
+                return at
+            if at > after > 1 and _TABLE.match(line):
+                break
+        return after
 
 
 def _blank(found: re.Match[str]) -> str:

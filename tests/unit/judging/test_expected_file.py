@@ -119,6 +119,18 @@ def test_what_is_no_toml_gets_one_sentence(text: str) -> None:
     assert len(said) < 300
 
 
+def test_a_key_of_a_thousand_parts_is_refused_before_it_takes_minutes() -> None:
+    said = "expected.toml, line 3: this key has too many parts."
+    assert refused("# ok\n\n" + "a." * 200_000 + "a = 1") == said
+    assert refused("# ok\n\n[" + '"a".' * 100_000 + "a]") == said
+    parse(f'[[expected]]\nport = 22\nnote = "and so on{"." * 60}"  # {"." * 60}', FILE)
+
+
+def test_thousands_of_blocks_are_read() -> None:
+    blocks = "[[expected]]\nport = 22\nunit = 'ssh.service'\n" * 9_000
+    assert parse(blocks, FILE).blocks[-1].line == 3 * 9_000 - 2
+
+
 def write(folder: Path, content: bytes) -> Path:
     file = folder / "expected.toml"
     file.write_bytes(content)
