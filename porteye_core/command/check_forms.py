@@ -54,12 +54,12 @@ def nagios(findings: Sequence[Finding], status: int, note: str) -> str:
     https://www.monitoring-plugins.org/doc/guidelines.html defines it."""
     counts = Counter(each.verdict for each in findings)
     rest = [each for each in findings if each.verdict is not Verdict.EXPECTED]
-    said = [_said(each) for each in rest[:_MOST]]
+    said = [_said(each) for each in rest[:_MOST]] or [f"{counts[Verdict.EXPECTED]} expected"]
     if len(rest) > _MOST:
         said.append(f"and {len(rest) - _MOST} more")
-    if status == CANNOT_SAY:
-        said.insert(0, _piped(note))
-    text = "; ".join(said) or f"{counts[Verdict.EXPECTED]} expected"
+    if note:
+        said.insert(0 if status == CANNOT_SAY else len(said), cap(_piped(note), _LONGEST))
+    text = "; ".join(said)
     numbers = " ".join(f"{verdict}={counts[verdict]}" for verdict in Verdict)
     return f"PORTEYE {_STATES[status]} - {text} | {numbers}"
 

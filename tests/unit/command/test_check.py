@@ -153,6 +153,8 @@ def test_without_a_monitor_the_machine_is_looked_at_once(
     answered = porteye("check")
     assert answered.status == 0
     assert "This is one scan of the machine" in answered.err
+    # Nagios reads no standard error.
+    assert "This is one scan of the machine" in porteye("check", "--nagios").out
     expect(db, "[[expected]]\nport = 1\nalways = true")
     lines = porteye("check").out.splitlines()
     (absent,) = [line for line in lines if line.split("\t")[2] == "1"]
