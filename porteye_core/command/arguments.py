@@ -68,7 +68,7 @@ _EXAMPLES_OF = {
 }
 _STATUSES = """
 exit status: 0 held or answered, 1 nobody holds it or watches (diff: something changed), 2 wrong
-use, 3 cannot say
+use, 3 cannot say; check: 0 as expected, 1 missing or not known, 2 new, wider or another owner
 """
 
 MANAGERS = ("systemd", "launchd", "windows")  # of services

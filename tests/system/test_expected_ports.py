@@ -4,6 +4,7 @@ import json
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from benchmarks.seed import seed
+from benchmarks.seeding.scale import Scale
 from tests.kit.command import run_command
 from tests.kit.nginx import needs_nginx, nginx
 from tests.kit.processes import bound, end
@@ -120,3 +123,17 @@ def test_nginx_is_expected_and_another_program_on_its_port_is_told(
         stack.close()
         with web_server(tmp_path, "127.0.0.1", port) as pid:
             until(machine.is_judged(pid, "owner"), "the other program is told")
+
+
+def test_what_a_month_teaches_finds_nothing_grave_in_it(db: Path) -> None:
+    now = time.time_ns() // 1000
+    seed(db, Scale(days=9, listeners=40, events=8001, seed=3, sample_days=0.2), now)
+    learnt = run_command("learn", "--db", str(db), "--since", "30 days ago")
+    db.with_name("expected.toml").write_text(learnt.stdout)
+    assert learnt.stdout.count("[[expected]]") > 50
+    for days in range(1, 9):
+        moment = run_command("check", "--db", str(db), "--json", "--at", f"{days} days ago")
+        records = json.loads(moment.stdout)
+        assert len(records) > 10, moment.stderr
+        assert {each["verdict"] for each in records} <= {"expected", "unknown"}
+        assert all("hidden" in each["why"] for each in records if each["verdict"] == "unknown")
