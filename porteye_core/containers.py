@@ -72,12 +72,20 @@ def shown_container(container: str, name: str, pod: str) -> str:
     return "/".join(filter(None, (pod, name))) or short_container(container)
 
 
-def lasting_container(container: str) -> str:
-    """A container without what its next start changes: of one with an id the runtime alone.
+def lasting_container(container: str, image: str = "", project: str = "", service: str = "") -> str:
+    """A container without what its next start changes: project and service of compose, else its
+    image without tag and digest, else the runtime and, where it is no id, the name.
 
     >>> lasting_container("docker:" + "0123456789abcdef" * 4), lasting_container("lxc:web")
     ('docker', 'lxc:web')
+    >>> lasting_container("docker:x", "ghcr.io:443/shop/web:1.2@sha256:00")
+    'ghcr.io:443/shop/web'
     """
+    if project and service:
+        return f"{project}/{service}"
+    if image:
+        folder, slash, name = image.partition("@")[0].rpartition("/")
+        return f"{folder}{slash}{name.partition(':')[0]}"
     runtime, _, rest = container.partition(":")
     return runtime if _is_id(rest.partition(" ")[0]) else container
 

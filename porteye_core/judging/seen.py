@@ -61,7 +61,7 @@ class Seen:
             exposure(life.bound),
             lasting_name(life.process, life.exe, life.cmdline) if life.process else "",
             lasting_unit(life.unit),
-            lasting_container(life.container),
+            _container(life),
             life.user,
             _hidden(life.hidden, life.process),
             None if life.closed_at is None else life.closed_at - life.opened_at,
@@ -77,7 +77,7 @@ class Seen:
             use.exposure,
             lasting_name(use.process, use.exe, use.cmdline) if use.process else "",
             lasting_unit(use.unit),
-            lasting_container(use.container),
+            lasting_container(use.container, use.image, use.compose_project, use.compose_service),
             use.user,
             _hidden(use.hidden, use.process),
         )
@@ -108,6 +108,15 @@ def is_within(exposure: Exposure, reach: Exposure) -> bool | None:
     if exposure is Exposure.UNKNOWN:
         return True if reach is REACHES[-1] else None
     return _WIDTHS[exposure] <= _WIDTHS[reach]
+
+
+def _container(life: Life) -> str:
+    named = life.named
+    if named is None:
+        return lasting_container(life.container)
+    return lasting_container(
+        life.container, named.image, named.compose_project, named.compose_service
+    )
 
 
 def _hidden(hidden: str | None, process: str) -> str:

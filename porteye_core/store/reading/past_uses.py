@@ -17,12 +17,14 @@ from porteye_core.store.reading.listener_rows import (
 _DAY = 24 * 3600 * 1_000_000
 _NAMES = (
     *("protocol", "port", *Bound._fields),
-    *("process", "exe", "cmdline", "user", "unit", "container", "hidden"),
+    *("process", "exe", "cmdline", "user", "unit", "container"),
+    *("image", "compose_project", "compose_service", "hidden"),
 )
 _COLUMNS = select_columns(*_NAMES)
 _GROUPS = (
     "l.protocol, l.port, l.address, l.interface, l.interface_kind, l.v6only, l.netns, l.host_id,"
-    " l.program_id, l.user, p.unit, p.container, l.hidden"
+    " l.program_id, l.user, p.unit, p.container, c.image, c.compose_project, c.compose_service,"
+    " l.hidden"
 )
 
 
@@ -39,6 +41,9 @@ class PastUse(NamedTuple):
     user: str
     unit: str
     container: str
+    image: str
+    compose_project: str
+    compose_service: str
     hidden: str | None
     openings: int
     longest: int
@@ -68,8 +73,9 @@ def _of(connection: engine.Connection, chosen: Question, until: int) -> Iterator
     )
     for row in rows:
         protocol, port, *rest = row
-        process, exe, cmdline, user, unit, container = (text or "" for text in rest[5:11])
-        hidden, openings, longest, last, is_open = rest[11:]
+        process, exe, cmdline, user, *home = (text or "" for text in rest[5:14])
+        unit, container, image, project, service = home
+        hidden, openings, longest, last, is_open = rest[14:]
         yield PastUse(
             protocol=Protocol(protocol),
             port=port,
@@ -80,6 +86,9 @@ def _of(connection: engine.Connection, chosen: Question, until: int) -> Iterator
             user=user,
             unit=unit,
             container=container,
+            image=image,
+            compose_project=project,
+            compose_service=service,
             hidden=hidden,
             openings=openings,
             longest=longest,

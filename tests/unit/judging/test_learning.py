@@ -29,6 +29,9 @@ NGINX = PastUse(
     user="root",
     unit="nginx.service",
     container="",
+    image="",
+    compose_project="",
+    compose_service="",
     hidden=None,
     openings=2,
     longest=HOUR,
@@ -82,6 +85,19 @@ def test_a_container_is_known_by_its_runtime_and_program_and_not_by_its_id() -> 
     (one,) = learnt(first, second)
     assert 'container = "docker"' in block_lines(one, NOW)
     assert judge(one.seen, read_again([one])).verdict is Verdict.EXPECTED
+
+
+def test_a_container_whose_image_is_known_is_known_by_it_and_one_of_compose_by_its_service() -> (
+    None
+):
+    old, new = (
+        NGINX._replace(unit="", container=f"docker:{digit * 64}", image=f"shop/nginx:1.{digit}")
+        for digit in ("a", "b")
+    )
+    (one,) = learnt(old, new)
+    assert 'container = "shop/nginx"' in block_lines(one, NOW)
+    (composed,) = learnt(old._replace(compose_project="shop", compose_service="web"))
+    assert 'container = "shop/web"' in block_lines(composed, NOW)
 
 
 def test_what_was_there_for_a_moment_is_left_out_unless_it_still_is() -> None:
@@ -149,6 +165,9 @@ _USES = st.builds(
     user=st.sampled_from(("", "root")),
     unit=st.sampled_from(("", "web.service", "session-4.scope")),
     container=st.sampled_from(("", "docker:" + "a1" * 32, "lxc:web")),
+    image=st.sampled_from(("", "nginx:1.2")),
+    compose_project=st.sampled_from(("", "shop")),
+    compose_service=st.just("web"),
     hidden=st.none(),
     openings=st.integers(1, 9),
     longest=st.integers(0, HOUR),
