@@ -253,7 +253,8 @@ def candidates(connection: engine.Connection, limit: int) -> list[Life]:
 def closed_between(connection: engine.Connection, since: int, until: int) -> list[Life]:
     """The listeners that closed after `since`, until `until`."""
     rows = connection.execute(
-        f"{LIVES} WHERE l.span IN (0, 1, 2) AND l.closed_at > ? AND l.closed_at <= ?",
+        f"{LIVES} WHERE l.span IN (0, 1, 2) AND l.closed_at > ? AND l.closed_at <= ?"
+        " ORDER BY l.closed_at, l.id",
         (since, until),
     )
     return [life_of(row) for row in rows]

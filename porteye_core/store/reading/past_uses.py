@@ -21,11 +21,7 @@ _NAMES = (
     *("image", "compose_project", "compose_service", "hidden"),
 )
 _COLUMNS = select_columns(*_NAMES)
-_GROUPS = (
-    "l.protocol, l.port, l.address, l.interface, l.interface_kind, l.v6only, l.netns, l.host_id,"
-    " l.program_id, l.user, p.unit, p.container, c.image, c.compose_project, c.compose_service,"
-    " l.hidden"
-)
+_GROUPS = ", ".join(str(place + 1) for place in range(len(_NAMES)))  # all of these columns
 
 
 class PastUse(NamedTuple):
@@ -67,7 +63,7 @@ def _of(connection: engine.Connection, chosen: Question, until: int) -> Iterator
     where = every(chosen, Question("l.opened_at <= ?", (until,)))
     rows = connection.execute(
         f"SELECT {_COLUMNS}, count(*), max(coalesce(l.closed_at, ?) - l.opened_at),"
-        " max(coalesce(l.closed_at, ?)), max(l.closed_at IS NULL)"
+        " max(coalesce(l.closed_at, ?)), max(CASE WHEN l.closed_at IS NULL THEN 1 ELSE 0 END)"
         f" FROM {from_tables()} WHERE {where.sql} GROUP BY {_GROUPS}",
         (until, until, *where.parameters),
     )

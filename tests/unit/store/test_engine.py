@@ -39,6 +39,7 @@ from porteye_core.store.reading import (
     listener,
     lookup,
     open_uses,
+    past_uses,
     published,
     reachable,
     time_bounds,
@@ -263,6 +264,10 @@ FURTHER: dict[str, Ask] = {
     "time unwatched": lambda c: totals.unwatched(c, NOW + DAY, watching=False),
     "size of the database": totals.database_size,
     "what each listener uses": lambda c: list(open_uses.open_uses(c, NOW)),
+    "what listened in a time": lambda c: sorted(
+        past_uses.past_uses(c, NOW - 3 * DAY, NOW), key=repr
+    ),
+    "what closed in a time": lambda c: listener.closed_between(c, NOW - DAY, NOW),
     "watches": lambda c: watches_of_a_month(c, 100, State.WATCHING),
     "watches, few of them": lambda c: watches_of_a_month(c, 2, State.STOPPED),
     "gaps while watching": lambda c: gaps(c, BEGIN - DAY, NOW + DAY, watching=True),

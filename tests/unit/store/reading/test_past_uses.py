@@ -1,0 +1,23 @@
+"""What listened in a time, with what it has in common as one."""
+
+from porteye_core.store.reading import open_row_reader
+from tests.kit.seeding import MINUTE, Instant
+
+
+def test_the_lives_of_a_program_on_a_port_are_counted_together(abandoned: Instant) -> None:
+    now = abandoned.now
+    with open_row_reader(abandoned.db) as reader:
+        uses = [use for use in reader.past_uses(now - 60 * MINUTE, now) if use.port == 8765]
+    assert sum(use.openings for use in uses) == 2
+    assert max(use.longest for use in uses) == 10 * MINUTE
+    assert [use.last for use in uses if use.is_open] == [now]
+
+
+def test_what_closed_before_the_range_is_not_in_it(abandoned: Instant) -> None:
+    now = abandoned.now
+    with open_row_reader(abandoned.db) as reader:
+        uses = [use for use in reader.past_uses(now - 15 * MINUTE, now) if use.port == 8765]
+        closed = reader.closed_lives(now - 21 * MINUTE, now)
+        assert reader.closed_lives(now - 19 * MINUTE, now) == []
+    assert [use.openings for use in uses] == [1]
+    assert [life.port for life in closed] == [8765]
