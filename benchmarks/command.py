@@ -18,13 +18,15 @@ from benchmarks.machine import quantile
 from benchmarks.report import Check, Report, Table
 from benchmarks.seed import add_scale, scale_of, seed
 from benchmarks.service import watching
+from porteye_core.store.reading import open_reader
 
 _BUDGET = 250  # milliseconds
 _NONE, _SMALL = "porteye who, no database: one scan", "porteye who, a small database"
 
 
 def add_flags(flags: argparse.ArgumentParser) -> None:
-    """Number of rounds, and size of the large database."""
+    """Number of rounds, and the large database or its size."""
+    flags.add_argument("--db", type=Path, help="seeded, and watched into; else one is made")
     flags.add_argument("--rounds", type=int, default=20)
     add_scale(flags, events=10_000_000)
 
@@ -40,18 +42,21 @@ class Asked:
 
 def run(options: argparse.Namespace) -> Report:
     """Hold a port, have it watched into both databases, and ask for its owner by turns."""
-    large = f"porteye who, {options.events:,} events"
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="porteye-command-")))
         held = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
         port = held.getsockname()[1]
-        seed(folder / "large.db", scale_of(options))
+        db: Path = options.db or folder / "large.db"
+        if options.db is None:
+            seed(db, scale_of(options))
+        with open_reader(db) as reader:
+            large = f"porteye who, {reader.newest_event():,} events"
         small = stack.enter_context(watching())
-        stack.enter_context(watching(db=folder / "large.db"))
+        stack.enter_context(watching(db=db))
         asked = {
             _NONE: _who(port, folder / "none.db"),
             _SMALL: _who(port, small.db),
-            large: _who(port, folder / "large.db"),
+            large: _who(port, db),
         }
         skipped = peers.missing(("ss", "lsof"))
         if "ss" not in skipped:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from porteye_core.exposure import Namespace
 from porteye_core.store import engine
-from porteye_core.store.reading.listener_rows import from_tables, select_columns
+from porteye_core.store.reading.listener_rows import Question, from_tables, select_columns
 
 HELPERS = (
     *("docker-proxy", "dockerd", "rootlesskit", "conmon", "rootlessport", "rootlessport-child"),
@@ -28,6 +28,14 @@ _COLUMNS = (
 )
 
 Row = Mapping[Any, Any]
+
+# The plus keeps SQLite off the rowid: it would read every listener that ever was.
+OPEN_ENDS = Question(
+    f"SELECT {select_columns(*_COLUMNS)} FROM {from_tables()} WHERE l.closed_at IS NULL AND"
+    f" (g.name IN ({', '.join('?' * len(HELPERS))})"
+    " OR (p.container != '' AND l.netns != h.netns)) ORDER BY +l.id",
+    HELPERS,
+)
 
 
 class Port(NamedTuple):
@@ -48,12 +56,7 @@ class Published:
 
 def published(connection: engine.Connection) -> Published:
     """The ends of the published ports that are open."""
-    helpers = ", ".join("?" * len(HELPERS))
-    rows = connection.execute(
-        f"SELECT {select_columns(*_COLUMNS)} FROM {from_tables()} WHERE l.closed_at IS NULL AND"
-        f" (g.name IN ({helpers}) OR (p.container != '' AND l.netns != h.netns)) ORDER BY l.id",
-        HELPERS,
-    ).fetchall()
+    rows = connection.execute(*OPEN_ENDS).fetchall()
     leads_to, published_by = dict[int, int](), dict[int, list[int]]()
     for host, inside in ends(rows).items():
         leads_to[rows[host]["id"]] = rows[inside[0]]["id"]

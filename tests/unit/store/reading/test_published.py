@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 
 from porteye_core.exposure import Namespace
-from porteye_core.store.reading.published import ends
+from porteye_core.store.file.connection import open_connection
+from porteye_core.store.reading.published import OPEN_ENDS, ends
+from tests.kit.seeding import Instant
 
 WEB, OTHER = "a" * 64, "b" * 64
 HOST, INSIDE, ANOTHER = 1, 2, 3
@@ -116,3 +118,10 @@ def test_a_container_in_the_host_s_network_has_no_second_end() -> None:
 @pytest.mark.parametrize("line", ["", "docker-proxy", "docker-proxy -container-port x -proto tcp"])
 def test_a_proxy_that_hides_its_command_line_is_not_joined(line: str) -> None:
     assert ends([host_end("docker-proxy", cmdline=line), inside()]) == {}
+
+
+def test_of_all_that_ever_listened_only_what_is_open_is_read(seeded: Instant) -> None:
+    with open_connection(seeded.db) as connection:
+        plan = connection.execute(f"EXPLAIN QUERY PLAN {OPEN_ENDS.sql}", OPEN_ENDS.parameters)
+        steps = [str(step["detail"]) for step in plan]
+    assert "SCAN l USING INDEX listener_open" in steps
