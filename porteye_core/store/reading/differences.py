@@ -127,13 +127,16 @@ def _pairs(gone: list[Row], come: list[Row]) -> list[Pair]:
     found: list[Pair] = []
     for keys in _KEYS:
         waiting, arriving = _by(keys, gone), _by(keys, come)
-        for key, were in waiting.items():
-            # In the order of the rows themselves: the same pairs are found on the way back.
-            pairs = list(zip(were, arriving.get(key, ()), strict=False))
-            found += pairs
-            paired = {id(row) for pair in pairs for row in pair}
-            gone = [row for row in gone if id(row) not in paired]
-            come = [row for row in come if id(row) not in paired]
+        # In the order of the rows themselves: the same pairs are found on the way back.
+        pairs = [
+            pair
+            for key, were in waiting.items()
+            for pair in zip(were, arriving.get(key, ()), strict=False)
+        ]
+        found += pairs
+        paired = {id(row) for pair in pairs for row in pair}
+        gone = [row for row in gone if id(row) not in paired]
+        come = [row for row in come if id(row) not in paired]
     return [*found, *((row, None) for row in gone), *((None, row) for row in come)]
 
 
