@@ -1,7 +1,9 @@
 """Rows of the History: events with words for their kind and precision, runs of flapping as one."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from statistics import median
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -9,8 +11,14 @@ from porteye_core.model import Kind, Precision
 from porteye_core.system.clock import short_length
 
 _FEWEST = 6  # events of a run: three openings and closings
-_LONGEST_PAUSE = pd.Timedelta(minutes=5)  # between two events of a run
+_LONGEST_PAUSE = 300_000_000  # microseconds between two events of a run
 _ONE = ("port", "protocol", "process")  # what a run is of
+
+
+class _Event(NamedTuple):
+    kind: str
+    listener: int
+    at: int  # microseconds since the epoch
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +53,7 @@ def rows(
     kept = found.loc[(seen <= limit).reindex(found.index)]
     run = run.loc[kept.index]
     heads = kept.loc[~row.loc[kept.index].duplicated()].assign(run=run)
-    folded = {number: _openings(kept[run == number]) for number in run[run > 0].unique()}
+    folded = {number: _openings(events) for number, events in _folded(kept, run).items()}
     heads["kind"] = [
         folded.get(number, kind) for number, kind in zip(heads["run"], heads["kind"], strict=True)
     ]
@@ -80,29 +88,46 @@ def _precision(seen: str, first: bool, at: int, interval: Callable[[int], int]) 
 
 def _runs(found: pd.DataFrame) -> "pd.Series[int]":
     """The number of each event's run, the id of its newest event; 0 for an event without one."""
-    numbers = pd.Series(0, index=found.index)
-    for _, events in found.groupby(list(_ONE), sort=False, dropna=False):
-        if len(events) < _FEWEST:
-            continue
-        pauses = events["at"].shift(1) - events["at"]
-        for _, run in events.groupby((pauses > _LONGEST_PAUSE).cumsum()):
-            if len(run) >= _FEWEST:
-                numbers.loc[run.index] = int(run["id"].iloc[0])
-    return numbers
+    at, ids = found["at"].astype("int64").tolist(), found["id"].tolist()
+    of = zip(*(found[name].fillna("").tolist() for name in _ONE), strict=True)
+    latest = dict[tuple[object, ...], list[int]]()
+    runs = list[list[int]]()
+    for place, one in enumerate(of):
+        run = latest.get(one)
+        if run is None or at[run[-1]] - at[place] > _LONGEST_PAUSE:
+            runs.append(run := [])
+            latest[one] = run
+        run.append(place)
+    numbers = [0] * len(found)
+    for run in runs:
+        if len(run) >= _FEWEST:
+            for place in run:
+                numbers[place] = ids[run[0]]
+    return pd.Series(numbers, index=found.index)
 
 
-def _openings(run: pd.DataFrame) -> str:
+def _folded(kept: pd.DataFrame, run: "pd.Series[int]") -> dict[int, list[_Event]]:
+    """The events of each run, by its number."""
+    found = dict[int, list[_Event]]()
+    at = kept["at"].astype("int64")
+    for number, *event in zip(run, kept["kind"], kept["listener"], at, strict=True):
+        if number:
+            found.setdefault(number, []).append(_Event(*event))
+    return found
+
+
+def _openings(events: Sequence[_Event]) -> str:
     """The number of openings and their typical length: “240 openings, each about 2 s”."""
-    opened = run[run["kind"] == Kind.OPENED].set_index("listener")["at"]
-    closed = run[run["kind"] == Kind.CLOSED].set_index("listener")["at"]
-    lives = (closed - opened).dropna()
-    count = len(opened)
+    opened, closed = (
+        {each.listener: each.at for each in events if each.kind == kind}
+        for kind in (Kind.OPENED, Kind.CLOSED)
+    )
+    lives = [closed[each] - opened[each] for each in opened.keys() & closed.keys()]
     count_words = (
-        f"▸ {count:,} opening{'' if count == 1 else 's'}"
-        if count
+        f"▸ {len(opened):,} opening{'' if len(opened) == 1 else 's'}"
+        if opened
         else f"▸ {len(closed):,} closings"
     )
-    if lives.empty:
+    if not lives:
         return count_words
-    typical = round(lives.dt.total_seconds().median() * 1_000_000)
-    return f"{count_words}, each about {short_length(typical)}"
+    return f"{count_words}, each about {short_length(round(median(lives)))}"
