@@ -16,7 +16,9 @@ from tests.kit.app import App, dashboard
 from tests.kit.browser import PATIENCE, chromium
 from tests.kit.interruption import interrupt_at_sigterm, kept_handlers
 from tests.kit.seeding import MINUTE, Instant, seed
+from tests.kit.service import rows
 from tests.kit.values import HOST, SECOND
+from tests.kit.waiting import until
 
 PLAN = WatchPlan("portable", 2 * SECOND, 10 * SECOND)
 
@@ -65,7 +67,10 @@ def open_folder() -> Iterator[Path]:
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
     """A dashboard that starts a monitor of its own, for all tests of a module."""
     folder = tmp_path_factory.mktemp("app")
-    with dashboard(folder / "porteye.db", folder) as running:
+    db = folder / "porteye.db"
+    with dashboard(db, folder) as running:
+        # What a test opens before that would have been there already.
+        until(lambda: rows(db, "SELECT 1 FROM tick"), "its monitor watches")
         yield running
 
 

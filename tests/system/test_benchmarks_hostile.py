@@ -137,7 +137,7 @@ def test_what_is_stored_wrongly_of_the_container_is_a_fault(service: Service) ->
 
 def test_a_silent_loop_is_heard(tmp_path: Path) -> None:
     with pulse(tmp_path) as heard, watching("--interval", "1", environ=heard.environ) as running:
-        before = heard.longest
+        before = until(lambda: heard.longest, "the loop is heard")
         running.end()
         until(lambda: not psutil.pid_exists(running.pid), "it has ended")
         heard.stop()
