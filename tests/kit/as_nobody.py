@@ -11,6 +11,7 @@ import signal
 import sys
 
 from porteye_core.monitor import command_line
+from porteye_core.owners import container_lookup
 from porteye_core.store.file import backup
 
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE = 1, 4  # linux/prctl.h
@@ -31,6 +32,7 @@ def become_nobody() -> None:
 if __name__ == "__main__":
     command_line.parser().format_help()  # these load modules when they are first used
     platform.platform()
+    container_lookup()
     assert callable(backup.back_up)
     become_nobody()
     sys.exit(command_line.main(sys.argv))
