@@ -4,10 +4,11 @@ and by a runtime's socket in threads, because a file system or runtime may hang.
 import logging
 import queue
 import threading
+from abc import ABC, abstractmethod
 from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from porteye_core.containers import Container
 
@@ -87,8 +88,9 @@ class ContainerNames:
         elif found := self._system.read(container):
             self._found.append(found)
         # Docker's file tells all that its API does; other files lack the project and the ports.
-        if self._runtime is not None and (found is None or found.runtime != _DOCKER):
-            self._runtime.put(container, uid)
+        is_whole = found is not None and found.runtime == _DOCKER
+        if self._runtime is not None and not is_whole and self._runtime.may_know(uid):
+            self._runtime.put(container)
 
     def take(self) -> list[Container]:
         """The names that became known since the last call."""
@@ -100,24 +102,36 @@ class ContainerNames:
         return self._users.is_busy or (self._runtime is not None and self._runtime.is_busy)
 
 
-class _UsersFiles:
-    """Thread that reads the files of users; a file system of theirs may hang."""
+class _Worker(ABC, Generic[_T]):
+    """Queue that a thread of its own works off; the thread starts with the first that is put."""
 
-    def __init__(self, of_user: Callable[[int], Files | None], found: deque[Container]) -> None:
-        self._of_user, self._found = of_user, found
-        self._wanted: queue.Queue[tuple[Container, int]] = queue.Queue(_MOST)
-        self._thread: threading.Thread | None = None
+    def __init__(self, name: str) -> None:
+        self._wanted: queue.Queue[_T] = queue.Queue(_MOST)
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
-    def put(self, wanted: tuple[Container, int]) -> None:
-        """Read a container of a user; not if too many wait."""
-        _put(self._wanted, wanted)
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="users", daemon=True)
+    def put(self, wanted: _T) -> None:
+        """Work this off; not if too many wait."""
+        with suppress(queue.Full):  # what comes beyond keeps its id
+            self._wanted.put_nowait(wanted)
+        if self._thread.ident is None:
             self._thread.start()
 
     @property
     def is_busy(self) -> bool:
+        """Tell that something waits or is worked on."""
         return self._wanted.unfinished_tasks > 0
+
+    @abstractmethod
+    def _run(self) -> None:
+        """Work the queue off, for ever."""
+
+
+class _UsersFiles(_Worker[tuple[Container, int]]):
+    """Thread that reads the files of users; a file system of theirs may hang."""
+
+    def __init__(self, of_user: Callable[[int], Files | None], found: deque[Container]) -> None:
+        super().__init__("users")
+        self._of_user, self._found = of_user, found
 
     def _run(self) -> None:
         while True:
@@ -129,30 +143,19 @@ class _UsersFiles:
             self._wanted.task_done()
 
 
-class _Asking:
+class _Asking(_Worker[Container]):
     """Thread that asks a runtime; containers for which it gave no answer are asked for again."""
 
     def __init__(self, runtime: Runtime, found: deque[Container]) -> None:
+        super().__init__("runtime")
         self._runtime, self._found = runtime, found
-        self._wanted: queue.Queue[Container] = queue.Queue(_MOST)
-        self._thread: threading.Thread | None = None
         self._unanswered: list[Container] = []
         self._pause = _FIRST_PAUSE
         self._said = ""
 
-    def put(self, container: Container, uid: int | None) -> None:
-        """Ask for a container, for a user's only if the runtime is that user's; not if too many
-        wait."""
-        if uid and not self._runtime.is_of(uid):
-            return
-        _put(self._wanted, container)
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="runtime", daemon=True)
-            self._thread.start()
-
-    @property
-    def is_busy(self) -> bool:
-        return self._wanted.unfinished_tasks > 0
+    def may_know(self, uid: int | None) -> bool:
+        """Tell that the runtime may have containers of this user: root's has none of others."""
+        return not uid or self._runtime.is_of(uid)
 
     def _run(self) -> None:
         while True:
@@ -190,8 +193,3 @@ class _Asking:
             log.warning(
                 "%s Until it answers, the containers that no file names keep their ids.", trouble
             )
-
-
-def _put(into: "queue.Queue[_T]", wanted: _T) -> None:
-    with suppress(queue.Full):  # what comes beyond keeps its id
-        into.put_nowait(wanted)
