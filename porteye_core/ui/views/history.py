@@ -23,13 +23,15 @@ from porteye_core.ui.layout import in_order, table_height
 from porteye_core.ui.listener_drawer import open_drawer
 from porteye_core.ui.markdown import literal
 from porteye_core.ui.pages import page, parameters_of
+from porteye_core.ui.session_cache import cached
 from porteye_core.ui.table_columns import columns
 from porteye_core.ui.times import dated
 
 _REFRESH = 5  # seconds
 _AWAY = 3 * _REFRESH  # seconds without a drawing, after which nobody has been reading
 _MAX_READ = 2_000  # events for one page, of which a run of flapping has many
-_KEY = "events"
+_MINUTE = 60_000_000  # microseconds
+_KEY, _KEPT_CHANGES = "events", "history_changes"
 _CHANGED = "changed"  # no event of its own: the differences between both ends of the range
 _KINDS = {
     "all": "All",
@@ -145,7 +147,13 @@ def _changes(reader: Reader, view: View, filters: Filters) -> None:
     moment = now()
     since, until = filters.since or 0, min(filters.until or moment, moment)
     watching = reader.status(moment).is_current
-    found = reader.changes(filters, since, until, watching=watching) if since < until else None
+    # An owner that is learnt later need not come with an event.
+    of = reader.version().of_events, view.filters, view.length, watching, moment // _MINUTE
+    found = cached(
+        _KEPT_CHANGES,
+        of,
+        lambda: reader.changes(filters, since, until, watching=watching) if since < until else None,
+    )
     if found is None:
         st.info("Nothing was recorded yet in this time range.")
         return
