@@ -3,12 +3,14 @@
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from porteye_core.command.program import main
-from tests.kit.processes import bound
+from tests.kit.processes import bound, end
 from tests.kit.service import PROJECT, environment
 
 _DAY = r"(?:today|yesterday|[A-Z]\w\w \d+ [A-Z]\w\w(?: \d{4})?|\d{4}-\d\d-\d\d)"
@@ -62,3 +64,20 @@ def run_command(*words: str, **variables: str) -> subprocess.CompletedProcess[st
         timeout=120,
         check=False,
     )
+
+
+@contextmanager
+def running_command(*words: str, **variables: str) -> Iterator["subprocess.Popen[str]"]:
+    """The command as a process, which is ended at the end."""
+    process = subprocess.Popen(
+        bound(sys.executable, "-m", "porteye_core.command", *words),
+        cwd=PROJECT,
+        env=environment(**variables),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        end(process)

@@ -18,7 +18,7 @@ from pyarrow import parquet
 from porteye_core.model import Filters, Precision
 from porteye_core.store.reading import EVENT, Form, open_file_reader
 from porteye_core.store.writing.writer import Opening, Writer
-from tests.kit.command import Command, run_command
+from tests.kit.command import Command, run_command, running_command
 from tests.kit.processes import bound, end
 from tests.kit.seeding import Instant, grow
 from tests.kit.service import PROJECT, environment
@@ -209,20 +209,11 @@ def test_a_signal_leaves_nothing_under_the_name_and_nothing_beside_it(
     folder.mkdir()
     target = folder / "history.csv"
     target.write_text("before")
-    process = subprocess.Popen(
-        bound(*COMMAND, "--csv", str(target)),
-        cwd=PROJECT,
-        env=environment(PORTEYE_DB=str(seeded.db)),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
+    words = ("export", "--csv", str(target))
+    with running_command(*words, PORTEYE_DB=str(seeded.db)) as process:
         until(lambda: len(list(folder.iterdir())) == 2, "it has begun to write")
         process.send_signal(number)
         _, err = process.communicate(timeout=60)
-    finally:
-        end(process)
     assert (process.returncode, err) == (130, "")
     assert [each.name for each in folder.iterdir()] == ["history.csv"]
     assert target.read_text() == "before"

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from porteye_core.command.arguments import commands, parser
-from tests.kit.command import run_command
-from tests.kit.processes import bound, end
+from tests.kit.command import run_command, running_command
+from tests.kit.processes import bound
 from tests.kit.seeding import Instant
 from tests.kit.service import PROJECT, environment
 from tests.kit.waiting import until
@@ -132,15 +132,8 @@ def test_an_output_that_is_full_is_an_error(seeded: Instant, words: list[str]) -
 
 
 def test_an_interrupt_ends_what_follows_quietly(seeded: Instant) -> None:
-    process = subprocess.Popen(
-        bound(sys.executable, "-m", "porteye_core.command", "history", "--follow", "--json"),
-        cwd=PROJECT,
-        env=environment(PORTEYE_DB=str(seeded.db)),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
+    words = ("history", "--follow", "--json")
+    with running_command(*words, PORTEYE_DB=str(seeded.db)) as process:
         assert process.stdout is not None
         first = json.loads(process.stdout.readline())
         assert first["status"] == "opened"
@@ -148,8 +141,6 @@ def test_an_interrupt_ends_what_follows_quietly(seeded: Instant) -> None:
         until(lambda: process.poll() is not None, "the command has ended")
         assert process.stderr is not None
         assert (process.returncode, process.stderr.read()) == (130, "")
-    finally:
-        end(process)
 
 
 def test_an_output_that_has_no_such_letter_gets_another(seeded: Instant) -> None:

@@ -24,6 +24,7 @@ GAUGE = MetricFamily("porteye_listeners", Type.GAUGE, "Listeners.", labels=("pro
 COUNTER = MetricFamily("porteye_events", Type.COUNTER, "Events.", labels=("kind",))
 SECONDS = MetricFamily("porteye_scan_seconds", Type.GAUGE, "Duration.", "seconds")
 INFO = MetricFamily("porteye_build", Type.INFO, "Version.", labels=("version",))
+THREE = [COUNTER.single(7, "opened"), SECONDS.single(0.5), INFO.single(1, "0.2.0")]
 
 NEWEST = "application/openmetrics-text;version=1.0.0"
 OF_PROMETHEUS_2 = (
@@ -58,8 +59,7 @@ def test_no_name_breaks_the_text(form: Form, name: str) -> None:
 
 
 def test_open_metrics_names_types_units_and_its_end() -> None:
-    families = [COUNTER.single(7, "opened"), SECONDS.single(0.5), INFO.single(1, "0.2.0")]
-    assert exposition(families, Form.OPEN_METRICS) == (
+    assert exposition(THREE, Form.OPEN_METRICS) == (
         "# HELP porteye_events Events.\n"
         "# TYPE porteye_events counter\n"
         'porteye_events_total{kind="opened"} 7\n'
@@ -75,8 +75,7 @@ def test_open_metrics_names_types_units_and_its_end() -> None:
 
 
 def test_the_older_format_names_samples_and_knows_no_info_and_no_end() -> None:
-    families = [COUNTER.single(7, "opened"), SECONDS.single(0.5), INFO.single(1, "0.2.0")]
-    assert exposition(families, Form.TEXT) == (
+    assert exposition(THREE, Form.TEXT) == (
         "# HELP porteye_events_total Events.\n"
         "# TYPE porteye_events_total counter\n"
         'porteye_events_total{kind="opened"} 7\n'

@@ -18,6 +18,7 @@ from porteye_core.monitor.journal_log import JournalHandler, with_fields
 from porteye_core.monitor.recording import log_changes
 from porteye_core.store.writing.writer import Opening
 from porteye_core.system.journal import Journal
+from tests.kit.datagrams import receiver
 from tests.kit.journal import fields_of
 from tests.kit.processes import bound
 from tests.kit.service import PROJECT, environment
@@ -43,9 +44,7 @@ class Logged:
 @pytest.fixture
 def logged(tmp_path: Path) -> Iterator[Logged]:
     plain = io.StringIO()
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as journald:
-        journald.bind(str(tmp_path / "socket"))
-        journald.settimeout(10)
+    with receiver(tmp_path / "socket") as journald:
         journal = Journal(journald.getsockname())
         handler = JournalHandler(journal, logging.StreamHandler(plain))
         log = logging.getLogger("porteye")

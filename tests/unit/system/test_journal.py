@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from porteye_core.system.journal import Journal, datagram, is_journal
+from tests.kit.datagrams import receiver
 from tests.kit.journal import fields_of
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="datagrams of AF_UNIX are POSIX")
@@ -15,9 +16,7 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="datagrams of AF_UNIX
 
 @pytest.fixture
 def journald(tmp_path: Path) -> Iterator[socket.socket]:
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
-        listening.bind(str(tmp_path / "socket"))
-        listening.settimeout(10)
+    with receiver(tmp_path / "socket") as listening:
         yield listening
 
 

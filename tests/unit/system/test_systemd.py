@@ -9,15 +9,14 @@ from pathlib import Path
 import pytest
 
 from porteye_core.system.systemd import ServiceManager
+from tests.kit.datagrams import receiver
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="datagrams of AF_UNIX are POSIX")
 
 
 @pytest.fixture
 def manager(tmp_path: Path) -> Iterator[socket.socket]:
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
-        listening.bind(str(tmp_path / "notify"))
-        listening.settimeout(10)
+    with receiver(tmp_path / "notify") as listening:
         yield listening
 
 
