@@ -1,4 +1,4 @@
-"""How long does `porteye who PORT` take, beside ss and lsof, with a small and a large database?"""
+"""Time of `porteye who PORT` beside ss and lsof, with a small and a large database."""
 
 import argparse
 import os

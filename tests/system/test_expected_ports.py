@@ -65,7 +65,7 @@ def web_server(folder: Path, address: str, port: int) -> Iterator[int]:
 
 
 class Machine:
-    """What `porteye check` says of one port of this machine."""
+    """The verdict of `porteye check` on one port of this machine."""
 
     def __init__(self, db: Path, port: int) -> None:
         self._db, self._port = str(db), port

@@ -192,7 +192,7 @@ def _rows(
 NOBODY = 2**62  # above every number of a program
 _NO_PROGRAM = 2**32 - 1
 Summed = Callable[[Iterable[Pack]], Numbers]
-"""What packs come to: the rows that SQL would answer."""
+"""The sum of packs: the rows that SQL would answer."""
 
 
 def total(kind: Kind | None) -> Summed:

@@ -1,4 +1,4 @@
-"""What the history teaches: identities, and their blocks as text."""
+"""Identities that the history teaches, and their blocks as text."""
 
 from dataclasses import replace
 from pathlib import Path

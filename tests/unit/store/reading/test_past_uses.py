@@ -1,4 +1,4 @@
-"""What listened in a time, with what it has in common as one."""
+"""Listeners of a time; those with the same words are one."""
 
 from porteye_core.store.reading import open_row_reader
 from tests.kit.seeding import MINUTE, Instant
