@@ -44,6 +44,9 @@ class Config:
     allowed_hosts: tuple[str, ...] = ()
     cors_origin: str = ""
     expected: Path | None = None  # None: where expected ports usually stand
+    alerts: Path | None = None  # None: where the settings of alerts usually stand
+    alerts_db: Path | None = None  # None: beside the database
+    start_alerts: bool = True
 
 
 def load(flags: Mapping[str, object], environ: Mapping[str, str]) -> Config:
@@ -61,6 +64,7 @@ def load(flags: Mapping[str, object], environ: Mapping[str, str]) -> Config:
     default = Config(db)
     interval = _seconds(*given("interval", "PORTEYE_INTERVAL"))
     samples = _seconds("--sample-interval", flags.get("sample_interval"))
+    is_off = flags.get("alerts") is None and environ.get("PORTEYE_ALERTS", "").lower() == "off"
     return Config(
         db=db,
         interval=interval,
@@ -82,6 +86,9 @@ def load(flags: Mapping[str, object], environ: Mapping[str, str]) -> Config:
         allowed_hosts=_hosts(environ.get("PORTEYE_ALLOWED_HOSTS", "")),
         cors_origin=_origin(environ.get("PORTEYE_CORS_ORIGIN", "")),
         expected=_file(*given("expected", "PORTEYE_EXPECTED")),
+        alerts=None if is_off else _file(*given("alerts", "PORTEYE_ALERTS")),
+        alerts_db=_file(*given("alerts_db", "PORTEYE_ALERTS_DB")),
+        start_alerts=not is_off,
     )
 
 

@@ -116,3 +116,17 @@ def test_the_command_asks_for_rights_where_they_are_missing_and_sudo_is_there(
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     sudo.touch(0o755)
     assert config.monitor_command(config.Config().db).startswith(sys.executable)
+
+
+def test_alerts_have_their_settings_and_their_database_from_flag_or_variable() -> None:
+    variables = {"PORTEYE_ALERTS": "/a.toml", "PORTEYE_ALERTS_DB": "/a.db"}
+    named = config.load({}, variables)
+    assert (named.alerts, named.alerts_db) == (Path("/a.toml"), Path("/a.db"))
+    assert named.start_alerts
+    assert config.load({"alerts": "/b.toml"}, variables).alerts == Path("/b.toml")
+
+
+def test_off_starts_no_alerts_process_and_names_no_file() -> None:
+    off = config.load({}, {"PORTEYE_ALERTS": "off"})
+    assert not off.start_alerts
+    assert off.alerts is None

@@ -1,0 +1,56 @@
+"""The alerts database: findings, messages, notes and silences; page, API and alerts process write.
+
+Its rows are values (Finding, Message, Note …); its functions take a connection of open_to_read or
+open_to_write, and change nothing outside of a transaction of their caller.
+"""
+
+from porteye_core.store.alerts.file import beside, open_to_read, open_to_write, transaction
+from porteye_core.store.alerts.findings import (
+    add_finding,
+    change_finding,
+    finding,
+    findings_between,
+    newest_findings,
+    open_findings,
+    waiting_findings,
+)
+from porteye_core.store.alerts.kept_texts import keep_text, kept_text
+from porteye_core.store.alerts.messages import add_message, receivers, set_receivers
+from porteye_core.store.alerts.notes import notes, silences
+from porteye_core.store.alerts.rows import (
+    Finding,
+    Matcher,
+    Message,
+    Note,
+    Receiver,
+    Silence,
+    Test,
+)
+
+__all__ = [
+    "Finding",
+    "Matcher",
+    "Message",
+    "Note",
+    "Receiver",
+    "Silence",
+    "Test",
+    "add_finding",
+    "add_message",
+    "beside",
+    "change_finding",
+    "finding",
+    "findings_between",
+    "keep_text",
+    "kept_text",
+    "newest_findings",
+    "notes",
+    "open_findings",
+    "open_to_read",
+    "open_to_write",
+    "receivers",
+    "set_receivers",
+    "silences",
+    "transaction",
+    "waiting_findings",
+]

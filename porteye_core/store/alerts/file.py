@@ -1,0 +1,158 @@
+"""The file of the alerts database: made, opened and migrated; several processes write to it.
+
+It has a rollback journal: two connections that write to a WAL can damage it in SQLite before
+3.51.3. A writer waits for another one for some seconds.
+"""
+
+import os
+import sqlite3
+import stat
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from porteye_core.errors import StoreError, StoreMissing, StoreNewer
+from porteye_core.store.file import transaction as transactions
+from porteye_core.store.file.folder import Folder, make_own
+from porteye_core.store.file.ownership import give_to_caller, open_private
+from porteye_core.store.file.sqlite_errors import to_store_error
+
+APPLICATION_ID = 0x50457941  # "PEyA"
+_FILES = sorted(Path(__file__).with_name("schema").glob("[0-9]*.sql"))
+_STEPS = tuple(file.read_text(encoding="utf-8") for file in _FILES)
+_NEW_FILE = f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA journal_mode = DELETE;"
+# FULL: a message that a receiver has taken must not be forgotten by a power cut.
+_EVERY_TIME = """
+PRAGMA synchronous = FULL;
+PRAGMA foreign_keys = ON;
+PRAGMA busy_timeout = 5000;
+PRAGMA cache_size = -500;
+PRAGMA trusted_schema = OFF;
+"""
+_HINT = "Choose another place with --alerts-db, or move this file away."
+
+
+def beside(db: Path) -> Path:
+    """The alerts database of a database, unless another one is named."""
+    return db.with_name("porteye-alerts.db")
+
+
+@contextmanager
+def open_to_write(file: Path) -> Iterator[sqlite3.Connection]:
+    """A connection that writes; makes or migrates the file if needed. Use it in one thread.
+
+    Raises StoreNewer, StoreUnwritable, StoreDamaged or StoreError.
+    """
+    make_own(file.parent)
+    folder = Folder.of(file.parent)
+    with folder.rights():
+        is_empty = _create(file, folder)
+        connection = _connect(file, "rw")
+        try:
+            if is_empty:
+                connection.executescript(_NEW_FILE)
+            connection.executescript(_EVERY_TIME)
+            _migrate(connection, file)
+        except sqlite3.Error as err:
+            connection.close()
+            raise to_store_error(err, f"{file} cannot be used as an alerts database") from err
+        except BaseException:
+            connection.close()
+            raise
+    with closing(connection):
+        yield connection
+
+
+@contextmanager
+def open_to_read(file: Path) -> Iterator[sqlite3.Connection]:
+    """A connection that reads one moment of the database; rows have names.
+
+    Raises StoreMissing, StoreNewer or StoreError.
+    """
+    # After a crash the next connection that may write puts the pages of the journal back.
+    mode = "rw" if os.access(file, os.W_OK) else "ro"
+    if not file.is_file():
+        raise StoreMissing(f"There is no alerts database at {file}.", "Start porteye alerts.")
+    try:
+        with closing(_connect(file, mode)) as connection:
+            connection.execute("PRAGMA query_only = ON")
+            connection.execute("PRAGMA busy_timeout = 2000")
+            connection.execute("BEGIN")
+            found = _version(connection)
+            _check_not_newer(found, file)
+            if found < len(_STEPS):
+                raise StoreMissing(
+                    f"{file} is not an alerts database of this version.", "Start porteye alerts."
+                )
+            yield connection
+    except sqlite3.Error as err:
+        raise to_store_error(err, f"The alerts database {file} cannot be read") from err
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection, file: Path) -> Iterator[None]:
+    """Commit the block's writes together, or none of them. Raises StoreError."""
+    with Folder.of(file.parent).rights(), transactions.transaction(connection):
+        yield
+
+
+def _connect(file: Path, mode: str) -> sqlite3.Connection:
+    try:
+        connection = sqlite3.connect(
+            f"{file.absolute().as_uri()}?mode={mode}", uri=True, isolation_level=None
+        )
+    except sqlite3.Error as err:
+        raise to_store_error(err, f"{file} cannot be opened", _HINT) from err
+    connection.row_factory = sqlite3.Row
+    return connection
+
+
+def _create(file: Path, folder: Folder) -> bool:
+    """Make the file if needed; return True if it is empty. Raises StoreError."""
+    fd, is_new = open_private(file)
+    try:
+        header = os.read(fd, 100)  # with the application id at byte 68: SQLite's file format
+        if header and int.from_bytes(header[68:72], "big") != APPLICATION_ID:
+            raise StoreError(f"{file} is not an alerts database of PortEye.", _HINT)
+        if is_new:
+            if os.name == "posix" and folder.path.stat().st_mode & stat.S_IWGRP:
+                os.fchmod(fd, 0o660)  # the group shares the folder
+            give_to_caller(fd, file.parent)
+    finally:
+        os.close(fd)
+    return not header
+
+
+def _migrate(connection: sqlite3.Connection, file: Path) -> None:
+    """Apply the missing steps in one transaction, whichever process comes first."""
+    if _version(connection) == len(_STEPS):
+        return
+    with transactions.transaction(connection):
+        found = _version(connection)
+        _check_not_newer(found, file)
+        for step in _STEPS[found:]:
+            for statement in _statements(step):
+                connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {len(_STEPS)}")
+
+
+def _statements(script: str) -> Iterator[str]:
+    """The statements one by one: executescript commits what goes before it."""
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _check_not_newer(found: int, file: Path) -> None:
+    if found > len(_STEPS):
+        raise StoreNewer(
+            f"{file} has schema {found}, and this program knows {len(_STEPS)}.",
+            "Update PortEye, or choose another alerts database.",
+        )

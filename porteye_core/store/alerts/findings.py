@@ -1,0 +1,74 @@
+"""Findings: kept when they begin, ended when they are true no more, never judged twice."""
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import asdict, fields
+from typing import Any
+
+from porteye_core.store.alerts.rows import Finding
+
+_COLUMNS = tuple(each.name for each in fields(Finding))
+_SELECT = f"SELECT {', '.join(_COLUMNS)} FROM finding"
+_WITHOUT_ID = _COLUMNS[1:]
+_INSERT = (
+    f"INSERT INTO finding ({', '.join(_WITHOUT_ID)})"
+    f" VALUES ({', '.join(f':{name}' for name in _WITHOUT_ID)})"
+)
+
+
+def finding_of(row: sqlite3.Row) -> Finding:
+    """The finding of a row with all columns."""
+    return Finding(*(row[name] for name in _COLUMNS))
+
+
+def add_finding(connection: sqlite3.Connection, finding: Finding) -> int:
+    """Store a finding, whose id does not count; returns its id."""
+    found = connection.execute(_INSERT, asdict(finding)).lastrowid
+    assert found is not None
+    return found
+
+
+def change_finding(connection: sqlite3.Connection, finding_id: int, **values: Any) -> None:
+    """Set columns of a finding."""
+    names = ", ".join(f"{name} = :{name}" for name in values)
+    connection.execute(f"UPDATE finding SET {names} WHERE id = :id", {**values, "id": finding_id})
+
+
+def finding(connection: sqlite3.Connection, finding_id: int) -> Finding | None:
+    """The finding of an id."""
+    row = connection.execute(f"{_SELECT} WHERE id = ?", (finding_id,)).fetchone()
+    return None if row is None else finding_of(row)
+
+
+def open_findings(connection: sqlite3.Connection) -> list[Finding]:
+    """The findings that are true now, the oldest first."""
+    rows = connection.execute(f"{_SELECT} WHERE ended_at IS NULL ORDER BY id")
+    return [finding_of(row) for row in rows]
+
+
+def newest_findings(
+    connection: sqlite3.Connection, limit: int, before: int | None = None
+) -> list[Finding]:
+    """The newest findings, newest first; before: of those before this id."""
+    rows = connection.execute(
+        f"{_SELECT} WHERE ? IS NULL OR id < ? ORDER BY id DESC LIMIT ?", (before, before, limit)
+    )
+    return [finding_of(row) for row in rows]
+
+
+def findings_between(
+    connection: sqlite3.Connection, since: int, until: int, limit: int
+) -> list[Finding]:
+    """The newest findings that were true at some time of a range, newest first."""
+    rows = connection.execute(
+        f"{_SELECT} WHERE at <= ? AND (ended_at IS NULL OR ended_at >= ?) ORDER BY id DESC LIMIT ?",
+        (until, since, limit),
+    )
+    return [finding_of(row) for row in rows]
+
+
+def waiting_findings(connection: sqlite3.Connection, ids: Sequence[int]) -> list[Finding]:
+    """The findings of these ids, the oldest first."""
+    marks = ", ".join("?" * len(ids))
+    rows = connection.execute(f"{_SELECT} WHERE id IN ({marks}) ORDER BY id", tuple(ids))
+    return [finding_of(row) for row in rows]
