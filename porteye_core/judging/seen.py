@@ -1,5 +1,6 @@
 """A listener as it is judged, and its identity, which a restart leaves the same; pure."""
 
+import json
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -33,6 +34,26 @@ class Identity(NamedTuple):
     reach: Exposure
     who: str
     user: str
+
+    @property
+    def key(self) -> str:
+        """The text by which the alerts database knows it.
+
+        >>> Identity(Protocol.TCP, 22, Exposure.EVERYWHERE, "ssh.service", "root").key
+        '["tcp", 22, "every interface", "ssh.service", "root"]'
+        """
+        return json.dumps(self, ensure_ascii=False)
+
+    @classmethod
+    def of(cls, key: str) -> "Identity":
+        """The identity of such a text; raises ValueError for another one."""
+        try:
+            protocol, port, reach, who, user = json.loads(key)
+        except TypeError:
+            raise ValueError(f"not an identity: {key}") from None
+        if not (port is None or type(port) is int) or not isinstance(who, str):
+            raise ValueError(f"not an identity: {key}")
+        return cls(Protocol(protocol), port, Exposure(reach), who, str(user))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,40 @@
+"""Identities that people accept: a second layer over the file of expected ports; pure."""
+
+from collections.abc import Iterable
+
+from porteye_core.judging.blocks import Expected
+from porteye_core.judging.seen import REACHES, Identity, Seen, is_within
+from porteye_core.judging.verdicts import Judgement, Verdict, judge
+
+ACCEPTED = "accepted"
+
+
+class Accepted:
+    """Identities that are accepted at a moment, by their keys."""
+
+    def __init__(self, keys: Iterable[str] = ()) -> None:
+        self.keys = frozenset(keys)
+
+    def accepts(self, identity: Identity) -> bool:
+        """Tell that an identity is accepted, or one that is reachable from further away.
+
+        A wider reach and another owner are other identities, which nobody has accepted.
+        """
+        if not self.keys:
+            return False
+        return identity.key in self.keys or any(
+            identity._replace(reach=reach).key in self.keys
+            for reach in REACHES
+            if is_within(identity.reach, reach)
+        )
+
+
+def judge_with(seen: Seen, expected: Expected, accepted: Accepted) -> Judgement:
+    """The verdict on a listener, which is expected if people accept its identity."""
+    found = judge(seen, expected)
+    if found.verdict is Verdict.EXPECTED:
+        return found
+    is_ephemeral = expected.is_ephemeral(seen.protocol, seen.port)
+    if accepted.accepts(seen.identity(is_ephemeral=is_ephemeral)):
+        return Judgement(Verdict.EXPECTED, ACCEPTED, seen, found.block)
+    return found
