@@ -12,7 +12,6 @@ from porteye_core.judging.expected_file import (
     BLOCK_KEYS,
     DEFAULT_KEYS,
     MAX_SIZE,
-    MAX_TEXT,
     NAME,
     OF_SYSTEM,
     parse,
@@ -20,6 +19,7 @@ from porteye_core.judging.expected_file import (
 from porteye_core.judging.seen import REACHES
 from porteye_core.judging.verdicts import Judgement, Verdict
 from porteye_core.model import Protocol
+from porteye_core.toml_files.reading import MAX_TEXT
 from tests.kit.service import PROJECT
 
 DOCUMENT = (PROJECT / "docs" / "expected.md").read_text()

@@ -1,6 +1,7 @@
 """Lines of a TOML file that is well formed, of which tomllib tells none; pure."""
 
 import re
+from itertools import islice
 
 # Strings and comments, so that what looks like a header in one of them is none (TOML 1.0).
 _QUIET = re.compile(
@@ -12,7 +13,6 @@ _QUIET = re.compile(
     re.DOTALL,
 )
 _MAX_DOTS = 50  # outside of strings; no key of the file has any
-_BLOCK = re.compile(r"\s*\[\[\s*[\"']?expected[\"']?\s*\]\]")
 _TABLE = re.compile(r"\s*\[")
 
 
@@ -29,14 +29,13 @@ class FileLines:
 
     def __init__(self, text: str) -> None:
         self._lines = _QUIET.sub(_blank, text).split("\n")
-        self._blocks = [at for at, line in enumerate(self._lines, start=1) if _BLOCK.match(line)]
 
-    def of_block(self, number: int) -> int:
+    def of_block(self, name: str, number: int) -> int:
         """The line of the header of a block, counted from 0; of a list of blocks the line of its
         key."""
-        if number < len(self._blocks):
-            return self._blocks[number]
-        return self.of_key("expected")
+        header = re.compile(rf"\s*\[\[\s*[\"']?{re.escape(name)}[\"']?\s*\]\]")
+        found = (at for at, line in enumerate(self._lines, start=1) if header.match(line))
+        return next(islice(found, number, None), self.of_key(name))
 
     def of_key(self, key: str, after: int = 1) -> int:
         """The first line with a key or a table from a line on, up to the next table; else that
