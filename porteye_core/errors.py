@@ -6,6 +6,7 @@ PortEyeError
 ├── FilterError            the text of a filter cannot be understood
 ├── PrivilegeError         administrative rights were required and are missing
 ├── SourceError            the system could not be read this time; the next scan may succeed
+├── StopError              a process is not stopped from here
 └── StoreError             the database cannot be used
     ├── StoreMissing       there is no database yet
     ├── StoreHeld          another monitor writes to it
@@ -66,6 +67,10 @@ class PrivilegeError(PortEyeError):
 
 class SourceError(PortEyeError):
     """The system could not be read this time; the next scan may succeed."""
+
+
+class StopError(PortEyeError):
+    """A process is not stopped from here."""
 
 
 class StoreError(PortEyeError):

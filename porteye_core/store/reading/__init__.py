@@ -12,7 +12,7 @@ from porteye_core.store.reading.coverage import Coverage, Gap, MomentCoverage
 from porteye_core.store.reading.free_port import CANDIDATES as FREE_PORTS
 from porteye_core.store.reading.free_port import FreePort
 from porteye_core.store.reading.json_records import CHANGE, EVENT, MOMENT, PORT, Field
-from porteye_core.store.reading.listener import Former, Held, Life, PortLife, PortLives
+from porteye_core.store.reading.listener import Boot, Former, Held, Life, PortLife, PortLives
 from porteye_core.store.reading.lookup_answers import Answer, answers
 from porteye_core.store.reading.open_uses import OpenUse
 from porteye_core.store.reading.past_uses import PastUse
@@ -42,6 +42,7 @@ __all__ = [
     "MOMENT",
     "PORT",
     "Answer",
+    "Boot",
     "Change",
     "Changes",
     "Coverage",

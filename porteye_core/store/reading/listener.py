@@ -15,6 +15,7 @@ from porteye_core.store.reading.listener_rows import (
     select_columns,
 )
 from porteye_core.store.tables.event_ids import LATE_US, EventIds
+from porteye_core.store.tables.host_row import boot_id, machine_id
 
 LIVES = f"SELECT {select_columns()} FROM {from_tables()}"
 _PORT_LIVES = (
@@ -95,6 +96,17 @@ class Former:
 
 
 @dataclass(frozen=True, slots=True)
+class Boot:
+    """The boot of a machine, from which the start times of its processes count.
+
+    is_present: it is the one that this machine, and no other, runs in now.
+    """
+
+    at: int
+    is_present: bool
+
+
+@dataclass(frozen=True, slots=True)
 class PortLife:
     """A life of a port in short; `process` is its title, `program` the program's id."""
 
@@ -132,6 +144,17 @@ def holders(connection: engine.Connection, listener_id: int) -> list[Held]:
         (listener_id,),
     )
     return [Held(*row) for row in rows]
+
+
+def boot(connection: engine.Connection, listener_id: int) -> Boot:
+    """The last known boot of the machine that a listener is of."""
+    row = connection.execute(
+        "SELECT booted_at, boot_id, machine_id FROM host"
+        " WHERE id = (SELECT host_id FROM listener WHERE id = ?)",
+        (listener_id,),
+    ).fetchone()
+    here = bool(row["boot_id"]) and (row["machine_id"], row["boot_id"]) == (machine_id(), boot_id())
+    return Boot(row["booted_at"], here)
 
 
 def former_owners(connection: engine.Connection, listener_id: int) -> list[Former]:

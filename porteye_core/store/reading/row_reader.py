@@ -28,7 +28,7 @@ from porteye_core.store.reading import (
 )
 from porteye_core.store.reading import status as statuses
 from porteye_core.store.reading.coverage import Coverage, MomentCoverage, Watches
-from porteye_core.store.reading.listener import Former, Held, Life, PortLife, PortLives
+from porteye_core.store.reading.listener import Boot, Former, Held, Life, PortLife, PortLives
 from porteye_core.store.reading.version import Version, version
 
 
@@ -179,6 +179,10 @@ class RowReader:
     def listener(self, listener_id: int) -> Life | None:
         """The listener of this id, None if there is none."""
         return listener.life(self._connection, listener_id)
+
+    def boot(self, listener_id: int) -> Boot:
+        """The last known boot of the machine that a listener is of."""
+        return listener.boot(self._connection, listener_id)
 
     def choices(self, limit: int) -> list[Life]:
         """The listeners that are open, by port, to choose one from."""

@@ -37,7 +37,7 @@ class Host:
             platform.platform(),
             memory,
             _own_netns(),
-            _text("/proc/sys/kernel/random/boot_id"),
+            boot_id(),
             _booted_at(),
         )
 
@@ -79,6 +79,11 @@ class Host:
 def machine_id() -> str:
     """Return the id of this machine, which no other one has."""
     return _text("/etc/machine-id") or f"{uuid.getnode():012x}"
+
+
+def boot_id() -> str:
+    """Return the id of the present boot, empty if the system has none."""
+    return _text("/proc/sys/kernel/random/boot_id")
 
 
 def _text(path: str) -> str:

@@ -1,0 +1,1 @@
+"""Stopping: the right process, and the truth about its end."""
