@@ -81,8 +81,9 @@ class Expected:
     def is_ephemeral(self, protocol: Protocol, port: int) -> bool:
         """Tell that a port is ephemeral: the kernel gives it away, and no block names it."""
         first, last = self.local_ports
-        named = any(block.names(protocol, port) for block in self.blocks)
-        return first <= port <= last and not named
+        return first <= port <= last and not any(
+            block.names(protocol, port) for block in self.blocks
+        )
 
     def covering(self, seen: Seen) -> list[Block]:
         """The blocks that have the port and protocol of a listener."""

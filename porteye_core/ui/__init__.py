@@ -46,7 +46,7 @@ def main(config: Config, access: Access, restarts: Restarts) -> None:
         filters, length = sidebar.filters()
         st.divider()
         monitor_panel.panel(config.db, restarts)
-    View(config.db, filters, length, access).save()
+    View(config.db, filters, length, access, config.expected).save()
     bar()
     if page.url_path != "listener":
         listener_drawer.draw(config.db)

@@ -23,12 +23,13 @@ _KEY = "view"
 class View:
     """The database and the filters of the page; `length` is that of a range which ends now,
     whenever that is, and None where the filters themselves bound the time. `access` signs the
-    addresses of files."""
+    addresses of files. expected: the file of expected ports that is named."""
 
     db: Path
     filters: Filters
     length: int | None = None
     access: Access = field(default_factory=Access)
+    expected: Path | None = None
 
     def filters_at(self, now: int) -> Filters:
         """The filters, with the times that they stand for at this moment."""

@@ -29,6 +29,7 @@ _WIDTHS = {
     "protocol": 64,
     "program": 104,
     "exposure": 108,
+    "verdict": 86,
     "address": 90,
     "home": 68,
     "user": 62,
@@ -44,9 +45,10 @@ _WIDTHS = {
 # most so many pixels.
 _MEASURED = ("clients", "cpu", "memory")  # of what is watched
 _SELDOM = ("state", "home", "waiting", *_MEASURED)
+_VERDICT = "verdict"  # there only if something says what is expected
 _WIDER = {"user": 14, "program": 124, "home": 40, "address": 40}
 _WIDER_ON_A_PHONE = {"program": 86}
-_ON_A_PHONE = ("port", "program", "exposure", "state")
+_ON_A_PHONE = ("port", "program", "verdict", "exposure", "state")
 _LINKS = ("open",)
 _CUT = ("address", "home", "user", "cmdline")
 _SHOWN = "now_columns"
@@ -75,6 +77,8 @@ def cells(
     table = services[["port", "protocol", "clients", "pid"]].copy()
     table["exposure"] = [each[:1] for each in services["exposure"].tolist()]
     of = services[["protocol", "exposure", "address", "port", "closed"]].to_dict("records")
+    if _VERDICT in services:
+        table[_VERDICT] = [[each] if each else [] for each in services[_VERDICT].tolist()]
     table["open"] = [_url(each, page_url) for each in of]
     table["state"] = _states(services, moment)
     table["waiting"] = [
@@ -96,7 +100,9 @@ def cells(
     table["home"] = services["home"].map(_text)
     has = {name: any(table[name].tolist()) for name in _SELDOM if name not in _MEASURED}
     has |= dict.fromkeys(_MEASURED, moment.watched)
-    shown = [name for name in _WIDTHS if name in kept or has.get(name, True)]
+    has[_VERDICT] = _VERDICT in services
+    stays = {name for name in kept if name != _VERDICT}
+    shown = [name for name in _WIDTHS if name in stays or has.get(name, True)]
     wide = widths(shown)
     table["program"] = [
         cell_text.program(process, _text(cwd), wide["program"])
@@ -111,10 +117,12 @@ def cells(
 def widths(shown: Collection[str]) -> dict[str, int]:
     """The pixels of these columns; those that are left out make room for others."""
     wider = _WIDER
-    spare = sum(_WIDTHS[name] for name in _SELDOM if name not in shown)
+    taken = _WIDTHS[_VERDICT] if _VERDICT in shown else 0
+    spare = max(0, sum(_WIDTHS[name] for name in _SELDOM if name not in shown) - taken)
     if is_phone():
         # The links stand beyond the edge of its screen.
         spare = _WIDTHS["open"] + (0 if "state" in shown else _WIDTHS["state"])
+        spare = max(0, spare - taken)
         wider = _WIDER_ON_A_PHONE
     found = {name: _WIDTHS[name] for name in _WIDTHS if name in shown}
     for name, most in ((each, wider[each]) for each in wider if each in found):

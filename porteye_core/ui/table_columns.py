@@ -10,6 +10,7 @@ from typing import Any
 from streamlit import column_config as forms
 
 from porteye_core.exposure import Exposure
+from porteye_core.judging.verdicts import Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,17 @@ _REACH = {
 }
 
 
+_VERDICTS = {
+    Verdict.WIDER: _RED,
+    Verdict.OWNER: _RED,
+    Verdict.NEW: _ORANGE,
+    Verdict.MISSING: _BROWN,
+    Verdict.UNKNOWN: _BROWN,
+    Verdict.BRIEF: _GREY,
+    Verdict.EXPECTED: _GREY,
+}
+
+
 def reachable_from(exposure: str) -> str:
     """The hosts that an exposure lets in, in the words of the tables."""
     return _REACH[Exposure(exposure)][0]
@@ -74,6 +86,13 @@ _COLUMNS = {
         "new: opened in the last minute; closed: in the last ten seconds; full: no client more may"
         " wait; unseen: it can no longer be looked for, so that it may have closed",
         {"new": _GREEN, "closed": _GREY, "full": _RED, "unseen": _GREY},
+    ),
+    "verdict": _chips(
+        "Expected",
+        "By the file of expected ports, and by what was accepted here. wider: fewer hosts may reach"
+        " it; owner: another one is expected; new: nothing expects it; unknown: it cannot be said."
+        " A click on the row tells the reason",
+        {each.value: colour for each, colour in _VERDICTS.items()},
     ),
     "certainty": _text("Certainty", "Empty: it is known that it was open at that moment"),
     "change": _text("Change"),

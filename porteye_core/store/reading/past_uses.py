@@ -1,7 +1,7 @@
 """Listeners of a time, those that have owner and place in common as one."""
 
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 from porteye_core.exposure import Bound, Exposure, exposure
 from porteye_core.model import Protocol
@@ -59,6 +59,19 @@ def past_uses(connection: engine.Connection, since: int, until: int) -> Iterator
         yield from _of(connection, Question(of_day, closed), until)
 
 
+def use_of(row: engine.Row) -> PastUse:
+    """The use of a row that has a listener's columns; its openings and times say nothing."""
+    return _use([row[name] for name in _NAMES], 1, 0, 0, 1)
+
+
+def open_by_id(connection: engine.Connection) -> dict[int, PastUse]:
+    """The use that each open listener is, by its id; see use_of."""
+    rows = connection.execute(
+        f"SELECT {_COLUMNS}, l.id FROM {from_tables()} WHERE l.closed_at IS NULL"
+    )
+    return {row[-1]: _use(row[:-1], 1, 0, 0, 1) for row in rows}
+
+
 def _of(connection: engine.Connection, chosen: Question, until: int) -> Iterator[PastUse]:
     where = every(chosen, Question("l.opened_at <= ?", (until,)))
     rows = connection.execute(
@@ -68,26 +81,30 @@ def _of(connection: engine.Connection, chosen: Question, until: int) -> Iterator
         (until, until, *where.parameters),
     )
     for row in rows:
-        protocol, port, *rest = row
-        process, exe, cmdline, user, *home = (text or "" for text in rest[5:14])
-        unit, container, image, project, service = home
-        hidden, openings, longest, last, is_open = rest[14:]
-        yield PastUse(
-            protocol=Protocol(protocol),
-            port=port,
-            exposure=exposure(bound(*rest[:5])),
-            process=process,
-            exe=exe,
-            cmdline=cmdline,
-            user=user,
-            unit=unit,
-            container=container,
-            image=image,
-            compose_project=project,
-            compose_service=service,
-            hidden=hidden,
-            openings=openings,
-            longest=longest,
-            last=last,
-            is_open=bool(is_open),
-        )
+        yield _use(row[: len(_NAMES)], *row[len(_NAMES) :])
+
+
+def _use(row: Sequence[Any], openings: int, longest: int, last: int, is_open: int) -> PastUse:
+    """The use that the columns _NAMES tell."""
+    protocol, port, *rest = row
+    process, exe, cmdline, user, *home = (text or "" for text in rest[5:14])
+    unit, container, image, project, service = home
+    return PastUse(
+        protocol=Protocol(protocol),
+        port=port,
+        exposure=exposure(bound(*rest[:5])),
+        process=process,
+        exe=exe,
+        cmdline=cmdline,
+        user=user,
+        unit=unit,
+        container=container,
+        image=image,
+        compose_project=project,
+        compose_service=service,
+        hidden=rest[14],
+        openings=openings,
+        longest=longest,
+        last=last,
+        is_open=bool(is_open),
+    )

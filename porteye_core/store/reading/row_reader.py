@@ -95,6 +95,10 @@ class RowReader:
         rows = open_listeners.open_at_rows(self._connection, filters, at, coverage)
         return [(listener.life_of(row), row["certainty"]) for row in rows]
 
+    def open_by_id(self) -> dict[int, past_uses.PastUse]:
+        """The use that each open listener is, by its id; its openings and times say nothing."""
+        return past_uses.open_by_id(self._connection)
+
     def open_uses(self, now: int) -> Iterator[open_uses.OpenUse]:
         """The open listeners, by port, under names that survive a restart, with what each uses."""
         return open_uses.open_uses(self._connection, now)

@@ -2,7 +2,7 @@
 
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import pandas as pd
@@ -18,19 +18,23 @@ from porteye_core.ui import (
     now_filters,
     now_groups,
     now_table,
+    now_verdicts,
     refresh,
     row_selection,
     since_last_visit,
     url_state,
+    verdicts,
 )
 from porteye_core.ui.context import View, draw_again, now, read, viewers_zone
 from porteye_core.ui.listener_drawer import open_drawer
 from porteye_core.ui.markdown import literal
 from porteye_core.ui.now_filters import Show
 from porteye_core.ui.now_groups import By
+from porteye_core.ui.now_verdicts import Choice
 from porteye_core.ui.pages import view_link
 from porteye_core.ui.session_cache import cached
 from porteye_core.ui.times import clock
+from porteye_core.ui.verdicts import Verdicts
 
 _JUST_CLOSED = 10  # seconds for which a closed row stays
 _KEPT, _KEPT_ROWS = "now_read", "now_rows"
@@ -56,7 +60,7 @@ def listening_now() -> None:
 def follow_the_browser() -> None:
     """Read the choices anew from the URL if the browser went back or forward to it."""
     if url_state.has_navigated():
-        for name in (now_filters.KEY, *now_controls.KEYS):
+        for name in (now_filters.KEY, now_verdicts.KEY, *now_controls.KEYS):
             st.session_state.pop(name, None)
 
 
@@ -78,6 +82,11 @@ def _draw(reader: Reader, view: View) -> None:
             files = st.container()
         refresh.pause_button(view.filters, moment)
     table = _read(reader, view.filters, moment, rows)
+    found = verdicts.verdicts(
+        reader, view, moment, watching=table.moment.watched, paused=refresh.is_paused()
+    )
+    if found is not None and found.is_judged:
+        table = replace(table, services=now_verdicts.judged(table.services, found))
     with place:
         numbers = now_filters.counts(table.services, table.midnight, watched=table.moment.watched)
         show = now_filters.choose(numbers)
@@ -86,10 +95,13 @@ def _draw(reader: Reader, view: View) -> None:
     layout.title(f"{count:,} listener{'' if count == 1 else 's'}")
     with files:
         export_links.draw(view, "now", view.filters, count)
+    choice = _verdicts(table.services, found)
     pressed = _changes(reader, view.filters, table)
     now_controls.hidden_owners(now_table.hidden_by_rights(table.services), view.db)
     _notes(table, show)
     fitting = now_filters.shown(table.services, show, table.midnight)
+    if choice is not Choice.ALL:
+        fitting &= now_verdicts.fitting(table.services, choice)
     clicked = _rows(table, fitting, by, show)
     if (listener := pressed or clicked) is not None:
         open_drawer(listener)
@@ -115,6 +127,19 @@ def _read(reader: Reader, filters: Filters, moment: int, rows: _Rows) -> _Table:
         now_table.Moment(moment, watched=status.is_current),
         pd.Timestamp(today),
     )
+
+
+def _verdicts(services: pd.DataFrame, found: Verdicts | None) -> Choice:
+    """Draw what the file of expected ports says; return the verdicts to show."""
+    if found is None:
+        return Choice.ALL
+    now_verdicts.error(found)
+    if not found.is_judged:
+        return Choice.ALL
+    with st.container(horizontal=True, key="verdicts", vertical_alignment="center", gap="small"):
+        choice = now_verdicts.choose(now_verdicts.counts(services))
+        now_verdicts.absent(found.missing)
+    return choice
 
 
 def _changes(reader: Reader, filters: Filters, table: _Table) -> int | None:

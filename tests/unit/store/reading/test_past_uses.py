@@ -21,3 +21,13 @@ def test_what_closed_before_the_range_is_not_in_it(abandoned: Instant) -> None:
         assert reader.closed_lives(now - 19 * MINUTE, now) == []
     assert [use.openings for use in uses] == [1]
     assert [life.port for life in closed] == [8765]
+
+
+def test_each_open_listener_is_a_use_of_its_own(abandoned: Instant) -> None:
+    with open_row_reader(abandoned.db) as reader:
+        uses = reader.open_by_id()
+        lives = {life.id: life for life in reader.choices(9)}
+    assert {id_: (use.port, use.process) for id_, use in uses.items()} == {
+        id_: (life.port, life.process) for id_, life in lives.items()
+    }
+    assert sorted(use.port for use in uses.values()) == [53, 80, 5432, 8765]

@@ -207,3 +207,79 @@ def test_a_quiet_visit_is_told_in_one_calm_line(
     monkeypatch.setattr(ContextProxy, "cookies", {"porteye_seen_": str(seeded.now // 1000)})
     page = open_page(seeded.db, monkeypatch)
     assert "Nothing has changed since you last looked" in texts(page)
+
+
+_BLOCKS = """
+[[expected]]
+port = 80
+program = "nginx"
+
+[[expected]]
+port = 5432
+program = "postgres"
+label = "Database"
+
+[[expected]]
+port = 22
+unit = "ssh.service"
+always = true
+"""
+
+
+@pytest.fixture
+def judged(seeded: Instant, monkeypatch: pytest.MonkeyPatch) -> AppTest:
+    seeded.db.with_name("expected.toml").write_text(_BLOCKS)
+    return open_page(seeded.db, monkeypatch)
+
+
+def verdicts(page: AppTest) -> list[str]:
+    return [each[0] for each in table(page)["verdict"]]
+
+
+def test_without_a_file_of_expected_ports_there_is_no_verdict(page: AppTest) -> None:
+    assert "verdict" not in table(page)
+    assert "Verdict" not in [each.proto.label for each in page.get("button_group")]
+
+
+def test_each_service_has_its_verdict_and_what_waits_is_counted(judged: AppTest) -> None:
+    assert ports(judged) == [53, 80, 5432, 8765]
+    assert verdicts(judged) == ["new", "wider", "expected", "new"]
+    labels = [each.content for each in choice(judged, "Verdict").proto.options]
+    assert labels == ["3 not expected", "1 expected"]
+    said = texts(judged).replace("\\", "")
+    assert "**Missing** 22/tcp ssh.service (line 11 always expects it)." in said
+
+
+def test_the_number_that_waits_sets_the_filter_which_the_address_keeps(
+    judged: AppTest, seeded: Instant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    choice(judged, "Verdict").set_value("unexpected").run()
+    assert ports(judged) == [53, 80, 8765]
+    assert address(judged) == {"verdict": "unexpected"}
+    choice(judged, "Verdict").set_value(None).run()
+    assert ports(judged) == [53, 80, 5432, 8765]
+    assert address(judged) == {}
+    again = open_page(seeded.db, monkeypatch, {"verdict": "wider"})
+    assert ports(again) == [80]
+    assert address(again) == {"verdict": "wider"}
+
+
+def test_a_wrong_file_is_said_with_its_line_and_the_page_goes_on(
+    judged: AppTest, seeded: Instant
+) -> None:
+    seeded.db.with_name("expected.toml").write_text("[[expected]]\nprot = 22\n")
+    judged.run()
+    said = judged.warning[0].value.replace("\\", "")
+    assert "expected.toml, line 2" in said
+    assert "last good file" in said
+    assert verdicts(judged) == ["new", "wider", "expected", "new"]
+
+
+def test_a_wrong_file_from_the_start_judges_nothing(
+    seeded: Instant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seeded.db.with_name("expected.toml").write_text("[[expected]]\nprot = 22\n")
+    page = open_page(seeded.db, monkeypatch)
+    assert "Nothing is judged" in page.warning[0].value.replace("\\", "")
+    assert ports(page) == [53, 80, 5432, 8765]
+    assert "verdict" not in table(page)
