@@ -1,6 +1,7 @@
 """Errors that PortEye raises on purpose.
 
 PortEyeError
+├── AlertsError            the file of alerts and their receivers cannot be used
 ├── ConfigError            a flag or a variable has a value that cannot be used
 ├── ExpectedError          the file of expected ports cannot be used
 ├── FilterError            the text of a filter cannot be understood
@@ -35,6 +36,12 @@ class PortEyeError(Exception):
 
     def __str__(self) -> str:
         return f"{self.message} {self.hint}".rstrip()
+
+
+class AlertsError(PortEyeError):
+    """The file of alerts and their receivers cannot be used."""
+
+    exit_status = 2
 
 
 class ConfigError(PortEyeError):

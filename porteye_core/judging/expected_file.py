@@ -1,6 +1,5 @@
 """The file of expected ports: found, read and checked. PortEye never writes it."""
 
-import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +13,7 @@ from porteye_core.model import Protocol
 from porteye_core.reach import Exposure
 from porteye_core.system.local_ports import ephemeral_ports
 from porteye_core.system.plain_text import clean
+from porteye_core.toml_files import reading
 from porteye_core.toml_files.reading import FileKind, Reading, shown, text_of
 
 NAME = "expected.toml"
@@ -30,15 +30,8 @@ _RANGE = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?", re.ASCII)
 def find(named: Path | None, db: Path) -> Path:
     """The file that is named, else the first one that is there: beside the database, or that of the
     system. Raises ExpectedError."""
-    places = (db.with_name(NAME), OF_SYSTEM) if named is None else (named,)
-    for place in places:
-        if os.path.lexists(place):
-            return place
-    where = " or ".join(map(str, places))
-    raise ExpectedError(
-        f"There is no file of expected ports: {where}.",
-        "Print one with porteye learn, read it, and put it there.",
-    )
+    hint = "Print one with porteye learn, read it, and put it there."
+    return reading.find(named, (db.with_name(NAME), OF_SYSTEM), _KIND, hint)
 
 
 def read(file: Path) -> Expected:
@@ -48,13 +41,13 @@ def read(file: Path) -> Expected:
 
 def parse(text: str, file: Path) -> Expected:
     """The blocks of a text; file: where it stands."""
-    reading = _Reading(text, file, _KIND)
-    reading.known("of the file", reading.content, ("defaults", "expected"), 1)
-    blocks = reading.blocks("expected")
+    content = _Reading(text, file, _KIND)
+    content.known("of the file", content.content, ("defaults", "expected"), 1)
+    blocks = content.blocks("expected")
     return Expected(
         file,
-        reading.defaults(reading.table("defaults")),
-        tuple(reading.block(each, number) for number, each in enumerate(blocks)),
+        content.defaults(content.table("defaults")),
+        tuple(content.block(each, number) for number, each in enumerate(blocks)),
         ephemeral_ports(),
     )
 

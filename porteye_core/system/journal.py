@@ -4,9 +4,15 @@ One datagram is one message (https://systemd.io/JOURNAL_NATIVE_PROTOCOL): a line
 each field, or, for a value of several lines, the name, the length of the value and the value.
 """
 
+import array
+import errno
 import os
 import socket
+import sys
 from collections.abc import Mapping
+
+if sys.platform == "linux":
+    import fcntl
 
 SOCKET = "/run/systemd/journal/socket"
 
@@ -21,17 +27,35 @@ def is_journal(descriptor: int, environ: Mapping[str, str] = os.environ) -> bool
 
 
 class Journal:
-    """Client of the journal; it never waits for it."""
+    """Client of the journal; it waits for it for so many seconds at most."""
 
-    def __init__(self, path: str = SOCKET) -> None:
+    def __init__(self, path: str = SOCKET, patience: float = 0) -> None:
         self._path = path
         # Made now, because later no descriptor may be free.
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._socket.settimeout(0)
+        self._socket.settimeout(patience)
 
     def send(self, fields: Mapping[str, str]) -> None:
-        """Send a message; raises OSError if it is too large or nobody takes it."""
-        self._socket.sendto(datagram(fields), self._path)
+        """Send a message; raises OSError if nobody takes it."""
+        content = datagram(fields)
+        try:
+            self._socket.sendto(content, self._path)
+        except OSError as err:
+            if err.errno not in {errno.EMSGSIZE, errno.ENOBUFS} or sys.platform != "linux":
+                raise
+            self._send_as_file(content)
+
+    def _send_as_file(self, content: bytes) -> None:
+        """Send what no datagram holds as a descriptor of a sealed file in memory."""
+        if sys.platform == "linux":
+            flags = os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING
+            with os.fdopen(os.memfd_create("porteye", flags), "wb", buffering=0) as file:
+                file.write(content)
+                # Nothing can be changed, not even the seals: else journald refuses it.
+                seals = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW
+                fcntl.fcntl(file, fcntl.F_ADD_SEALS, seals | fcntl.F_SEAL_WRITE)
+                rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [file.fileno()]))
+                self._socket.sendmsg([], [rights], 0, self._path)
 
     def close(self) -> None:
         """Close the socket."""

@@ -2,9 +2,9 @@
 
 import re
 
-# C0 and C1 control characters, which a terminal obeys, and marks that reverse the direction of
-# text, which make a command line look like another one.
-_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+# C0 and C1 control characters, which a terminal obeys, separators of lines, and marks that reverse
+# the direction of text, which make a command line look like another one.
+_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
 def decoded(raw: bytes) -> str:

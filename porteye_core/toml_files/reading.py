@@ -40,6 +40,17 @@ class FileKind:
         return f"See {self.document} for its form."
 
 
+def find(named: Path | None, usual: Sequence[Path], kind: FileKind, hint: str) -> Path:
+    """The file that is named, else the first of the usual ones that is there. Raises the error of
+    its kind, with this hint."""
+    places = usual if named is None else (named,)
+    for place in places:
+        if os.path.lexists(place):
+            return place
+    where = " or ".join(map(str, places))
+    raise kind.error(f"There is no file of {kind.of}: {where}.", hint)
+
+
 def text_of(file: Path, kind: FileKind) -> str:
     """The text of a plain file that is not too large. Raises the error of its kind."""
     try:
@@ -118,9 +129,13 @@ class Reading:
         """The error of a key of the table that is read."""
         return self.wrong_line(self.lines.of_key(key, self._line), message, hint)
 
+    def begin(self, line: int) -> None:
+        """Begin to read the table that stands at a line."""
+        self._line = line
+
     def known(self, of: str, table: Mapping[str, Any], keys: Sequence[str], line: int) -> None:
         """Begin to read a table, and refuse any other key than these."""
-        self._line = line
+        self.begin(line)
         for key in table:
             if key not in keys:
                 named = clean(key[:40])

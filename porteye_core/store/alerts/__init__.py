@@ -17,6 +17,18 @@ from porteye_core.store.alerts.findings import (
 from porteye_core.store.alerts.kept_texts import keep_text, kept_text
 from porteye_core.store.alerts.messages import add_message, receivers, set_receivers
 from porteye_core.store.alerts.notes import notes, silences
+from porteye_core.store.alerts.outbox import (
+    abandon,
+    answer_test,
+    due_message,
+    earliest_tries,
+    hasten,
+    mark_failed,
+    mark_sent,
+    mark_tried,
+    new_tests,
+    version,
+)
 from porteye_core.store.alerts.rows import (
     Finding,
     Matcher,
@@ -47,16 +59,25 @@ __all__ = [
     "Receiver",
     "Silence",
     "Test",
+    "abandon",
     "add_finding",
     "add_message",
+    "answer_test",
     "beside",
     "change_finding",
     "cursor",
+    "due_message",
+    "earliest_tries",
     "finding",
     "findings_between",
+    "hasten",
     "identities",
     "keep_text",
     "kept_text",
+    "mark_failed",
+    "mark_sent",
+    "mark_tried",
+    "new_tests",
     "newest_findings",
     "notes",
     "open_findings",
@@ -70,5 +91,6 @@ __all__ = [
     "set_receivers",
     "silences",
     "transaction",
+    "version",
     "waiting_findings",
 ]
