@@ -43,6 +43,7 @@ class Config:
     start_monitor: bool = True
     allowed_hosts: tuple[str, ...] = ()
     cors_origin: str = ""
+    stops: bool = False  # the page may stop processes
     expected: Path | None = None  # None: where expected ports usually stand
     alerts: Path | None = None  # None: where the settings of alerts usually stand
     alerts_db: Path | None = None  # None: beside the database
@@ -85,6 +86,8 @@ def load(flags: Mapping[str, object], environ: Mapping[str, str]) -> Config:
         == "auto",
         allowed_hosts=_hosts(environ.get("PORTEYE_ALLOWED_HOSTS", "")),
         cors_origin=_origin(environ.get("PORTEYE_CORS_ORIGIN", "")),
+        stops=_choice("PORTEYE_STOP", environ.get("PORTEYE_STOP") or None, ("on", "off"), "off")
+        == "on",
         expected=_file(*given("expected", "PORTEYE_EXPECTED")),
         alerts=None if is_off else _file(*given("alerts", "PORTEYE_ALERTS")),
         alerts_db=_file(*given("alerts_db", "PORTEYE_ALERTS_DB")),

@@ -88,6 +88,16 @@ def check_bound(access: Access, addresses: Iterable[str]) -> None:
         )
 
 
+def check_stops(access: Access, *, stops: bool) -> None:
+    """Raise ConfigError if the page may stop processes and asks nobody for credentials."""
+    if stops and not access.is_guarded:
+        raise ConfigError(
+            "PORTEYE_STOP=on lets the page stop processes, and nothing asks who uses it.",
+            "Set PORTEYE_TOKEN or PORTEYE_TOKEN_FILE, or configure a login under [auth] in"
+            " Streamlit's secrets, or leave PORTEYE_STOP off.",
+        )
+
+
 def is_loopback(host: str) -> bool:
     """Tell that this address, or every address of this name, belongs to this machine alone.
 

@@ -4,6 +4,22 @@ import os
 import signal
 import sys
 
+from porteye_core.stopping.targets import Refusal, Target, Unit
+from porteye_core.stopping.ways import By, Journal, Offer, Outcome
+
+__all__ = [
+    "By",
+    "Journal",
+    "Offer",
+    "Outcome",
+    "Refusal",
+    "Target",
+    "Unit",
+    "offer",
+    "stop",
+    "unavailable",
+]
+
 _NEEDED = "Stopping needs Linux 5.3 or newer, whose pidfds name a process beyond doubt"
 
 
@@ -16,3 +32,22 @@ def unavailable() -> str:
     except OSError as err:  # an older kernel, or one that a sandbox stands in for
         return f"{_NEEDED}: {err.strerror}."
     return ""
+
+
+def offer(target: Target, monitor: int | None) -> Offer:
+    """The ways to stop a process, where stopping is available; monitor: the pid of the
+    database's."""
+    from porteye_core.stopping import ending  # noqa: PLC0415 - Linux's
+
+    return ending.offer(target, monitor)
+
+
+def stop(target: Target, by: By, monitor: int | None, journal: Journal) -> Outcome:
+    """Stop a process and wait for its end, for some seconds.
+
+    Raises StopError where that is refused, StoreError where it cannot be noted, and then nothing is
+    done.
+    """
+    from porteye_core.stopping import ending  # noqa: PLC0415 - Linux's
+
+    return ending.stop(target, by, monitor, journal)

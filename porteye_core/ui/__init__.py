@@ -17,6 +17,7 @@ from porteye_core.ui import (
     lookup_dialog,
     monitor_panel,
     sidebar,
+    stop_dialog,
 )
 from porteye_core.ui.context import View
 from porteye_core.ui.markdown import code
@@ -46,9 +47,17 @@ def main(config: Config, access: Access, restarts: Restarts) -> None:
         filters, length = sidebar.filters()
         st.divider()
         monitor_panel.panel(config.db, restarts)
-    View(config.db, filters, length, access, config.expected).save()
+    View(
+        config.db,
+        filters,
+        length,
+        access,
+        config.expected,
+        alerts_db=config.alerts_db,
+        stops=config.stops,
+    ).save()
     bar()
-    if page.url_path != "listener":
+    if not stop_dialog.draw(config.db) and page.url_path != "listener":
         listener_drawer.draw(config.db)
     banner.draw(config.db, restarts)
     filter_errors.repeat_in_main()

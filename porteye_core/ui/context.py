@@ -13,6 +13,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from porteye_core.errors import StoreError, StoreMissing, StoreSlow
 from porteye_core.guards.access import Access
 from porteye_core.model import Filters
+from porteye_core.store.alerts import beside
 from porteye_core.store.reading import Reader, open_reader
 from porteye_core.ui.markdown import literal
 
@@ -23,13 +24,21 @@ _KEY = "view"
 class View:
     """The database and the filters of the page; `length` is that of a range which ends now,
     whenever that is, and None where the filters themselves bound the time. `access` signs the
-    addresses of files. expected: the file of expected ports that is named."""
+    addresses of files. expected, alerts_db: the file of expected ports and the alerts database that
+    are named. stops: the page may stop processes."""
 
     db: Path
     filters: Filters
     length: int | None = None
     access: Access = field(default_factory=Access)
     expected: Path | None = None
+    alerts_db: Path | None = None
+    stops: bool = False
+
+    @property
+    def alerts_file(self) -> Path:
+        """The alerts database."""
+        return self.alerts_db or beside(self.db)
 
     def filters_at(self, now: int) -> Filters:
         """The filters, with the times that they stand for at this moment."""

@@ -12,6 +12,7 @@ from porteye_core.model import Hidden, Protocol
 from porteye_core.port_names import service
 from porteye_core.store.reading import Life
 
+STOPS_UNIT, STOPS_PROCESS = "Stop its unit", "Stop it"
 _INIT = 1
 _SYSTEMD = "systemd"
 _PROXY = "docker-proxy"  # listens for a published port of a container
@@ -53,8 +54,16 @@ def actions(life: Life, *, windows: bool = False) -> list[Action]:
     if life.pid is None:
         return _search(life)
     if windows:
-        return [Action("Stop it", f"taskkill /PID {life.pid}")]
+        return [Action(STOPS_PROCESS, f"taskkill /PID {life.pid}")]
     return _of_container(life) if life.container else _of_process(life)
+
+
+def stops_by_process(life: Life) -> str:
+    """The purpose of the first command, if it stops the owner or its unit; else empty: a container
+    is stopped by its runtime."""
+    first = next((each.purpose for each in actions(life)), "")
+    is_inside = bool(life.container)
+    return first if first in (STOPS_UNIT, STOPS_PROCESS) and not is_inside else ""
 
 
 def url(life: Life, page_url: str) -> str:
@@ -121,7 +130,7 @@ def _of_container(life: Life) -> list[Action]:
     found = []
     if runtime in _INSIDE and life.unit.endswith(".service"):
         command = _INSIDE[runtime].format(shlex.quote(name), shlex.quote(life.unit))
-        found.append(Action("Stop its unit", command))
+        found.append(Action(STOPS_UNIT, command))
     if pod:
         found.append(_pod(life, pod))
         runtime = "kubernetes"
@@ -157,9 +166,9 @@ def _of_process(life: Life) -> list[Action]:
     stop = f"systemctl {'--user ' if of_user else ''}stop {shlex.quote(life.unit)}"
     between = life.parents[: life.parents.index(managers[0])] if managers else ()
     if all(each.name == life.process for each in between):
-        return [Action("Stop its unit", stop)]
+        return [Action(STOPS_UNIT, stop)]
     return [_kill(life), Action(f"Stop all of {life.unit}", stop)]
 
 
 def _kill(life: Life) -> Action:
-    return Action("Stop it", f"kill {life.pid}")
+    return Action(STOPS_PROCESS, f"kill {life.pid}")

@@ -10,7 +10,7 @@ import streamlit as st
 from porteye_core.containers import short_container
 from porteye_core.programs import DELETED
 from porteye_core.store.reading import Life, Reader
-from porteye_core.ui import life_strip
+from porteye_core.ui import life_strip, stop_dialog
 from porteye_core.ui.context import viewers_zone
 from porteye_core.ui.life_strip import Strip
 from porteye_core.ui.listener_actions import actions, url
@@ -71,6 +71,7 @@ def draw_steps(reader: Reader, life: Life) -> None:
     for action in actions(_inside(reader, life) or life, windows=os.name == "nt"):
         st.caption(action.purpose)
         st.code(action.command, language=None, wrap_lines=True)
+    stop_dialog.button(life)
     found = "" if life.closed_at is not None else url(life, st.context.url or "")
     if found:
         st.link_button(literal(f"Open {found}"), found, icon=":material/open_in_new:")

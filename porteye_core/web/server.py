@@ -32,7 +32,7 @@ from porteye_core.api import (
 )
 from porteye_core.config import Config
 from porteye_core.errors import ConfigError
-from porteye_core.guards.access import Access, check_bound, token
+from porteye_core.guards.access import Access, check_bound, check_stops, token
 from porteye_core.guards.error_response import READ_ONLY, error_response
 from porteye_core.restarts import Restarts
 from porteye_core.ui import layout, lookup_dialog, row_selection
@@ -54,11 +54,13 @@ def config() -> Config:
 def access() -> Access:
     """Access to page and API.
 
-    The process ends with a message if other machines reach it without credentials.
+    The process ends with a message if other machines reach it, or anybody may stop processes,
+    without credentials.
     """
     with _said_before_exit():
         found = Access(token(os.environ), login=_has_login())
         check_bound(found, served_addresses())
+        check_stops(found, stops=config().stops)
         return found
 
 

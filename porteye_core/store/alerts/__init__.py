@@ -4,6 +4,13 @@ Its rows are values (Finding, Message, Note …); its functions take a connectio
 open_to_write, and change nothing outside of a transaction of their caller.
 """
 
+from porteye_core.store.alerts.actions import (
+    TakenAction,
+    actions_of,
+    add_action,
+    complete_action,
+    newest_actions,
+)
 from porteye_core.store.alerts.file import beside, open_to_read, open_to_write, transaction
 from porteye_core.store.alerts.findings import (
     add_finding,
@@ -58,13 +65,17 @@ __all__ = [
     "Note",
     "Receiver",
     "Silence",
+    "TakenAction",
     "Test",
     "abandon",
+    "actions_of",
+    "add_action",
     "add_finding",
     "add_message",
     "answer_test",
     "beside",
     "change_finding",
+    "complete_action",
     "cursor",
     "due_message",
     "earliest_tries",
@@ -78,6 +89,7 @@ __all__ = [
     "mark_sent",
     "mark_tried",
     "new_tests",
+    "newest_actions",
     "newest_findings",
     "notes",
     "open_findings",

@@ -9,7 +9,7 @@ from porteye_core.charts import usage as chart
 from porteye_core.exposure import exposure
 from porteye_core.model import Filters, Precision
 from porteye_core.store.reading import Former, Held, Life, PortLife, Reader, gap_frame
-from porteye_core.ui import layout, listener_drawer, listener_parts, row_selection
+from porteye_core.ui import action_tables, layout, listener_drawer, listener_parts, row_selection
 from porteye_core.ui.context import View, now, read, viewers_zone
 from porteye_core.ui.listener_summary import evidence, markdown, name
 from porteye_core.ui.markdown import literal
@@ -72,6 +72,7 @@ def _draw(reader: Reader) -> None:
     layout.title(f"{life.port} {life.title or 'unknown'}")
     with st.container(key="story"):
         _summary(reader, life)
+        action_tables.draw_of(life.id)
         _port(reader, life)
         _use(reader, life)
         _owners(reader, life)

@@ -4,7 +4,15 @@ import pandas as pd
 import streamlit as st
 
 from porteye_core.store.reading import Reader, Status, WatchTables, gap_frame
-from porteye_core.ui import advice, chart_zoom, monitor_charts, monitor_tables, time_range, times
+from porteye_core.ui import (
+    action_tables,
+    advice,
+    chart_zoom,
+    monitor_charts,
+    monitor_tables,
+    time_range,
+    times,
+)
 from porteye_core.ui.context import View, now, read, viewers_zone
 from porteye_core.ui.markdown import literal
 from porteye_core.ui.monitor_panel import in_words
@@ -45,6 +53,7 @@ def _show(reader: Reader, view: View) -> None:
     monitor_tables.draw_gaps(watched, lost, more=more_lost)
     _plan(current)
     monitor_tables.draw_periods(watched)
+    action_tables.draw_newest()
     st.markdown("#### Cost of watching")
     _cost(own.figures)
     monitor_charts.draw(own, gap_frame(coverage), since, until)

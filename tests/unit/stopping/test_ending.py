@@ -22,10 +22,9 @@ from tests.kit.waiting import until
 if stopping.unavailable():
     pytest.skip(stopping.unavailable(), allow_module_level=True)
 
-from porteye_core.stopping import process_facts, stop
+from porteye_core.stopping import By, Outcome, ending, process_facts
 from porteye_core.stopping.handles import Handle
 from porteye_core.stopping.port_tables import PortTables
-from porteye_core.stopping.stop import By
 from porteye_core.stopping.targets import Found, Target, Unit, refusal
 
 LAST_PID = Path("/proc/sys/kernel/ns_last_pid")
@@ -85,7 +84,7 @@ def refused(target: Target, by: By = signal.SIGTERM, monitor: int | None = None)
     """The reason why a process is not stopped."""
     notes = Notes()
     with pytest.raises(StopError) as raised:
-        stop.stop(target, by, monitor, notes)
+        ending.stop(target, by, monitor, notes)
     assert notes.outcomes == [f"refused: {raised.value.message}"]
     return str(raised.value)
 
@@ -95,12 +94,12 @@ def test_a_process_that_is_stopped_ends_and_its_port_with_it(
 ) -> None:
     child = processes.start()
     target = target_of(child)
-    assert stop.offer(target, None).refusal is None
-    outcome = stop.stop(target, signal.SIGTERM, None, notes)
+    assert ending.offer(target, None).refusal is None
+    outcome = ending.stop(target, signal.SIGTERM, None, notes)
     assert not child.is_alive
     assert not answers(child.port)
     said = f"server (pid {child.pid}) has ended. Nothing listens on port {child.port} any more."
-    assert outcome == stop.Outcome(said)
+    assert outcome == Outcome(said)
     assert notes.begun == [(child.pid, signal.SIGTERM)]
     assert notes.outcomes == [said]
 
@@ -108,17 +107,17 @@ def test_a_process_that_is_stopped_ends_and_its_port_with_it(
 def test_one_that_ignores_sigterm_is_said_to_go_on_and_is_killed_by_a_second_question_alone(
     processes: Nursery, notes: Notes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stop, "_PATIENCE", 0.3)
+    monkeypatch.setattr(ending, "_PATIENCE", 0.3)
     child = processes.start("stubborn")
     target = target_of(child)
-    outcome = stop.stop(target, signal.SIGTERM, None, notes)
-    assert outcome == stop.Outcome(
+    outcome = ending.stop(target, signal.SIGTERM, None, notes)
+    assert outcome == Outcome(
         f"server (pid {child.pid}) still runs 0.3 s after SIGTERM.", may_kill=True
     )
     assert child.is_alive
     assert answers(child.port)
     monkeypatch.undo()
-    outcome = stop.stop(target, signal.SIGKILL, None, notes)
+    outcome = ending.stop(target, signal.SIGKILL, None, notes)
     assert "has ended" in outcome.text
     assert not outcome.may_kill
     assert not child.is_alive
@@ -127,22 +126,22 @@ def test_one_that_ignores_sigterm_is_said_to_go_on_and_is_killed_by_a_second_que
 def test_one_that_only_lets_its_socket_go_can_still_be_killed(
     processes: Nursery, notes: Notes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stop, "_PATIENCE", 0.3)
+    monkeypatch.setattr(ending, "_PATIENCE", 0.3)
     child = processes.start("closing")
     target = target_of(child)
-    outcome = stop.stop(target, signal.SIGTERM, None, notes)
+    outcome = ending.stop(target, signal.SIGTERM, None, notes)
     assert outcome.text.endswith(f"and does not listen on port {child.port} any more.")
     assert outcome.may_kill
     assert "does not hold this socket any more" in refused(target)
     monkeypatch.undo()
-    assert "has ended" in stop.stop(target, signal.SIGKILL, None, notes).text
+    assert "has ended" in ending.stop(target, signal.SIGKILL, None, notes).text
 
 
 def test_one_that_is_started_again_is_said_to_be_there_again(
     processes: Nursery, notes: Notes
 ) -> None:
     child = processes.start("supervised")
-    outcome = stop.stop(target_of(child), signal.SIGTERM, None, notes)
+    outcome = ending.stop(target_of(child), signal.SIGTERM, None, notes)
     assert f"has ended. But port {child.port} is open again: python" in outcome.text
     assert f"(pid {child.pid})" not in outcome.text.partition("But")[2]
     assert answers(child.port)
@@ -152,7 +151,7 @@ def test_a_socket_that_a_worker_keeps_is_said_to_be_open_still(
     processes: Nursery, notes: Notes
 ) -> None:
     child = processes.start("shared")
-    outcome = stop.stop(target_of(child), signal.SIGTERM, None, notes)
+    outcome = ending.stop(target_of(child), signal.SIGTERM, None, notes)
     assert "has ended. But its socket is still open: python" in outcome.text
     assert answers(child.port)
 
@@ -202,7 +201,7 @@ def test_no_signal_reaches_a_process_that_gets_the_pid_between_check_and_signal(
         return checked
 
     monkeypatch.setattr(process_facts, "found", found_and_replaced)
-    outcome = stop.stop(target, signal.SIGTERM, None, notes)
+    outcome = ending.stop(target, signal.SIGTERM, None, notes)
     (heir,) = heirs
     if heir is None:
         pytest.skip(f"pid {child.pid} was not to be had")
@@ -217,11 +216,11 @@ def test_a_process_that_has_ended_is_said_to_have_ended(processes: Nursery) -> N
     child = processes.start()
     target = target_of(child)
     processes.end(child)
-    offered = stop.offer(target, None).refusal
+    offered = ending.offer(target, None).refusal
     assert offered is not None
     assert offered.message == f"Process {child.pid} has ended."
     notes = Notes()
-    assert stop.stop(target, signal.SIGTERM, None, notes).text.endswith("had ended already.")
+    assert ending.stop(target, signal.SIGTERM, None, notes).text.endswith("had ended already.")
     assert notes.outcomes == [f"server (pid {child.pid}) had ended already."]
 
 
@@ -299,11 +298,11 @@ def test_a_process_that_the_user_may_not_see_or_signal_comes_with_the_command(
 def test_other_threads_go_on_while_one_waits_for_an_end(
     processes: Nursery, notes: Notes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stop, "_PATIENCE", 3600)
+    monkeypatch.setattr(ending, "_PATIENCE", 3600)
     child = processes.start("stubborn")
-    outcomes: list[stop.Outcome] = []
+    outcomes: list[Outcome] = []
     thread = threading.Thread(
-        target=lambda: outcomes.append(stop.stop(target_of(child), signal.SIGTERM, None, notes))
+        target=lambda: outcomes.append(ending.stop(target_of(child), signal.SIGTERM, None, notes))
     )
     thread.start()
     until(lambda: notes.begun, "it has begun")

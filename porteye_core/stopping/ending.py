@@ -1,63 +1,20 @@
-"""Stopping a process: checked again, asked to end, waited for, and the truth about the end."""
+"""Ending of a process: checked again, asked for, waited for, and the truth about it. Linux's."""
 
 import signal
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import replace
 
-from porteye_core.errors import StopError
+from porteye_core.errors import PortEyeError, StopError
 from porteye_core.stopping import process_facts, service_manager
 from porteye_core.stopping.handles import Handle
 from porteye_core.stopping.port_tables import PortTables, holders
-from porteye_core.stopping.targets import (
-    Found,
-    Own,
-    Refusal,
-    Target,
-    Unit,
-    offered_unit,
-    refusal,
-)
+from porteye_core.stopping.targets import Found, Own, Target, Unit, offered_unit, refusal
+from porteye_core.stopping.ways import By, Journal, Offer, Outcome
 
 _PATIENCE = 5.0  # seconds in which a process can end by itself
 _AFTERWARDS = 2.0  # seconds in which another may come: systemd waits 0.1 s (RestartSec=)
 _PAUSE = 0.1
-
-
-By = Unit | signal.Signals
-"""The way in which a process is stopped: its unit by systemd, or it alone by a signal."""
-
-
-@dataclass(frozen=True, slots=True)
-class Offer:
-    """The ways in which a process can be stopped now: by SIGTERM, and its unit if it has one.
-
-    refusal: the reason why there is none.
-    """
-
-    refusal: Refusal | None = None
-    unit: Unit | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of a process; may_kill: it goes on, and SIGKILL is left."""
-
-    text: str
-    may_kill: bool = False
-
-
-class Journal(Protocol):
-    """The record of what was done: a row before it, which is completed after it."""
-
-    def begin(self, target: Target, by: By) -> int:
-        """Note that a process is about to be stopped, and return the number of the note."""
-        ...
-
-    def complete(self, number: int, outcome: str) -> None:
-        """Note what became of it."""
-        ...
 
 
 def offer(target: Target, monitor: int | None) -> Offer:
@@ -87,10 +44,18 @@ def stop(target: Target, by: By, monitor: int | None, journal: Journal) -> Outco
     except StopError as err:
         said = f"refused: {err.message}"
         raise
-    else:
-        return outcome
     finally:
+        problem = _complete(journal, number, said)
+    return replace(outcome, text=f"{outcome.text} {problem}".rstrip())
+
+
+def _complete(journal: Journal, number: int, said: str) -> str:
+    """Note what became of it; returns why that is not noted, as a sentence."""
+    try:
         journal.complete(number, said)
+    except PortEyeError as err:
+        return f"This is not noted: {err}"
+    return ""
 
 
 def _stop(target: Target, by: By, own: Own) -> Outcome:
