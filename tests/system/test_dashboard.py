@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from porteye_core.guards.access import Access
 from porteye_core.store.file import lock
 from porteye_core.web.tcp_nodelay import send_at_once
 from tests.kit.app import App, dashboard
@@ -181,6 +182,33 @@ def test_nobody_else_is_served_without_a_token(
     assert done.stderr.splitlines()[-1].startswith("PortEye: On ")
     assert OPEN in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_page_that_may_stop_processes_does_not_start_without_a_token(tmp_path: Path) -> None:
+    server = ("streamlit", "run", "streamlit_app.py")
+    done = start(tmp_path / "x.db", PROJECT, *server, PORTEYE_STOP="on")
+    assert done.returncode == 2
+    said = done.stderr.splitlines()[-1]
+    assert said.startswith("PortEye: PORTEYE_STOP=on lets the page stop processes")
+    assert "PORTEYE_TOKEN" in said
+    assert "Traceback" not in done.stderr
+
+
+def test_a_page_that_may_stop_processes_opens_no_session_for_a_foreign_page_or_without_the_token(
+    abandoned: Instant,
+) -> None:
+    folder = abandoned.db.parent
+    off_or_on = {"PORTEYE_MONITOR": "off", "PORTEYE_STOP": "on", "PORTEYE_TOKEN": TOKEN}
+    with dashboard(abandoned.db, folder, **off_or_on) as app:
+        name, value = Access(TOKEN).cookie
+        port = app.url.rpartition(":")[2]
+        ours = HANDSHAKE.replace("https://{name}", f"http://127.0.0.1:{port}")
+        ours = ours.replace("Host: 127.0.0.1:8501", f"Host: 127.0.0.1:{port}")
+        with_cookie = f"Cookie: {name}={value}\nUpgrade:"
+        assert first_line(app, ours).split()[1] in ("401", "403")
+        assert first_line(app, ours.replace("Upgrade:", with_cookie, 1)).split()[1] == "101"
+        foreign = HANDSHAKE.format(name="other.example.org").replace("Upgrade:", with_cookie, 1)
+        assert first_line(app, foreign).split()[1] == "403"
 
 
 def test_uvicorn_by_itself_is_guarded_and_logs_no_token(abandoned: Instant, tmp_path: Path) -> None:

@@ -44,6 +44,7 @@ def test_samples_are_never_asked_for_more_often_than_scans() -> None:
         ({}, {"PORTEYE_INTERVAL": "1e9"}, "PORTEYE_INTERVAL 1e9"),
         ({}, {"PORTEYE_SOURCE": "x"}, "PORTEYE_SOURCE x"),
         ({}, {"PORTEYE_MONITOR": "maybe"}, "PORTEYE_MONITOR maybe"),
+        ({}, {"PORTEYE_STOP": "yes"}, "PORTEYE_STOP yes"),
         ({}, {"PORTEYE_CORS_ORIGIN": "*"}, "PORTEYE_CORS_ORIGIN *"),
         ({}, {"PORTEYE_DB": "a\0b"}, "PORTEYE_DB"),
         ({}, {"PORTEYE_ALLOWED_HOSTS": "https://a.example"}, "PORTEYE_ALLOWED_HOSTS https://"),
@@ -66,6 +67,12 @@ def test_allowed_hosts_are_kept_as_a_host_header_has_them() -> None:
     found = config.load({}, {"PORTEYE_ALLOWED_HOSTS": given}).allowed_hosts
     names = ("ports.example.org", "ports.example", "192.0.2.1")
     assert found == (*names, "2001:db8::1", "fd00::2")
+
+
+def test_the_page_stops_nothing_unless_it_is_told_to() -> None:
+    assert not config.load({}, {}).stops
+    assert not config.load({}, {"PORTEYE_STOP": "off"}).stops
+    assert config.load({}, {"PORTEYE_STOP": "ON"}).stops
 
 
 def test_an_empty_variable_counts_as_not_set() -> None:

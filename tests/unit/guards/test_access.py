@@ -64,6 +64,14 @@ def test_any_other_address_needs_a_token_or_a_login(host: str) -> None:
     access.check_bound(Access(login=True), [host])
 
 
+def test_who_may_stop_processes_needs_a_token_or_a_login() -> None:
+    access.check_stops(Access(), stops=False)
+    access.check_stops(Access(TOKEN), stops=True)
+    access.check_stops(Access(login=True), stops=True)
+    with pytest.raises(ConfigError, match="PORTEYE_STOP=on lets the page stop processes"):
+        access.check_stops(Access(), stops=True)
+
+
 def test_the_token_is_in_no_representation_and_no_cookie() -> None:
     found = Access(TOKEN)
     assert TOKEN not in repr(found) + "".join(found.cookie)

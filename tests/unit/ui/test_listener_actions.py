@@ -8,7 +8,13 @@ from porteye_core.containers import Container
 from porteye_core.exposure import Bound, Namespace
 from porteye_core.model import Ancestor, Hidden, Precision, Protocol
 from porteye_core.reach import InterfaceKind
-from porteye_core.ui.listener_actions import actions, url
+from porteye_core.ui.listener_actions import (
+    STOPS_PROCESS,
+    STOPS_UNIT,
+    actions,
+    stops_by_process,
+    url,
+)
 from tests.kit.lives import NGINX, NOW
 
 ID = "0123456789abcdef" * 4
@@ -145,3 +151,23 @@ def test_a_url_leads_where_the_browser_of_the_page_gets_an_answer(
     changes: dict[str, object], page: str, expected: str
 ) -> None:
     assert url(replace(NGINX, **changes), page) == expected  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("changes", "purpose"),
+    [
+        ({}, STOPS_UNIT),
+        ({"unit": "", "parents": SHELL}, STOPS_PROCESS),
+        ({"unit": "cron.service", "parents": (Ancestor(9, "sh"), INIT)}, STOPS_PROCESS),
+        ({"container": f"docker:{ID}", "unit": ""}, ""),
+        ({"container": f"ecs:{ID}", "unit": ""}, ""),
+        ({"process": "docker-proxy", "unit": "docker.service"}, ""),
+        ({"unit": "init.scope", "pid": 1, "parents": ()}, ""),
+        ({"pid": None, "hidden": Hidden.PRIVILEGE}, ""),
+        ({"closed_at": NOW}, ""),
+    ],
+)
+def test_only_a_process_that_is_no_containers_can_be_stopped_by_the_page(
+    changes: dict[str, object], purpose: str
+) -> None:
+    assert stops_by_process(replace(NGINX, **changes)) == purpose  # type: ignore[arg-type]
