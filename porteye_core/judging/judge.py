@@ -33,9 +33,10 @@ class Judge:
         if found is None:
             if len(self._found) >= _MOST:
                 self._found.clear()
-            seen = Seen.of_past(use)
-            is_ephemeral = self.expected.is_ephemeral(seen.protocol, seen.port)
-            identity = seen.identity(is_ephemeral=is_ephemeral)
-            found = Judged(judge(seen, self.expected), identity)
-            self._found[use] = found
+            found = self._found[use] = self.of(Seen.of_past(use))
         return found
+
+    def of(self, seen: Seen) -> Judged:
+        """The verdict on a listener, not remembered."""
+        is_ephemeral = self.expected.is_ephemeral(seen.protocol, seen.port)
+        return Judged(judge(seen, self.expected), seen.identity(is_ephemeral=is_ephemeral))

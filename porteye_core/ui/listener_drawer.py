@@ -7,7 +7,7 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from porteye_core.store.reading import Life, Reader
-from porteye_core.ui import listener_parts, url_state
+from porteye_core.ui import listener_note, listener_parts, url_state
 from porteye_core.ui.context import now, read, viewers_zone
 from porteye_core.ui.listener_summary import address, markdown
 from porteye_core.ui.markdown import code, literal
@@ -79,6 +79,7 @@ def _tell(reader: Reader, life: Life) -> None:
     _tell_closed(reader, life, at)
     last_watched = reader.status(at).last_watched
     st.markdown(markdown(life, at, viewers_zone(), last_watched))
+    listener_note.draw(life)
     listener_parts.draw_other_ends(reader, life)
     listener_parts.draw_use(reader, life, at)
     listener_parts.draw_owner(life)

@@ -28,6 +28,7 @@ _WIDTHS = {
     "state": 66,
     "protocol": 64,
     "program": 104,
+    "label": 80,
     "exposure": 108,
     "verdict": 86,
     "address": 90,
@@ -46,11 +47,12 @@ _WIDTHS = {
 _MEASURED = ("clients", "cpu", "memory")  # of what is watched
 _SELDOM = ("state", "home", "waiting", *_MEASURED)
 _VERDICT = "verdict"  # there only if something says what is expected
+_LABEL = "label"  # there only if a row has one
 _WIDER = {"user": 14, "program": 124, "home": 40, "address": 40}
 _WIDER_ON_A_PHONE = {"program": 86}
 _ON_A_PHONE = ("port", "program", "verdict", "exposure", "state")
 _LINKS = ("open",)
-_CUT = ("address", "home", "user", "cmdline")
+_CUT = ("label", "address", "home", "user", "cmdline")
 _SHOWN = "now_columns"
 
 
@@ -77,6 +79,8 @@ def cells(
     table = services[["port", "protocol", "clients", "pid"]].copy()
     table["exposure"] = [each[:1] for each in services["exposure"].tolist()]
     of = services[["protocol", "exposure", "address", "port", "closed"]].to_dict("records")
+    if _LABEL in services:
+        table[_LABEL] = services[_LABEL]
     if _VERDICT in services:
         table[_VERDICT] = [[each] if each else [] for each in services[_VERDICT].tolist()]
     table["open"] = [_url(each, page_url) for each in of]
@@ -101,7 +105,8 @@ def cells(
     has = {name: any(table[name].tolist()) for name in _SELDOM if name not in _MEASURED}
     has |= dict.fromkeys(_MEASURED, moment.watched)
     has[_VERDICT] = _VERDICT in services
-    stays = {name for name in kept if name != _VERDICT}
+    has[_LABEL] = _LABEL in services and any(services[_LABEL].tolist())
+    stays = set(kept) - {_VERDICT, *(() if _LABEL in services else (_LABEL,))}
     shown = [name for name in _WIDTHS if name in stays or has.get(name, True)]
     wide = widths(shown)
     table["program"] = [

@@ -6,6 +6,7 @@ from enum import StrEnum
 import pandas as pd
 import streamlit as st
 
+from porteye_core.judging.acceptance import ACCEPTED
 from porteye_core.judging.blocks import Block
 from porteye_core.judging.verdicts import GRAVE, Judgement, Verdict
 from porteye_core.ui.markdown import literal
@@ -28,21 +29,28 @@ class Choice(StrEnum):
 
 
 _USUAL = (Choice.UNEXPECTED, Choice.UNKNOWN, Choice.EXPECTED)
+_SHOWN = {
+    Choice.UNEXPECTED: [each.value for each in GRAVE],
+    Choice.EXPECTED: [Verdict.EXPECTED.value, ACCEPTED],
+}
 _LABELS = {Choice.UNEXPECTED: "not expected", Choice.OWNER: "another owner"}
 
 
 def judged(services: pd.DataFrame, found: Verdicts) -> pd.DataFrame:
-    """The services with the column `verdict`: the gravest of their listeners, empty for none."""
-    gravest = [found.gravest(each) for each in services["listeners"].tolist()]
-    return services.assign(verdict=["" if each is None else each.verdict.value for each in gravest])
+    """The services with the columns `verdict`, the gravest of their listeners, empty for none, and
+    `label`; without a file of expected ports with the label alone."""
+    listeners = services["listeners"].tolist()
+    labelled = services.assign(label=[found.label(each) for each in listeners])
+    if not found.is_judged:
+        return labelled
+    return labelled.assign(verdict=[_word(found.gravest(each)) for each in listeners])
 
 
 def fitting(services: pd.DataFrame, choice: Choice) -> "pd.Series[bool]":
     """The services that a choice shows."""
     if choice is Choice.ALL:
         return pd.Series(data=True, index=services.index)
-    wanted = [each.value for each in GRAVE] if choice is Choice.UNEXPECTED else [choice.value]
-    return services["verdict"].isin(wanted)
+    return services["verdict"].isin(_SHOWN.get(choice, [choice.value]))
 
 
 def counts(services: pd.DataFrame) -> dict[Choice, int]:
@@ -105,6 +113,12 @@ def block_name(block: Block) -> str:
     ports = ", ".join(str(low) if low == high else f"{low}-{high}" for low, high in block.ports)
     owner = block.label or block.unit or block.container or block.program or block.user or ""
     return f"{ports}/{block.protocol} {owner}".strip()
+
+
+def _word(found: Judgement | None) -> str:
+    if found is None:
+        return ""
+    return ACCEPTED if found.why == ACCEPTED else found.verdict.value
 
 
 def _from_url() -> Choice | None:

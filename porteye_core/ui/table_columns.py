@@ -10,6 +10,7 @@ from typing import Any
 from streamlit import column_config as forms
 
 from porteye_core.exposure import Exposure
+from porteye_core.judging.acceptance import ACCEPTED
 from porteye_core.judging.verdicts import Verdict
 
 
@@ -92,8 +93,9 @@ _COLUMNS = {
         "By the file of expected ports, and by what was accepted here. wider: fewer hosts may reach"
         " it; owner: another one is expected; new: nothing expects it; unknown: it cannot be said."
         " A click on the row tells the reason",
-        {each.value: colour for each, colour in _VERDICTS.items()},
+        {**{each.value: colour for each, colour in _VERDICTS.items()}, ACCEPTED: _GREY},
     ),
+    "label": _text("Label", "As a note or the file of expected ports calls it"),
     "certainty": _text("Certainty", "Empty: it is known that it was open at that moment"),
     "change": _text("Change"),
     "at": _time("Time", "In your time zone", "YYYY-MM-DD HH:mm:ss.SSS"),

@@ -1,14 +1,22 @@
-"""Verdicts on what listens now, by the file of expected ports, as the views show them."""
+"""Verdicts on what listens, by the file of expected ports and what people accept, with their
+words."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
 
+from porteye_core.judging.acceptance import ACCEPTED, Accepted
 from porteye_core.judging.blocks import Expected
 from porteye_core.judging.in_force import InForce, watched_file
-from porteye_core.judging.judge import Judged
+from porteye_core.judging.judge import Judge, Judged
+from porteye_core.judging.note_words import Words
 from porteye_core.judging.seen import Seen
 from porteye_core.judging.verdicts import Before, Judgement, Verdict, missing
-from porteye_core.store.reading import Reader
+from porteye_core.store.alerts import Note
+from porteye_core.store.reading import Life, Reader
+from porteye_core.system.local_ports import ephemeral_ports
+from porteye_core.ui import notebook
 from porteye_core.ui.context import View
 from porteye_core.ui.session_cache import cached
 
@@ -21,10 +29,12 @@ _ORDER = {verdict: rank for rank, verdict in enumerate(Verdict)}
 @dataclass(frozen=True, slots=True)
 class Verdicts:
     """Verdicts of one moment: of each open listener by its id, and of the blocks that are always
-    expected and not there. is_judged: a file is in force. error: why the newest one is not."""
+    expected and not there. labels: of those that have one. is_judged: a file is in force; error:
+    why the newest one is not."""
 
     of: Mapping[int, Judged] = field(default_factory=dict)
     missing: tuple[Judgement, ...] = ()
+    labels: Mapping[int, str] = field(default_factory=dict)
     is_judged: bool = True
     error: str = ""
 
@@ -32,6 +42,21 @@ class Verdicts:
         """The gravest verdict on these listeners, None if none of them is judged."""
         found = [self.of[each].judgement for each in listeners if each in self.of]
         return min(found, key=lambda each: _ORDER[each.verdict], default=None)
+
+    def label(self, listeners: Iterable[int]) -> str:
+        """The label of the first of these listeners that has one."""
+        return next((self.labels[each] for each in listeners if each in self.labels), "")
+
+
+@dataclass(frozen=True, slots=True)
+class Opinion:
+    """All that is said of one listener: verdict and identity, the words of its note or block, and
+    the note. is_judged: a file is in force."""
+
+    judged: Judged
+    words: Words
+    note: Note | None
+    is_judged: bool
 
 
 def in_force(view: View) -> InForce:
@@ -42,20 +67,68 @@ def in_force(view: View) -> InForce:
 def verdicts(
     reader: Reader, view: View, moment: int, *, watching: bool, paused: bool = False
 ) -> Verdicts | None:
-    """Judge what is open; None if no file says what is expected. paused: the reader keeps the
-    moment as it is."""
-    file = in_force(view)
-    judge = file.judge
-    if judge is None:
-        return Verdicts(is_judged=False, error=file.error) if file.error else None
+    """Judge what is open; None if no file says what is expected, and nobody has noted anything.
+    paused: the reader keeps the moment as it is."""
+    file, notes = in_force(view), notebook.notes(view)
+    if file.judge is None and not (file.error or notes.of):
+        return None
+    judge = file.judge or _without_file()
+    accepted = notes.accepted(moment)
 
     def ask() -> Verdicts:
-        found = {id_: judge.judged(use) for id_, use in reader.open_by_id().items()}
-        absent = _missing(reader, judge.expected, found.values(), moment, watching=watching)
-        return Verdicts(found, absent, error=file.error)
+        uses = reader.open_by_id()
+        found = {id_: _with(judge.judged(use), accepted) for id_, use in uses.items()}
+        return Verdicts(
+            found,
+            _missing(reader, judge.expected, found.values(), moment, watching=watching),
+            _labels(found, notes.of),
+            file.judge is not None,
+            file.error,
+        )
 
     version = moment if paused else (reader.version(), moment // _STEP)
-    return cached(_KEPT, (version, file, watching), ask)
+    return cached(_KEPT, (version, file, notes, accepted.keys, watching), ask)
+
+
+def opinion(view: View, life: Life, moment: int) -> Opinion:
+    """All that is said of a listener, open or not."""
+    file, notes = in_force(view), notebook.notes(view)
+    judge = file.judge or _without_file()
+    judged = _with(judge.of(Seen.of(life)), notes.accepted(moment))
+    note = notes.of.get(judged.identity.key)
+    return Opinion(judged, _words(judged, note), note, file.judge is not None)
+
+
+@cache
+def _without_file() -> Judge:
+    """A judge who only knows identities."""
+    return Judge(Expected(Path(), local_ports=ephemeral_ports()))
+
+
+def _with(judged: Judged, accepted: Accepted) -> Judged:
+    """The verdict, which is expected if people accept its identity."""
+    found = judged.judgement
+    if found.verdict is Verdict.EXPECTED or not accepted.accepts(judged.identity):
+        return judged
+    return judged._replace(judgement=Judgement(Verdict.EXPECTED, ACCEPTED, found.seen, found.block))
+
+
+def _labels(found: Mapping[int, Judged], notes: Mapping[str, Note]) -> dict[int, str]:
+    labels = {
+        id_: _words(judged, notes.get(judged.identity.key) if notes else None).label
+        for id_, judged in found.items()
+    }
+    return {id_: label for id_, label in labels.items() if label}
+
+
+def _words(judged: Judged, note: Note | None) -> Words:
+    """The words of the note, else those of the block."""
+    block = judged.judgement.block
+    of_block = Words() if block is None else Words(block.label, block.note, block.link)
+    if note is None:
+        return of_block
+    of_note = Words(note.label, note.text, note.link)
+    return Words(*(own or other for own, other in zip(of_note, of_block, strict=True)))
 
 
 def _missing(

@@ -4,6 +4,8 @@ Its rows are values (Finding, Message, Note …); its functions take a connectio
 open_to_write, and change nothing outside of a transaction of their caller.
 """
 
+from sqlite3 import Connection
+
 from porteye_core.store.alerts.actions import (
     TakenAction,
     actions_of,
@@ -11,7 +13,14 @@ from porteye_core.store.alerts.actions import (
     complete_action,
     newest_actions,
 )
-from porteye_core.store.alerts.file import beside, open_to_read, open_to_write, transaction
+from porteye_core.store.alerts.file import (
+    beside,
+    open_to_read,
+    open_to_write,
+    revision,
+    transaction,
+    unwritable,
+)
 from porteye_core.store.alerts.findings import (
     add_finding,
     change_finding,
@@ -23,7 +32,15 @@ from porteye_core.store.alerts.findings import (
 )
 from porteye_core.store.alerts.kept_texts import keep_text, kept_text
 from porteye_core.store.alerts.messages import add_message, receivers, set_receivers
-from porteye_core.store.alerts.notes import notes, silences
+from porteye_core.store.alerts.notes import (
+    add_silence,
+    end_silence,
+    note,
+    notes,
+    put_accept,
+    put_words,
+    silences,
+)
 from porteye_core.store.alerts.outbox import (
     abandon,
     answer_test,
@@ -57,6 +74,7 @@ from porteye_core.store.alerts.states import (
 )
 
 __all__ = [
+    "Connection",
     "Cursor",
     "Finding",
     "IdentityRow",
@@ -72,6 +90,7 @@ __all__ = [
     "add_action",
     "add_finding",
     "add_message",
+    "add_silence",
     "answer_test",
     "beside",
     "change_finding",
@@ -79,6 +98,7 @@ __all__ = [
     "cursor",
     "due_message",
     "earliest_tries",
+    "end_silence",
     "finding",
     "findings_between",
     "hasten",
@@ -91,18 +111,23 @@ __all__ = [
     "new_tests",
     "newest_actions",
     "newest_findings",
+    "note",
     "notes",
     "open_findings",
     "open_listeners",
     "open_to_read",
     "open_to_write",
+    "put_accept",
+    "put_words",
     "receivers",
+    "revision",
     "set_cursor",
     "set_identities",
     "set_open_listeners",
     "set_receivers",
     "silences",
     "transaction",
+    "unwritable",
     "version",
     "waiting_findings",
 ]

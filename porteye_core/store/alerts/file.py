@@ -37,6 +37,29 @@ def beside(db: Path) -> Path:
     return db.with_name("porteye-alerts.db")
 
 
+def revision(file: Path) -> tuple[object, ...] | None:
+    """A value that changes with every commit; None while there is no file."""
+    try:
+        with file.open("rb") as opened:
+            status, header = os.fstat(opened.fileno()), opened.read(28)
+    except OSError:
+        return None
+    # The change counter: two commits can share a time of the file (SQLite's file format, 1.3.7).
+    return status.st_dev, status.st_ino, status.st_size, header[24:]
+
+
+def unwritable(file: Path) -> str:
+    """The reason why this process cannot write to the file or make it, empty if it can."""
+    # SQLite makes its journal beside the file.
+    is_there = os.path.exists(file)  # noqa: PTH110 - Path.exists raises where nobody may search
+    places = (file, file.parent) if is_there else (file.parent,)
+    for place in places:
+        mode = os.W_OK | (os.X_OK if place is file.parent else 0)
+        if not os.access(place, mode, effective_ids=os.access in os.supports_effective_ids):
+            return f"this user may not write to {place}"
+    return ""
+
+
 @contextmanager
 def open_to_write(file: Path) -> Iterator[sqlite3.Connection]:
     """A connection that writes; makes or migrates the file if needed. Use it in one thread.

@@ -6,12 +6,62 @@ from dataclasses import fields
 from porteye_core.store.alerts.rows import Matcher, Note, Silence
 
 _COLUMNS = tuple(each.name for each in fields(Note))
+_EMPTY = "label = '' AND text = '' AND link = '' AND accepted_at IS NULL"
 
 
 def notes(connection: sqlite3.Connection) -> list[Note]:
     """Every note, by key."""
     rows = connection.execute(f"SELECT {', '.join(_COLUMNS)} FROM note ORDER BY key")
     return [Note(*row) for row in rows]
+
+
+def note(connection: sqlite3.Connection, key: str) -> Note | None:
+    """The note on an identity, None if there is none."""
+    row = connection.execute(
+        f"SELECT {', '.join(_COLUMNS)} FROM note WHERE key = ?", (key,)
+    ).fetchone()
+    return None if row is None else Note(*row)
+
+
+def put_words(connection: sqlite3.Connection, of: Note) -> None:
+    """Write label, text and link of an identity, with author and time; an accept stays."""
+    _put(connection, of, ("label", "text", "link"))
+
+
+def put_accept(connection: sqlite3.Connection, of: Note) -> None:
+    """Accept an identity, or take that back, with author and time; its words stay."""
+    _put(connection, of, ("accepted_at", "accepted_until"))
+
+
+def _put(connection: sqlite3.Connection, of: Note, names: tuple[str, ...]) -> None:
+    changed = ", ".join(f"{name} = excluded.{name}" for name in (*names, "author", "at"))
+    connection.execute(
+        f"INSERT INTO note ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"
+        f" ON CONFLICT (key) DO UPDATE SET {changed}",
+        tuple(getattr(of, name) for name in _COLUMNS),
+    )
+    connection.execute(f"DELETE FROM note WHERE key = ? AND {_EMPTY}", (of.key,))
+
+
+def add_silence(connection: sqlite3.Connection, silence: Silence) -> int:
+    """Store a silence, whose id does not count; returns its id."""
+    found = connection.execute(
+        "INSERT INTO silence (matcher, since, until, comment, author, at)"
+        " VALUES (?, ?, ?, ?, ?, ?)",
+        (
+            *(str(silence.matcher), silence.since, silence.until),
+            *(silence.comment, silence.author, silence.at),
+        ),
+    ).lastrowid
+    assert found is not None
+    return found
+
+
+def end_silence(connection: sqlite3.Connection, silence_id: int, now: int) -> None:
+    """End a silence now; it stays stored as one that is over."""
+    connection.execute(
+        "UPDATE silence SET until = ? WHERE id = ? AND until > ?", (now, silence_id, now)
+    )
 
 
 def silences(connection: sqlite3.Connection, now: int) -> list[Silence]:

@@ -9,7 +9,14 @@ from porteye_core.charts import usage as chart
 from porteye_core.exposure import exposure
 from porteye_core.model import Filters, Precision
 from porteye_core.store.reading import Former, Held, Life, PortLife, Reader, gap_frame
-from porteye_core.ui import action_tables, layout, listener_drawer, listener_parts, row_selection
+from porteye_core.ui import (
+    action_tables,
+    layout,
+    listener_drawer,
+    listener_note,
+    listener_parts,
+    row_selection,
+)
 from porteye_core.ui.context import View, now, read, viewers_zone
 from porteye_core.ui.listener_summary import evidence, markdown, name
 from porteye_core.ui.markdown import literal
@@ -136,6 +143,7 @@ def _summary(reader: Reader, life: Life) -> None:
     st.caption(literal(f"{exact} {evidence(life)}"))
     owner, steps = st.columns([2, 1], gap="medium")
     with owner:
+        listener_note.draw(life)
         listener_parts.draw_other_ends(reader, life)
         listener_parts.draw_owner(life)
         listener_parts.draw_use(reader, life, at)

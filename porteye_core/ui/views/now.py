@@ -85,7 +85,7 @@ def _draw(reader: Reader, view: View) -> None:
     found = verdicts.verdicts(
         reader, view, moment, watching=table.moment.watched, paused=refresh.is_paused()
     )
-    if found is not None and found.is_judged:
+    if found is not None:
         table = replace(table, services=now_verdicts.judged(table.services, found))
     with place:
         numbers = now_filters.counts(table.services, table.midnight, watched=table.moment.watched)

@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 from porteye_core.api import create_api
 from porteye_core.config import Config
 from porteye_core.guards.access import Access
+from porteye_core.store.alerts import beside, notes, open_to_read
 from tests.kit.seeding import Instant
 from tests.kit.service import PROJECT
 
@@ -73,3 +74,29 @@ def test_who_has_logged_in_exports_the_history_and_nothing_else(
             assert refused.status_code == 403
             assert refused.json()["error"]["code"] == "ticket_expired"
         assert client.get("/api/history.csv").status_code == 401
+
+
+def test_an_accept_has_the_name_of_its_login(app: AppTest, seeded: Instant) -> None:
+    seeded.db.with_name("expected.toml").write_text("[[expected]]\nport = 1\n")
+    app.user = {"is_logged_in": True, "email": "ada@example.org"}
+    app.query_params["listener"] = "1"
+    app.run()
+    next(each for each in app.button if each.label == "Accept").click().run()
+    with open_to_read(beside(seeded.db)) as connection:
+        assert [each.author for each in notes(connection)] == ["ada@example.org"]
+
+
+def test_nothing_is_written_for_who_has_not_logged_in() -> None:
+    app = AppTest.from_string("""
+import streamlit as st
+from pathlib import Path
+from porteye_core.guards.access import Access
+from porteye_core.model import Filters
+from porteye_core.ui import notebook
+from porteye_core.ui.context import View
+view = View(Path("/nowhere/porteye.db"), Filters(), access=Access(login=True))
+st.text(notebook.write(view, lambda to, who: st.text("written")))
+""")
+    app.user = {"is_logged_in": False}
+    app.run()
+    assert [each.value for each in app.text] == ["Nobody has logged in. Log in, and try again."]

@@ -1,0 +1,113 @@
+"""Notes and accepts of people, in the alerts database: read for every view, and written."""
+
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+import streamlit as st
+
+from porteye_core.errors import PortEyeError, StoreError, StoreMissing
+from porteye_core.guards.access import Access
+from porteye_core.judging.acceptance import Accepted
+from porteye_core.store import alerts
+from porteye_core.store.alerts import Connection, Note
+from porteye_core.system.plain_text import cap, clean
+from porteye_core.ui.context import View
+
+Change = Callable[[Connection, str], object]
+"""A change to the alerts database, by a connection and its author."""
+_MAX_AUTHOR = 100  # bytes
+# Root takes on the rights of a folder's user while it writes, in all threads.
+_WRITING = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class Notes:
+    """The notes by their keys; error: why they cannot be read."""
+
+    of: Mapping[str, Note] = field(default_factory=dict)
+    error: str = ""
+
+    def accepted(self, now: int) -> Accepted:
+        """The identities that somebody has accepted and that still are."""
+        return Accepted(key for key, note in self.of.items() if note.accepts(now))
+
+
+class _Kept:
+    """The notes of one file, read again when something was committed to it."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._lock = threading.Lock()
+        self._revision: object = None
+        self._notes = Notes()
+
+    def notes(self) -> Notes:
+        with self._lock:
+            found = alerts.revision(self._file)
+            if found != self._revision:
+                self._notes = _read(self._file)
+                self._revision = None if self._notes.error else found
+            return self._notes if found is not None else Notes()
+
+
+@cache
+def _kept(file: Path) -> _Kept:
+    return _Kept(file)
+
+
+def notes(view: View) -> Notes:
+    """The notes of now; none where there is no alerts database yet."""
+    return _kept(view.alerts_file).notes()
+
+
+def refusal(view: View) -> str:
+    """The reason why this page cannot write, empty if it can."""
+    reason = alerts.unwritable(view.alerts_file)
+    return f"Nothing can be written here: {reason}." if reason else ""
+
+
+def write(view: View, change: Change) -> str:
+    """Make a change in a transaction; return what went wrong as a sentence, empty if nothing
+    did."""
+    try:
+        who = author(view.access)
+        with (
+            _WRITING,
+            alerts.open_to_write(view.alerts_file) as connection,
+            alerts.transaction(connection, view.alerts_file),
+        ):
+            change(connection, who)
+    except PortEyeError as err:
+        return str(err)
+    return ""
+
+
+def author(access: Access) -> str:
+    """The name of the login, else the page with the address that it is seen from.
+
+    Raises StoreError for a session that has not logged in where a login is asked for.
+    """
+    if access.login:
+        if not st.user.is_logged_in:
+            raise StoreError("Nobody has logged in.", "Log in, and try again.")
+        said = st.user.get("email") or st.user.get("name") or st.user.get("sub") or "a login"
+        return cap(clean(str(said)), _MAX_AUTHOR)
+    address = st.context.ip_address
+    return f"the page, from {clean(address)}" if address else "the page"
+
+
+def _read(file: Path) -> Notes:
+    try:
+        with alerts.open_to_read(file) as connection:
+            return Notes(_by_key(alerts.notes(connection)))
+    except StoreMissing:
+        return Notes()
+    except StoreError as err:
+        return Notes(error=str(err))
+
+
+def _by_key(found: Iterable[Note]) -> dict[str, Note]:
+    return {each.key: each for each in found}

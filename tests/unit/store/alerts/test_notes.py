@@ -1,0 +1,95 @@
+"""Notes, accepts and silences of the alerts database."""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from porteye_core.store.alerts import (
+    Matcher,
+    Note,
+    Silence,
+    add_silence,
+    beside,
+    end_silence,
+    note,
+    notes,
+    open_to_read,
+    open_to_write,
+    put_accept,
+    put_words,
+    revision,
+    silences,
+    transaction,
+    unwritable,
+)
+from tests.kit.as_nobody import NOBODY
+
+KEY = '["tcp", 22, "every interface", "ssh.service", "root"]'
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return beside(tmp_path / "porteye.db")
+
+
+def test_words_and_accepts_of_an_identity_leave_each_other_alone(file: Path) -> None:
+    words = Note(KEY, "SSH", "Only from the VPN", "https://wiki.example", author="ada", at=1)
+    with open_to_write(file) as connection, transaction(connection, file):
+        put_words(connection, words)
+        put_accept(connection, Note(KEY, accepted_at=5, accepted_until=9, author="bob", at=5))
+        both = replace(words, accepted_at=5, accepted_until=9, author="bob", at=5)
+        assert note(connection, KEY) == both
+        put_words(connection, replace(words, label="sshd", at=7))
+        assert note(connection, KEY) == replace(both, label="sshd", author="ada", at=7)
+
+
+def test_a_note_without_words_and_accept_is_gone(file: Path) -> None:
+    with open_to_write(file) as connection, transaction(connection, file):
+        put_accept(connection, Note(KEY, accepted_at=5, author="bob", at=5))
+        put_accept(connection, Note(KEY, author="bob", at=6))
+        assert notes(connection) == []
+
+
+def test_a_silence_that_is_ended_is_over_at_once_and_once(file: Path) -> None:
+    night = Silence(0, Matcher(port="5432", user="dev*"), 1, 100, "backup", "ada", 1)
+    with open_to_write(file) as connection, transaction(connection, file):
+        number = add_silence(connection, night)
+        assert silences(connection, 50) == [replace(night, id=number)]
+        end_silence(connection, number, 60)
+        end_silence(connection, number, 70)
+        assert silences(connection, 60) == []
+        assert silences(connection, 59)[0].until == 60
+
+
+def test_every_commit_has_another_revision_and_reading_has_none(file: Path) -> None:
+    assert revision(file) is None
+    seen = set()
+    with open_to_write(file) as connection:
+        for number in range(5):
+            with transaction(connection, file):
+                put_accept(connection, Note(KEY, accepted_at=number, at=number))
+            seen.add(revision(file))
+        with open_to_read(file) as reader:
+            assert len(notes(reader)) == 1
+        seen.add(revision(file))
+    assert len(seen) == 5
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="takes the rights of another user")
+def test_who_may_not_write_is_told_why(file: Path) -> None:
+    with open_to_write(file):
+        pass
+    file.parent.chmod(0o755)
+    assert unwritable(file) == ""
+    os.seteuid(NOBODY)
+    try:
+        assert unwritable(Path("/var") / file.name) == "this user may not write to /var"
+        assert str(file.parent) in unwritable(file)
+    finally:
+        os.seteuid(0)
+
+
+def test_a_folder_that_is_not_there_cannot_be_written_to(file: Path) -> None:
+    assert "nowhere" in unwritable(file.parent / "nowhere" / file.name)
