@@ -72,8 +72,9 @@ class Quiet:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """Rules by which findings become messages."""
+    """Rules by which findings become messages; url: address of the page, empty for none."""
 
     timers: Timers = Timers()
     quiet: tuple[Quiet, ...] = ()
     receivers: tuple[Receiver, ...] = ()
+    url: str = ""

@@ -214,6 +214,10 @@ def _doors(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
         "monitor", help="watch and record; its own flags: porteye monitor --help", add_help=False
     )
     monitor.add_argument("words", nargs=argparse.REMAINDER)
+    alerts = commands.add_parser(
+        "alerts", help="tell what is not expected: porteye alerts --help", add_help=False
+    )
+    alerts.add_argument("words", nargs=argparse.REMAINDER)
     dashboard = commands.add_parser(
         "dashboard", help="the page and the API; further flags are those of streamlit run"
     )

@@ -30,6 +30,20 @@ def monitor_flags() -> ArgumentParser:
     return command_line.parser()
 
 
+def alerts(words: Sequence[str]) -> int:
+    """Run the alerts process with these flags."""
+    from porteye_core.alerts import command_line  # noqa: PLC0415 - as above
+
+    return command_line.main(words)
+
+
+def alerts_flags() -> ArgumentParser:
+    """The parser of the flags of the alerts process."""
+    from porteye_core.alerts import command_line  # noqa: PLC0415 - as above
+
+    return command_line.parser()
+
+
 def backup(given: Namespace) -> int:
     """Copy the database to a new file, as `--backup` of the monitor does."""
     of = ["--db", given.db] if given.db is not None else []

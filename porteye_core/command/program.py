@@ -3,7 +3,7 @@
 import os
 import signal
 import sys
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from importlib import import_module
 from types import FrameType
@@ -64,15 +64,15 @@ def _drop_output() -> None:
 
 
 def _command(argv: Sequence[str]) -> int:
-    if argv[1:2] == ["monitor"]:  # every flag is its own, --help too
-        return doors.monitor(argv[2:])
+    if argv[1:2] in (["monitor"], ["alerts"]):  # every flag is its own, --help too
+        return (doors.monitor if argv[1] == "monitor" else doors.alerts)(argv[2:])
     if argv[1:2] == ["dashboard"]:
         return doors.dashboard(*parser().parse_known_args(argv[1:]))
     given = parser().parse_args(argv[1:])
     if given.command == "backup":
         return doors.backup(given)
     if given.command == "completion":
-        sys.stdout.write(completion(given.shell, {**commands(), "monitor": doors.monitor_flags()}))
+        sys.stdout.write(completion(given.shell, _all_commands()))
         return HELD
     if given.command == "service":
         # It reads and writes XML, whose modules no other command needs.
@@ -80,6 +80,11 @@ def _command(argv: Sequence[str]) -> int:
 
         return service(given, Screen.of(sys.stdout))
     return _answer(given)
+
+
+def _all_commands() -> dict[str, ArgumentParser]:
+    own = {"monitor": doors.monitor_flags(), "alerts": doors.alerts_flags()}
+    return {**commands(), **own}
 
 
 def _answer(given: Namespace) -> int:

@@ -36,18 +36,23 @@ def find(named: Path | None, db: Path) -> Path:
 
 def read(file: Path) -> Expected:
     """The blocks of a file; raises ExpectedError, which names the line."""
-    return parse(text_of(file, _KIND), file)
+    return parse(text(file), file)
 
 
-def parse(text: str, file: Path) -> Expected:
+def text(file: Path) -> str:
+    """The text of a file, whatever it says; raises ExpectedError."""
+    return text_of(file, _KIND)
+
+
+def parse(said: str, file: Path) -> Expected:
     """The blocks of a text; file: where it stands."""
-    content = _Reading(text, file, _KIND)
-    content.known("of the file", content.content, ("defaults", "expected"), 1)
-    blocks = content.blocks("expected")
+    reading = _Reading(said, file, _KIND)
+    reading.known("of the file", reading.content, ("defaults", "expected"), 1)
+    blocks = reading.blocks("expected")
     return Expected(
         file,
-        content.defaults(content.table("defaults")),
-        tuple(content.block(each, number) for number, each in enumerate(blocks)),
+        reading.defaults(reading.table("defaults")),
+        tuple(reading.block(each, number) for number, each in enumerate(blocks)),
         ephemeral_ports(),
     )
 

@@ -18,11 +18,8 @@ from porteye_core.config import Config
 from porteye_core.errors import GAVE_WAY, PortEyeError, PrivilegeError, SourceError, StoreError
 from porteye_core.model import Limitation, WatchPlan
 from porteye_core.monitor.heartbeat import Heartbeat
-from porteye_core.monitor.journal_log import JournalHandler
-from porteye_core.monitor.log_format import PlainFormatter
 from porteye_core.monitor.loop import Monitor
 from porteye_core.monitor.own_usage import FootprintMeter, return_freed_memory
-from porteye_core.monitor.signals import Waiter
 from porteye_core.owners import OwnerFinder, UsageMeter, container_lookup, processes
 from porteye_core.sources import Picked, pick
 from porteye_core.store.file.lock import Claim
@@ -30,8 +27,10 @@ from porteye_core.store.tables.host_row import Host
 from porteye_core.store.writing.startup import open_writer
 from porteye_core.system import privilege
 from porteye_core.system.clock import SystemClock, timestamp
-from porteye_core.system.journal import Journal, is_journal
+from porteye_core.system.journal_log import log_to_stderr
+from porteye_core.system.parent import is_orphaned
 from porteye_core.system.privilege import Rights
+from porteye_core.system.signals import Waiter
 from porteye_core.system.systemd import ServiceManager
 
 log = logging.getLogger("porteye")
@@ -122,7 +121,7 @@ def main(argv: Sequence[str], again: Sequence[str] = ()) -> int:
     """
     flags = vars(parser(Path(argv[0]).name).parse_args(argv[1:]))
     restarted = [*(again or (sys.executable, argv[0])), *argv[1:]]
-    _log_to_stderr()
+    log_to_stderr()
     faulthandler.enable()  # a manager whose watchdog bites sends SIGABRT: the log says where
     try:
         settings = config.load(flags, os.environ)
@@ -137,14 +136,6 @@ def main(argv: Sequence[str], again: Sequence[str] = ()) -> int:
     except PortEyeError as err:
         log.error("%s", err)
         return err.exit_status
-
-
-def _log_to_stderr() -> None:
-    handler: logging.Handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(PlainFormatter("%(asctime)s %(levelname)s %(message)s"))
-    if is_journal(2):
-        handler = JournalHandler(Journal(), handler)
-    logging.basicConfig(level=logging.INFO, handlers=[handler])
 
 
 def _back_up(db: Path, target: Path) -> None:
@@ -215,7 +206,7 @@ def watch(settings: Config, argv: Sequence[str]) -> int:
                 (settings.once and not (is_looking() and time.monotonic() < search_ends))
                 or waiter.wait(heartbeat.paced(seconds), filenos)
             ),
-            ended=lambda: writer.is_wanted or (settings.exit_with_parent and _orphaned()),
+            ended=lambda: writer.is_wanted or (settings.exit_with_parent and is_orphaned()),
             alive=lambda: heartbeat.turn(monitor.watched),
             stopping=lambda: waiter.wait(0, ()),
         )
@@ -276,11 +267,3 @@ def _plan(settings: Config, picked: Picked, limitations: tuple[Limitation, ...])
 
 def _this_host() -> Host:
     return Host.this(psutil.virtual_memory().total)
-
-
-_PARENT = os.getppid()
-
-
-def _orphaned() -> bool:
-    # On Unix an orphan gets another parent; on Windows it keeps the number of the dead one.
-    return os.getppid() != _PARENT or not psutil.pid_exists(_PARENT)

@@ -14,9 +14,9 @@ from porteye_core.model import (
     Program,
     WatchPlan,
 )
-from porteye_core.monitor.journal_log import with_fields
 from porteye_core.owners import ContainerNames
 from porteye_core.store.writing.writer import Writer
+from porteye_core.system.journal_log import with_fields
 from porteye_core.tracking import Tracker
 
 log = logging.getLogger("porteye")

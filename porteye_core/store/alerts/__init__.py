@@ -15,6 +15,8 @@ from porteye_core.store.alerts.actions import (
 )
 from porteye_core.store.alerts.file import (
     beside,
+    held,
+    holder,
     open_to_read,
     open_to_write,
     revision,
@@ -24,11 +26,12 @@ from porteye_core.store.alerts.file import (
 from porteye_core.store.alerts.findings import (
     add_finding,
     change_finding,
+    count_more,
     finding,
     findings_between,
     newest_findings,
     open_findings,
-    waiting_findings,
+    untold_ends,
 )
 from porteye_core.store.alerts.kept_texts import keep_text, kept_text
 from porteye_core.store.alerts.messages import add_message, receivers, set_receivers
@@ -95,6 +98,7 @@ __all__ = [
     "beside",
     "change_finding",
     "complete_action",
+    "count_more",
     "cursor",
     "due_message",
     "earliest_tries",
@@ -102,6 +106,8 @@ __all__ = [
     "finding",
     "findings_between",
     "hasten",
+    "held",
+    "holder",
     "identities",
     "keep_text",
     "kept_text",
@@ -127,7 +133,7 @@ __all__ = [
     "set_receivers",
     "silences",
     "transaction",
+    "untold_ends",
     "unwritable",
     "version",
-    "waiting_findings",
 ]

@@ -8,10 +8,11 @@ import os
 import sqlite3
 import stat
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
-from porteye_core.errors import StoreError, StoreMissing, StoreNewer
+from porteye_core.errors import StoreError, StoreHeld, StoreMissing, StoreNewer
+from porteye_core.store.file import lock as locks
 from porteye_core.store.file import transaction as transactions
 from porteye_core.store.file.folder import Folder, make_own
 from porteye_core.store.file.ownership import give_to_caller, open_private
@@ -61,6 +62,27 @@ def unwritable(file: Path) -> str:
 
 
 @contextmanager
+def held(file: Path, now: int) -> Iterator[None]:
+    """Hold the lock of the process that judges; raises StoreHeld if another one does."""
+    make_own(file.parent)
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(locks.WriterLock(file, now))
+        except StoreHeld as err:
+            who = locks.holder(file)
+            raise StoreHeld(
+                f"Another alerts process already judges into {file}: pid {who.pid if who else 0}.",
+                "Stop it first, or choose another alerts database with --alerts-db.",
+            ) from err
+        yield
+
+
+def holder(file: Path) -> locks.Holder | None:
+    """Find the process that judges; None if there is none."""
+    return locks.holder(file)
+
+
+@contextmanager
 def open_to_write(file: Path) -> Iterator[sqlite3.Connection]:
     """A connection that writes; makes or migrates the file if needed. Use it in one thread.
 
@@ -74,6 +96,7 @@ def open_to_write(file: Path) -> Iterator[sqlite3.Connection]:
         try:
             if is_empty:
                 connection.executescript(_NEW_FILE)
+            _check_kind(connection, file)
             connection.executescript(_EVERY_TIME)
             _migrate(connection, file)
         except sqlite3.Error as err:
@@ -131,19 +154,29 @@ def _connect(file: Path, mode: str) -> sqlite3.Connection:
 
 
 def _create(file: Path, folder: Folder) -> bool:
-    """Make the file if needed; return True if it is empty. Raises StoreError."""
-    fd, is_new = open_private(file)
+    """Make the file if needed; return True if it is empty. Raises StoreError.
+
+    A file that is there is not opened: to close it would end the locks that SQLite holds on it in
+    this process (sqlite.org/howtocorrupt.html, section 2.2).
+    """
+    if os.path.lexists(file):
+        found = file.lstat()
+        if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
+            raise StoreError(f"{file} is not a plain file with one name.", _HINT)
+        return found.st_size == 0
+    fd, _ = open_private(file)
     try:
-        header = os.read(fd, 100)  # with the application id at byte 68: SQLite's file format
-        if header and int.from_bytes(header[68:72], "big") != APPLICATION_ID:
-            raise StoreError(f"{file} is not an alerts database of PortEye.", _HINT)
-        if is_new:
-            if os.name == "posix" and folder.path.stat().st_mode & stat.S_IWGRP:
-                os.fchmod(fd, 0o660)  # the group shares the folder
-            give_to_caller(fd, file.parent)
+        if os.name == "posix" and folder.path.stat().st_mode & stat.S_IWGRP:
+            os.fchmod(fd, 0o660)  # the group shares the folder
+        give_to_caller(fd, file.parent)
     finally:
         os.close(fd)
-    return not header
+    return True
+
+
+def _check_kind(connection: sqlite3.Connection, file: Path) -> None:
+    if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
+        raise StoreError(f"{file} is not an alerts database of PortEye.", _HINT)
 
 
 def _migrate(connection: sqlite3.Connection, file: Path) -> None:

@@ -1,7 +1,6 @@
 """Findings: kept when they begin, ended when they are true no more, never judged twice."""
 
 import sqlite3
-from collections.abc import Sequence
 from dataclasses import asdict, fields
 from typing import Any
 
@@ -32,6 +31,13 @@ def change_finding(connection: sqlite3.Connection, finding_id: int, **values: An
     """Set columns of a finding."""
     names = ", ".join(f"{name} = :{name}" for name in values)
     connection.execute(f"UPDATE finding SET {names} WHERE id = :id", {**values, "id": finding_id})
+
+
+def count_more(connection: sqlite3.Connection, finding_id: int, count: int) -> None:
+    """Add to the number of times that a finding was there."""
+    connection.execute(
+        "UPDATE finding SET brief_count = brief_count + ? WHERE id = ?", (count, finding_id)
+    )
 
 
 def finding(connection: sqlite3.Connection, finding_id: int) -> Finding | None:
@@ -67,8 +73,10 @@ def findings_between(
     return [finding_of(row) for row in rows]
 
 
-def waiting_findings(connection: sqlite3.Connection, ids: Sequence[int]) -> list[Finding]:
-    """The findings of these ids, the oldest first."""
-    marks = ", ".join("?" * len(ids))
-    rows = connection.execute(f"{_SELECT} WHERE id IN ({marks}) ORDER BY id", tuple(ids))
+def untold_ends(connection: sqlite3.Connection) -> list[Finding]:
+    """The findings that ended after they were told, whose end is not told yet."""
+    rows = connection.execute(
+        f"{_SELECT} WHERE ended_at IS NOT NULL AND told_at IS NOT NULL AND end_told_at IS NULL"
+        " ORDER BY id"
+    )
     return [finding_of(row) for row in rows]

@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from porteye_core.store.reading.coverage import Coverage, Gap, MomentCoverage
+from porteye_core.store.reading.followed import FollowedEvent, Newest
 from porteye_core.store.reading.free_port import CANDIDATES as FREE_PORTS
 from porteye_core.store.reading.free_port import FreePort
 from porteye_core.store.reading.json_records import CHANGE, EVENT, MOMENT, PORT, Field
@@ -48,6 +49,7 @@ __all__ = [
     "Coverage",
     "Field",
     "FileReader",
+    "FollowedEvent",
     "Form",
     "Former",
     "FreePort",
@@ -57,6 +59,7 @@ __all__ = [
     "Life",
     "MomentCoverage",
     "MonitorUsage",
+    "Newest",
     "OpenUse",
     "PastUse",
     "PortLife",

@@ -3,7 +3,7 @@
 It loads no pandas, so that a command answers at once.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from porteye_core.store import engine
 from porteye_core.store.file.connection import open_connection
 from porteye_core.store.reading import (
     events,
+    followed,
     free_port,
     json_records,
     listener,
@@ -142,6 +143,32 @@ class RowReader:
     def newest_event(self) -> int:
         """The id of the newest event, 0 if there is none."""
         return events.newest_id(self._connection)
+
+    # To follow what is stored.
+
+    def newest(self) -> followed.Newest:
+        """The ids of the newest rows."""
+        return followed.newest(self._connection)
+
+    def following(self, event_id: int, limit: int) -> list[followed.FollowedEvent]:
+        """The events after the one of an id, the oldest first, with their listeners."""
+        return followed.following(self._connection, event_id, limit)
+
+    def event_mark(self, event_id: int) -> str | None:
+        """A digest of an event, which that of another history does not have; None without it."""
+        return followed.mark(self._connection, event_id)
+
+    def lives(self, ids: Collection[int]) -> list[Life]:
+        """The listeners of these ids."""
+        return followed.lives(self._connection, ids)
+
+    def open_lives(self) -> list[Life]:
+        """Every listener that is open, by id."""
+        return followed.open_lives(self._connection)
+
+    def owners(self) -> dict[int, int]:
+        """Of each open listener, by id, a number that changes with its owner or its reach."""
+        return followed.owners(self._connection)
 
     # Time.
 

@@ -60,6 +60,8 @@ CREATE TABLE finding (
 ) STRICT;
 CREATE INDEX finding_open ON finding (key) WHERE ended_at IS NULL;
 CREATE INDEX finding_ended ON finding (ended_at) WHERE ended_at IS NOT NULL;
+CREATE INDEX finding_end_untold ON finding (id)
+    WHERE ended_at IS NOT NULL AND told_at IS NOT NULL AND end_told_at IS NULL;
 CREATE INDEX finding_listener ON finding (listener_id) WHERE listener_id IS NOT NULL;
 CREATE TABLE receiver (
     name TEXT PRIMARY KEY,

@@ -3,7 +3,7 @@
 import io
 import logging
 
-from porteye_core.monitor.log_format import PlainFormatter
+from porteye_core.system.log_format import PlainFormatter
 
 HOSTILE = "a\x1b[31mb\x07\x9b2J\r\nERROR forged\u202e"
 

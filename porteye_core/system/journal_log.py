@@ -1,10 +1,11 @@
 """The log in systemd's journal, with fields beside each message."""
 
 import logging
+import sys
 from collections.abc import Mapping
 
-from porteye_core.monitor.log_format import PlainFormatter
-from porteye_core.system.journal import Journal
+from porteye_core.system.journal import Journal, is_journal
+from porteye_core.system.log_format import PlainFormatter
 
 # syslog(3) counts the gravest as 0.
 _PRIORITIES = (
@@ -51,3 +52,12 @@ class JournalHandler(logging.Handler):
             "SYSLOG_IDENTIFIER": "porteye",
             **getattr(record, "journal_fields", {}),
         }
+
+
+def log_to_stderr() -> None:
+    """Let this process log to its standard error, with fields if that is the journal."""
+    handler: logging.Handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(PlainFormatter("%(asctime)s %(levelname)s %(message)s"))
+    if is_journal(2):
+        handler = JournalHandler(Journal(), handler)
+    logging.basicConfig(level=logging.INFO, handlers=[handler])

@@ -14,10 +14,10 @@ from typing import BinaryIO
 import pytest
 
 from porteye_core.model import Precision
-from porteye_core.monitor.journal_log import JournalHandler, with_fields
 from porteye_core.monitor.recording import log_changes
 from porteye_core.store.writing.writer import Opening
 from porteye_core.system.journal import Journal
+from porteye_core.system.journal_log import JournalHandler, with_fields
 from tests.kit.datagrams import receiver
 from tests.kit.journal import fields_of
 from tests.kit.processes import bound
