@@ -65,6 +65,7 @@ def main(words: Sequence[str]) -> int:
             Service(
                 settings,
                 wait=lambda seconds: waiter.wait(seconds, ()),
+                wake=waiter.wake,
                 ended=lambda: settings.exit_with_parent and is_orphaned(),
             ).run()
     except PortEyeError as err:

@@ -15,6 +15,7 @@ class KeptFile(Generic[T]):
     now cannot be used, empty if it can.
 
     find: the path, as it may change; text, parse: of a file. All of them raise PortEyeError.
+    is_optional: without a file nothing is in force, and that is no trouble.
     """
 
     def __init__(
@@ -23,9 +24,12 @@ class KeptFile(Generic[T]):
         find: Callable[[], Path],
         text: Callable[[Path], str],
         parse: Callable[[str, Path], T],
+        *,
+        is_optional: bool = False,
     ) -> None:
         self.name = name
         self._find, self._text, self._parse = find, text, parse
+        self._is_optional = is_optional
         self._state: tuple[object, ...] | None = None
         self.value: T | None = None
         self.good_text = ""
@@ -41,33 +45,39 @@ class KeptFile(Generic[T]):
 
     def has_changed(self) -> bool:
         """Read the file if it is another one than before; tell that value or trouble differ."""
-        before = self.trouble, self.good_text
+        before = self.trouble, self.good_text, self.value is None
         try:
             file = self._find()
+        except PortEyeError as err:
+            self._miss(err)
+        else:
             state = _state(file)
             if state == self._state:
                 return False
             self._state = state
+            self._read(file)
+        return before != (self.trouble, self.good_text, self.value is None)
+
+    def _miss(self, err: PortEyeError) -> None:
+        self._state = None
+        if self._is_optional:
+            self.value, self.good_text, self.trouble = None, "", ""
+        else:
+            self.trouble = str(err)
+
+    def _read(self, file: Path) -> None:
+        try:
             text = self._text(file)
             self.value = self._parse(text, file)
-            self.good_text, self.trouble = text, ""
         except PortEyeError as err:
             self.trouble = str(err)
-            if self._state != (self.trouble,) and not _is_there(self._find):
-                self._state = (self.trouble,)
-        return before != (self.trouble, self.good_text)
+        else:
+            self.good_text, self.trouble = text, ""
 
 
 def _state(file: Path) -> tuple[object, ...]:
     try:
-        found = file.stat()
+        found = os.stat(file)  # noqa: PTH116 - each second: a Path takes as long again
     except OSError:
         return (str(file),)
     return str(file), found.st_mtime_ns, found.st_size, found.st_ino, found.st_mode
-
-
-def _is_there(find: Callable[[], Path]) -> bool:
-    try:
-        return os.path.lexists(find())
-    except PortEyeError:
-        return False

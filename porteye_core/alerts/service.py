@@ -3,25 +3,32 @@
 import logging
 import os
 import platform
+import stat
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
+from porteye_core.alerts import settings
 from porteye_core.alerts.alert_clock import Moment
+from porteye_core.alerts.delivery import Delivery
 from porteye_core.alerts.engine import Engine, Place
 from porteye_core.alerts.kept_file import KeptFile
-from porteye_core.alerts.timers import SECOND
+from porteye_core.alerts.settings import Settings
+from porteye_core.alerts.timers import SECOND, Rules
 from porteye_core.config import Config
 from porteye_core.errors import StoreError
 from porteye_core.judging import expected_file
 from porteye_core.judging.blocks import Expected
 from porteye_core.store.alerts import (
     Connection,
+    Receiver,
     beside,
     held,
     keep_text,
     kept_text,
     open_to_write,
+    set_receivers,
     transaction,
 )
 from porteye_core.system.clock import SystemClock, moment
@@ -35,77 +42,119 @@ _FIRST_REST, _LONGEST_REST = 1.0, 30.0  # seconds after an error
 class Service:
     """Judges and tells until it is stopped.
 
-    wait: returns True if the process is to end; ended: tells that nobody needs it any more.
+    wait: returns True if the process is to end; wake: ends a wait, from any thread. ended: tells
+    that nobody needs it any more.
     """
 
     def __init__(
-        self, config: Config, wait: Callable[[float], bool], ended: Callable[[], bool]
+        self,
+        config: Config,
+        wait: Callable[[float], bool],
+        wake: Callable[[], None],
+        ended: Callable[[], bool],
     ) -> None:
         self._config, self._wait, self._ended = config, wait, ended
         self._alerts_db = config.alerts_db or beside(config.db)
         self._place = Place(config.db, self._alerts_db, platform.node())
         self._clock, self._boot = SystemClock(), _boot_id()
+        self._began = self._now()
+        self._delivery = Delivery(self._alerts_db, wake)
         self._expected = KeptFile[Expected](
             expected_file.NAME,
             lambda: expected_file.find(config.expected, config.db),
             expected_file.text,
             expected_file.parse,
         )
+        self._settings = KeptFile[Settings](
+            settings.NAME,
+            lambda: settings.find(config.alerts, config.db),
+            settings.text,
+            settings.parse,
+            is_optional=True,
+        )
         self._notes: tuple[int, ...] = ()
 
     def run(self) -> None:
         """Run until the end. Raises StoreHeld if another process judges, and StoreError if the
         alerts database cannot be used at the start."""
-        with ExitStack() as stack:
-            stack.enter_context(held(self._alerts_db, self._clock.now()))
+        with held(self._alerts_db, self._clock.now()):
             with open_to_write(self._alerts_db) as connection:
-                self._take_kept(connection)
+                for each in self._files:
+                    if (kept := kept_text(connection, each.name)) is not None:
+                        each.take(kept)
             log.info("following %s, into %s", self._config.db, self._alerts_db)
-            rest, is_over = _FIRST_REST, False
-            while not is_over:
-                try:
-                    with open_to_write(self._alerts_db) as connection:
-                        self._serve(connection)
-                    is_over = True
-                except StoreError as err:
-                    log.error("%s It is tried again.", err)
-                    is_over = self._wait(rest) or self._ended()
-                    rest = min(2 * rest, _LONGEST_REST)
+            self._serve_on()
+            with suppress(StoreError), open_to_write(self._alerts_db) as connection:
+                self._delivery.stop(connection, self._steady_wall())
+
+    @property
+    def _files(self) -> tuple[KeptFile[Any], ...]:
+        return self._settings, self._expected
+
+    def _serve_on(self) -> None:
+        """Serve until the end, whatever becomes of the alerts database."""
+        rest, is_over = _FIRST_REST, False
+        while not is_over:
+            try:
+                with open_to_write(self._alerts_db) as connection:
+                    self._serve(connection)
+                is_over = True
+            except StoreError as err:
+                log.error("%s It is tried again.", err)
+                is_over = self._wait(rest) or self._ended()
+                rest = min(2 * rest, _LONGEST_REST)
 
     def _serve(self, connection: Connection) -> None:
         engine = Engine(connection, self._place, self._now())
-        self._take_files(engine, connection, is_first=True)
-        while True:
-            self._take_files(engine, connection)
+        for each in self._files:
+            each.has_changed()
+            self._put_in_force(each, engine, connection)
+        self._notes = ()
+        is_over = False
+        while not is_over:
+            for each in self._files:
+                if each.has_changed():
+                    self._put_in_force(each, engine, connection)
             self._take_notes(engine)
             engine.look(self._now())
             for line in engine.noted():
                 log.warning("%s", line)
+            self._delivery.step(connection, self._steady_wall())
             due = engine.next_due()
             pause = _BETWEEN_LOOKS if due is None else min(due, _BETWEEN_LOOKS)
-            if self._wait(pause / SECOND) or self._ended():
-                return
+            is_over = self._wait(pause / SECOND) or self._ended()
 
-    def _take_files(
-        self, engine: Engine, connection: Connection, *, is_first: bool = False
-    ) -> None:
-        expected = self._expected
-        if not expected.has_changed() and not is_first:
-            return
+    def _put_in_force(self, file: KeptFile[Any], engine: Engine, connection: Connection) -> None:
         now = self._now()
-        engine.set_expected(expected.value, now)
-        engine.set_trouble(expected.name, expected.trouble, now)
-        if expected.trouble:
-            log.error("%s", expected.trouble)
-        elif expected.value is not None:
-            with transaction(connection, self._alerts_db):
-                keep_text(connection, expected.name, expected.good_text, now.wall)
-            log.info("judging by %s", expected.value.file)
+        if file is self._expected:
+            engine.set_expected(self._expected.value, now)
+        else:
+            self._use(self._settings.value, engine, connection)
+        engine.set_trouble(file.name, file.trouble, now)
+        if file.trouble:
+            log.error("%s", file.trouble)
+        elif file.value is not None:
+            log.info("%s is in force", file.value.file)
+            self._keep(file, connection)
 
-    def _take_kept(self, connection: Connection) -> None:
-        kept = kept_text(connection, self._expected.name)
-        if kept is not None:
-            self._expected.take(kept)
+    def _use(self, found: Settings | None, engine: Engine, connection: Connection) -> None:
+        senders = found.receivers if found else ()
+        since = self._clock.now()
+        shown = tuple(
+            Receiver(each.name, each.kind, each.shown, each.least, since) for each in senders
+        )
+        engine.set_rules(Rules(found.timers, found.quiet, shown) if found else Rules())
+        with transaction(connection, self._alerts_db):
+            set_receivers(connection, shown)
+        self._delivery.use(senders)
+
+    def _keep(self, file: KeptFile[Any], connection: Connection) -> None:
+        """Keep a text for the next start; one with secrets only where nobody else may read it."""
+        mode = self._alerts_db.stat().st_mode
+        if file is self._settings and mode & (stat.S_IRWXG | stat.S_IRWXO):
+            return
+        with transaction(connection, self._alerts_db):
+            keep_text(connection, file.name, file.good_text, self._clock.now())
 
     def _take_notes(self, engine: Engine) -> None:
         state = _state(self._alerts_db)
@@ -116,6 +165,11 @@ class Service:
     def _now(self) -> Moment:
         wall, elapsed = moment(self._clock)
         return Moment(wall, elapsed, self._boot)
+
+    def _steady_wall(self) -> int:
+        """The wall time as it was at the start, with what has passed since: a clock that is set
+        meanwhile delays no message."""
+        return self._began.wall + self._clock.elapsed() - self._began.elapsed
 
 
 def _state(file: Path) -> tuple[int, ...]:

@@ -4,8 +4,11 @@ import select
 import signal
 import socket
 from collections.abc import Sequence
+from contextlib import suppress
 from types import FrameType, TracebackType
 from typing import Self
+
+_MANY = 4096  # bytes: those of as many calls of wake
 
 
 class Waiter:
@@ -38,7 +41,14 @@ class Waiter:
         """Wait for a time or a readable descriptor; return True if a signal asked to stop."""
         if not self._stopping:
             _until_readable((self._woken.fileno(), *filenos), seconds)
+            with suppress(BlockingIOError):
+                self._woken.recv(_MANY)
         return self._stopping
+
+    def wake(self) -> None:
+        """End the current wait, or the next one; any thread may call it."""
+        with suppress(BlockingIOError):  # it is full, and ends the wait as it is
+            self._wake.send(b"\0")
 
     def _stop(self, _number: int, _frame: FrameType | None) -> None:
         self._stopping = True
