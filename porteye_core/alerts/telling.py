@@ -1,6 +1,5 @@
 """Findings that wait to be told, and the messages that they become: one row for each receiver."""
 
-import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
@@ -9,6 +8,7 @@ from porteye_core.alerts.grouping import Grouping
 from porteye_core.alerts.message_body import BEGIN, DIGEST, END, body
 from porteye_core.alerts.states import graver
 from porteye_core.alerts.timers import HOUR, Rules
+from porteye_core.alerts.trial import new_id
 from porteye_core.errors import FilterError
 from porteye_core.filters import ports as port_ranges
 from porteye_core.judging.verdicts import Verdict
@@ -114,7 +114,7 @@ class Telling:
         for receiver in rules.receivers:
             wanted = [(each, phase) for each, phase in told if _is_wanted(each, receiver)]
             if wanted:
-                number = f"msg_{uuid.uuid4().hex}"
+                number = new_id()
                 text = body(kind, number, wall, host, wanted, rules.url)
                 message = Message(number, receiver.name, kind, wall, text)
                 add_message(self._connection, message, ((each.id, phase) for each, phase in wanted))

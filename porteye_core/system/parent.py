@@ -2,12 +2,13 @@
 
 import os
 
-import psutil
-
 _PARENT = os.getppid()
 
 
 def is_orphaned() -> bool:
     """Tell that the process that started this one has ended."""
-    # On Unix an orphan gets another parent; on Windows it keeps the number of the dead one.
-    return os.getppid() != _PARENT or not psutil.pid_exists(_PARENT)
+    if os.name != "nt":
+        return os.getppid() != _PARENT  # an orphan gets another parent
+    import psutil  # noqa: PLC0415 - 2 MiB, for Windows alone, where it keeps that number
+
+    return not psutil.pid_exists(_PARENT)

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, fields
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """The last event that is judged, by its id and mark, in a file; mark: a digest of the event.
+    """The last event that is judged, by its id and mark, in a file; mark: words of the event.
 
     clock: the alert clock then; elapsed, boot, at: the clocks of the machine then. due, batched:
     when the next message is made and when the last one was. digested, digest_day: of the last

@@ -155,7 +155,7 @@ class RowReader:
         return followed.following(self._connection, event_id, limit)
 
     def event_mark(self, event_id: int) -> str | None:
-        """A digest of an event, which that of another history does not have; None without it."""
+        """Words of an event, which that of another history does not have; None without it."""
         return followed.mark(self._connection, event_id)
 
     def lives(self, ids: Collection[int]) -> list[Life]:
