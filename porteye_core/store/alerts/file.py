@@ -21,12 +21,12 @@ from porteye_core.store.file.sqlite_errors import to_store_error
 APPLICATION_ID = 0x50457941  # "PEyA"
 _FILES = sorted(Path(__file__).with_name("schema").glob("[0-9]*.sql"))
 _STEPS = tuple(file.read_text(encoding="utf-8") for file in _FILES)
-_NEW_FILE = f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA journal_mode = DELETE;"
 # FULL: a message that a receiver has taken must not be forgotten by a power cut.
 _EVERY_TIME = """
+PRAGMA busy_timeout = 5000;
+PRAGMA journal_mode = DELETE;
 PRAGMA synchronous = FULL;
 PRAGMA foreign_keys = ON;
-PRAGMA busy_timeout = 5000;
 PRAGMA cache_size = -500;
 PRAGMA trusted_schema = OFF;
 """
@@ -91,11 +91,9 @@ def open_to_write(file: Path) -> Iterator[sqlite3.Connection]:
     make_own(file.parent)
     folder = Folder.of(file.parent)
     with folder.rights():
-        is_empty = _create(file, folder)
+        _create(file, folder)
         connection = _connect(file, "rw")
         try:
-            if is_empty:
-                connection.executescript(_NEW_FILE)
             _check_kind(connection, file)
             connection.executescript(_EVERY_TIME)
             _migrate(connection, file)
@@ -153,8 +151,8 @@ def _connect(file: Path, mode: str) -> sqlite3.Connection:
     return connection
 
 
-def _create(file: Path, folder: Folder) -> bool:
-    """Make the file if needed; return True if it is empty. Raises StoreError.
+def _create(file: Path, folder: Folder) -> None:
+    """Make the file if needed. Raises StoreError.
 
     A file that is there is not opened: to close it would end the locks that SQLite holds on it in
     this process (sqlite.org/howtocorrupt.html, section 2.2).
@@ -163,7 +161,7 @@ def _create(file: Path, folder: Folder) -> bool:
         found = file.lstat()
         if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
             raise StoreError(f"{file} is not a plain file with one name.", _HINT)
-        return found.st_size == 0
+        return
     fd, _ = open_private(file)
     try:
         if os.name == "posix" and folder.path.stat().st_mode & stat.S_IWGRP:
@@ -171,11 +169,13 @@ def _create(file: Path, folder: Folder) -> bool:
         give_to_caller(fd, file.parent)
     finally:
         os.close(fd)
-    return True
 
 
 def _check_kind(connection: sqlite3.Connection, file: Path) -> None:
-    if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
+    """Raise StoreError if the file is another database; one without tables is made ours."""
+    (kind,) = connection.execute("PRAGMA application_id").fetchone()
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    if kind != APPLICATION_ID and tables:
         raise StoreError(f"{file} is not an alerts database of PortEye.", _HINT)
 
 
@@ -186,6 +186,8 @@ def _migrate(connection: sqlite3.Connection, file: Path) -> None:
     with transactions.transaction(connection):
         found = _version(connection)
         _check_not_newer(found, file)
+        # With the tables: who is killed here leaves a file that has all of it, or nothing.
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         for step in _STEPS[found:]:
             for statement in _statements(step):
                 connection.execute(statement)
