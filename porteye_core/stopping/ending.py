@@ -109,7 +109,7 @@ def _going_on(target: Target, by: By, inodes: frozenset[int]) -> Outcome:
 
 
 def _after(target: Target, found: Found, tables: PortTables, before: frozenset[int]) -> str:
-    """What listens on the port when the process has ended, as a sentence."""
+    """A sentence about the port, when the process has ended."""
     end = time.monotonic() + _AFTERWARDS
     while not (new := tables.inodes() - before) and time.monotonic() < end:
         time.sleep(_PAUSE)

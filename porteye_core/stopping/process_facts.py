@@ -1,4 +1,4 @@
-"""What Linux's /proc says of a process that is to be stopped, and of PortEye's own ones."""
+"""Facts from Linux's /proc about a process that is to be stopped, and PortEye's own ones."""
 
 import os
 import pwd

@@ -23,7 +23,7 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a process; may_kill: it goes on, and SIGKILL is left."""
+    """Fate of a process; may_kill: it goes on, and SIGKILL is left."""
 
     text: str
     may_kill: bool = False

@@ -23,8 +23,11 @@ _KEY = "stopping"  # in the session
 
 @dataclass(slots=True)
 class _Asked:
-    """What a viewer is asked and told. life, target and offer stay those that he was shown first,
-    whoever has the listener later: what he confirms is what he has read."""
+    """A question to a viewer, and its answer.
+
+    life, target and offer stay those that were shown first, whoever has the listener later: what is
+    confirmed is what was read.
+    """
 
     life: Life
     summary: str
