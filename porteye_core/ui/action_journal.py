@@ -4,13 +4,7 @@ import time
 from pathlib import Path
 
 from porteye_core.stopping import By, Target, Unit
-from porteye_core.store.alerts import (
-    TakenAction,
-    add_action,
-    complete_action,
-    open_to_write,
-    transaction,
-)
+from porteye_core.store.alerts import TakenAction, add_action, complete_action, writing
 from porteye_core.system.plain_text import cap, clean
 
 _LONGEST = 500  # bytes of a text
@@ -36,12 +30,12 @@ class Journal:
             unit=_text(by.name) if of_unit else "",
             signal="" if of_unit else by.name,
         )
-        with open_to_write(self._file) as connection, transaction(connection, self._file):
+        with writing(self._file) as connection:
             return add_action(connection, action)
 
     def complete(self, number: int, outcome: str) -> None:
         """See stopping.Journal. Raises StoreError."""
-        with open_to_write(self._file) as connection, transaction(connection, self._file):
+        with writing(self._file) as connection:
             complete_action(connection, number, _text(outcome))
 
 

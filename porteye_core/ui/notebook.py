@@ -19,8 +19,6 @@ from porteye_core.ui.context import View
 Change = Callable[[Connection, str], object]
 """A change to the alerts database, by a connection and its author."""
 _MAX_AUTHOR = 100  # bytes
-# Root takes on the rights of a folder's user while it writes, in all threads.
-_WRITING = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +72,7 @@ def write(view: View, change: Change) -> str:
     did."""
     try:
         who = author(view.access)
-        with (
-            _WRITING,
-            alerts.open_to_write(view.alerts_file) as connection,
-            alerts.transaction(connection, view.alerts_file),
-        ):
+        with alerts.writing(view.alerts_file) as connection:
             change(connection, who)
     except PortEyeError as err:
         return str(err)

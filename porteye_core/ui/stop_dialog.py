@@ -10,13 +10,13 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from porteye_core import stopping
 from porteye_core.errors import StopError, StoreError
 from porteye_core.store.reading import Life, Reader, monitor_status
+from porteye_core.ui import notebook
 from porteye_core.ui.action_journal import Journal
 from porteye_core.ui.context import View, draw_again, now, read, viewers_zone
 from porteye_core.ui.listener_actions import STOPS_UNIT, stops_by_process
 from porteye_core.ui.listener_summary import markdown
 from porteye_core.ui.markdown import code, literal
 from porteye_core.ui.stop_target import target_of
-from porteye_core.ui.viewer import viewer
 
 _KEY = "stopping"  # in the session
 
@@ -154,9 +154,10 @@ def _way(life: Life, target: stopping.Target, unit: stopping.Unit | None) -> sto
 
 def _stop(db: Path, asked: _Asked, target: stopping.Target, by: stopping.By) -> None:
     """Stop it, and remember what became of it."""
-    journal = Journal(View.current().alerts_file, viewer())
+    view = View.current()
     asked.error = ""
     try:
+        journal = Journal(view.alerts_file, notebook.author(view.access))
         with st.spinner("Waiting for its end, five seconds at most"):
             asked.outcome = stopping.stop(target, by, monitor_status(db, now()).pid, journal)
     except StopError as err:

@@ -22,6 +22,7 @@ from porteye_core.store.alerts.file import (
     revision,
     transaction,
     unwritable,
+    writing,
 )
 from porteye_core.store.alerts.findings import (
     add_finding,
@@ -136,4 +137,5 @@ __all__ = [
     "untold_ends",
     "unwritable",
     "version",
+    "writing",
 ]

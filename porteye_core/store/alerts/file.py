@@ -7,6 +7,7 @@ It has a rollback journal: two connections that write to a WAL can damage it in 
 import os
 import sqlite3
 import stat
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
@@ -30,6 +31,8 @@ PRAGMA foreign_keys = ON;
 PRAGMA cache_size = -500;
 PRAGMA trusted_schema = OFF;
 """
+# Root takes on the rights of a folder's user while it writes, in all threads.
+_WRITING = threading.Lock()
 _HINT = "Choose another place with --alerts-db, or move this file away."
 
 
@@ -138,6 +141,16 @@ def transaction(connection: sqlite3.Connection, file: Path) -> Iterator[None]:
     """Commit the block's writes together, or none of them. Raises StoreError."""
     with Folder.of(file.parent).rights(), transactions.transaction(connection):
         yield
+
+
+@contextmanager
+def writing(file: Path) -> Iterator[sqlite3.Connection]:
+    """A connection for one transaction, which is committed at the end; threads take turns.
+
+    Raises StoreError.
+    """
+    with _WRITING, open_to_write(file) as connection, transaction(connection, file):
+        yield connection
 
 
 def _connect(file: Path, mode: str) -> sqlite3.Connection:
