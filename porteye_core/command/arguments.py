@@ -48,6 +48,9 @@ _EXAMPLES_OF = {
   porteye learn --since "90 days ago"
   porteye learn --diff                 what the file lacks, and what it has too much
 """,
+    "expected": """\
+  porteye expected --export >> expected.toml
+""",
     "service": """\
   porteye service install --user --now
   porteye service install --print --for launchd
@@ -112,6 +115,7 @@ def parser() -> argparse.ArgumentParser:
     _metrics(commands.add_parser("metrics", help="numbers for Prometheus"))
     _check(commands.add_parser("check", help="judge what listens by the expected ports"))
     _learn(commands.add_parser("learn", help="print expected ports from the history"))
+    _export_expected(commands.add_parser("expected", help="print what people have accepted"))
     for name, examples in _EXAMPLES_OF.items():
         commands.choices[name].epilog = f"examples:\n{examples}"
         commands.choices[name].formatter_class = argparse.RawDescriptionHelpFormatter
@@ -271,6 +275,12 @@ def _expected(of: argparse.ArgumentParser) -> None:
         help="the expected ports (default: PORTEYE_EXPECTED, else expected.toml beside the database"
         " or in /etc/porteye)",
     )
+    of.add_argument(
+        "--alerts-db",
+        metavar="PATH",
+        help="what was accepted (default: PORTEYE_ALERTS_DB, else porteye-alerts.db beside the"
+        " database)",
+    )
 
 
 def _check(check: argparse.ArgumentParser) -> None:
@@ -292,6 +302,13 @@ def _learn(learn: argparse.ArgumentParser) -> None:
     )
     learn.add_argument(
         "--diff", action="store_true", help="only what the file lacks, and what it has too much"
+    )
+
+
+def _export_expected(of: argparse.ArgumentParser) -> None:
+    _expected(of)
+    of.add_argument(
+        "--export", action="store_true", required=True, help="as blocks of the expected ports"
     )
 
 

@@ -2,22 +2,22 @@
 
 from argparse import Namespace
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 
-from porteye_core.command.check_forms import Finding, junit, nagios, record, unknown_of_nagios
+from porteye_core.command.accepts import accepts
+from porteye_core.command.check_forms import junit, nagios, unknown_of_nagios
 from porteye_core.command.exits import AS_EXPECTED, CANNOT_SAY, NOT_AS_EXPECTED, UNEXPECTED
 from porteye_core.command.present import CannotSay, present, warn_program
 from porteye_core.command.question import Question
 from porteye_core.command.screen import Column, Screen, Style
 from porteye_core.errors import PortEyeError
-from porteye_core.judging import expected_file
+from porteye_core.judging import expected_file, moment
 from porteye_core.judging.blocks import Expected
-from porteye_core.judging.seen import Seen
-from porteye_core.judging.verdicts import GRAVE, Before, Verdict, judge, missing
-from porteye_core.model import Filters
+from porteye_core.judging.moment import JudgedLives
+from porteye_core.judging.verdict_records import record
+from porteye_core.judging.verdicts import GRAVE, Verdict
 from porteye_core.spoken_times import dated
-from porteye_core.store.reading import Life, MomentCoverage, RowReader, open_row_reader
+from porteye_core.store.reading import RowReader, open_row_reader
 
 _COLUMNS = (
     Column("VERDICT"),
@@ -32,17 +32,6 @@ _FIELDS = (
     *("verdict", "why", "port", "protocol", "address", "exposure", "program", "pid", "user"),
     *("unit", "container", "label", "line"),
 )
-_GAP_IS_OVER = "open before and after the gap"
-
-
-@dataclass(frozen=True, slots=True)
-class _Moment:
-    """Listeners that were open at a moment, with the doubts. before: None if nothing is known of
-    it. is_unwatched: nobody watched then."""
-
-    lives: Sequence[tuple[Life, str]]
-    before: Before | None
-    is_unwatched: bool = False
 
 
 def check(given: Namespace, question: Question, screen: Screen) -> int:
@@ -58,67 +47,34 @@ def check(given: Namespace, question: Question, screen: Screen) -> int:
 
 def _check(given: Namespace, question: Question, screen: Screen) -> int:
     expected = expected_file.read(expected_file.find(question.expected, question.db))
+    accepted = accepts(question)
     if given.at:
         at = question.moment("at", given.at)
         with open_row_reader(question.db) as reader:
-            moment = _then(reader, question, at, expected)
+            then = _then(reader, question, at, expected)
         note = f"Nobody watched at {dated(at, question.now, question.zone)}."
-        note = note if moment.is_unwatched else ""
+        note = note if then.is_unwatched else ""
     else:
         with present(question.db, question.now, question.zone) as known:
-            lives = known.now.open_then(Filters(), known.at, MomentCoverage(None))
             past = None if known.is_scan else known.now
-            moment = _Moment(lives, _before(past, known.at, expected, watching=True))
+            then = moment.present(known.now, known.at, expected, past=past)
             note = known.note
             if given.json or given.junit or not screen.is_terminal:
                 warn_program(known)
-    findings = list(_findings(moment, expected))
-    status = _status((each.verdict for each in findings), is_unwatched=moment.is_unwatched)
-    _write(given, findings, status, note, screen)
+    found = moment.judged(then, expected, accepted)
+    status = _status((each.verdict for each in found), is_unwatched=then.is_unwatched)
+    _write(given, found, status, note, screen)
     return status
 
 
-def _then(reader: RowReader, question: Question, at: int, expected: Expected) -> _Moment:
+def _then(reader: RowReader, question: Question, at: int, expected: Expected) -> moment.Moment:
     """The listeners of a moment of the past; raises CannotSay."""
     watching = reader.status(question.now).is_current
     coverage = reader.coverage_at(at, watching=watching)
     if coverage.gap is not None and coverage.gap.start is None:
         said = dated(at, question.now, question.zone)
         raise CannotSay(f"Nobody watched yet at {said}.", "Ask for a later time.")
-    return _Moment(
-        reader.open_then(Filters(), at, coverage),
-        _before(reader, at, expected, watching=watching),
-        coverage.gap is not None,
-    )
-
-
-def _before(
-    reader: RowReader | None, at: int, expected: Expected, *, watching: bool
-) -> Before | None:
-    if reader is None:
-        return None
-    since = at - expected.defaults.missing
-    closed = tuple(Seen.of(life) for life in reader.closed_lives(since, at))
-    return Before(reader.coverage(since, at, watching=watching).unwatched, closed)
-
-
-def _findings(moment: _Moment, expected: Expected) -> Iterator[Finding]:
-    """The verdicts, the gravest first; the listeners of one identity have one."""
-    found: dict[tuple[object, ...], Finding] = {}
-    all_seen = []
-    for life, doubt in moment.lives:
-        seen = Seen.of(life, "" if doubt == _GAP_IS_OVER else doubt)
-        all_seen.append(seen)
-        judgement = judge(seen, expected)
-        is_ephemeral = expected.is_ephemeral(seen.protocol, seen.port)
-        key = (judgement.verdict, seen.identity(is_ephemeral=is_ephemeral))
-        if key in found:
-            found[key] = found[key].with_another(life)
-        else:
-            found[key] = Finding(judgement, (life,))
-    absent = (Finding(each) for each in missing(all_seen, expected, moment.before))
-    order = list(Verdict)
-    yield from sorted([*found.values(), *absent], key=lambda each: order.index(each.verdict))
+    return moment.earlier(reader, at, coverage, expected, watching=watching)
 
 
 def _status(verdicts: Iterable[Verdict], *, is_unwatched: bool) -> int:
@@ -131,7 +87,7 @@ def _status(verdicts: Iterable[Verdict], *, is_unwatched: bool) -> int:
 
 
 def _write(
-    given: Namespace, findings: Sequence[Finding], status: int, note: str, screen: Screen
+    given: Namespace, findings: Sequence[JudgedLives], status: int, note: str, screen: Screen
 ) -> None:
     if given.nagios:
         screen.write(nagios(findings, status, note))
@@ -148,7 +104,7 @@ def _write(
             screen.write_tabs(values[name] for name in _FIELDS)
 
 
-def _show(findings: Sequence[Finding], note: str, screen: Screen) -> None:
+def _show(findings: Sequence[JudgedLives], note: str, screen: Screen) -> None:
     counts = Counter(each.verdict for each in findings)
     said = ", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict])
     screen.write(f"{said or 'Nothing listens'}.", Style.STRONG)
@@ -159,7 +115,7 @@ def _show(findings: Sequence[Finding], note: str, screen: Screen) -> None:
         screen.write(note, Style.WARNING)
 
 
-def _cells(finding: Finding) -> tuple[str, ...]:
+def _cells(finding: JudgedLives) -> tuple[str, ...]:
     values = record(finding)
     names = ("verdict", "port", "protocol", "exposure", "program", "user", "why")
     return tuple("" if values[name] is None else str(values[name]) for name in names)

@@ -4,14 +4,16 @@ from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from porteye_core.command.accepts import accepts
 from porteye_core.command.exits import CHANGED, HELD, UNCHANGED
 from porteye_core.command.present import CannotSay
 from porteye_core.command.question import Question
 from porteye_core.command.screen import Screen
 from porteye_core.judging import expected_file
 from porteye_core.judging.block_text import block_lines
-from porteye_core.judging.blocks import Expected
+from porteye_core.judging.blocks import Block, Expected
 from porteye_core.judging.learning import Learnt, identities, lacking, lasting, needless
+from porteye_core.judging.verdicts import Judgement
 from porteye_core.spoken_times import dated
 from porteye_core.store.reading import open_row_reader
 from porteye_core.system.local_ports import ephemeral_ports
@@ -37,7 +39,8 @@ def learn(given: Namespace, question: Question, screen: Screen) -> int:
         every = identities(reader.past_uses(since, until), expected)
     said = dated(since, question.now, question.zone)
     if given.diff:
-        return _diff(every, expected, said, question, screen)
+        absent = lacking(lasting(every, expected), expected, accepts(question))
+        return _diff(absent, needless(every, expected), expected, said, screen, question.now)
     _print(_all(lasting(every, expected), said, question.now), screen)
     return HELD
 
@@ -51,18 +54,21 @@ def _all(found: Sequence[Learnt], since: str, now: int) -> Iterator[str]:
 
 
 def _diff(
-    every: Sequence[Learnt], expected: Expected, since: str, question: Question, screen: Screen
+    absent: Sequence[tuple[Learnt, Judgement]],
+    unused: Sequence[Block],
+    expected: Expected,
+    since: str,
+    screen: Screen,
+    now: int,
 ) -> int:
     """Print what the file lacks, and what it has too much."""
-    absent = lacking(lasting(every, expected), expected)
-    unused = needless(every, expected)
     lines = []
     if absent:
         lines.append(f"# {expected.file} lacks what was open since {since}:")
     for each, judgement in absent:
         lines += ["", f"# {judgement.verdict}: {judgement.why}"]
         lines += ["# It listens on every interface."] if each.is_everywhere else []
-        lines += block_lines(each, question.now)
+        lines += block_lines(each, now)
     if unused:
         lines += [""] if absent else []
         lines.append(f"# Nothing has needed these blocks since {since}:")

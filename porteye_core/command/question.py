@@ -23,18 +23,20 @@ class Question:
     zone: ZoneInfo
     is_json: bool = False
     expected: Path | None = None  # the file that is named
+    alerts_db: Path | None = None  # the alerts database that is named
 
     @classmethod
     def of(cls, given: Namespace, environ: Mapping[str, str] = os.environ) -> "Question":
         """The question of a command line; raises ConfigError."""
-        named = getattr(given, "expected", None)
-        settings = config.load({"db": given.db, "expected": named}, environ)
+        named = {each: getattr(given, each, None) for each in ("db", "expected", "alerts_db")}
+        settings = config.load(named, environ)
         return cls(
             settings.db,
             time.time_ns() // 1000,
             local_zone(environ),
             getattr(given, "json", None) is True,  # that of export is the name of a file
             settings.expected,
+            settings.alerts_db,
         )
 
     def moment(self, field: str, text: str) -> int:

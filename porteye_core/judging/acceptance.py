@@ -29,6 +29,10 @@ class Accepted:
         )
 
 
+NOBODY = Accepted()
+"""Nothing is accepted."""
+
+
 def judge_with(seen: Seen, expected: Expected, accepted: Accepted) -> Judgement:
     """The verdict on a listener, which is expected if people accept its identity."""
     found = judge(seen, expected)

@@ -6,8 +6,10 @@ import re
 from collections.abc import Iterator
 
 from porteye_core.judging.learning import Learnt
-from porteye_core.judging.seen import REACHES
+from porteye_core.judging.note_words import Words
+from porteye_core.judging.seen import REACHES, Identity, Seen
 from porteye_core.model import Protocol
+from porteye_core.reach import Exposure
 from porteye_core.spoken_times import ago, rough_length
 from porteye_core.system.plain_text import clean
 
@@ -18,14 +20,29 @@ _SPECIAL = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 def block_lines(learnt: Learnt, now: int) -> Iterator[str]:
     """The lines of a block for what was learnt."""
     yield f"# {_seen(learnt, now)}"
+    yield from _block(learnt.identity, learnt.seen)
+
+
+def accepted_lines(identity: Identity, seen: Seen, words: Words, comment: str) -> Iterator[str]:
+    """The lines of a block for an identity that somebody has accepted; seen: one of its
+    listeners. comment: who accepted it, and when."""
+    yield f"# {clean(comment)}"
+    if identity.reach is Exposure.UNKNOWN:
+        yield f"# Who can reach it is not known, so that no block can expect it: {clean(seen.who)}."
+        return
+    yield from _block(identity, seen)
+    for name, text in zip(("label", "note", "link"), words, strict=True):
+        if text:
+            yield f"{name} = {quoted(text)}"
+
+
+def _block(of: Identity, seen: Seen) -> Iterator[str]:
     yield "[[expected]]"
-    of = learnt.identity
     yield f"port = {quoted('ephemeral') if of.port is None else of.port}"
     if of.protocol is not Protocol.TCP:
         yield f"protocol = {quoted(of.protocol)}"
     if of.reach is not REACHES[0]:
         yield f"reach = {quoted(of.reach)}"
-    seen = learnt.seen
     if seen.hidden:
         yield f"# Its owner is hidden ({clean(seen.hidden)}): whoever holds it fits."
         return

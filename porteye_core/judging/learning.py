@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from porteye_core.judging.acceptance import NOBODY, Accepted, judge_with
 from porteye_core.judging.blocks import Block, Expected, covered
 from porteye_core.judging.seen import Identity, Seen
 from porteye_core.judging.verdicts import Judgement, Verdict, judge
@@ -52,9 +53,12 @@ def lasting(every: Iterable[Learnt], expected: Expected) -> list[Learnt]:
     return [each for each in found if not each.seen.hidden or _is_needed(each, known)]
 
 
-def lacking(learnt: Sequence[Learnt], expected: Expected) -> list[tuple[Learnt, Judgement]]:
-    """Those of the learnt identities that the file does not expect, with the verdict."""
-    judged = ((each, judge(each.seen, expected)) for each in learnt)
+def lacking(
+    learnt: Sequence[Learnt], expected: Expected, accepted: Accepted = NOBODY
+) -> list[tuple[Learnt, Judgement]]:
+    """Those of the learnt identities that neither the file nor anybody expects, with the
+    verdict."""
+    judged = ((each, judge_with(each.seen, expected, accepted)) for each in learnt)
     return [(each, found) for each, found in judged if found.verdict is not Verdict.EXPECTED]
 
 

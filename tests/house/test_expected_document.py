@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from porteye_core.command import exits
-from porteye_core.command.check_forms import Finding, record
 from porteye_core.judging.blocks import SECOND, Block, Defaults, Ephemeral
 from porteye_core.judging.expected_file import (
     BLOCK_KEYS,
@@ -16,7 +15,9 @@ from porteye_core.judging.expected_file import (
     OF_SYSTEM,
     parse,
 )
+from porteye_core.judging.moment import JudgedLives
 from porteye_core.judging.seen import REACHES
+from porteye_core.judging.verdict_records import record
 from porteye_core.judging.verdicts import Judgement, Verdict
 from porteye_core.model import Protocol
 from porteye_core.toml_files.reading import MAX_TEXT
@@ -87,7 +88,9 @@ def test_every_verdict_is_in_the_table_the_gravest_first() -> None:
 def test_every_field_of_a_record_is_in_the_table() -> None:
     section = DOCUMENT.split("`--json`")[1].split("`--nagios`")[0]
     fields = re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)
-    assert sorted(fields) == sorted(record(Finding(Judgement(Verdict.MISSING, block=Block(())))))
+    assert sorted(fields) == sorted(
+        record(JudgedLives(Judgement(Verdict.MISSING, block=Block(()))))
+    )
 
 
 def test_every_exit_status_of_check_is_in_the_table() -> None:

@@ -6,6 +6,11 @@ from pathlib import Path
 import pytest
 
 from porteye_core.judging import expected_file
+from porteye_core.judging.seen import Identity
+from porteye_core.model import Protocol
+from porteye_core.reach import Exposure
+from porteye_core.store.alerts import Note
+from tests.kit.accepts import note
 from tests.kit.command import Command
 from tests.kit.seeding import Instant
 
@@ -62,6 +67,15 @@ def test_the_difference_is_what_the_file_lacks_and_what_it_has_too_much(
     assert "# new: no block has this port\n# It listens on every interface.\n" in answered.out
     file.write_text(file.read_text() + answered.out)  # it can be appended as it is
     assert porteye("check").status == 0
+
+
+def test_what_people_have_accepted_is_not_lacking(seeded: Instant, porteye: Command) -> None:
+    file = seeded.db.with_name("expected.toml")
+    file.write_text(porteye("learn").out.partition("# These listen")[0])
+    assert porteye("learn", "--diff").status == 1
+    nginx = Identity(Protocol.TCP, 80, Exposure.EVERYWHERE, "nginx", "www")
+    note(seeded.db, Note(nginx.key, accepted_at=1, author="ann", at=1))
+    assert porteye("learn", "--diff").status == 0
 
 
 def test_without_a_history_it_cannot_be_said(db: Path, porteye: Command) -> None:

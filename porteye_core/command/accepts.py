@@ -1,0 +1,26 @@
+"""Identities that people have accepted, as far as the alerts database can be read."""
+
+from porteye_core.command.question import Question
+from porteye_core.command.screen import warn
+from porteye_core.errors import StoreError, StoreMissing
+from porteye_core.judging.acceptance import Accepted
+from porteye_core.store import alerts
+from porteye_core.store.alerts import Note
+
+
+def accepts(question: Question) -> Accepted:
+    """The identities that are accepted now; none where there is no alerts database."""
+    return Accepted(each.key for each in accepted_notes(question))
+
+
+def accepted_notes(question: Question) -> list[Note]:
+    """The notes that accept an identity now; a database that cannot be read is warned of."""
+    file = question.alerts_db or alerts.beside(question.db)
+    try:
+        with alerts.open_to_read(file) as connection:
+            return [each for each in alerts.notes(connection) if each.accepts(question.now)]
+    except StoreMissing:
+        return []
+    except StoreError as err:
+        warn(f"What was accepted is not known. {err}")
+        return []
