@@ -13,6 +13,7 @@ _PAGES = {
     "listener": ("Listener", ":material/article_person:"),
     "timeline": ("Timeline", ":material/view_timeline:"),
     "history": ("History", ":material/history:"),
+    "alerts": ("Alerts", ":material/notifications:"),
     "monitor": ("Monitor", ":material/monitor_heart:"),
 }
 _NOT_IN_BAR = {"listener"}  # it opens from a row

@@ -1,0 +1,134 @@
+"""Tables of the alerts: what is open, what was told, and what did not arrive."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from porteye_core.store.alerts import Finding, Told
+from porteye_core.ui import cell_text, row_selection
+from porteye_core.ui.context import viewers_zone
+from porteye_core.ui.layout import in_order, show_table, table_height
+from porteye_core.ui.listener_drawer import open_drawer
+from porteye_core.ui.table_columns import columns
+
+_FINDINGS = columns(
+    {
+        "at": 124,
+        "verdict": 86,
+        "port": 60,
+        "protocol": 66,
+        "program": 150,
+        "exposure": 112,
+        "label": 84,
+        "why": 208,
+        "told": 112,
+    },
+    at={"format": "MM-DD HH:mm:ss"},
+)
+_MESSAGES = columns(
+    {"at": 124, "receiver": 110, "title": 400, "findings": 76, "delivery": 150, "tries": 56},
+    at={"format": "MM-DD HH:mm:ss"},
+)
+_FAILURES = columns(
+    {"at": 124, "receiver": 110, "title": 300, "tries": 56, "delivery": 150, "error": 420},
+    at={"format": "MM-DD HH:mm:ss"},
+)
+_ON_A_PHONE = ("verdict", "port", "program", "why")
+_WATCH = {"unwatched": "nobody watches", "settings": "a file is wrong", "database": "database"}
+
+
+def draw_findings(found: Sequence[Finding]) -> None:
+    """Draw the findings that are true now; a click opens the listener's drawer."""
+    table = pd.DataFrame([_finding(each) for each in found])
+    table["at"], table["port"] = _times(table["at"]), table["port"].astype("Int64")
+    selected = row_selection.table(
+        table,
+        in_order(_FINDINGS, _ON_A_PHONE),
+        _FINDINGS,
+        key="open_findings",
+        ids=[each.id for each in found],
+        alt="What is not as expected, the newest first",
+        height=table_height(len(table)),
+    )
+    if selected is None:
+        return
+    listener = next(each.listener_id for each in found if each.id == selected)
+    if listener is None:
+        st.toast("Nothing listens there.", icon=":material/search_off:")
+    else:
+        open_drawer(listener)
+
+
+def draw_messages(told: Sequence[Told]) -> None:
+    """Draw the messages, with their receivers and whether they have arrived."""
+    show_table(
+        _frame(told), _MESSAGES, ("at", "title", "delivery"), key="messages", alt="What was told"
+    )
+
+
+def draw_failures(told: Sequence[Told]) -> None:
+    """Draw the messages that did not arrive, with the error of the last try."""
+    show_table(
+        _frame(told), _FAILURES, ("at", "receiver", "error"), key="failures", alt="Not delivered"
+    )
+
+
+def title_of(body: str) -> str:
+    """The title of a message's body, empty for one that is none."""
+    try:
+        return str(json.loads(body)["data"]["title"])
+    except (ValueError, KeyError, TypeError):
+        return ""
+
+
+def _finding(of: Finding) -> dict[str, Any]:
+    who = of.program or of.unit or of.container
+    return {
+        "at": of.at,
+        "verdict": [of.verdict] if of.verdict else [],
+        "port": of.port,
+        "protocol": of.protocol,
+        "program": cell_text.fitted(who or _WATCH.get(of.kind, ""), 150),
+        "exposure": [of.exposure] if of.exposure else [],
+        "label": cell_text.fitted(of.label, 84),
+        "why": of.why,
+        "told": "not yet" if of.told_at is None else f"{_local(of.told_at):%m-%d %H:%M:%S}",
+    }
+
+
+def _frame(told: Sequence[Told]) -> pd.DataFrame:
+    frame = pd.DataFrame(
+        [
+            {
+                "at": message.created_at,
+                "receiver": message.receiver,
+                "title": title_of(message.body),
+                "findings": count,
+                "delivery": delivery(message.sent_at, message.failed_at, message.next_at),
+                "tries": message.tries,
+                "error": message.error,
+            }
+            for message, count in told
+        ]
+    )
+    return frame.assign(at=_times(frame["at"]))
+
+
+def delivery(sent_at: int | None, failed_at: int | None, next_at: int | None) -> str:
+    """The state of a message in words."""
+    if sent_at is not None:
+        return f"sent {_local(sent_at):%m-%d %H:%M:%S}"
+    if failed_at is not None:
+        return f"given up {_local(failed_at):%m-%d %H:%M}"
+    return "waits" if next_at is None else f"next try {_local(next_at):%H:%M:%S}"
+
+
+def _local(micros: int) -> pd.Timestamp:
+    return pd.Timestamp(micros, unit="us", tz="UTC").tz_convert(viewers_zone())
+
+
+def _times(micros: "pd.Series[int]") -> "pd.Series[pd.Timestamp]":
+    return pd.to_datetime(micros, unit="us", utc=True).dt.tz_convert(viewers_zone())

@@ -1,0 +1,147 @@
+"""Alerts: what is not as expected, what was told to whom, silences and receivers."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import streamlit as st
+
+from porteye_core.errors import StoreError, StoreMissing
+from porteye_core.store import alerts
+from porteye_core.store.alerts import Finding, Receiver, Silence, Told, Tried
+from porteye_core.ui import (
+    alerts_receivers,
+    alerts_silences,
+    alerts_tables,
+    layout,
+    notebook,
+    verdicts,
+)
+from porteye_core.ui.context import View, now, viewers_zone
+from porteye_core.ui.markdown import literal
+from porteye_core.ui.session_cache import cached
+from porteye_core.ui.times import moment
+
+_MOST = 100  # rows of a table
+_KEPT = "alerts_read"
+_BEGIN = """porteye learn > expected.toml   # read it, and put it beside the database
+
+cat > alerts.toml <<'END'       # beside the database, too
+[[receiver]]
+name = "me"
+kind = "command"
+command = ["/usr/bin/logger", "--tag", "porteye"]
+END
+chmod 600 alerts.toml
+
+porteye alerts                  # or start the dashboard again, which starts it
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """Rows of one moment of the alerts database; undelivered: what was tried and not taken."""
+
+    findings: Sequence[Finding] = ()
+    told: Sequence[Told] = ()
+    undelivered: Sequence[Told] = ()
+    receivers: Sequence[Receiver] = ()
+    tests: Mapping[str, Tried] | None = None
+
+
+@st.fragment(run_every=5)
+def alerts_now() -> None:
+    """Everything about alerts, renewed by itself."""
+    view = View.current()
+    try:
+        found = _read(view)
+        silences = _silences(view)
+    except StoreError as err:
+        st.warning(literal(err), icon=":material/database:")
+        return
+    with st.container(key="alerts"):
+        _state(view, found)
+        _findings(found)
+        _told(found)
+        refused = notebook.refusal(view)
+        if found.receivers:
+            st.subheader("Receivers", anchor=False)
+            alerts_receivers.draw(view, found.receivers, found.tests or {}, disabled=bool(refused))
+        st.subheader("Silences", anchor=False)
+        alerts_silences.draw(view, silences, disabled=bool(refused))
+        if refused:
+            st.caption(literal(refused))
+
+
+def _read(view: View) -> _Read:
+    """Read the database again only if something was committed to it. Raises StoreError."""
+
+    def ask() -> _Read:
+        try:
+            with alerts.open_to_read(view.alerts_file) as connection:
+                return _Read(
+                    alerts.open_findings(connection)[: -_MOST - 1 : -1],
+                    alerts.newest_messages(connection, _MOST),
+                    alerts.undelivered_messages(connection, _MOST),
+                    alerts.receivers(connection),
+                    alerts.latest_tests(connection),
+                )
+        except StoreMissing:
+            return _Read()
+
+    return cached(_KEPT, (alerts.revision(view.alerts_file),), ask)
+
+
+def _silences(view: View) -> list[Silence]:
+    """The silences that are not over. Raises StoreError."""
+    try:
+        with alerts.open_to_read(view.alerts_file) as connection:
+            return alerts.silences(connection, now())
+    except StoreMissing:
+        return []
+
+
+def _state(view: View, found: _Read) -> None:
+    """Say whether somebody judges and tells, and how to begin if nobody does."""
+    since = alerts.judging_since(view.alerts_file)
+    if error := verdicts.in_force(view).error:
+        st.warning(literal(error), icon=":material/rule:")
+    if since is not None:
+        begun = f" since {moment(since, now(), viewers_zone())}" if since else ""
+        count = len(found.receivers)
+        whom = f"{count:,} receiver{'' if count == 1 else 's'}" if count else "nobody yet"
+        st.caption(literal(f"The alerts process judges{begun}, and tells {whom}."))
+        return
+    if found.receivers:
+        st.warning(
+            "**No alerts process runs:** nothing is told. Start it with `porteye alerts`.",
+            icon=":material/notifications_off:",
+        )
+        return
+    st.markdown("Nobody is told yet of what should not listen, or of what should and does not.")
+    with st.expander("How to begin", icon=":material/play_arrow:", expanded=not found.findings):
+        st.code(_BEGIN, language="sh")
+        st.caption("docs/alerts.md has mail, webhooks, the journal and more.")
+
+
+def _findings(found: _Read) -> None:
+    count = len(found.findings)
+    layout.title(f"{count:,} open" if count else "Alerts")
+    st.subheader(f"Open{f': {count:,}' if count else ''}", anchor=False)
+    if count:
+        alerts_tables.draw_findings(found.findings)
+        return
+    st.markdown(":material/check: Nothing that an alerts process has found is open.")
+
+
+def _told(found: _Read) -> None:
+    if found.undelivered:
+        st.subheader("Not delivered", anchor=False)
+        alerts_tables.draw_failures(found.undelivered)
+    st.subheader("Told", anchor=False)
+    if found.told:
+        alerts_tables.draw_messages(found.told)
+    else:
+        st.caption("No message was sent yet.")
+
+
+alerts_now()

@@ -1,0 +1,134 @@
+"""The view Alerts, through Streamlit's own test runner."""
+
+import time
+
+import pytest
+from streamlit.runtime.context import ContextProxy
+from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import TextInput
+
+from porteye_core.store.alerts import (
+    Matcher,
+    beside,
+    latest_tests,
+    open_to_read,
+    silences,
+)
+from porteye_core.store.file.lock import WriterLock
+from tests.kit.alerts import fill
+from tests.kit.page import address, open_page, switch, texts
+from tests.kit.seeding import Instant
+
+
+@pytest.fixture(autouse=True)
+def on_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The test runner has no address of a visitor."""
+    monkeypatch.setattr(ContextProxy, "ip_address", None)
+
+
+@pytest.fixture
+def empty(seeded: Instant, monkeypatch: pytest.MonkeyPatch) -> AppTest:
+    return switch(open_page(seeded.db, monkeypatch), "alerts")
+
+
+@pytest.fixture
+def page(seeded: Instant, monkeypatch: pytest.MonkeyPatch) -> AppTest:
+    fill(beside(seeded.db), seeded.now)
+    return switch(open_page(seeded.db, monkeypatch), "alerts")
+
+
+def said(page: AppTest) -> str:
+    assert not page.exception
+    return texts(page).replace("\\", "").replace("\u2060", "")
+
+
+def press(page: AppTest, label: str, place: int = 0) -> AppTest:
+    return [each for each in page.button if each.label == label][place].click().run()
+
+
+def fields_of_silence(page: AppTest) -> dict[str, TextInput]:
+    """The fields of the form, beside those of the sidebar."""
+    of = (each for each in page.text_input if str(each.key).startswith("silence_"))
+    return {each.label: each for each in of}
+
+
+def test_with_nothing_to_tell_it_says_how_to_begin(empty: AppTest) -> None:
+    assert "Nobody is told yet" in said(empty)
+    assert "Nothing that an alerts process has found is open." in said(empty)
+    assert "No message was sent yet." in said(empty)
+    assert "porteye alerts" in empty.code[0].value
+    assert not empty.dataframe
+
+
+def test_what_is_open_and_what_was_told_stands_in_tables(page: AppTest, seeded: Instant) -> None:
+    assert not page.exception
+    findings, failures, messages = (each.value for each in page.dataframe)
+    assert findings["verdict"].tolist() == [["wider"]]
+    assert findings["why"].tolist() == ["line 5 expects it from this machine only"]
+    assert failures["error"].tolist() == ["451 4.7.1 Try again later"]
+    assert failures["tries"].tolist() == [4]
+    assert messages["receiver"].tolist() == ["ops", "me"]
+    assert messages["title"].tolist()[0] == "here: 80/tcp nginx is *wider*"
+    assert messages["delivery"].tolist()[0].startswith("sent ")
+    assert messages["delivery"].tolist()[1].startswith("next try ")
+    assert "No alerts process runs" in page.warning[0].value
+
+
+def test_a_process_that_judges_is_told(page: AppTest, seeded: Instant) -> None:
+    with WriterLock(beside(seeded.db), seeded.now):
+        page.run()
+        assert "The alerts process judges since today" in said(page)
+        assert "tells 2 receivers" in said(page)
+    page.run()
+    assert "No alerts process runs" in page.warning[0].value
+
+
+def test_a_test_is_asked_for_and_its_result_is_shown(page: AppTest, seeded: Instant) -> None:
+    assert "by ada: waits for the alerts process." in said(page)
+    press(page, "Send a test", 0)
+    assert not page.exception
+    with open_to_read(beside(seeded.db)) as connection:
+        tests = latest_tests(connection)
+    assert tests["me"].test.author == "a viewer on this machine"
+    assert tests["me"].message is None
+
+
+def test_a_silence_can_be_added_and_ended(page: AppTest, seeded: Instant) -> None:
+    assert "port 8000-8099, user dev* until today" in said(page)
+    fields = fields_of_silence(page)
+    fields["Port"].set_value("5432")
+    fields["Program"].set_value("node*")
+    fields["Comment"].set_value("backup :red[x]")
+    press(page, "Silence")
+    assert "port 5432, program node* until today" in said(page)
+    now = time.time_ns() // 1000
+    with open_to_read(beside(seeded.db)) as connection:
+        new = next(each for each in silences(connection, now) if each.matcher.port == "5432")
+    assert new.matcher == Matcher(port="5432", program="node*")
+    assert (new.comment, new.author) == ("backup :red[x]", "a viewer on this machine")
+    for _ in range(2):
+        press(page, "End")
+    assert "No silence is set" in said(page)
+
+
+def test_a_port_that_is_none_is_refused_with_a_sentence(page: AppTest) -> None:
+    fields_of_silence(page)["Port"].set_value("99999")
+    press(page, "Silence")
+    assert "99999" in page.error[0].value.replace("\\", "")
+
+
+def test_who_may_not_write_has_no_buttons_but_a_reason(
+    seeded: Instant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PORTEYE_ALERTS_DB", "/nowhere/porteye-alerts.db")
+    page = switch(open_page(seeded.db, monkeypatch), "alerts")
+    assert "this user may not write to /nowhere" in said(page)
+
+
+def test_a_file_that_is_no_alerts_database_is_said(
+    seeded: Instant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    beside(seeded.db).write_text("no database at all, but a text")
+    page = switch(open_page(seeded.db, monkeypatch), "alerts")
+    assert "cannot be read" in page.warning[0].value.replace("\\", "")
+    assert address(page) == {}
