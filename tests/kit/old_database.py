@@ -70,6 +70,7 @@ INSERT INTO container VALUES
     '0.0.0.0:8080->80/tcp', '172.18.0.2');
 UPDATE process SET container_id = 1 WHERE id = 2;
 """,
+    12: "INSERT INTO revised (listener_id) VALUES (3);",
 }
 
 

@@ -3,6 +3,7 @@
 import sqlite3
 
 from porteye_core.containers import Container
+from porteye_core.store.tables.revisions import revise
 
 _MAX_CACHED = 1024
 _NAMES = (
@@ -44,6 +45,12 @@ class ContainerTable:
             self._connection.execute(
                 f"UPDATE container SET {changes} WHERE id = ?", (*known.values(), row)
             )
+            within = self._connection.execute(
+                "SELECT l.id FROM listener l JOIN process p ON p.id = l.process_id"
+                " WHERE l.closed_at IS NULL AND p.container_id = ?",
+                (row,),
+            )
+            revise(self._connection, (listener_id for (listener_id,) in within.fetchall()))
 
     def _row(self, container: Container) -> int:
         key = self._host, container.runtime, container.runtime_id

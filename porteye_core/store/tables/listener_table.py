@@ -22,6 +22,7 @@ from porteye_core.model import (
 )
 from porteye_core.reach import InterfaceKind
 from porteye_core.store.tables.process_table import ProcessTable
+from porteye_core.store.tables.revisions import revise
 
 # Maximum of former owners of one listener.
 _MAX_FORMER = 32
@@ -213,6 +214,7 @@ class ListenerTable:
                 endpoint = listener.endpoint
                 yield Learnt(listener.opened_at, endpoint.port, endpoint.protocol, program)
             self._learn(at, listener, owned, was, process, program)
+        revise(self._connection, (listener.id for listener, _ in reowned))
 
     def _nameless(self, at: int) -> Iterator[tuple[int, int]]:
         """Listeners whose opening at this time has no program, each with the id of its event.
@@ -230,20 +232,24 @@ class ListenerTable:
     def lose_sight(self, unseen: Iterable[Listener]) -> None:
         """Store the time since which listeners could not be scanned, and their namespace then; of
         one that had the numbers of a twin that it has none."""
+        lost = list(unseen)
         self._connection.executemany(
             "UPDATE listener SET unseen_at = ?, netns = ?, inode = ?, cookie = ? WHERE id = ?",
             [
                 (each.unseen_at, each.endpoint.netns, each.inode, _signed(each.cookie), each.id)
-                for each in unseen
+                for each in lost
             ],
         )
+        revise(self._connection, (each.id for each in lost))
 
     def place(self, placed: Iterable[tuple[int, int]]) -> None:
         """Store namespaces, by listener id, of listeners whose namespace was not known."""
+        found = list(placed)
         self._connection.executemany(
             "UPDATE listener SET netns = ? WHERE id = ? AND netns IS NULL",
-            [(netns, listener_id) for listener_id, netns in placed],
+            [(netns, listener_id) for listener_id, netns in found],
         )
+        revise(self._connection, (listener_id for listener_id, _ in found))
 
     def take_released(self) -> int:
         """Number of holders dropped since the last call; their processes may be orphans now."""

@@ -39,6 +39,7 @@ RELEASED = (
     "2889222e7e2dbb88",
     "816312b45c823752",
     "ffd73963f831b676",
+    "fd64c930c72195b9",
 )
 KILLS = 50
 every_version = pytest.mark.parametrize("version", range(1, NEWEST + 1))
