@@ -15,7 +15,6 @@ from porteye_core.store import alerts
 from porteye_core.store.alerts import Connection, Note
 from porteye_core.system.plain_text import cap, clean
 from porteye_core.ui.context import View
-from porteye_core.ui.viewer import viewer
 
 Change = Callable[[Connection, str], object]
 """A change to the alerts database, by a connection and its author."""
@@ -81,10 +80,17 @@ def write(view: View, change: Change) -> str:
 
 
 def author(access: Access) -> str:
-    """The viewer; raises StoreError for one who has not logged in where a login is asked for."""
-    if access.login and not st.user.is_logged_in:
-        raise StoreError("Nobody has logged in.", "Log in, and try again.")
-    return cap(clean(viewer()), _MAX_AUTHOR)
+    """The name of the login, else the address from which the page is seen.
+
+    Raises StoreError for a session that has not logged in where a login is asked for.
+    """
+    if access.login:
+        if not st.user.is_logged_in:
+            raise StoreError("Nobody has logged in.", "Log in, and try again.")
+        said = st.user.get("email") or st.user.get("name") or st.user.get("sub") or "a login"
+        return cap(clean(str(said)), _MAX_AUTHOR)
+    # None on this machine itself.
+    return cap(f"a viewer on {clean(st.context.ip_address or 'this machine')}", _MAX_AUTHOR)
 
 
 def _read(file: Path) -> Notes:

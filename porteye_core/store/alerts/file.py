@@ -186,8 +186,9 @@ def _create(file: Path, folder: Folder) -> None:
 
 def _check_kind(connection: sqlite3.Connection, file: Path) -> None:
     """Raise StoreError if the file is another database; one without tables is made ours."""
-    (kind,) = connection.execute("PRAGMA application_id").fetchone()
+    # In this order: another process may make the tables and set the id in between.
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    (kind,) = connection.execute("PRAGMA application_id").fetchone()
     if kind != APPLICATION_ID and tables:
         raise StoreError(f"{file} is not an alerts database of PortEye.", _HINT)
 
