@@ -13,6 +13,7 @@ from benchmarks import (
     idle,
     machine,
     metrics,
+    noise,
     page,
     report,
     retention,
@@ -50,6 +51,7 @@ REGISTRY: dict[str, Benchmark] = {
     "zoo": zoo,
     "command": command,
     "metrics": metrics,
+    "noise": noise,
 }
 
 
