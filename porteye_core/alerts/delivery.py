@@ -38,7 +38,7 @@ _NEVER = 2**63 - 1
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a try; error: None if the receiver took the message.
+    """Result of a try; error: None if the receiver took the message.
 
     was_ended: the receiver was ended meanwhile, so that an error says nothing of it.
     """
@@ -60,6 +60,7 @@ class _Sender:
 
     receiver: AnyReceiver
     done: Callable[[Outcome], None]
+    answers: bool = False  # its last try was a success
     failures: int = 0  # without a success between them
     paused_until: int = 0
     is_ended: bool = False
@@ -198,7 +199,7 @@ class Delivery:
         if error is None:
             store.mark_sent(connection, row.id, now, outcome.remark)
             sender = self._senders.get(row.receiver)
-            if row.tries or (sender and sender.failures):
+            if sender and not sender.answers:
                 store.hasten(connection, row.receiver, now)
         elif self._is_over(outcome, now):
             store.mark_failed(connection, row.id, now, error.message)
@@ -224,8 +225,9 @@ class Delivery:
         if error is None:
             if sender.failures:
                 log.info("Receiver %s takes messages again.", row.receiver)
-            sender.failures, sender.paused_until = 0, 0
+            sender.answers, sender.failures, sender.paused_until = True, 0, 0
             return
+        sender.answers = False
         if not sender.failures:
             log.warning("Receiver %s takes no message: %s", row.receiver, error.message)
         sender.failures += 1
@@ -279,6 +281,7 @@ class Delivery:
                 error = "There is no receiver of this name any more."
                 before = now - self._backoff.give_up
                 store.abandon(connection, self._senders, before, now, error)
+            self._next_look = min(self._next_look, now + self._backoff.longest)
 
 
 def _place(err: Exception) -> str:

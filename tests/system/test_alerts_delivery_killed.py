@@ -25,7 +25,7 @@ _LATE = 0.8  # seconds; the sender waits for 0.5 s
 
 
 class Told(NamedTuple):
-    """What came at a receiver: by finding the ids of messages, and how often each id came."""
+    """Messages at a receiver: by finding the ids of messages, and how often each id came."""
 
     findings: dict[int, set[str]]
     copies: Counter[str]
@@ -33,7 +33,7 @@ class Told(NamedTuple):
 
 
 class Chaos(NamedTuple):
-    """What happened in a run."""
+    """Result of a run."""
 
     stored: set[int]
     hook: Told
@@ -94,7 +94,7 @@ def run(folder: Path, *flags: str, kills: int = KILLS, findings: int = FINDINGS)
 
 
 def told(messages: Iterable[tuple[str, bytes, list[int]]]) -> Told:
-    """What came, of ids, bodies and findings."""
+    """Messages that came, of ids, bodies and findings."""
     found = Told(defaultdict(set), Counter(), defaultdict(set))
     for message_id, body, findings in messages:
         found.copies[message_id] += 1
@@ -105,7 +105,7 @@ def told(messages: Iterable[tuple[str, bytes, list[int]]]) -> Told:
 
 
 def told_by_hook(hook: Hook) -> Told:
-    """What came at the webhook."""
+    """Messages that came at the webhook."""
     return told(
         (
             posted.headers["webhook-id"],
@@ -117,7 +117,7 @@ def told_by_hook(hook: Hook) -> Told:
 
 
 def told_by_mail(server: MailServer) -> Told:
-    """What came by mail; a finding has its id as port."""
+    """Messages that came by mail; a finding has its id as port."""
     return told(
         (
             str(mail["Message-ID"]),

@@ -44,10 +44,15 @@ def run(
         cwd=os.path.abspath(os.sep),  # noqa: PTH100 - the root, on Windows, too
         start_new_session=True,
     )
+    # Popen takes the input once; a further call goes on with it.
+    left: bytes | None = content
     try:
         while True:
-            with suppress(subprocess.TimeoutExpired):
-                output, _ = process.communicate(content, timeout=min(_LISTEN, limit.left()))
+            try:
+                output, _ = process.communicate(left, timeout=min(_LISTEN, limit.left()))
+            except subprocess.TimeoutExpired:
+                left = None
+            else:
                 return process.returncode, output or b""
     except BaseException:
         _kill(process)

@@ -12,9 +12,7 @@ def send(receiver: Command, message: Message, limit: TimeLimit) -> str:
     program = receiver.words[0]
     content = message.json + b"\n"
     try:
-        status, _ = child.run(
-            receiver.words, content, limit, child.environment(PORTEYE_MESSAGE=message.id)
-        )
+        status, _ = child.run(receiver.words, content, limit, child.environment())
     except TimeoutError:
         raise NotSent(f"{program} was ended: it ran for {limit.seconds:g} s.") from None
     except OSError as err:

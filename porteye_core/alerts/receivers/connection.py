@@ -70,4 +70,7 @@ def _sentence(host: str, err: Exception, limit: TimeLimit) -> str:
 def _reason(err: Exception) -> str:
     names = ("verify_message", "reason", "strerror")
     found = next((told for name in names if (told := getattr(err, name, None))), str(err))
-    return str(found).rstrip(".").replace("_", " ").lower()
+    said = str(found).rstrip(".").replace("_", " ")
+    # OpenSSL's reasons are capitals alone, and sentences begin with one: "IP" stays.
+    is_sentence = said[1:2].islower()
+    return said.lower() if said.isupper() else said[:1].lower() + said[1:] if is_sentence else said

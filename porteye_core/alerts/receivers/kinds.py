@@ -28,7 +28,7 @@ class _Kind:
 
     @property
     def shown(self) -> str:
-        """Where it leads, without anything secret."""
+        """Its way in short, without anything secret."""
         return self.kind
 
 
@@ -53,7 +53,7 @@ class Webhook(_Kind):
 
 
 class Tls(StrEnum):
-    """How a connection for mail is encrypted."""
+    """Encryption of a connection for mail."""
 
     STARTTLS = "starttls"
     IMPLICIT = "implicit"

@@ -9,6 +9,7 @@ import hashlib
 import hmac
 import http.client
 import time
+from contextlib import suppress
 from email.utils import parsedate_to_datetime
 
 from porteye_core import __version__
@@ -36,11 +37,13 @@ def send(receiver: Webhook, message: Message, limit: TimeLimit) -> str:
             body = message.json
             headers = _headers(receiver, message.id, body)
             connection.request("POST", receiver.path, body=body, headers=headers)
-            answer = connection.getresponse()
-            status, wait = answer.status, _wait(answer.getheader("Retry-After"))
-            if 200 <= status < 300:
-                _read_rest(answer, limit)
-                return ""
+            with connection.getresponse() as answer:
+                # Where the limit ends the connection, http.client takes what came for an answer.
+                limit.left()
+                status, wait = answer.status, _wait(answer.getheader("Retry-After"))
+                if 200 <= status < 300:
+                    _read_rest(answer)
+                    return ""
         except ConnectionError:  # of which one is an HTTPException, too
             raise
         except http.client.HTTPException:
@@ -68,13 +71,10 @@ def _headers(receiver: Webhook, message_id: str, body: bytes) -> dict[str, str]:
     return headers
 
 
-def _read_rest(answer: http.client.HTTPResponse, limit: TimeLimit) -> None:
+def _read_rest(answer: http.client.HTTPResponse) -> None:
     """Read a short answer, so that its sender sees no broken connection; the yes is there."""
-    try:
-        limit.left()
+    with suppress(OSError, http.client.HTTPException):
         answer.read(_MAX_ANSWER)
-    except (OSError, http.client.HTTPException):
-        return
 
 
 def _refusal(host: str, status: int) -> str:

@@ -20,7 +20,7 @@ def due_message(connection: sqlite3.Connection, receiver: str, now: int) -> Mess
 
 
 def earliest_tries(connection: sqlite3.Connection) -> dict[str, int]:
-    """When the earliest try is, of each receiver that messages wait for; 0: at once."""
+    """Time of the earliest try, of each receiver that messages wait for; 0: at once."""
     rows = connection.execute(
         f"SELECT receiver, min(coalesce(next_at, 0)) FROM message WHERE {_WAITS} GROUP BY receiver"
     )

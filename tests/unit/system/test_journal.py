@@ -2,6 +2,7 @@
 
 import os
 import socket
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,9 @@ import pytest
 from porteye_core.system.journal import Journal, datagram, is_journal
 from tests.kit.datagrams import receiver
 from tests.kit.journal import fields_of
+
+if sys.platform == "linux":
+    import fcntl
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="datagrams of AF_UNIX are POSIX")
 
@@ -36,17 +40,27 @@ def test_what_is_no_utf8_is_replaced() -> None:
     assert datagram({"MESSAGE": "a\udcff"}) == b"MESSAGE=a?\n"
 
 
-def test_a_message_that_is_too_large_or_that_nobody_takes_is_an_error(
-    journald: socket.socket, tmp_path: Path
-) -> None:
-    journal = Journal(journald.getsockname())
-    with pytest.raises(OSError, match="Message too long"):
-        journal.send({"MESSAGE": "x" * 10_000_000})
-    journal.close()
+def test_a_message_that_nobody_takes_is_an_error(tmp_path: Path) -> None:
     nobody = Journal(str(tmp_path / "none"))
     with pytest.raises(OSError, match="No such file"):
         nobody.send({"MESSAGE": "x"})
     nobody.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="files in memory are Linux's")
+def test_a_message_that_no_datagram_holds_comes_as_a_sealed_file(journald: socket.socket) -> None:
+    sent = {"MESSAGE": "x" * 10_000_000, "PORTEYE_PORT": "80"}
+    journal = Journal(journald.getsockname())
+    journal.send(sent)
+    journal.close()
+    content, (descriptor,), _, _ = socket.recv_fds(journald, 100, 1)
+    assert content == b""
+    with os.fdopen(descriptor, "rb") as file:
+        # journald takes a file only with all of these (systemd's journald-native.c).
+        seals = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
+        assert fcntl.fcntl(file, fcntl.F_GET_SEALS) == seals
+        file.seek(0)
+        assert fields_of(file.read()) == sent
 
 
 def test_it_never_waits_for_a_journal_that_does_not_read(journald: socket.socket) -> None:
