@@ -4,13 +4,18 @@ import argparse
 import faulthandler
 import logging
 import os
+import platform
+import sys
 from collections.abc import Sequence
 
 from porteye_core import __version__, config
+from porteye_core.alerts import settings as alerts_file
+from porteye_core.alerts import trial
 from porteye_core.alerts.service import Service
-from porteye_core.errors import PortEyeError
+from porteye_core.errors import AlertsError, PortEyeError
 from porteye_core.system.journal_log import log_to_stderr
 from porteye_core.system.parent import is_orphaned
+from porteye_core.system.plain_text import clean
 from porteye_core.system.signals import Waiter
 
 log = logging.getLogger("porteye.alerts")
@@ -48,6 +53,13 @@ def parser(program: str = "porteye alerts") -> argparse.ArgumentParser:
         action="store_true",
         help="end when the process that started it has ended",
     )
+    add(
+        "--test",
+        nargs="?",
+        const="",
+        metavar="RECEIVER",
+        help="send a test message to this receiver, or to each, say what came of it, and end",
+    )
     add("--log-level", metavar="LEVEL", help=f"{', '.join(config.LOG_LEVELS)} (default: info)")
     add("--version", action="version", version=f"PortEye {__version__}")
     return flags
@@ -61,6 +73,8 @@ def main(words: Sequence[str]) -> int:
     try:
         settings = config.load(flags, os.environ)
         log.setLevel(settings.log_level.upper())
+        if flags["test"] is not None:
+            return _test(settings, flags["test"])
         with Waiter() as waiter:
             Service(
                 settings,
@@ -72,3 +86,19 @@ def main(words: Sequence[str]) -> int:
         log.error("%s", err)
         return err.exit_status
     return 0
+
+
+def _test(of: config.Config, name: str) -> int:
+    """Send a test message to the receiver of this name, or to each; 0 if all took it."""
+    found = alerts_file.read(alerts_file.find(of.alerts, of.db))
+    receivers = [each for each in found.receivers if name in ("", each.name)]
+    if not receivers:
+        wanted = f"no receiver of the name {clean(name)}" if name else "no receiver"
+        raise AlertsError(f"{found.file} has {wanted}.", "Add one, as docs/alerts.md shows.")
+    has_failed = False
+    for receiver, is_sent, remark in trial.send_each(receivers, platform.node()):
+        has_failed |= not is_sent
+        said = f"{'sent' if is_sent else 'not sent'}. {remark}".strip()
+        sys.stdout.write(f"{receiver.name} ({receiver.shown}): {said}\n")
+        sys.stdout.flush()
+    return 1 if has_failed else 0

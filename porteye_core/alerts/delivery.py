@@ -6,8 +6,8 @@ database, and keeps what the receivers said until it is stored.
 """
 
 import logging
+import platform
 import random
-import socket
 import threading
 import time
 from collections import deque
@@ -239,7 +239,7 @@ class Delivery:
         tests = store.new_tests(connection)
         if not tests:
             return
-        host = socket.gethostname()
+        host = platform.node()
         with store.transaction(connection, self._file):
             for test in tests:
                 message_id = trial.new_id()
@@ -249,7 +249,7 @@ class Delivery:
                     test.receiver,
                     "test",
                     now,
-                    trial.body(message_id, host),
+                    trial.body(message_id, host, now),
                     failed_at=None if is_known else now,
                     error="" if is_known else "There is no receiver of this name.",
                 )

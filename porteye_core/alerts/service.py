@@ -69,7 +69,7 @@ class Service:
             settings.NAME,
             lambda: settings.find(config.alerts, config.db),
             settings.text,
-            settings.parse,
+            settings.checked,
             is_optional=True,
         )
         self._notes: tuple[int, ...] = ()

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from porteye_core.alerts.receiver_blocks import ReceiverBlocks
+from porteye_core.alerts.receivers import sending
 from porteye_core.alerts.receivers.kinds import AnyReceiver
 from porteye_core.alerts.timers import (
     DAY,
@@ -75,7 +76,17 @@ def text(file: Path) -> str:
 
 def read(file: Path) -> Settings:
     """The settings of a file; raises AlertsError, which names the line."""
-    return parse(text(file), file)
+    return checked(text(file), file)
+
+
+def checked(content: str, file: Path) -> Settings:
+    """The settings of a text, as `parse` reads them, whose receivers can be used as far as can be
+    told without sending: Apprise knows its addresses. Raises AlertsError."""
+    found = parse(content, file)
+    for receiver in found.receivers:
+        if reason := sending.reason_against(receiver):
+            raise AlertsError(f"{file}, receiver {receiver.name}: {reason}", _KIND.hint)
+    return found
 
 
 def parse(content: str, file: Path) -> Settings:

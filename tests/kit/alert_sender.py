@@ -81,7 +81,8 @@ def find(connection, db: Path, wanted: int, names: list[str], now: int) -> bool:
                 "url": "",
                 "more": 0,
                 "findings": [
-                    {"id": each, "verdict": "new", "kind": "listener", "port": each} for each in ids
+                    {"id": each, "verdict": "new", "kind": "listener", "text": f"new {each}"}
+                    for each in ids
                 ],
             }
             body = {

@@ -117,12 +117,12 @@ def told_by_hook(hook: Hook) -> Told:
 
 
 def told_by_mail(server: MailServer) -> Told:
-    """Messages that came by mail; a finding has its id as port."""
+    """Messages that came by mail; the text of a finding has its id."""
     return told(
         (
             str(mail["Message-ID"]),
             raw,
-            [int(each) for each in re.findall(r"^- New: (\d+)", mail.get_content(), re.M)],
+            [int(each) for each in re.findall(r"^- new (\d+)", mail.get_content(), re.M)],
         )
         for mail, raw in zip(server.taken, server.raw, strict=True)
     )

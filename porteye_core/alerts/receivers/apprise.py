@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
-from porteye_core.alerts.receivers import child, telling
+from porteye_core.alerts.receivers import child, wording
 from porteye_core.alerts.receivers.kinds import Apprise
 from porteye_core.alerts.receivers.message import Message
 from porteye_core.alerts.receivers.not_sent import NotSent
@@ -24,6 +24,7 @@ _ANSWERS = {
     "refused": "Apprise could not deliver it by {scheme}.",
     "absent": f"Apprise is not installed: pip install '{PACKAGE}'.",
 }
+_FINAL = {"unknown", "absent"}
 
 
 def is_installed() -> bool:
@@ -35,17 +36,29 @@ def send(receiver: Apprise, message: Message, limit: TimeLimit) -> str:
     """Send a message; raises NotSent."""
     kinds = {each.get("verdict") for each in message.findings}
     kind = "failure" if kinds & {"wider", "owner"} else "warning" if kinds else "info"
-    _ask(receiver, limit, {"title": message.title, "body": telling.text(message), "type": kind})
+    what = {"title": message.title, "body": wording.text(message), "type": kind}
+    said = _ask(receiver, limit, what)
+    if said != "sent":
+        told = _ANSWERS.get(said, f"Apprise ended with {said}.")
+        raise NotSent(told.format(scheme=receiver.scheme))
     return ""
 
 
-def check(receiver: Apprise, limit: TimeLimit) -> None:
-    """Let Apprise read the address, without sending anything; raises NotSent."""
-    _ask(receiver, limit, {})
+def reason_against(receiver: Apprise, limit: TimeLimit) -> str:
+    """The reason why the address can never be used, found without sending anything.
+
+    A machine that is too busy to tell is no reason.
+    """
+    try:
+        said = _ask(receiver, limit, {})
+    except NotSent:
+        return ""
+    return _ANSWERS[said] if said in _FINAL else ""
 
 
-def _ask(receiver: Apprise, limit: TimeLimit, what: Mapping[str, str]) -> None:
-    """Ask a child; the address goes over its standard input, which no other user can read."""
+def _ask(receiver: Apprise, limit: TimeLimit, what: Mapping[str, str]) -> str:
+    """Ask a child, for a word; the address goes over its standard input, which no other user can
+    read. Raises NotSent."""
     content = json.dumps({"url": receiver.url, **what}).encode()
     words = [sys.executable, "-P", "-m", _CHILD]
     try:
@@ -61,6 +74,4 @@ def _ask(receiver: Apprise, limit: TimeLimit, what: Mapping[str, str]) -> None:
     except OSError as err:
         raise NotSent(f"Apprise cannot be started: {err.strerror}.") from None
     said = answer.decode("ascii", "replace").strip()
-    if status or said != "sent":
-        told = _ANSWERS.get(said, f"Apprise ended with status {status}.")
-        raise NotSent(told.format(scheme=receiver.scheme), is_final=False)
+    return said or f"status {status}"

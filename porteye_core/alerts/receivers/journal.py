@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing
 from typing import Any
 
-from porteye_core.alerts.receivers import telling
+from porteye_core.alerts.receivers import wording
 from porteye_core.alerts.receivers.kinds import JournalEntries
 from porteye_core.alerts.receivers.message import Message
 from porteye_core.alerts.receivers.not_sent import NotSent
@@ -54,7 +54,7 @@ def entries(message: Message) -> Iterator[dict[str, str]]:
         yield {"MESSAGE": message.title, "PRIORITY": _INFO, **common}
     for finding in message.findings:
         yield {
-            "MESSAGE": telling.line_of(finding),
+            "MESSAGE": wording.line_of(finding),
             "PRIORITY": priority(finding),
             **common,
             **_fields(finding),

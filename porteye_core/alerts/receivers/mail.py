@@ -17,7 +17,7 @@ from smtplib import (
     SMTPServerDisconnected,
 )
 
-from porteye_core.alerts.receivers import telling
+from porteye_core.alerts.receivers import wording
 from porteye_core.alerts.receivers.connection import connect, context, to_sentence
 from porteye_core.alerts.receivers.kinds import Mail, Tls
 from porteye_core.alerts.receivers.message import Message, safe_text
@@ -65,7 +65,7 @@ def mail_of(receiver: Mail, message: Message) -> EmailMessage:
     mail["Message-ID"] = f"<{message.id}@{receiver.sender.partition('@')[2]}>"
     # No robot answers it (RFC 3834).
     mail["Auto-Submitted"] = "auto-generated"
-    mail.set_content(telling.text(message))
+    mail.set_content(wording.text(message))
     return mail
 
 

@@ -35,7 +35,7 @@ class Sending:
 
     def add(self, receiver: str, message_id: str = "") -> str:
         message_id = message_id or trial.new_id()
-        body = trial.body(message_id, "here")
+        body = trial.body(message_id, "here", self.now)
         with store.transaction(self.connection, self.db):
             message = store.Message(message_id, receiver, "findings", self.now, body)
             store.add_message(self.connection, message, [])

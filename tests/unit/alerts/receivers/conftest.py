@@ -21,6 +21,7 @@ FINDING = {
     "pid": 812,
     "why": "line 9 expects it from this machine only",
     "at": "2026-01-31T03:10:00+00:00",
+    "text": "reachable from further away: tcp 5432 by postgres",
 }
 
 

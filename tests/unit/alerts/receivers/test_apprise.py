@@ -9,11 +9,13 @@ from pathlib import Path
 import psutil
 import pytest
 
-from porteye_core.alerts.receivers import apprise
+from porteye_core.alerts import settings
+from porteye_core.alerts.receivers import apprise, sending
 from porteye_core.alerts.receivers.kinds import Apprise
 from porteye_core.alerts.receivers.message import Message
 from porteye_core.alerts.receivers.not_sent import NotSent
 from porteye_core.alerts.receivers.time_limit import TimeLimit
+from porteye_core.errors import AlertsError
 from tests.kit.sinks import say, webhook
 from tests.kit.waiting import until
 
@@ -35,7 +37,7 @@ def test_the_service_gets_title_and_text(message: Message) -> None:
     (posted,) = hook.taken
     told = json.loads(posted.body)
     assert told["title"] == "db1: postgres is wider"
-    assert "- Wider: tcp 0.0.0.0:5432 postgres" in told["message"]
+    assert "- reachable from further away: tcp 5432 by postgres" in told["message"]
     assert told["type"] == "failure"
 
 
@@ -49,11 +51,16 @@ def test_a_service_that_refuses_is_told_without_its_address(message: Message) ->
 
 
 def test_an_address_that_apprise_does_not_know_is_found_without_sending() -> None:
-    with TimeLimit(60) as limit:
-        apprise.check(receiver("json://127.0.0.1:1/"), limit)
+    assert sending.reason_against(receiver("json://127.0.0.1:1/")) == ""
     for url in ("pigeon://coop", "tgram://x"):
-        with TimeLimit(60) as limit, pytest.raises(NotSent, match="does not know this kind"):
-            apprise.check(receiver(url), limit)
+        reason = sending.reason_against(receiver(url))
+        assert reason == "Apprise does not know this kind of address."
+    text = '[[receiver]]\nname = "rest"\nkind = "apprise"\nurl = "pigeon://s3cret"\n'
+    with pytest.raises(AlertsError) as raised:
+        settings.checked(text, Path("alerts.toml"))
+    assert raised.value.message == (
+        "alerts.toml, receiver rest: Apprise does not know this kind of address."
+    )
 
 
 @pytest.mark.skipif(not Path("/proc").exists(), reason="needs /proc")

@@ -62,7 +62,7 @@ US = Mail(
 
 def hostile(name: str) -> Message:
     """A message with a name in every text that a process or a host can choose."""
-    texts = ("program", "user", "unit", "container", "why", "label", "address")
+    texts = ("text", "program", "user", "unit", "container", "why", "label", "address")
     finding = {**FINDING, **dict.fromkeys(texts, name)}
     return message_of(finding, title=f"db1: {name}", host=name, url=f"http://x/{name}")
 

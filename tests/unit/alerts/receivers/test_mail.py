@@ -51,9 +51,8 @@ def test_every_address_gets_one_plain_mail_that_no_robot_answers(message: Messag
     assert mail.get_content_type() == "text/plain"
     assert mail.get_content().replace("\r\n", "\n") == (
         "db1: postgres is wider\n\n"
-        "- Wider: tcp 0.0.0.0:5432 postgres (user postgres, unit postgresql.service, pid 812);"
-        " reachable: every interface; line 9 expects it from this machine only\n"
-        "  since 2026-01-31T03:10:00+00:00\n"
+        "- reachable from further away: tcp 5432 by postgres\n"
+        "  since 2026-01-31T03:10:00+00:00, 0.0.0.0:5432, unit postgresql.service, pid 812\n"
     )
 
 

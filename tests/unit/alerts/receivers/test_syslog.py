@@ -34,7 +34,7 @@ def test_the_daemon_of_this_machine_gets_lines_as_of_syslog3(
         sent(Syslog(name="log", transport="unix", host=daemon.getsockname()), message)
         line = daemon.recv(4096)
     assert re.fullmatch(
-        rb"<27>\w{3} [ \d]\d \d\d:\d\d:\d\d porteye\[\d+\]: Wider: tcp 0\.0\.0\.0:5432 .*", line
+        rb"<27>\w{3} [ \d]\d \d\d:\d\d:\d\d porteye\[\d+\]: reachable from further away: .*", line
     )
 
 
@@ -46,7 +46,7 @@ def test_a_server_gets_datagrams_of_rfc_5424(message: Message) -> None:
         sent(Syslog(name="log", transport="udp", host="127.0.0.1", port=port), message)
         found = REMOTE.fullmatch(server.recv(4096))
     assert found
-    assert found[1].startswith(b"Wider: tcp 0.0.0.0:5432 postgres ")
+    assert found[1].startswith(b"reachable from further away: tcp 5432")
 
 
 def test_a_server_gets_counted_lines_over_tcp(message: Message) -> None:
