@@ -183,5 +183,5 @@ def test_each_command_has_examples_that_are_understood(name: str) -> None:
     lines = re.findall(rf"^  (?:.* \| )?(porteye {name} .*)$", commands()[name].format_help(), re.M)
     assert lines
     for line in lines:
-        words = re.split(r"\s{2,}| > ", line)[0]
+        words = re.split(r"\s{2,}| >>? ", line)[0]
         assert parser().parse_args(shlex.split(words)[1:]).command == name
