@@ -72,7 +72,7 @@ def timeline(
     them means: see `meaning`.
     """
     count = max(_FEWEST_ROWS, len(lines))
-    heights = {line.place: count - 1 - row for row, line in enumerate(lines)}
+    heights = heights_of(lines)
     height = _LEGEND + _BAND + _BETWEEN + ROW * count + _TIMES
     plot = height - _LEGEND - _TIMES
     labels = [line.label for line in lines]
@@ -94,6 +94,12 @@ def timeline(
         life_bars.restarts(lives, heights, span),
     ]
     return drawn(traces, gaps, span, clickable(layout), rows=2, is_shared=True)
+
+
+def heights_of(lines: Sequence[Line]) -> dict[tuple[int, str] | None, int]:
+    """The height of each line's place on the axis of the rows."""
+    count = max(_FEWEST_ROWS, len(lines))
+    return {line.place: count - 1 - row for row, line in enumerate(lines)}
 
 
 def row_axis(labels: Sequence[str], left: int, count: int = 0) -> Trace:

@@ -95,6 +95,11 @@ _COLUMNS = {
         " A click on the row tells the reason",
         {**{each.value: colour for each, colour in _VERDICTS.items()}, ACCEPTED: _GREY},
     ),
+    "finding": _chips(
+        "Finding",
+        "The verdict of the alerts process on what opened here",
+        {each.value: colour for each, colour in _VERDICTS.items()},
+    ),
     "label": _text("Label", "As a note or the file of expected ports calls it"),
     "certainty": _text("Certainty", "Empty: it is known that it was open at that moment"),
     "change": _text("Change"),

@@ -23,7 +23,7 @@ from porteye_core.store.reading import (
     Timeline,
 )
 from porteye_core.system.local_ports import ephemeral_ports
-from porteye_core.ui import chart_zoom, further_charts
+from porteye_core.ui import chart_zoom, finding_marks, further_charts
 from porteye_core.ui.context import View, local, viewers_zone
 from porteye_core.ui.layout import is_phone
 from porteye_core.ui.markdown import literal
@@ -116,13 +116,19 @@ def draw(
         st.info("No listener that was open in this time range matches the filters.")
         return click
     above.caption(literal(" ".join([f"{local(since)} to {local(until)}.", *found.words])))
-    figure = found.figure
+    figure = _marked(view, found.figure, found.charted)
     if cursor is not None and since <= cursor <= until:
         figure = with_cursor(figure, *_flag(reader, view, cursor))
     chart_zoom.chart(figure, _KEY, (since, until), found.alt, _clicked)
     _rest(found.left_out)
     further_charts.draw(reader, view, found.charted, _clicked)
     return click
+
+
+def _marked(view: View, figure: go.Figure, of: Charted) -> go.Figure:
+    """The figure with the findings that began in its range."""
+    heights = timeline.heights_of([_line(row, of.grouping) for row in of.found.rows.rows])
+    return finding_marks.marked(view, figure, heights, of.span, of.zone)
 
 
 def _clicked(point: str) -> None:

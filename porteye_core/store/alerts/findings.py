@@ -1,6 +1,7 @@
 """Findings: kept when they begin, ended when they are true no more, never judged twice."""
 
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import asdict, fields
 from typing import Any
 
@@ -78,5 +79,14 @@ def untold_ends(connection: sqlite3.Connection) -> list[Finding]:
     rows = connection.execute(
         f"{_SELECT} WHERE ended_at IS NOT NULL AND told_at IS NOT NULL AND end_told_at IS NULL"
         " ORDER BY id"
+    )
+    return [finding_of(row) for row in rows]
+
+
+def findings_on(connection: sqlite3.Connection, listeners: Sequence[int]) -> list[Finding]:
+    """The findings on these listeners, the oldest first."""
+    marks = ", ".join("?" * len(listeners))
+    rows = connection.execute(
+        f"{_SELECT} WHERE listener_id IN ({marks}) ORDER BY id", tuple(listeners)
     )
     return [finding_of(row) for row in rows]

@@ -14,6 +14,7 @@ from porteye_core.ui import (
     cell_text,
     event_rows,
     export_links,
+    finding_marks,
     moment_tables,
     row_selection,
     time_range,
@@ -110,7 +111,7 @@ def _show(reader: Reader, view: View) -> None:
         # At the end, where the table's toolbar appears: it would lie over a button.
         st.caption(_shown_of(found, total, is_newest=at.is_newest), width="content")
     if found is not None:
-        _table(reader, found.frame)
+        _table(reader, view, found.frame)
 
 
 def _draw_kinds() -> None:
@@ -256,13 +257,20 @@ def _tell_other_hosts(reader: Reader) -> None:
         )
 
 
-def _table(reader: Reader, frame: pd.DataFrame) -> None:
+def _table(reader: Reader, view: View, frame: pd.DataFrame) -> None:
     """Draw the rows; a click opens the listener's drawer, or unfolds a run."""
     watching = reader.status(now()).is_current
     frame["seen"] = event_rows.precisions(
         frame, lambda at: reader.coverage_at(at, watching=watching).interval
     )
     is_run = frame["run"] > 0
+    is_opening = (frame["kind"] == Kind.OPENED) & ~is_run
+    on = finding_marks.verdicts_on(view, frame["listener"][is_opening].tolist())
+    if on:
+        frame["finding"] = [
+            [on[listener]] if opens and listener in on else []
+            for listener, opens in zip(frame["listener"], is_opening, strict=True)
+        ]
     frame["kind"] = frame["kind"].where(is_run, event_rows.kinds(frame))
     frame["seen"] = frame["seen"].mask(is_run, "")
     frame["then"] = _THEN
@@ -272,10 +280,11 @@ def _table(reader: Reader, frame: pd.DataFrame) -> None:
         frame[name] = [cell_text.fitted(each, _WIDTHS[name]) for each in texts]
     frame["at"] = frame["at"].dt.tz_convert(viewers_zone())
     st.session_state[_SHOWN] = frame["at"].astype("int64").tolist()
+    config = _COLUMNS if on else {each: of for each, of in _COLUMNS.items() if each != "finding"}
     selected = row_selection.table(
         frame,
-        in_order(_COLUMNS, _ON_A_PHONE),
-        {**_COLUMNS, "kind": _WIDE_KIND} if is_run.any() else _COLUMNS,
+        in_order(config, _ON_A_PHONE),
+        {**config, "kind": _WIDE_KIND} if is_run.any() else config,
         key=_KEY,
         ids=frame["id"].tolist(),
         alt="Events, the newest first",
@@ -330,6 +339,7 @@ _WIDTHS = {
     "at": 158,
     "then": 60,
     "kind": 90,
+    "finding": 84,
     "port": 56,
     "protocol": 66,
     "process": 130,
