@@ -80,17 +80,18 @@ def write(view: View, change: Change) -> str:
 
 
 def author(access: Access) -> str:
-    """The name of the login, else the address from which the page is seen.
+    """The name of the login, else the page with the address that it is seen from.
 
     Raises StoreError for a session that has not logged in where a login is asked for.
     """
     if access.login:
         if not st.user.is_logged_in:
             raise StoreError("Nobody has logged in.", "Log in, and try again.")
-        said = st.user.get("email") or st.user.get("name") or st.user.get("sub") or "a login"
-        return cap(clean(str(said)), _MAX_AUTHOR)
-    # None on this machine itself.
-    return cap(f"a viewer on {clean(st.context.ip_address or 'this machine')}", _MAX_AUTHOR)
+        login = st.user.to_dict()
+        names = (login.get(each) for each in ("email", "preferred_username", "name", "sub"))
+        return cap(clean(str(next(filter(None, names), "a login"))), _MAX_AUTHOR)
+    address = st.context.ip_address  # None on this machine itself
+    return f"the page, from {clean(address)}" if address else "the page"
 
 
 def _read(file: Path) -> Notes:

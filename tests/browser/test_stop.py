@@ -107,7 +107,7 @@ def test_a_process_is_stopped_once_its_port_is_typed_and_the_page_tells_who_did_
     said = f"python (pid {child.pid}) has ended. Nothing listens on port {child.port} any more."
     expect(dialog).to_contain_text(said)
     assert not child.is_alive
-    assert kept(db)[-1] == ("SIGTERM", "a viewer on this machine", said)
+    assert kept(db)[-1] == ("SIGTERM", "the page", said)
     dialog.get_by_role("button", name="Done").click()
     # The drawer is there again, and offers nothing for what has closed.
     drawer = page.get_by_role("dialog")

@@ -66,10 +66,10 @@ def test_the_verdict_has_its_reason_and_the_words_of_its_block(drawer: AppTest) 
 
 def test_what_is_accepted_stays_so_and_can_be_taken_back(drawer: AppTest, seeded: Instant) -> None:
     press(drawer, "Accept")
-    assert ":green-badge[accepted] for good, by a viewer on this machine, today" in said(drawer)
+    assert ":green-badge[accepted] for good, by the page, today" in said(drawer)
     assert table(drawer)["verdict"].tolist()[1] == ["accepted"]
     (note,) = stored(seeded.db)
-    assert (note.key, note.author, note.accepted_until) == (NGINX, "a viewer on this machine", None)
+    assert (note.key, note.author, note.accepted_until) == (NGINX, "the page", None)
     assert note.accepted_at is not None
     press(drawer, "Take back")
     assert ":red-badge[wider]" in said(drawer)
@@ -92,7 +92,7 @@ def test_a_note_is_text_and_its_link_is_one_of_the_web(drawer: AppTest, seeded: 
     press(drawer, "Save")
     assert "**Shop :red[x]**" in said(drawer)
     assert ":red[" not in texts(drawer).replace("\\:", "")
-    assert "Noted by a viewer on this machine, today" in said(drawer)
+    assert "Noted by the page, today" in said(drawer)
     assert "https://wiki.example/shop" in [each.proto.url for each in drawer.get("link_button")]
     assert table(drawer)["label"].tolist()[1].startswith("Shop")
     field(drawer, "Link").set_value("javascript:alert(1)")
@@ -135,4 +135,4 @@ def test_the_author_has_the_address_that_the_page_is_seen_from(
 ) -> None:
     monkeypatch.setattr(ContextProxy, "ip_address", "192.0.2.7")
     press(drawer, "Accept")
-    assert stored(seeded.db)[0].author == "a viewer on 192.0.2.7"
+    assert stored(seeded.db)[0].author == "the page, from 192.0.2.7"

@@ -89,7 +89,7 @@ def test_a_test_is_asked_for_and_its_result_is_shown(page: AppTest, seeded: Inst
     assert not page.exception
     with open_to_read(beside(seeded.db)) as connection:
         tests = latest_tests(connection)
-    assert tests["me"].test.author == "a viewer on this machine"
+    assert tests["me"].test.author == "the page"
     assert tests["me"].message is None
 
 
@@ -105,7 +105,7 @@ def test_a_silence_can_be_added_and_ended(page: AppTest, seeded: Instant) -> Non
     with open_to_read(beside(seeded.db)) as connection:
         new = next(each for each in silences(connection, now) if each.matcher.port == "5432")
     assert new.matcher == Matcher(port="5432", program="node*")
-    assert (new.comment, new.author) == ("backup :red[x]", "a viewer on this machine")
+    assert (new.comment, new.author) == ("backup :red[x]", "the page")
     for _ in range(2):
         press(page, "End")
     assert "No silence is set" in said(page)
