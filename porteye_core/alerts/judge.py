@@ -74,7 +74,11 @@ class Judge:
         defaults = self.expected.defaults
         if verdict == Verdict.MISSING:
             return Course(defaults.missing, 0, defaults.missing, timers.flapping)
-        hold = timers.wider if verdict == Verdict.WIDER else defaults.hold
+        if verdict == Verdict.UNKNOWN:  # never told, however often
+            return Course(defaults.hold, timers.again)
+        # A port that the kernel gave away is no service that has become reachable.
+        is_urgent = verdict == Verdict.WIDER and Identity.of(key).port is not None
+        hold = timers.wider if is_urgent else defaults.hold
         return Course(hold, timers.again, COUNTS_FROM, timers.flapping)
 
     def is_there(self, block: Block, all_seen: list[Seen]) -> bool:

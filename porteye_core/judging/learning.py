@@ -10,6 +10,8 @@ from porteye_core.judging.verdicts import Judgement, Verdict, judge
 from porteye_core.reach import Exposure
 from porteye_core.store.reading import PastUse
 
+_OFTEN = 2  # openings on ephemeral ports
+
 
 @dataclass(frozen=True, slots=True)
 class Learnt:
@@ -84,7 +86,9 @@ def _is_needed(learnt: Learnt, known: set[tuple[object, ...]]) -> bool:
 def _is_lasting(learnt: Learnt, expected: Expected) -> bool:
     if learnt.identity.reach is Exposure.UNKNOWN:
         return False
-    if learnt.longest < expected.defaults.hold and not learnt.is_open:
+    is_brief = learnt.longest < expected.defaults.hold and not learnt.is_open
+    # A program that listens for a moment on one port may listen for longer on the next one.
+    if is_brief and (learnt.identity.port is not None or learnt.openings < _OFTEN):
         return False
     needs_no_block = replace(expected, blocks=())
     return judge(learnt.seen, needs_no_block).verdict is not Verdict.EXPECTED

@@ -1,7 +1,7 @@
 """An alerts engine on a database of a real writer, with clocks that do as they are told."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -116,6 +116,17 @@ class Judged:
         listener = self.opens(port, program)
         self.tick_by(length)
         self.closes(listener)
+
+    def flaps(self, ports: Iterable[int], length: int, pause: int, program: str = "nc") -> None:
+        """Let a program listen on one port after another, and store all of it at the end."""
+        openings = []
+        for port in ports:
+            self.tick_by(pause)
+            by = owned(endpoint(port, address="0.0.0.0"), process(port, port, name=program))
+            closed = self.wall + length, Precision.KERNEL
+            openings.append(Opening(by, self.wall, Precision.KERNEL, closed))
+            self.tick_by(length)
+        self.writer.record_changes(self.wall, openings)
 
     def tick_by(self, length: int) -> None:
         """Let time pass without a look."""

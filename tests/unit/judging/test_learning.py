@@ -106,6 +106,14 @@ def test_what_was_there_for_a_moment_is_left_out_unless_it_still_is() -> None:
     assert len(learnt(brief._replace(is_open=True))) == 1
 
 
+def test_a_program_that_takes_ephemeral_ports_again_and_again_is_not_left_out() -> None:
+    brief = NGINX._replace(port=40_000, openings=1, longest=SECOND)
+    assert learnt(brief) == []
+    (one,) = learnt(brief, brief._replace(port=50_000))
+    assert one.identity.port is None
+    assert learnt(brief._replace(port=443, openings=9)) == []
+
+
 def test_ephemeral_ports_of_a_program_are_one_block_or_none() -> None:
     peer = NGINX._replace(process="syncthing", unit="", exe="/usr/bin/syncthing", cmdline="")
     wide = [peer._replace(port=port) for port in (40000, 50000, 60000)]
