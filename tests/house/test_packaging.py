@@ -16,6 +16,7 @@ import psutil
 import pytest
 
 from porteye_core import __version__
+from porteye_core.alerts.receivers import apprise
 from porteye_core.command import doors, mcp
 from tests.kit.app import dashboard
 from tests.kit.installed import (
@@ -72,6 +73,9 @@ def test_with_the_page_the_package_requires_what_users_of_a_checkout_install() -
     )
     assert {re.split("[~=]", each)[0] for each in page} == set(doors._OF_PAGE)
     assert project["optional-dependencies"]["mcp"] == [mcp._PACKAGE]
+    assert [re.split("~=", each)[0] for each in project["optional-dependencies"]["apprise"]] == [
+        apprise.PACKAGE.removeprefix("porteye[").removesuffix("]")
+    ]
 
 
 def test_the_version_stands_in_one_place_and_has_a_dated_section_in_the_changelog() -> None:
