@@ -86,7 +86,7 @@ class ReceiverBlocks(Reading):
         return read[kind](block, name=name, least=least or "")
 
     def _webhook(self, block: Mapping[str, Any], **common: Any) -> Webhook:
-        url = self._url(block, ("https", "http"), "https://host.example/path")
+        url = self.url(block, ("https", "http"), "https://host.example/path")
         is_tls, host = url.scheme == "https", url.hostname or ""
         if not is_tls and not self.boolean(block, "insecure") and not _is_loopback(host):
             raise self.wrong(
@@ -143,7 +143,7 @@ class ReceiverBlocks(Reading):
             if "\0" in address:
                 raise self.wrong("address", "address is no path", _SYSLOG_HINT)
             return Syslog(**common, transport="unix", host=address)
-        url = self._url(block, ("udp", "tcp"), _SYSLOG_HINT, "address")
+        url = self.url(block, ("udp", "tcp"), _SYSLOG_HINT, "address")
         return Syslog(
             **common, transport=url.scheme, host=url.hostname or "", port=url.port or SYSLOG_PORT
         )
@@ -181,7 +181,7 @@ class ReceiverBlocks(Reading):
             raise self.wrong(key, f"this receiver has no {key}", hint)
         return value
 
-    def _url(
+    def url(
         self, block: Mapping[str, Any], schemes: tuple[str, ...], like: str, key: str = "url"
     ) -> SplitResult:
         """An address with a host; its text is in no error."""

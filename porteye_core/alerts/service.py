@@ -143,7 +143,7 @@ class Service:
         shown = tuple(
             Receiver(each.name, each.kind, each.shown, each.least, since) for each in senders
         )
-        engine.set_rules(Rules(found.timers, found.quiet, shown) if found else Rules())
+        engine.set_rules(Rules(found.timers, found.quiet, shown, found.page) if found else Rules())
         with transaction(connection, self._alerts_db):
             set_receivers(connection, shown)
         self._delivery.use(senders)

@@ -30,6 +30,7 @@ NAME = "alerts.toml"
 OF_SYSTEM = Path("/etc/porteye") / NAME
 MAX_SIZE = 128_000  # bytes
 MAX_RECEIVERS = 50  # a thread each
+FILE_KEYS = ("page", "timers", "quiet", "receiver")
 QUIET_KEYS = ("daily", "weekly")
 # The shortest and the longest time that makes sense.
 LENGTHS = {
@@ -54,9 +55,10 @@ _KIND = FileKind(
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Content of the file; repr shows no secret."""
+    """Content of the file; repr shows no secret. page: address of the page, which messages name."""
 
     file: Path
+    page: str = ""
     timers: Timers = field(default_factory=Timers)
     quiet: tuple[Quiet, ...] = ()
     receivers: tuple[AnyReceiver, ...] = ()
@@ -92,18 +94,25 @@ def checked(content: str, file: Path) -> Settings:
 def parse(content: str, file: Path) -> Settings:
     """The settings of a text; file: where it stands. Raises AlertsError."""
     found = _Reading(content, file, _KIND)
-    found.known("of the file", found.content, ("timers", "quiet", "receiver"), 1)
+    found.known("of the file", found.content, FILE_KEYS, 1)
     timers = found.timers(found.table("timers"))
     quiet = tuple(found.quiet(each, at) for at, each in enumerate(found.blocks("quiet")))
     blocks = found.blocks("receiver")
     if len(blocks) > MAX_RECEIVERS:
         line = found.lines.of_block("receiver", MAX_RECEIVERS)
         raise found.wrong_line(line, f"this is receiver {MAX_RECEIVERS + 1}", "Use fewer.")
-    return Settings(file, timers, quiet, found.receivers(blocks))
+    return Settings(file, found.page(), timers, quiet, found.receivers(blocks))
 
 
 class _Reading(ReceiverBlocks):
     """Reads times and quiet windows, beside receivers."""
+
+    def page(self) -> str:
+        """The address of the page, empty if the file has none."""
+        if "page" not in self.content:
+            return ""
+        self.url(self.content, ("https", "http"), "https://host.example/", "page")
+        return str(self.content["page"])
 
     def timers(self, table: Mapping[str, Any]) -> Timers:
         """The lengths of waits."""

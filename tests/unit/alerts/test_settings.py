@@ -21,6 +21,8 @@ from porteye_core.errors import AlertsError
 FILE = Path("alerts.toml")
 SECRET = "whsec_" + "c2VjcmV0c2VjcmV0c2VjcmV0"
 WHOLE = f"""
+page = "https://ports.example/"
+
 [timers]
 group = "10s"
 digest = "23:05"
@@ -88,6 +90,7 @@ def test_a_file_of_every_kind_is_read_whole() -> None:
     assert found.timers == Timers(
         group=10 * SECOND, digest=23 * 60 + 5, flapping=(Flapping(4, HOUR),)
     )
+    assert found.page == "https://ports.example/"
     assert found.quiet == (
         Quiet(23 * 60, 7 * 60),
         Quiet(2 * 60, 4 * 60, frozenset({5, 6, 0, 2})),
@@ -204,6 +207,7 @@ def test_no_error_tells_a_secret(secret: str) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
+        ("page = 'here'", "line 1: page does not begin with https:// or http://"),
         ("colour = 1", "line 1: “colour” is no key of the file"),
         ("[timers]\nhold = '30s'", "line 2: “hold” is no key of [timers]"),
         ("[timers]\nevery = '1s'", "line 2: “1s” is out of range for every"),
