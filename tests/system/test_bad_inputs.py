@@ -79,6 +79,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
     (folder / "deep").write_text("x = " + "[" * 100_000)
     with (folder / "large").open("wb") as large:
         large.truncate(100_000_000)  # a hole
+    (folder / "nothing.toml").touch()
+    for name in ("latin1", "deep", "large", "nothing.toml"):
+        (folder / name).chmod(0o600)
     return Place(folder)
 
 
@@ -156,6 +159,36 @@ def test_a_file_of_expected_ports(
     place: Place, capfd: pytest.CaptureFixture[str], given: str, said: str, status: int
 ) -> None:
     found, told = checked(place, capfd, place.filled(given.strip("`")))
+    assert found == status
+    assert place.says(said, told)
+
+
+def tested(caplog: pytest.LogCaptureFixture, file: str) -> tuple[int, str]:
+    """The status and the error of `porteye alerts --test` by this file."""
+    status = program.main(["porteye", "alerts", "--alerts", file, "--test"])
+    assert len(caplog.messages) == 1
+    return status, caplog.messages[0]
+
+
+@pytest.mark.parametrize(("given", "said", "status"), table("Alerts", "Text"))
+def test_a_receiver_of_alerts(
+    place: Place, caplog: pytest.LogCaptureFixture, given: str, said: str, status: int
+) -> None:
+    file = Path(place.filled("{file}")).with_name("alerts.toml")
+    text = place.filled(given.strip("`")).replace(" ⏎ ", "\n")
+    file.touch(0o600)
+    file.write_text(f'[[receiver]]\nname = "ops"\n{text}\n')
+    found, told = tested(caplog, str(file))
+    assert found == status
+    assert place.says(said.replace("{file}", str(file)), told)
+    assert "secret" not in told.replace("secret is not whsec_", "")
+
+
+@pytest.mark.parametrize(("given", "said", "status"), table("Alerts", "File"))
+def test_a_file_of_alerts(
+    place: Place, caplog: pytest.LogCaptureFixture, given: str, said: str, status: int
+) -> None:
+    found, told = tested(caplog, place.filled(given.strip("`")))
     assert found == status
     assert place.says(said, told)
 

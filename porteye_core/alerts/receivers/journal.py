@@ -22,7 +22,18 @@ _WARNING, _INFO = "4", "6"
 PRIORITIES = {"wider": "3", "owner": "3", "new": _WARNING, "missing": _WARNING}
 # journald takes names of 64 characters (journal_field_valid).
 _FIELDS = (
-    *("id", "verdict", "kind", "phase", "protocol", "port", "address", "exposure", "program"),
+    *(
+        "message",
+        "id",
+        "verdict",
+        "kind",
+        "phase",
+        "protocol",
+        "port",
+        "address",
+        "exposure",
+        "program",
+    ),
     *("user", "unit", "container", "pid", "why", "label", "host", "at", "ended_at", "listener_id"),
 )
 
@@ -48,7 +59,7 @@ def entries(message: Message) -> Iterator[dict[str, str]]:
     common = {
         "SYSLOG_IDENTIFIER": "porteye",
         "MESSAGE_ID": MESSAGE_IDS.get(message.kind, MESSAGE_IDS["findings"]),
-        "PORTEYE_MESSAGE": message.id,
+        **_fields({"message": message.id}),
     }
     if message.kind != "findings" or not message.findings:
         yield {"MESSAGE": message.title, "PRIORITY": _INFO, **common}
