@@ -39,7 +39,7 @@ def _operation(
     fields = _fields(operation["responses"].get("200", {}), schema)
     title = f"<code>{method.upper()} {escape(root + path)}</code>"
     # A path that needs a parameter answers an error without it.
-    if not any(each["required"] for each in operation.get("parameters", [])):
+    if method == "get" and not any(each["required"] for each in operation.get("parameters", [])):
         title = f'<a href=".{escape(path)}">{title}</a>'
     return (
         f"<h2>{title}</h2>"
@@ -51,12 +51,22 @@ def _operation(
                 for each in operation.get("parameters", [])
             ],
         )
+        + _table(
+            "Field of the body",
+            [(name, _meaning(each, each)) for name, each in _body(operation).items()],
+        )
         + _table("Field", [(name, _meaning(each, each)) for name, each in fields.items()])
         + _table(
             "Status",
             [(code, each["description"]) for code, each in operation["responses"].items()],
         )
     )
+
+
+def _body(operation: dict[str, Any]) -> dict[str, Any]:
+    content = operation.get("requestBody", {}).get("content", {})
+    found: dict[str, Any] = content.get("application/json", {}).get("schema", {})
+    return dict(found.get("properties", {}))
 
 
 def _fields(response: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:

@@ -34,11 +34,17 @@ _ADDRESS = Query(
 )
 _KIND = Query(description="opened or closed")
 # A form that was left empty sends limit= and means the default.
-_RowLimit = Annotated[
+RowLimit = Annotated[
     int,
     Field(ge=1, le=filters.MAX_RECORDS),
     BeforeValidator(lambda value: 100 if value == "" else value),
     Query(description="how many records"),
+]
+
+Before = Annotated[
+    Annotated[int, Field(ge=1, le=2**63 - 1)] | None,
+    BeforeValidator(lambda value: None if value == "" else value),
+    Query(description="only those before the one of this id: the last one of the page before"),
 ]
 
 
@@ -72,7 +78,7 @@ OfListeners = Annotated[Filters, Depends(_of_listeners)]
 
 
 def _of_events(
-    which: OfListeners, kind: Annotated[str, _KIND] = "", limit: _RowLimit = 100
+    which: OfListeners, kind: Annotated[str, _KIND] = "", limit: RowLimit = 100
 ) -> Filters:
     return replace(which, kind=filters.kind(kind), limit=limit)
 

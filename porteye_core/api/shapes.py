@@ -2,8 +2,10 @@
 
 from typing import Any
 
-from pydantic import BaseModel, Field, create_model
+from pydantic import BaseModel, ConfigDict, Field, create_model
 
+from porteye_core.judging.note_words import MAX_LABEL, MAX_LINK, MAX_TEXT
+from porteye_core.judging.verdicts import Verdict
 from porteye_core.restarts import Restarts
 from porteye_core.store.reading import CHANGE, EVENT, MOMENT, PORT, Status, health_record
 from porteye_core.store.reading import Field as Declared
@@ -22,6 +24,101 @@ PORT_SHAPE = _shape("Port", "A listener that is open now.", PORT)
 EVENT_SHAPE = _shape("Event", "A listener opened or closed.", EVENT)
 MOMENT_SHAPE = _shape("PortAtMoment", "A listener that was open at a moment.", MOMENT)
 CHANGE_SHAPE = _shape("Change", "A difference between the listeners of two moments.", CHANGE)
+
+
+class VerdictRecord(BaseModel):
+    """A verdict on the listeners of one identity, or on a block for which there is none."""
+
+    at: str = Field(description="the moment, ISO 8601")
+    verdict: str = Field(description=", ".join(Verdict))
+    why: str = Field(description="reason, empty if there is nothing to say")
+    port: int | str = Field(description="for what is missing the ports of its block, as text")
+    protocol: str
+    address: str = Field(description="addresses of the listeners")
+    exposure: str = Field(description="the hosts that may reach it")
+    program: str = Field(description="title of the owner")
+    pid: int | None
+    user: str
+    unit: str
+    container: str
+    listeners: list[int] = Field(description="their ids")
+    line: int | None = Field(description="of the block that fits or comes nearest")
+    label: str | None = Field(description="of that block; null if there is none")
+    note: str | None = Field(description="of that block")
+    link: str | None = Field(description="of that block")
+
+
+class FindingRecord(BaseModel):
+    """Something that the alerts process found."""
+
+    id: int
+    key: str = Field(description="the identity, as notes have it")
+    kind: str = Field(
+        description="listener, flapping, brief, missing, unwatched, settings or database"
+    )
+    verdict: str = Field(description="empty for unwatched, settings and database")
+    at: str = Field(description="when it began, ISO 8601")
+    found_at: str = Field(description="when it was found")
+    ended_at: str | None = Field(description="null while it is so")
+    told_at: str | None = Field(description="when its beginning was put into messages")
+    end_told_at: str | None = Field(description="when its end was put into messages")
+    listener: int | None = Field(description="id of the listener")
+    protocol: str
+    port: int | None = Field(description="null for ephemeral ports together")
+    address: str
+    exposure: str
+    program: str
+    user: str
+    unit: str
+    container: str
+    pid: int | None
+    why: str
+    line: int | None = Field(description="of the block")
+    label: str = Field(description="of the block")
+    host: str
+    brief_count: int = Field(description="how often it was open for a moment")
+    ended_why: str = Field(description="why it is over, if not because it closed")
+
+
+class NoteRecord(BaseModel):
+    """The words of people on an identity."""
+
+    key: str = Field(description="the identity, for a change")
+    protocol: str
+    port: int | None = Field(description="null: every ephemeral port")
+    exposure: str
+    who: str = Field(description="its unit, else its container with the program, else its program")
+    user: str
+    label: str
+    note: str
+    link: str
+    accepted: bool = Field(description="whether it is expected now")
+    accepted_at: str | None
+    accepted_until: str | None = Field(description="null for good")
+    author: str = Field(description="who changed it last")
+    at: str = Field(description="when that was, ISO 8601")
+
+
+class NoteChange(BaseModel):
+    """A change to the words on an identity; what is not given stays as it is."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    key: str | None = Field(None, max_length=4096, description="the identity")
+    listener: int | None = Field(
+        None, ge=1, le=2**63 - 1, description="instead of the key: a listener that has it"
+    )
+    label: str | None = Field(None, description=f"{MAX_LABEL} characters at most")
+    note: str | None = Field(None, description=f"{MAX_TEXT} characters at most")
+    link: str | None = Field(None, description=f"http or https, {MAX_LINK} characters at most")
+    accept: bool | None = Field(None, description="true accepts it, false takes that back")
+    until: str | None = Field(None, description="with accept: until this time, ISO 8601")
+    at: str | None = Field(
+        None, description="refuse the change if `at` of the note is another one meanwhile"
+    )
+
+
+NOTE_CHANGE = NoteChange.model_json_schema()
 
 
 class LimitationShape(BaseModel):
@@ -72,6 +169,23 @@ class Error(BaseModel):
     """Every error."""
 
     error: ErrorDetail
+
+
+ERRORS: dict[int | str, dict[str, Any]] = {
+    400: {"model": Error, "description": "The Host header names another machine"},
+    401: {"model": Error, "description": "A token is set, and this is not it"},
+    429: {"model": Error, "description": "Too many wrong tokens were given"},
+    503: {
+        "model": Error,
+        "description": "No monitor is running, there is no database, or the question took too long",
+    },
+}
+
+
+INVALID: dict[int | str, dict[str, Any]] = {
+    422: {"model": Error, "description": "A parameter has a value that cannot be used"},
+    **ERRORS,
+}
 
 
 def health(status: Status, restarts: Restarts, version: str) -> dict[str, Any]:

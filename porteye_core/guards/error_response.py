@@ -17,7 +17,7 @@ from porteye_core.errors import (
     StoreSlow,
 )
 
-READ_ONLY = "The API only reads: use GET."
+READ_ONLY = "The API reads by GET; only /api/notes takes POST."
 _DOCS = "See api/docs below the address of the dashboard."
 _HINTS = {404: _DOCS, 405: READ_ONLY}
 _STORE_CODES: dict[type[PortEyeError], str] = {

@@ -73,21 +73,7 @@ class TokenGuard:
             return
         if has_ticket(query):
             raise HTTPException(403, "The address of this file is no longer valid.")
-        if not self._access.token:
-            raise HTTPException(401, _NO_TOKEN, _CHALLENGE)
-        header = request.headers.get("authorization", "")
-        if not header.lower().startswith(_BEARER):
-            raise HTTPException(401, "This needs the token.", _CHALLENGE)
-        await self._check_token(request, header[len(_BEARER) :].strip())
-
-    async def _check_token(self, request: HTTPConnection, given: str) -> None:
-        if self._access.is_token(given):
-            return
-        address = request.client.host if request.client else ""
-        if await self._guesses.was_wrong(address):
-            raise HTTPException(429, "Too many wrong tokens were given.", {"Retry-After": "60"})
-        log.warning("refused a wrong token from %s", address)
-        raise HTTPException(401, "This is not the token.", _CHALLENGE)
+        await check_bearer(request, self._access, self._guesses)
 
     async def _of_form(self, request: Request) -> Response:
         if request.method != "POST":
@@ -107,7 +93,7 @@ class TokenGuard:
     async def _entered(self, request: HTTPConnection, given: str, then: str) -> Response:
         """The way on, with the cookie; the form again if the token is wrong."""
         try:
-            await self._check_token(request, given)
+            await _check_token(request, given, self._access, self._guesses)
         except HTTPException as refused:
             return login_page.login_page(
                 request.scope, then, status=refused.status_code, problem=refused.detail
@@ -121,6 +107,36 @@ class TokenGuard:
         return response
 
 
+async def check_bearer(request: HTTPConnection, access: Access, guesses: Guesses) -> None:
+    """Raise HTTPException, 401 or 429, if the header of a request has not the token."""
+    if not access.token:
+        raise HTTPException(401, _NO_TOKEN, _CHALLENGE)
+    header = request.headers.get("authorization", "")
+    if not header.lower().startswith(_BEARER):
+        raise HTTPException(401, "This needs the token.", _CHALLENGE)
+    await _check_token(request, header[len(_BEARER) :].strip(), access, guesses)
+
+
+async def _check_token(
+    request: HTTPConnection, given: str, access: Access, guesses: Guesses
+) -> None:
+    if access.is_token(given):
+        return
+    address = request.client.host if request.client else ""
+    if await guesses.was_wrong(address):
+        raise HTTPException(429, "Too many wrong tokens were given.", {"Retry-After": "60"})
+    log.warning("refused a wrong token from %s", address)
+    raise HTTPException(401, "This is not the token.", _CHALLENGE)
+
+
+def refusal_of(refused: HTTPException) -> Response:
+    """The refusal of a token, for programs."""
+    code, hint = _REFUSALS[refused.status_code]
+    answer = error_response(refused.status_code, code, refused.detail, hint)
+    answer.headers.update(refused.headers or {})
+    return answer
+
+
 def _refusal(request: HTTPConnection, refused: HTTPException) -> Response:
     scope = request.scope
     if _is_page(scope) and wants_page(scope):
@@ -128,10 +144,7 @@ def _refusal(request: HTTPConnection, refused: HTTPException) -> Response:
         return login_page.login_page(
             scope, _address(scope), status=refused.status_code, again=again
         )
-    code, hint = _REFUSALS[refused.status_code]
-    answer = error_response(refused.status_code, code, refused.detail, hint)
-    answer.headers.update(refused.headers or {})
-    return answer
+    return refusal_of(refused)
 
 
 def _is_open(request: HTTPConnection) -> bool:

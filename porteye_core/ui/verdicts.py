@@ -3,19 +3,16 @@ words."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
-from pathlib import Path
 
 from porteye_core.judging.acceptance import ACCEPTED, Accepted
 from porteye_core.judging.blocks import Expected
-from porteye_core.judging.in_force import InForce, watched_file
-from porteye_core.judging.judge import Judge, Judged
+from porteye_core.judging.in_force import InForce, watched_file, without_file
+from porteye_core.judging.judge import Judged
 from porteye_core.judging.note_words import Words
 from porteye_core.judging.seen import Seen
 from porteye_core.judging.verdicts import Before, Judgement, Verdict, missing
 from porteye_core.store.alerts import Note
 from porteye_core.store.reading import Life, Reader
-from porteye_core.system.local_ports import ephemeral_ports
 from porteye_core.ui import notebook
 from porteye_core.ui.context import View
 from porteye_core.ui.session_cache import cached
@@ -72,7 +69,7 @@ def verdicts(
     file, notes = in_force(view), notebook.notes(view)
     if file.judge is None and not (file.error or notes.of):
         return None
-    judge = file.judge or _without_file()
+    judge = file.judge or without_file()
     accepted = notes.accepted(moment)
 
     def ask() -> Verdicts:
@@ -93,16 +90,10 @@ def verdicts(
 def opinion(view: View, life: Life, moment: int) -> Opinion:
     """All that is said of a listener, open or not."""
     file, notes = in_force(view), notebook.notes(view)
-    judge = file.judge or _without_file()
+    judge = file.judge or without_file()
     judged = _with(judge.of(Seen.of(life)), notes.accepted(moment))
     note = notes.of.get(judged.identity.key)
     return Opinion(judged, _words(judged, note), note, file.judge is not None)
-
-
-@cache
-def _without_file() -> Judge:
-    """A judge who only knows identities."""
-    return Judge(Expected(Path(), local_ports=ephemeral_ports()))
 
 
 def _with(judged: Judged, accepted: Accepted) -> Judged:

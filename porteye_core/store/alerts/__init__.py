@@ -25,6 +25,7 @@ from porteye_core.store.alerts.file import (
     writing,
 )
 from porteye_core.store.alerts.findings import (
+    Wanted,
     add_finding,
     change_finding,
     count_more,
@@ -34,6 +35,7 @@ from porteye_core.store.alerts.findings import (
     newest_findings,
     open_findings,
     untold_ends,
+    wanted_findings,
 )
 from porteye_core.store.alerts.kept_texts import keep_text, kept_text
 from porteye_core.store.alerts.messages import add_message, receivers, set_receivers
@@ -101,6 +103,7 @@ __all__ = [
     "Test",
     "Told",
     "Tried",
+    "Wanted",
     "abandon",
     "actions_of",
     "add_action",
@@ -155,5 +158,6 @@ __all__ = [
     "untold_ends",
     "unwritable",
     "version",
+    "wanted_findings",
     "writing",
 ]

@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from porteye_core.store.alerts.rows import Finding
@@ -70,6 +70,44 @@ def findings_between(
     rows = connection.execute(
         f"{_SELECT} WHERE at <= ? AND (ended_at IS NULL OR ended_at >= ?) ORDER BY id DESC LIMIT ?",
         (until, since, limit),
+    )
+    return [finding_of(row) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Findings that are asked for: true at some time of a range, with one of these verdicts.
+
+    verdicts: empty for all. is_open: still true or over, None for both.
+    """
+
+    since: int | None = None
+    until: int | None = None
+    verdicts: tuple[str, ...] = ()
+    is_open: bool | None = None
+
+
+def wanted_findings(
+    connection: sqlite3.Connection, wanted: Wanted, limit: int, before: int | None = None
+) -> list[Finding]:
+    """The newest of these, newest first; before: of those before this id."""
+    conditions, values = ["TRUE"], list[Any]()
+    bounds = (
+        ("id < ?", before),
+        ("(ended_at IS NULL OR ended_at >= ?)", wanted.since),
+        ("at <= ?", wanted.until),
+    )
+    for condition, bound in bounds:
+        if bound is not None:
+            conditions.append(condition)
+            values.append(bound)
+    if wanted.verdicts:
+        conditions.append(f"verdict IN ({', '.join('?' * len(wanted.verdicts))})")
+        values += wanted.verdicts
+    if wanted.is_open is not None:
+        conditions.append(f"ended_at IS {'' if wanted.is_open else 'NOT '}NULL")
+    rows = connection.execute(
+        f"{_SELECT} WHERE {' AND '.join(conditions)} ORDER BY id DESC LIMIT ?", (*values, limit)
     )
     return [finding_of(row) for row in rows]
 

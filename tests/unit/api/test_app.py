@@ -400,11 +400,13 @@ def test_the_description_names_every_path_and_the_page_needs_no_network(
         for name in ("history", "ports", "moment", "changes")
         for form in ("csv", "json")
     }
-    assert paths == {"/ports", "/history", "/health", *files}
+    records = {"/ports", "/history", "/health", "/verdicts", "/findings", "/notes"}
+    assert paths == {*records, *files}
     page = client.get("/api/docs")
     assert page.status_code == 200
     for path in paths:
         assert f"GET /api{path}" in page.text
+    assert "POST /api/notes" in page.text
     assert "cpu_percent" in page.text
     assert "<script" not in page.text
     assert "https://" not in page.text

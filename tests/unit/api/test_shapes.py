@@ -17,11 +17,12 @@ from starlette.routing import Mount
 from porteye_core.api import Guesses, HostGuard, TokenGuard, create_api
 from porteye_core.config import Config
 from porteye_core.guards.access import Access
+from porteye_core.store import alerts
 from tests.kit.seeding import Instant
 
 FILES = ("history", "ports", "moment", "changes")
 PATHS = (
-    *("/ports", "/history", "/health"),
+    *("/ports", "/history", "/health", "/verdicts", "/findings", "/notes"),
     *(f"/{name}.{form}" for name in FILES for form in ("csv", "json")),
 )
 # A filter refuses texts that no schema can tell from good ones, and takes an empty limit.
@@ -49,14 +50,18 @@ def served(instant: Instant, access: Access) -> Any:
     )
 
 
-def ask_everything(schema: Any, path: str, mode: GenerationMode) -> set[int]:
+def ask_everything(
+    schema: Any, path: str, mode: GenerationMode, method: str = "GET", **headers: str
+) -> set[int]:
     """Ask this path in many ways; an answer that is not described fails. Returns the statuses."""
     seen = set()
 
     @BOUNDED
-    @given(case=schema[path]["GET"].as_strategy(generation_mode=mode))
+    @given(case=schema[path][method].as_strategy(generation_mode=mode))
     def ask(case: Any) -> None:
-        answer = case.call_and_validate(headers={"Host": "localhost"}, excluded_checks=FINER)
+        answer = case.call_and_validate(
+            headers={"Host": "localhost", **headers}, excluded_checks=FINER
+        )
         assert answer.status_code < 500
         seen.add(answer.status_code)
 
@@ -68,8 +73,17 @@ MODES = [
     (path, mode)
     for path in PATHS
     for mode in GenerationMode
-    if path != "/health" or mode is GenerationMode.POSITIVE  # it takes nothing that could be wrong
+    # These take nothing that could be wrong.
+    if path not in ("/health", "/notes") or mode is GenerationMode.POSITIVE
 ]
+
+
+@pytest.fixture
+def seeded(seeded: Instant) -> Instant:
+    """A seeded database with expected ports and an alerts database."""
+    seeded.db.with_name("expected.toml").write_text("[[expected]]\nport = 80\n")
+    with alerts.open_to_write(alerts.beside(seeded.db)):
+        return seeded
 
 
 @pytest.mark.long
@@ -85,6 +99,15 @@ def test_every_answer_is_one_that_is_described(
 def test_without_the_token_every_answer_is_the_same_refusal(seeded: Instant, path: str) -> None:
     schema = served(seeded, Access(TOKEN))
     assert ask_everything(schema, path, GenerationMode.POSITIVE) == {401}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("mode", GenerationMode)
+def test_every_change_is_answered_as_it_is_described(seeded: Instant, mode: GenerationMode) -> None:
+    schema = served(seeded, Access(TOKEN))
+    bearer = {"Authorization": f"Bearer {TOKEN}"}
+    allowed = {200, 400, 404, 409, 413, 415, 422}
+    assert ask_everything(schema, "/notes", mode, "POST", **bearer) <= allowed
 
 
 def test_these_are_all_the_paths(seeded: Instant) -> None:

@@ -1,0 +1,92 @@
+"""The route of verdicts: what `porteye check` says, as records."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import FastAPI, Query
+from starlette.responses import JSONResponse, Response
+
+from porteye_core.api import moments, shapes
+from porteye_core.config import Config
+from porteye_core.guards.error_response import error_response
+from porteye_core.judging import moment
+from porteye_core.judging.acceptance import Accepted
+from porteye_core.judging.blocks import Expected
+from porteye_core.judging.in_force import watched_file
+from porteye_core.judging.verdict_records import record
+from porteye_core.store import alerts
+from porteye_core.store.reading import open_row_reader
+from porteye_core.system.clock import timestamp
+
+_AT = Query(description="a moment before, ISO 8601 with offset; now without it")
+_ANSWERS: dict[int | str, dict[str, Any]] = {
+    200: {"model": list[shapes.VerdictRecord]},
+    404: {"model": shapes.Error, "description": "No file says what is expected"},
+    **shapes.INVALID,
+}
+
+
+def add(api: FastAPI, config: Config) -> None:
+    """Add the route to the API."""
+
+    @api.get("/verdicts", responses=_ANSWERS)
+    def verdicts(at: Annotated[str, _AT] = "") -> Response:
+        """The verdicts on what listens, and on what should, the gravest first. The listeners of one
+        identity have one. The last good file of expected ports counts, and what people accept."""
+        found = watched_file(config.expected, config.db).in_force()
+        if found.judge is None:
+            return _no_file(found.error)
+        expected = found.judge.expected
+        return _at(config, at, expected) if at else _now(config, expected)
+
+
+def _now(config: Config, expected: Expected) -> Response:
+    now = moments.now()
+    with open_row_reader(config.db) as reader:
+        monitor = reader.status(now)
+        if not monitor.is_current:
+            return moments.not_watching(monitor, config.db)
+        return _answer(config, moment.present(reader, now, expected, past=reader), now, expected)
+
+
+def _at(config: Config, text: str, expected: Expected) -> Response:
+    (at,) = moments.moments(at=text)
+    with open_row_reader(config.db) as reader:
+        watching = reader.status(moments.now()).is_current
+        _, coverage = moments.covered(reader, at)
+        then = moment.earlier(reader, at, coverage, expected, watching=watching)
+        if then.is_unwatched:
+            return error_response(
+                503,
+                "not_watched",
+                f"Nobody watched at {timestamp(at)}: what listened then is not known.",
+                "Ask for a moment that was watched.",
+            )
+        return _answer(config, then, at, expected)
+
+
+def _answer(config: Config, then: moment.Moment, at: int, expected: Expected) -> Response:
+    accepted = _accepted(config.alerts_db or alerts.beside(config.db))
+    of_moment = {"at": timestamp(at)}
+    found = moment.judged(then, expected, accepted)
+    return JSONResponse([{**of_moment, **record(each)} for each in found])
+
+
+def _accepted(file: Path) -> Accepted:
+    """The identities that people accept now. Raises StoreError."""
+    now = moments.now()
+    if alerts.revision(file) is None:
+        return Accepted()
+    with alerts.open_to_read(file) as connection:
+        return Accepted(each.key for each in alerts.notes(connection) if each.accepts(now))
+
+
+def _no_file(error: str) -> Response:
+    if error:
+        return error_response(503, "expected_ports_unreadable", error, "See docs/expected.md.")
+    return error_response(
+        404,
+        "no_expected_ports",
+        "There is no file of expected ports.",
+        "Print one with porteye learn, read it, and put it beside the database.",
+    )
