@@ -33,11 +33,12 @@ def add(api: FastAPI, config: Config) -> None:
     def verdicts(at: Annotated[str, _AT] = "") -> Response:
         """The verdicts on what listens, and on what should, the gravest first. The listeners of one
         identity have one. The last good file of expected ports counts, and what people accept."""
+        earlier = next(moments.moments(at=at)) if at else None
         found = watched_file(config.expected, config.db).in_force()
         if found.judge is None:
             return _no_file(found.error)
         expected = found.judge.expected
-        return _at(config, at, expected) if at else _now(config, expected)
+        return _now(config, expected) if earlier is None else _at(config, earlier, expected)
 
 
 def _now(config: Config, expected: Expected) -> Response:
@@ -49,8 +50,7 @@ def _now(config: Config, expected: Expected) -> Response:
         return _answer(config, moment.present(reader, now, expected, past=reader), now, expected)
 
 
-def _at(config: Config, text: str, expected: Expected) -> Response:
-    (at,) = moments.moments(at=text)
+def _at(config: Config, at: int, expected: Expected) -> Response:
     with open_row_reader(config.db) as reader:
         watching = reader.status(moments.now()).is_current
         _, coverage = moments.covered(reader, at)
