@@ -16,7 +16,7 @@ LEFT JOIN program g ON g.id = coalesce(e.program_id, l.program_id)
 _COLUMNS = select_columns(
     *("id", "protocol", "family", "address", "hidden"),
     *("interface", "interface_kind", "v6only", "namespace"),
-    *("pid", "process", "title", "user", "unit", "container", "cmdline", *NAMES),
+    *("pid", "process", "exe", "title", "user", "unit", "container", "cmdline", *NAMES),
     id="e.id",
     port="e.port",
     listener="l.id",

@@ -15,6 +15,7 @@ from porteye_core import __version__
 from porteye_core.api import files, findings, moments, notes, shapes, verdicts
 from porteye_core.api.docs_page import docs_page
 from porteye_core.api.file_names import file_name
+from porteye_core.api.opinions import opinions
 from porteye_core.api.parameters import Before, OfEvents, OfListeners
 from porteye_core.api.shapes import ERRORS, INVALID
 from porteye_core.config import Config
@@ -101,7 +102,7 @@ def create_api(
     findings.add(api, config)
     notes.add(api, config, access or Access(), guesses or Guesses())
     for form in Form:
-        _add_files(api, config.db, form)
+        _add_files(api, config, form)
     return api
 
 
@@ -139,7 +140,8 @@ def _add_routes(api: FastAPI, db: Path, restarts: Restarts) -> None:
         return HTMLResponse(docs_page(api.openapi(), request.scope.get("root_path", "")))
 
 
-def _add_files(api: FastAPI, db: Path, form: Form) -> None:
+def _add_files(api: FastAPI, config: Config, form: Form) -> None:
+    db = config.db
     csv_only: dict[str, Any] = {"response_class": Response} if form is Form.CSV else {}
 
     def route(name: str, shape: Any) -> Callable[[_Route], _Route]:
@@ -150,8 +152,13 @@ def _add_files(api: FastAPI, db: Path, form: Form) -> None:
     def history_file(request: Request, which: OfEvents, before: Before = None) -> Response:
         """The whole history that the filters let through; `limit` does not count."""
         name = file_name("history", form, which, which.since, which.until or moments.now())
+        more = opinions(config, moments.now())
         return files.file_response(
-            request, db, lambda reader: reader.export_history(form, which, before), name, form
+            request,
+            db,
+            lambda reader: reader.export_history(form, which, before, more=more),
+            name,
+            form,
         )
 
     @route("ports", shapes.PORT_SHAPE)
@@ -161,8 +168,9 @@ def _add_files(api: FastAPI, db: Path, form: Form) -> None:
         if not (monitor := monitor_status(db, now)).is_current:
             return moments.not_watching(monitor, db)
         name = file_name("now", form, which, now)
+        more = opinions(config, now)
         return files.file_response(
-            request, db, lambda reader: reader.export_now(form, which, now), name, form
+            request, db, lambda reader: reader.export_now(form, which, now, more), name, form
         )
 
     @route("moment", shapes.MOMENT_SHAPE)
@@ -172,7 +180,8 @@ def _add_files(api: FastAPI, db: Path, form: Form) -> None:
         name = file_name("at", form, which, moment)
 
         def export(reader: Reader) -> Iterator[str]:
-            return reader.export_at(form, which, *moments.covered(reader, moment))
+            more = opinions(config, moments.now())
+            return reader.export_at(form, which, *moments.covered(reader, moment), more)
 
         return files.file_response(request, db, export, name, form)
 

@@ -25,7 +25,8 @@ from porteye_core.guards.access import Access
 from porteye_core.guards.error_response import error_response
 from porteye_core.guards.rate_limit import Guesses
 from porteye_core.guards.token import check_bearer, refusal_of
-from porteye_core.judging.in_force import watched_file, without_file
+from porteye_core.judging.in_force import watched_file
+from porteye_core.judging.judge import without_file
 from porteye_core.judging.note_words import checked
 from porteye_core.judging.seen import Identity, Seen
 from porteye_core.store import alerts

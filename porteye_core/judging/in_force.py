@@ -8,9 +8,7 @@ from pathlib import Path
 
 from porteye_core.errors import ExpectedError
 from porteye_core.judging import expected_file
-from porteye_core.judging.blocks import Expected
 from porteye_core.judging.judge import Judge
-from porteye_core.system.local_ports import ephemeral_ports
 
 _Stamp = tuple[str, int, int, int]
 
@@ -66,12 +64,6 @@ class WatchedFile:
 def watched_file(named: Path | None, db: Path) -> WatchedFile:
     """The file of this process, which all pages and requests share."""
     return WatchedFile(named, db)
-
-
-@cache
-def without_file() -> Judge:
-    """A judge who only knows identities."""
-    return Judge(Expected(Path(), local_ports=ephemeral_ports()))
 
 
 def _stamp(file: Path) -> _Stamp:

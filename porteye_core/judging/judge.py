@@ -1,11 +1,16 @@
 """A judge, who remembers each verdict: a machine has many listeners of few programs."""
 
+from functools import cache
+from pathlib import Path
 from typing import NamedTuple
 
+from porteye_core.judging.acceptance import ACCEPTED, Accepted
 from porteye_core.judging.blocks import Expected
+from porteye_core.judging.note_words import Words, merged
 from porteye_core.judging.seen import Identity, Seen
-from porteye_core.judging.verdicts import Judgement, judge
+from porteye_core.judging.verdicts import Judgement, Verdict, judge
 from porteye_core.store.reading import PastUse
+from porteye_core.system.local_ports import ephemeral_ports
 
 _MOST = 20_000  # a busy history has as many ephemeral ports as there are numbers
 
@@ -15,6 +20,25 @@ class Judged(NamedTuple):
 
     judgement: Judgement
     identity: Identity
+
+    @property
+    def is_accepted(self) -> bool:
+        """Tell that it is expected because people accept it."""
+        return self.judgement.why == ACCEPTED
+
+    def after(self, accepted: Accepted) -> "Judged":
+        """The same, which is expected if people accept its identity."""
+        found = self.judgement
+        if found.verdict is Verdict.EXPECTED or not accepted.accepts(self.identity):
+            return self
+        new = Judgement(Verdict.EXPECTED, ACCEPTED, found.seen, found.block)
+        return self._replace(judgement=new)
+
+    def words(self, note: Words | None) -> Words:
+        """The words of a note on its identity, else those of its block."""
+        block = self.judgement.block
+        of_block = Words() if block is None else Words(block.label, block.note, block.link)
+        return of_block if note is None else merged(note, of_block)
 
 
 class Judge:
@@ -40,3 +64,9 @@ class Judge:
         """The verdict on a listener, not remembered."""
         is_ephemeral = self.expected.is_ephemeral(seen.protocol, seen.port)
         return Judged(judge(seen, self.expected), seen.identity(is_ephemeral=is_ephemeral))
+
+
+@cache
+def without_file() -> Judge:
+    """A judge who only knows identities."""
+    return Judge(Expected(Path(), local_ports=ephemeral_ports()))

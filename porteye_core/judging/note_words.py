@@ -39,6 +39,15 @@ def checked(label: str, text: str, link: str) -> Words:
     return words
 
 
+def merged(first: Words, other: Words) -> Words:
+    """The first words, and for each that is empty the other one.
+
+    >>> merged(Words("SSH"), Words("sshd", "from the VPN")).text
+    'from the VPN'
+    """
+    return Words(*(own or more for own, more in zip(first, other, strict=True)))
+
+
 def is_link(text: str) -> bool:
     """Tell that a browser may follow it: http or https, with a host.
 

@@ -4,10 +4,9 @@ words."""
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from porteye_core.judging.acceptance import ACCEPTED, Accepted
 from porteye_core.judging.blocks import Expected
-from porteye_core.judging.in_force import InForce, watched_file, without_file
-from porteye_core.judging.judge import Judged
+from porteye_core.judging.in_force import InForce, watched_file
+from porteye_core.judging.judge import Judged, without_file
 from porteye_core.judging.note_words import Words
 from porteye_core.judging.seen import Seen
 from porteye_core.judging.verdicts import Before, Judgement, Verdict, missing
@@ -74,7 +73,7 @@ def verdicts(
 
     def ask() -> Verdicts:
         uses = reader.open_by_id()
-        found = {id_: _with(judge.judged(use), accepted) for id_, use in uses.items()}
+        found = {id_: judge.judged(use).after(accepted) for id_, use in uses.items()}
         return Verdicts(
             found,
             _missing(reader, judge.expected, found.values(), moment, watching=watching),
@@ -91,17 +90,9 @@ def opinion(view: View, life: Life, moment: int) -> Opinion:
     """All that is said of a listener, open or not."""
     file, notes = in_force(view), notebook.notes(view)
     judge = file.judge or without_file()
-    judged = _with(judge.of(Seen.of(life)), notes.accepted(moment))
+    judged = judge.of(Seen.of(life)).after(notes.accepted(moment))
     note = notes.of.get(judged.identity.key)
     return Opinion(judged, _words(judged, note), note, file.judge is not None)
-
-
-def _with(judged: Judged, accepted: Accepted) -> Judged:
-    """The verdict, which is expected if people accept its identity."""
-    found = judged.judgement
-    if found.verdict is Verdict.EXPECTED or not accepted.accepts(judged.identity):
-        return judged
-    return judged._replace(judgement=Judgement(Verdict.EXPECTED, ACCEPTED, found.seen, found.block))
 
 
 def _labels(found: Mapping[int, Judged], notes: Mapping[str, Note]) -> dict[int, str]:
@@ -113,13 +104,7 @@ def _labels(found: Mapping[int, Judged], notes: Mapping[str, Note]) -> dict[int,
 
 
 def _words(judged: Judged, note: Note | None) -> Words:
-    """The words of the note, else those of the block."""
-    block = judged.judgement.block
-    of_block = Words() if block is None else Words(block.label, block.note, block.link)
-    if note is None:
-        return of_block
-    of_note = Words(note.label, note.text, note.link)
-    return Words(*(own or other for own, other in zip(of_note, of_block, strict=True)))
+    return judged.words(None if note is None else Words(note.label, note.text, note.link))
 
 
 def _missing(

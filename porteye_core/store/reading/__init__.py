@@ -16,7 +16,7 @@ from porteye_core.store.reading.json_records import CHANGE, EVENT, MOMENT, PORT,
 from porteye_core.store.reading.listener import Boot, Former, Held, Life, PortLife, PortLives
 from porteye_core.store.reading.lookup_answers import Answer, answers
 from porteye_core.store.reading.open_uses import OpenUse
-from porteye_core.store.reading.past_uses import PastUse
+from porteye_core.store.reading.past_uses import USE_COLUMNS, PastUse, use_of
 from porteye_core.store.reading.row_reader import RowReader, monitor_status, open_row_reader
 from porteye_core.store.reading.status import State, Status, health_record
 from porteye_core.store.reading.version import Version
@@ -42,6 +42,7 @@ __all__ = [
     "FREE_PORTS",
     "MOMENT",
     "PORT",
+    "USE_COLUMNS",
     "Answer",
     "Boot",
     "Change",
@@ -88,6 +89,7 @@ __all__ = [
     "open_reader",
     "open_row_reader",
     "summary",
+    "use_of",
 ]
 
 # The module of each name that is loaded later.

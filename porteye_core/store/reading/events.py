@@ -25,7 +25,7 @@ from porteye_core.store.tables.event_ids import EventIds, Ids
 _COLUMNS = select_columns(
     *("id", "protocol", "family", "address", "hidden"),
     *("interface", "interface_kind", "v6only", "namespace"),
-    *("pid", "process", "title", "user", "unit", "container", "cmdline", *NAMES),
+    *("pid", "process", "exe", "title", "user", "unit", "container", "cmdline", *NAMES),
     id="e.id",
     port="e.port",
     listener="l.id",

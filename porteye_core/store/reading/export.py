@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any
 
 from porteye_core.model import Filters
@@ -21,9 +22,11 @@ from porteye_core.store.reading.coverage import MomentCoverage, Watches
 from porteye_core.store.reading.json_records import Field
 
 _CHUNK = 1000
+_NO_FIELDS: Mapping[str, Field] = MappingProxyType({})
 # What a spreadsheet takes for the beginning of a formula (OWASP, CSV injection).
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
+Fields = Mapping[str, Field]
 Batches = Iterator[Sequence[engine.Row]]
 Told = Callable[[int, int], object]  # takes how many events were read, and the time of the last
 
@@ -41,26 +44,36 @@ def history(
     filters: Filters,
     before: int | None = None,
     told: Told | None = None,
+    more: Fields = _NO_FIELDS,
 ) -> Iterator[str]:
     """Make the file of all events that the filters let through, newest first, whatever `limit`
     says; before: the id of an event, for older ones only."""
-    return _file(form, json_records.EVENT, event_batches(connection, filters, before, told))
+    return _file(form, json_records.EVENT, event_batches(connection, filters, before, told), more)
 
 
 def listeners_now(
-    connection: engine.Connection, form: Form, filters: Filters, now: int
+    connection: engine.Connection,
+    form: Form,
+    filters: Filters,
+    now: int,
+    more: Fields = _NO_FIELDS,
 ) -> Iterator[str]:
     """Make the file of the listeners that are open, by port."""
     rows = open_listeners.open_now_rows(connection, filters, now)
-    return _file(form, json_records.PORT, _batches(connection, rows))
+    return _file(form, json_records.PORT, _batches(connection, rows), more)
 
 
 def listeners_at(
-    connection: engine.Connection, form: Form, filters: Filters, at: int, coverage: MomentCoverage
+    connection: engine.Connection,
+    form: Form,
+    filters: Filters,
+    at: int,
+    coverage: MomentCoverage,
+    more: Fields = _NO_FIELDS,
 ) -> Iterator[str]:
     """Make the file of the listeners that were open at a moment, by port; coverage: of it."""
     rows = open_listeners.open_at_rows(connection, filters, at, coverage)
-    return _file(form, json_records.MOMENT, _batches(connection, rows))
+    return _file(form, json_records.MOMENT, _batches(connection, rows), more)
 
 
 def changes(
@@ -78,8 +91,9 @@ def changes(
     return _file(form, json_records.CHANGE, _batches(connection, rows))
 
 
-def _file(form: Form, fields: Mapping[str, Field], batches: Batches) -> Iterator[str]:
-    return _csv(fields, batches) if form is Form.CSV else _json(fields, batches)
+def _file(form: Form, fields: Fields, batches: Batches, more: Fields = _NO_FIELDS) -> Iterator[str]:
+    """Make the file; more: columns at the end of one of CSV."""
+    return _csv({**fields, **more}, batches) if form is Form.CSV else _json(fields, batches)
 
 
 def _csv(fields: Mapping[str, Field], batches: Batches) -> Iterator[str]:

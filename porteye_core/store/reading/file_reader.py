@@ -39,10 +39,12 @@ class FileReader(RowReader):
         filters: Filters,
         before: int | None = None,
         told: export.Told | None = None,
+        more: export.Fields | None = None,
     ) -> Iterator[str]:
         """All events that the filters let through, in pieces of a file; told: is told of each
-        piece how many events were read, and the time of the last."""
-        return export.history(self._connection, form, filters, before, told)
+        piece how many events were read, and the time of the last. more: columns at the end of
+        CSV."""
+        return export.history(self._connection, form, filters, before, told, more or {})
 
     def write_parquet(self, out: BinaryIO, filters: Filters, told: export.Told) -> None:
         """Write all events that the filters let through as Parquet; raises ImportError without
@@ -51,15 +53,23 @@ class FileReader(RowReader):
 
         write_history(self._connection, out, filters, told)
 
-    def export_now(self, form: export.Form, filters: Filters, now: int) -> Iterator[str]:
-        """The listeners that are open, in pieces of a file."""
-        return export.listeners_now(self._connection, form, filters, now)
+    def export_now(
+        self, form: export.Form, filters: Filters, now: int, more: export.Fields | None = None
+    ) -> Iterator[str]:
+        """The listeners that are open, in pieces of a file; more: as in export_history."""
+        return export.listeners_now(self._connection, form, filters, now, more or {})
 
     def export_at(
-        self, form: export.Form, filters: Filters, at: int, coverage: MomentCoverage
+        self,
+        form: export.Form,
+        filters: Filters,
+        at: int,
+        coverage: MomentCoverage,
+        more: export.Fields | None = None,
     ) -> Iterator[str]:
-        """The listeners that were open at a moment, in pieces of a file; `coverage`: of it."""
-        return export.listeners_at(self._connection, form, filters, at, coverage)
+        """The listeners that were open at a moment, in pieces of a file; `coverage`: of it; more:
+        as in export_history."""
+        return export.listeners_at(self._connection, form, filters, at, coverage, more or {})
 
     def export_changes(
         self, form: export.Form, filters: Filters, since: int, until: int, *, watching: bool

@@ -15,13 +15,14 @@ from porteye_core.store.reading.listener_rows import (
 )
 
 _DAY = 24 * 3600 * 1_000_000
-_NAMES = (
+USE_COLUMNS = (
     *("protocol", "port", *Bound._fields),
     *("process", "exe", "cmdline", "user", "unit", "container"),
     *("image", "compose_project", "compose_service", "hidden"),
 )
-_COLUMNS = select_columns(*_NAMES)
-_GROUPS = ", ".join(str(place + 1) for place in range(len(_NAMES)))  # all of these columns
+"""The columns of a listener that tell what it is a use of."""
+_COLUMNS = select_columns(*USE_COLUMNS)
+_GROUPS = ", ".join(str(place + 1) for place in range(len(USE_COLUMNS)))  # all of these columns
 
 
 class PastUse(NamedTuple):
@@ -59,9 +60,9 @@ def past_uses(connection: engine.Connection, since: int, until: int) -> Iterator
         yield from _of(connection, Question(of_day, closed), until)
 
 
-def use_of(row: engine.Row) -> PastUse:
-    """The use of a row that has a listener's columns; its openings and times say nothing."""
-    return _use([row[name] for name in _NAMES], 1, 0, 0, 1)
+def use_of(values: Sequence[Any]) -> PastUse:
+    """The use that the values of USE_COLUMNS tell; its openings and times say nothing."""
+    return _use(values, 1, 0, 0, 1)
 
 
 def open_by_id(connection: engine.Connection) -> dict[int, PastUse]:
@@ -69,7 +70,7 @@ def open_by_id(connection: engine.Connection) -> dict[int, PastUse]:
     rows = connection.execute(
         f"SELECT {_COLUMNS}, l.id FROM {from_tables()} WHERE l.closed_at IS NULL"
     )
-    return {row[-1]: _use(row[:-1], 1, 0, 0, 1) for row in rows}
+    return {row[-1]: use_of(row[:-1]) for row in rows}
 
 
 def _of(connection: engine.Connection, chosen: Question, until: int) -> Iterator[PastUse]:
@@ -81,11 +82,11 @@ def _of(connection: engine.Connection, chosen: Question, until: int) -> Iterator
         (until, until, *where.parameters),
     )
     for row in rows:
-        yield _use(row[: len(_NAMES)], *row[len(_NAMES) :])
+        yield _use(row[: len(USE_COLUMNS)], *row[len(USE_COLUMNS) :])
 
 
 def _use(row: Sequence[Any], openings: int, longest: int, last: int, is_open: int) -> PastUse:
-    """The use that the columns _NAMES tell."""
+    """The use that the columns USE_COLUMNS tell."""
     protocol, port, *rest = row
     process, exe, cmdline, user, *home = (text or "" for text in rest[5:14])
     unit, container, image, project, service = home

@@ -305,7 +305,7 @@ def test_what_listens_now_is_a_file_with_the_fields_of_ports(client: TestClient)
     answer = client.get("/api/ports.csv?process=nginx")
     (line,) = csv.DictReader(io.StringIO(answer.text))
     (record,) = get(client, "/api/ports?process=nginx")
-    assert list(line) == list(record)
+    assert list(line) == [*record, "label", "note", "verdict"]
     assert (line["port"], line["service"], line["exposure"]) == ("80", "http", "every interface")
     assert re.search(
         r'"porteye-now-nginx-[-\d]{15,17}Z\.csv"', answer.headers["Content-Disposition"]
