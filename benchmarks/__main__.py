@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from benchmarks import (
+    alerts,
     capture,
     command,
     growth,
@@ -52,6 +53,7 @@ REGISTRY: dict[str, Benchmark] = {
     "command": command,
     "metrics": metrics,
     "noise": noise,
+    "alerts": alerts,
 }
 
 

@@ -70,7 +70,7 @@ def run(options: argparse.Namespace) -> Report:
         db = Path(folder) / "porteye.db"
         now = time.time_ns() // 1000
         seed.seed(db, scale, now)
-        month = _Month(db, now - scale.days * DAY, now)
+        month = Month(db, now - scale.days * DAY, now)
         ways = month.other_ways()
         judged = month.judge()
         flapping = _flapping_hour(Path(folder) / "flapping" / "porteye.db")
@@ -112,7 +112,7 @@ class _Judged:
     seconds: float
 
 
-class _Month:
+class Month:
     """A seeded history, of which the first week is learnt."""
 
     def __init__(self, db: Path, begin: int, end: int) -> None:
