@@ -20,7 +20,10 @@ from porteye_core.web.server import settle
 
 _VIEWS = ("now", "listener", "timeline", "history", "monitor")
 # What these views keep in the session is forgotten before each rerun, as if something was stored.
-_KEPT = {"now": ("now_read", "now_rows"), "timeline": ("timeline_drawn", "moment_found")}
+_KEPT = {
+    "now": ("now_read", "now_rows", "verdicts"),
+    "timeline": ("timeline_drawn", "moment_found"),
+}
 _SERVER_MS = 150
 
 
@@ -85,7 +88,8 @@ def rerun(db: Path, view: str, span: str, rounds: int, *, anew: bool = False) ->
     for _ in range(rounds):
         if anew:
             for kept in _KEPT[view]:
-                del page.session_state[kept]
+                if kept in page.session_state:  # verdicts need a file of expected ports
+                    del page.session_state[kept]
         times.append(_milliseconds(page.run))
     if page.exception:
         raise RuntimeError(f"The view {view} failed: {page.exception[0].value}")
