@@ -56,6 +56,18 @@ def monitor_words() -> list[str]:
     return [sys.executable, "-P", "-m", "porteye_core.command", "monitor"]
 
 
+def alerts_words() -> list[str]:
+    """The words that start this program's alerts process, in the folder TOP."""
+    # There a checkout has the package, which an installed program has anywhere.
+    return [
+        sys.executable,
+        *([] if IS_CHECKOUT else ["-P"]),
+        "-m",
+        "porteye_core.command",
+        "alerts",
+    ]
+
+
 def short_monitor_words() -> list[str]:
     """The same for a person to type: the command, where it stands beside the interpreter."""
     command = Path(sys.executable).with_name("porteye")

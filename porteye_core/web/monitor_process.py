@@ -3,8 +3,6 @@
 import asyncio
 import contextlib
 import logging
-import os
-import signal
 import time
 from collections.abc import AsyncIterator
 
@@ -13,13 +11,11 @@ from porteye_core.config import Config
 from porteye_core.errors import GAVE_WAY
 from porteye_core.restarts import Restart, Restarts
 from porteye_core.store.file import lock
-from porteye_core.system import systemd
+from porteye_core.web.child_process import how, run
 
 log = logging.getLogger("porteye.launcher")
 
-# The token belongs to the page, and the service manager's variables to the dashboard's process.
-_NOT_PASSED_ON = {"PORTEYE_TOKEN", *systemd.VARIABLES}
-_PATIENCE = 5.0  # seconds; the monitor ends within one
+_WHAT = "The monitor"
 _CHECK_INTERVAL = 2.0  # seconds between two checks for a monitor of somebody else
 # Seconds in which somebody else may restart a monitor. deploy/porteye.service restarts after 2 s,
 # and gives up if another monitor has the database.
@@ -61,7 +57,7 @@ async def _keep_one(config: Config, restarts: Restarts) -> None:
         if status == GAVE_WAY:
             await _until_free(config, restarts)
             continue
-        ended = _how(status)
+        ended = how(_WHAT, status)
         tries += 1
         if time.monotonic() - begun > _STEADY:
             tries, rest = 1, _MIN_REST
@@ -88,42 +84,11 @@ async def _rest(restarts: Restarts, ended: str, tries: int, seconds: float) -> N
 
 async def _run(config: Config, restarts: Restarts) -> int | str:
     """Run a monitor to its end; return its status, or a sentence if it could not be started."""
-    try:
-        monitor = await asyncio.create_subprocess_exec(
-            *places.monitor_words(),
-            "--db",
-            str(config.db),
-            "--exit-with-parent",
-            "--give-way",
-            stdin=asyncio.subprocess.DEVNULL,
-            env={name: value for name, value in os.environ.items() if name not in _NOT_PASSED_ON},
-        )
-    except OSError as err:
-        return f"The monitor could not be started: {err.strerror}."
-    if restarts.pending is not None:
-        restarts.count += 1
-    restarts.pending = None
-    try:
-        return await monitor.wait()
-    finally:
-        if monitor.returncode is None:
-            await _end(monitor)
 
+    def started() -> None:
+        if restarts.pending is not None:
+            restarts.count += 1
+        restarts.pending = None
 
-def _how(status: int | str) -> str:
-    if isinstance(status, str):
-        return status
-    if status >= 0:
-        return f"The monitor ended with status {status}."
-    return f"The monitor was ended by signal {-status} ({signal.strsignal(-status)})."
-
-
-async def _end(monitor: asyncio.subprocess.Process) -> None:
-    with contextlib.suppress(ProcessLookupError):  # it has ended already
-        monitor.terminate()
-    try:
-        await asyncio.wait_for(monitor.wait(), _PATIENCE)
-    except TimeoutError:
-        log.warning("the monitor, pid %d, did not end in %g s: killed", monitor.pid, _PATIENCE)
-        monitor.kill()
-        await monitor.wait()
+    flags = ["--db", str(config.db), "--exit-with-parent", "--give-way"]
+    return await run(_WHAT, [*places.monitor_words(), *flags], started)

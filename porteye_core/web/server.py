@@ -36,6 +36,7 @@ from porteye_core.guards.access import Access, check_bound, check_stops, token
 from porteye_core.guards.error_response import READ_ONLY, error_response
 from porteye_core.restarts import Restarts
 from porteye_core.ui import layout, lookup_dialog, row_selection
+from porteye_core.web.alerts_process import alerts_beside
 from porteye_core.web.connections import bounded_connections
 from porteye_core.web.listen_addresses import served_addresses
 from porteye_core.web.monitor_process import monitor_beside
@@ -153,7 +154,11 @@ async def lifespan(_app: object) -> AsyncIterator[None]:
     """Run a monitor and limit connections while the server runs."""
     send_at_once()
     settle()
-    async with bounded_connections(), monitor_beside(config(), restarts()):
+    async with (
+        bounded_connections(),
+        monitor_beside(config(), restarts()),
+        alerts_beside(config()),
+    ):
         yield
 
 

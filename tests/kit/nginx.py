@@ -48,23 +48,30 @@ def documented() -> tuple[str, str, str, str]:
 @contextmanager
 def nginx(folder: Path, *blocks: str) -> Iterator[int]:
     """nginx with these blocks in `http`, `{{port}}` in which is where it listens; yields that."""
-    assert NGINX is not None
     with socket.socket() as held:
         # It is held until nginx has bound it too.
         held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         held.bind(("127.0.0.1", 0))
         port: int = held.getsockname()[1]
-        file = folder / "nginx.conf"
-        filled = "\n".join(blocks).replace("{{port}}", f"127.0.0.1:{port} reuseport")
-        file.write_text(_AROUND.format(folder=folder, blocks=filled))
-        process = subprocess.Popen(
-            bound(NGINX, "-c", str(file), "-p", str(folder), "-e", str(folder / "error.log"))
-        )
-        try:
-            until(lambda: _listens(process, port, folder), "nginx listens")
+        with nginx_on(port, folder, *blocks):
             yield port
-        finally:
-            end(process)
+
+
+@contextmanager
+def nginx_on(port: int, folder: Path, *blocks: str) -> Iterator["subprocess.Popen[bytes]"]:
+    """The same on a port that the test holds with SO_REUSEPORT; yields the process."""
+    assert NGINX is not None
+    file = folder / "nginx.conf"
+    filled = "\n".join(blocks).replace("{{port}}", f"127.0.0.1:{port} reuseport")
+    file.write_text(_AROUND.format(folder=folder, blocks=filled))
+    process = subprocess.Popen(
+        bound(NGINX, "-c", str(file), "-p", str(folder), "-e", str(folder / "error.log"))
+    )
+    try:
+        until(lambda: _listens(process, port, folder), "nginx listens")
+        yield process
+    finally:
+        end(process)
 
 
 def _listens(process: "subprocess.Popen[bytes]", port: int, folder: Path) -> bool:

@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from tests.kit.service import PROJECT
 
@@ -14,9 +15,9 @@ _SET_MDWE = (
 )
 
 
-def words(name: str) -> list[str]:
+def words(name: str, unit: Path = UNIT) -> list[str]:
     """The words of a setting, all its lines together."""
-    lines = UNIT.read_text().splitlines()
+    lines = unit.read_text().splitlines()
     return " ".join(line.split("=", 1)[1] for line in lines if line.startswith(f"{name}=")).split()
 
 

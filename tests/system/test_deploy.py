@@ -15,13 +15,15 @@ from porteye_core.model import WatchPlan
 from porteye_core.monitor import command_line
 from porteye_core.monitor.heartbeat import Heartbeat
 from porteye_core.system.systemd import ServiceManager
-from tests.kit.service import PROJECT, monitor, rows
+from tests.kit.alerts_process import settle
+from tests.kit.service import PROJECT, environment, monitor, rows
 from tests.kit.tracing import needs_tracing
 from tests.kit.unit import UNIT, allowed_calls, confined, missing, words
 from tests.kit.values import SECOND
 from tests.kit.waiting import until
 
-EXPOSURE = 24  # tenths, of systemd 252; docs/service.md states it
+ALERTS_UNIT = PROJECT / "deploy" / "porteye-alerts.service"
+EXPOSURE, ALERTS_EXPOSURE = 24, 15  # tenths, of systemd 252; docs/service.md states them
 NOBODY = 65534
 analyze = pytest.mark.skipif(
     bool(missing("systemd-analyze")), reason=missing("systemd-analyze") or "it is here"
@@ -37,25 +39,63 @@ traceable = pytest.mark.skipif(
 
 
 @analyze
-def test_systemd_finds_no_fault_with_the_unit(tmp_path: Path) -> None:
-    here = UNIT.read_text().replace("/opt/porteye/.venv/bin/python", sys.executable)
-    unit = tmp_path / UNIT.name
+@pytest.mark.parametrize("of", [UNIT, ALERTS_UNIT], ids=lambda path: path.name)
+def test_systemd_finds_no_fault_with_the_unit(tmp_path: Path, of: Path) -> None:
+    here = of.read_text().replace("/opt/porteye/.venv/bin/python", sys.executable)
+    unit = tmp_path / of.name
     unit.write_text(here.replace("/opt/porteye", str(PROJECT)))
     done = subprocess.run(
         ["systemd-analyze", "verify", str(unit)], capture_output=True, text=True, check=False
     )
     said = done.stdout + done.stderr
-    if "Failed to" in said and UNIT.name not in said:
+    if "Failed to" in said and of.name not in said:
         pytest.skip(f"systemd-analyze cannot verify here: {said.strip()}")
     assert (done.returncode, said) == (0, "")
 
 
 @analyze
-def test_the_unit_is_exposed_no_more_than_is_stated() -> None:
-    command = ["systemd-analyze", "security", "--offline=yes", f"--threshold={EXPOSURE}"]
-    done = subprocess.run([*command, str(UNIT)], capture_output=True, text=True, check=False)
+@pytest.mark.parametrize(("of", "exposure"), [(UNIT, EXPOSURE), (ALERTS_UNIT, ALERTS_EXPOSURE)])
+def test_the_unit_is_exposed_no_more_than_is_stated(of: Path, exposure: int) -> None:
+    command = ["systemd-analyze", "security", "--offline=yes", f"--threshold={exposure}"]
+    done = subprocess.run([*command, str(of)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert f"{EXPOSURE / 10:g}" in (PROJECT / "docs" / "service.md").read_text()
+    assert f"{exposure / 10:g}" in (PROJECT / "docs" / "service.md").read_text()
+
+
+@confinable
+def test_the_alerts_unit_grants_what_it_takes_to_judge_the_database_of_root(
+    db: Path, tmp_path: Path
+) -> None:
+    """As nobody, with the unit's one capability, over files that root alone may read."""
+    (right,) = words("AmbientCapabilities", ALERTS_UNIT)
+    kept = f"-all,+{right.removeprefix('CAP_').lower()}"
+    settle(db, "")
+    state = tmp_path / "state"
+    state.mkdir()
+    for folder in (tmp_path, *tmp_path.parents[:-2]):
+        folder.chmod(0o755)
+    os.chown(state, NOBODY, NOBODY)
+    with monitor(db):
+        process = subprocess.Popen(
+            [
+                *("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"),
+                *(f"--inh-caps={kept}", f"--ambient-caps={kept}", f"--bounding-set={kept}"),
+                *("--no-new-privs", sys.executable, "-m", "porteye_core.command", "alerts"),
+                *("--db", str(db), "--alerts-db", str(state / "alerts.db")),
+            ],
+            env=environment(PYTHONPATH=str(PROJECT)),
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            begun = "SELECT 1 FROM cursor WHERE file != ''"
+            until(
+                lambda: process.poll() is not None or rows(state / "alerts.db", begun), "it judges"
+            )
+        finally:
+            process.terminate()
+            said = process.communicate()[1]
+    assert process.returncode == 0, said
 
 
 def test_the_unit_grants_the_rights_that_readme_lists_and_no_more() -> None:

@@ -1,12 +1,10 @@
 """Expected ports with a real monitor and real servers: learnt, judged, restarted and widened."""
 
 import json
-import socket
-import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -16,52 +14,14 @@ from benchmarks.seed import seed
 from benchmarks.seeding.scale import Scale
 from tests.kit.command import run_command
 from tests.kit.nginx import needs_nginx, nginx
-from tests.kit.processes import bound, end
 from tests.kit.rights import root
 from tests.kit.service import monitor
 from tests.kit.waiting import until
+from tests.kit.web_server import held_port, web_server
 
 pytestmark = [pytest.mark.skipif(sys.platform != "linux", reason="needs Linux"), root]
 
 _SERVER = "server { listen {{port}}; }"
-
-
-# http.server takes no port that the test holds.
-_SHARING = """
-import http.server, sys
-http.server.ThreadingHTTPServer.allow_reuse_port = True
-address = sys.argv[1], int(sys.argv[2])
-http.server.ThreadingHTTPServer(address, http.server.SimpleHTTPRequestHandler).serve_forever()
-"""
-
-
-@contextmanager
-def held_port() -> Iterator[int]:
-    """A port outside the ephemeral range that nobody else can take."""
-    with socket.socket() as held:
-        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        for port in range(18_000, 19_000):
-            try:
-                held.bind(("0.0.0.0", port))
-            except OSError:
-                continue
-            yield port
-            return
-    raise AssertionError("every port is taken")
-
-
-@contextmanager
-def web_server(folder: Path, address: str, port: int) -> Iterator[int]:
-    """A server of Python that listens on a port which the test holds, too; yields its pid."""
-    script = folder / "shop.py"
-    script.write_text(_SHARING)
-    process = subprocess.Popen(
-        bound(sys.executable, str(script), address, str(port)), stderr=subprocess.DEVNULL
-    )
-    try:
-        yield process.pid
-    finally:
-        end(process)
 
 
 class Machine:
