@@ -48,4 +48,5 @@ def _state(name: str) -> tuple[int, int, int] | None:
         found = os.stat(name)  # noqa: PTH116 - a Path takes as long again, each second
     except OSError:
         return None
-    return found.st_ino, found.st_mtime_ns, found.st_size
+    # To read a database without a log makes an empty one for that time.
+    return (found.st_ino, found.st_mtime_ns, found.st_size) if found.st_size else None

@@ -189,7 +189,7 @@ def test_a_wrong_file_is_told_once_and_the_last_good_one_stays(db: Path, tmp_pat
         with alerts(db):
             file.write_text(f"{REST}[[expected]]\nport = 99999\n")
             until(lambda: told_of(db, None) == [("begin", "settings")], "the mistake is told")
-            assert f"{file}, line 15" in told(db)[0]["text"]
+            assert f"{file}, line 14" in told(db)[0]["text"]
         with alerts(db), web_server(tmp_path, "127.0.0.1", port):
             until(lambda: is_seen(db, port, 1, 0), "the server is judged")
             probe(db)
