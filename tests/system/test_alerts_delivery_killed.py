@@ -15,9 +15,26 @@ from typing import NamedTuple
 
 import pytest
 
+from porteye_core.model import (
+    AttributedSocket,
+    Endpoint,
+    Family,
+    Opening,
+    Precision,
+    Process,
+    ProcessKey,
+    Program,
+    Protocol,
+    Socket,
+    WatchPlan,
+)
+from porteye_core.store.writing.startup import open_writer
+from porteye_core.store.writing.writer import Writer
 from tests.kit.processes import bound
 from tests.kit.service import PROJECT, environment, rows
 from tests.kit.sinks import Hook, MailServer, Posted, mail_server, say, sometimes, webhook
+from tests.kit.values import HOST, SECOND
+from tests.kit.waiting import until
 
 KILLS, FINDINGS = 80, 1500
 DB = "porteye-alerts.db"
@@ -41,11 +58,13 @@ class Chaos(NamedTuple):
     kills: int
 
 
-def unsteady(chance: random.Random) -> Callable[[BaseHTTPRequestHandler, Posted, Hook], None]:
-    """A webhook that fails 20 %, closes 10 %, and takes 10 % but answers too late."""
+def unsteady(
+    chance: random.Random, late: float = 0.1
+) -> Callable[[BaseHTTPRequestHandler, Posted, Hook], None]:
+    """A webhook that fails 20 %, closes 10 %, and takes some but answers too late."""
 
     def answer(request: BaseHTTPRequestHandler, posted: Posted, hook: Hook) -> None:
-        what = sometimes(chance, fails=0.2, closes=0.1, late=0.1)
+        what = sometimes(chance, fails=0.2, closes=0.1, late=late)
         if what == "fails":
             say(request, 500)
         elif what == "closes":
@@ -148,3 +167,69 @@ def test_a_sender_that_marks_before_it_sends_loses_messages(tmp_path: Path) -> N
     chaos = run(tmp_path, "--mark-first", kills=20, findings=200)
     assert chaos.hook.findings.keys() < chaos.stored
     assert chaos.mail.findings.keys() < chaos.stored
+
+
+def opened(writer: Writer, port: int) -> None:
+    """Store that a program has begun to listen on every interface."""
+    now = time.time_ns() // 1000
+    owner = Process(ProcessKey(port, now), Program(f"server{port}", "/bin/server", "root"))
+    socket = Socket(Endpoint(Protocol.TCP, Family.IPV4, "0.0.0.0", port))
+    of = AttributedSocket(socket, owner, (owner,))
+    writer.record_changes(now, [Opening(of, now, Precision.KERNEL)])
+
+
+def is_all_sent(db: Path) -> bool:
+    """Tell that every opening is a finding in a message that was sent."""
+    (events,) = rows(db, "SELECT count(*) FROM event")
+    (sent,) = rows(
+        db.with_name(DB),
+        "SELECT count(*) FROM message_finding JOIN message ON message.id = message_id"
+        " JOIN finding ON finding.id = finding_id"
+        " WHERE finding.kind = 'listener' AND sent_at IS NOT NULL",
+    )
+    return events == sent
+
+
+@pytest.mark.long
+def test_every_event_is_judged_once_and_told_once_while_the_alerts_process_is_killed(
+    tmp_path: Path,
+) -> None:
+    chance = random.Random(2)
+    db = tmp_path / "porteye.db"
+    words = [sys.executable, "-m", "porteye_core.command", "alerts", "--db", str(db)]
+    with (
+        webhook(unsteady(chance, late=0)) as hook,
+        open_writer(db, HOST, time.time_ns() // 1000) as writer,
+    ):
+        writer.begin_watch(time.time_ns() // 1000, WatchPlan("test", SECOND, 60 * SECOND))
+        (tmp_path / "expected.toml").write_text("[[expected]]\nport = '1-65535'\n")
+        file = tmp_path / "alerts.toml"
+        file.touch(0o600)
+        file.write_text(
+            "[timers]\ngroup = '1s'\nwider = '0s'\ndigest = 'off'\n"
+            "[[receiver]]\nname = 'hook'\nkind = 'webhook'\n"
+            f"url = 'http://127.0.0.1:{hook.port}/'\n"
+        )
+        ports = iter(range(1, 65536))
+        alerts = subprocess.Popen(bound(*words), cwd=PROJECT, env=environment())
+        until(lambda: rows(tmp_path / DB, "SELECT event_id FROM cursor"), "it follows")
+        for _ in range(40):
+            end = time.monotonic() + 0.3 + 0.7 * chance.random()
+            while time.monotonic() < end:
+                opened(writer, next(ports))
+                time.sleep(0.03)
+            alerts.kill()
+            assert alerts.wait() == -signal.SIGKILL
+            alerts = subprocess.Popen(bound(*words), cwd=PROJECT, env=environment())
+        try:
+            until(lambda: is_all_sent(db), "all is sent")
+        finally:
+            alerts.terminate()
+            alerts.wait()
+    told = rows(tmp_path / DB, "SELECT id, listener_id FROM finding WHERE kind = 'listener'")
+    events = rows(db, "SELECT listener_id FROM event WHERE kind = 'opened'")
+    assert Counter(listener for _, listener in told) == Counter(each for (each,) in events)
+    came = told_by_hook(hook)
+    assert came.findings.keys() >= {finding for finding, _ in told}
+    assert {len(ids) for ids in came.findings.values()} == {1}
+    assert {len(bodies) for bodies in came.bodies.values()} == {1}
