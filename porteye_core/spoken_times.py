@@ -59,6 +59,15 @@ def utc(micros: int) -> str:
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S}.{rest:06} UTC"
 
 
+def second(micros: int) -> str:
+    """A time to the second.
+
+    >>> second(1_999_999)
+    '1970-01-01 00:00:01 UTC'
+    """
+    return f"{datetime.fromtimestamp(micros // 1_000_000, UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
 def length(micros: int) -> str:
     """A length in its two largest units.
 

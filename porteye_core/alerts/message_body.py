@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from porteye_core.judging.verdicts import Verdict
+from porteye_core.spoken_times import second
 from porteye_core.store.alerts import Finding
 from porteye_core.system.clock import timestamp
 from porteye_core.system.plain_text import clean
@@ -17,6 +19,7 @@ LONGEST_TEXT = 200
 BEGIN, END, DIGEST = "begin", "end", "digest"
 _TIMES = ("at", "found_at", "ended_at", "told_at", "end_told_at")
 _TYPES = {"findings": "porteye.findings", "digest": "porteye.digest", "test": "porteye.test"}
+_GRAVITY = [each.value for each in Verdict]
 _WORDS = {
     "wider": "reachable from further away",
     "owner": "another owner",
@@ -35,7 +38,9 @@ def body(
     findings: Sequence[tuple[Finding, str]],
     url: str = "",
 ) -> str:
-    """The body of a message as JSON text; kind: findings, digest or test; findings: with phases."""
+    """The body of a message as JSON text; kind: findings, digest or test; findings: with phases,
+    of which the gravest come first."""
+    findings = sorted(findings, key=_gravity)
     shown = findings[:MOST_FINDINGS]
     data = {
         "host": plain(host),
@@ -49,21 +54,24 @@ def body(
 
 
 def title(kind: str, host: str, findings: Sequence[tuple[Finding, str]]) -> str:
-    """One line that says what a message is about."""
+    """One line that says what a message is about: the first of its findings."""
     if kind == "test":
         return plain(f"{host}: a test message of PortEye")
     if kind == "digest":
         return plain(f"{host}: {_counted(findings)} in the daily digest")
-    if len(findings) == 1:
-        (finding, phase), *_ = findings
-        return plain(f"{host}: {sentence(finding, phase)}")
-    return plain(f"{host}: {_counted(findings)}")
+    (finding, phase), *others = findings
+    more = f", and {len(others):,} more" if others else ""
+    return plain(f"{host}: {sentence(finding, phase)}", len(more)) + more
 
 
 def sentence(finding: Finding, phase: str = BEGIN) -> str:
     """A finding in one line, as text of processes allows."""
-    said = _said(finding)
-    return f"over: {said}" if phase == END else said
+    if phase != END:
+        return _said(finding)
+    if finding.kind == "unwatched" and finding.ended_at is not None:
+        gap = f"nobody watched from {second(finding.at)} to {second(finding.ended_at)}"
+        return f"watched again: {gap}"
+    return f"over: {_said(finding)}"
 
 
 def record(finding: Finding, phase: str) -> dict[str, Any]:
@@ -76,10 +84,17 @@ def record(finding: Finding, phase: str) -> dict[str, Any]:
     return {**fields, **times, "phase": phase, "text": plain(sentence(finding, phase))}
 
 
-def plain(text: str) -> str:
-    """A text without control characters, cut to its longest length."""
-    cleaned = clean(text)
-    return cleaned if len(cleaned) <= LONGEST_TEXT else f"{cleaned[: LONGEST_TEXT - 1]}…"
+def plain(text: str, reserved: int = 0) -> str:
+    """A text without control characters, cut to its longest length but for what is reserved."""
+    cleaned, longest = clean(text), LONGEST_TEXT - reserved
+    return cleaned if len(cleaned) <= longest else f"{cleaned[: longest - 1]}…"
+
+
+def _gravity(of: tuple[Finding, str]) -> tuple[bool, int]:
+    """The place of a finding: what is over last, and before it what is graver, the watch first."""
+    finding, phase = of
+    grave = _GRAVITY.index(finding.verdict) if finding.verdict in _GRAVITY else -1
+    return phase == END, grave
 
 
 def _said(finding: Finding) -> str:

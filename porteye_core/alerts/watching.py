@@ -5,7 +5,7 @@ from pathlib import Path
 
 from porteye_core.alerts.timers import SECOND
 from porteye_core.errors import StoreError
-from porteye_core.spoken_times import utc
+from porteye_core.spoken_times import second
 from porteye_core.store.reading import State, Status, monitor_status
 
 # A monitor stores a tick every ten seconds; without one its state is asked for.
@@ -58,9 +58,9 @@ def _watched(status: Status) -> Watched:
     if status.watch is None:
         return Watched(why="Nobody has watched yet: no monitor has scanned.")
     since = status.watch.seen_at
-    said = f"Nobody has watched since {utc(since)}"
+    said = f"Nobody has watched since {second(since)}"
     if status.state is State.HOLDING:
-        said = f"Nothing has been stored since {utc(since)}: {status.trouble}"
+        said = f"Nothing has been stored since {second(since)}: {status.trouble}"
     elif status.state is State.STALLED:
         said += ": the monitor runs, but cannot scan"
     elif status.state is State.STARTING:
