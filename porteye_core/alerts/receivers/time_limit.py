@@ -17,7 +17,7 @@ class TimeLimit:
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
-        self.is_over = False
+        self._is_ended = False
         self._end = time.monotonic() + seconds
         self._lock = threading.Lock()
         self._copies: list[socket.socket] = []
@@ -40,17 +40,22 @@ class TimeLimit:
                 each.close()
             self._copies.clear()
 
+    @property
+    def is_over(self) -> bool:
+        """Tell that the time has passed, even if nobody was woken yet, or that the end was told."""
+        return self._is_ended or time.monotonic() >= self._end
+
     def left(self) -> float:
         """Seconds that are left; raises TimeoutError if there are none."""
         left = self._end - time.monotonic()
-        if self.is_over or left <= 0:
+        if self._is_ended or left <= 0:
             raise TimeoutError
         return left
 
     def end(self) -> None:
         """End everything that is watched, now."""
         with self._lock:
-            self.is_over = True
+            self._is_ended = True
             for each in self._copies:
                 _shut(each)
 
