@@ -37,6 +37,7 @@ from porteye_core.store.reading import FollowedEvent, Life, RowReader, open_row_
 BATCH = 2000  # events in one transaction
 # A scan shows interface and owner of what the kernel announced a moment before.
 _OWNERS_AFTER, _OWNERS_EVERY = 2 * SECOND, MINUTE
+_BETWEEN_SLOW = 5 * SECOND
 _WAIT_FOR_WATCH, _WAIT_FOR_MONITOR = 10 * SECOND, MINUTE
 _REPLACED = (
     "The database was replaced, restored or set aside: what it does not have any more was not"
@@ -70,7 +71,7 @@ class Engine:
         self._reader: RowReader | None = None
         self._owners: dict[int, int] = {}
         self._owners_due: int | None = None
-        self._owners_looked, self._process = 0, -1
+        self._owners_looked, self._process, self._slow_due = 0, -1, 0
         self._notes: list[Note] = []
         self.rules, self._accepted = Rules(), Accepted()
         self._expected: Expected | None = None
@@ -130,18 +131,27 @@ class Engine:
     def look(self, now: Moment) -> None:
         """Follow what is new, and do what is due. Raises StoreError if it cannot be written."""
         self._moment, self._clock = now, self._reading.at(now)
-        if any(each.accepted_until is not None for each in self._notes):
-            self._accept(now)
         if self._file.has_changed():
             self._read(now)
         self._watch(now)
         if self._owners_due is not None and self._owners_due <= self._clock:
             self._look_at_owners(now)
-        self._telling.woken(self._clock, self.rules, now.wall)
+        if self._slow_due <= self._clock:
+            self._slow_due = self._clock + _BETWEEN_SLOW
+            self._look_at_the_day(now)
         due = self._next()
-        if (due is not None and due <= self._clock) or self._has_digest():
+        if due is not None and due <= self._clock:
             with self._turn(now):
                 self._advance(self._clock)
+
+    def _look_at_the_day(self, now: Moment) -> None:
+        """Do what depends on the time of day: accepts and silences that end, and the digest."""
+        if any(each.accepted_until is not None for each in self._notes):
+            self._accept(now)
+        self._telling.woken(self._clock, self.rules, now.wall)
+        of = self._cursor
+        if is_digest_due(self.rules, now.wall, self._clock, of.digested, of.digest_day):
+            with self._turn(now):
                 self._digest()
 
     def noted(self) -> list[str]:
@@ -200,18 +210,14 @@ class Engine:
         self._reached = max(self._reached, until)
         self._set_time(until)
 
-    def _has_digest(self) -> bool:
-        of = self._cursor
-        return is_digest_due(self.rules, self._moment.wall, self._clock, of.digested, of.digest_day)
-
     def _digest(self) -> None:
-        if self._has_digest():
-            self._ledger.store()  # what was counted until now
-            wall = self._moment.wall
-            made = self._telling.digest(self.rules, wall, self._place.host)
-            self.has_made_messages |= bool(made)
-            self._records.digested()
-            self._note_digest()
+        self._advance(self._clock)
+        self._ledger.store()  # what was counted until now
+        wall = self._moment.wall
+        made = self._telling.digest(self.rules, wall, self._place.host)
+        self.has_made_messages |= bool(made)
+        self._records.digested()
+        self._note_digest()
 
     def _note_digest(self) -> None:
         day = local_time(self._moment.wall).date().isoformat()

@@ -36,6 +36,9 @@ from porteye_core.system.clock import SystemClock, moment
 log = logging.getLogger("porteye.alerts")
 
 _BETWEEN_LOOKS = SECOND
+# Files, notes and what others ask of the process: to look at them each second would be most of the
+# work of a machine on which nothing happens.
+_BETWEEN_READINGS = 5 * SECOND
 _FIRST_REST, _LONGEST_REST = 1.0, 30.0  # seconds after an error
 
 
@@ -58,7 +61,8 @@ class Service:
         self._place = Place(config.db, self._alerts_db, platform.node())
         self._clock, self._boot = SystemClock(), _boot_id()
         self._began = self._now()
-        self._delivery = Delivery(self._alerts_db, wake)
+        self._wake, self._is_woken = wake, False
+        self._delivery = Delivery(self._alerts_db, self._was_sent)
         self._expected = KeptFile[Expected](
             expected_file.NAME,
             lambda: expected_file.find(config.expected, config.db),
@@ -104,25 +108,41 @@ class Service:
                 is_over = self._wait(rest) or self._ended()
                 rest = min(2 * rest, _LONGEST_REST)
 
+    def _was_sent(self) -> None:
+        """Let the loop store what became of a message; any thread calls it."""
+        self._is_woken = True
+        self._wake()
+
     def _serve(self, connection: Connection) -> None:
         engine = Engine(connection, self._place, self._now())
         for each in self._files:
             each.has_changed()
             self._put_in_force(each, engine, connection)
-        self._notes = ()
-        is_over = False
+        self._notes, read_again, is_over = (), 0, False
         while not is_over:
-            for each in self._files:
-                if each.has_changed():
-                    self._put_in_force(each, engine, connection)
-            self._take_notes(engine)
-            engine.look(self._now())
+            now = self._now()
+            is_reading = now.elapsed >= read_again
+            if is_reading:
+                read_again = now.elapsed + _BETWEEN_READINGS
+                self._read_again(engine, connection)
+            engine.look(now)
             for line in engine.noted():
                 log.warning("%s", line)
-            self._delivery.step(connection, self._steady_wall())
+            if is_reading or engine.has_made_messages or self._is_woken:
+                self._is_woken = engine.has_made_messages = False
+                self._delivery.step(connection, self._steady_wall())
             due = engine.next_due()
             pause = _BETWEEN_LOOKS if due is None else min(due, _BETWEEN_LOOKS)
             is_over = self._wait(pause / SECOND) or self._ended()
+
+    def _read_again(self, engine: Engine, connection: Connection) -> None:
+        for each in self._files:
+            if each.has_changed():
+                self._put_in_force(each, engine, connection)
+        state = _state(self._alerts_db)
+        if state != self._notes:
+            self._notes = state
+            engine.read_notes(self._now())
 
     def _put_in_force(self, file: KeptFile[Any], engine: Engine, connection: Connection) -> None:
         now = self._now()
@@ -155,12 +175,6 @@ class Service:
             return
         with transaction(connection, self._alerts_db):
             keep_text(connection, file.name, file.good_text, self._clock.now())
-
-    def _take_notes(self, engine: Engine) -> None:
-        state = _state(self._alerts_db)
-        if state != self._notes:
-            self._notes = state
-            engine.read_notes(self._now())
 
     def _now(self) -> Moment:
         wall, elapsed = moment(self._clock)

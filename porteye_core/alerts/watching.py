@@ -10,7 +10,7 @@ from porteye_core.store.reading import State, Status, monitor_status
 
 # A monitor stores a tick every ten seconds; without one its state is asked for.
 _SILENT = 15 * SECOND
-_BETWEEN_LOOKS = 5 * SECOND
+_BETWEEN_LOOKS = 10 * SECOND
 
 
 @dataclass(frozen=True, slots=True)
