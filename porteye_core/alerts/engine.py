@@ -21,7 +21,6 @@ from porteye_core.alerts.watching import Watching
 from porteye_core.errors import StoreError
 from porteye_core.judging.acceptance import Accepted
 from porteye_core.judging.blocks import Expected
-from porteye_core.model import Kind
 from porteye_core.store import alerts as store
 from porteye_core.store.alerts import (
     Connection,
@@ -34,7 +33,7 @@ from porteye_core.store.alerts import (
 )
 from porteye_core.store.reading import FollowedEvent, Life, RowReader, open_row_reader
 
-BATCH = 2000  # events in one transaction
+BATCH = 500  # events in one transaction, some MB while they are read
 # A scan shows interface and owner of what the kernel announced a moment before.
 _OWNERS_AFTER, _OWNERS_EVERY = 2 * SECOND, MINUTE
 _BETWEEN_SLOW = 5 * SECOND
@@ -67,7 +66,7 @@ class Engine:
         before = Moment(self._cursor.at, self._cursor.elapsed, self._cursor.boot)
         self._reading = Reading(self._cursor.clock, before)
         self._started = self._reading.at(now)
-        self._moment, self._clock, self._reached = now, self._started, self._cursor.clock
+        self._moment, self._clock, self._reached = now, self._started, self._cursor.reached
         self._reader: RowReader | None = None
         self._owners: dict[int, int] = {}
         self._owners_due: int | None = None
@@ -184,6 +183,7 @@ class Engine:
                     elapsed=now.elapsed,
                     boot=now.boot,
                     at=now.wall,
+                    reached=self._reached,
                     due=grouping.due,
                     batched=grouping.last,
                 )
@@ -284,11 +284,11 @@ class Engine:
     def _take(self, event: FollowedEvent) -> None:
         at = self._reading.of_wall(event.at, self._moment, self._reached)
         self._advance(at)
-        if event.kind is Kind.OPENED:
+        if event.life is None:
+            self._ledger.closed(event.listener_id, at)
+        else:
             self._ledger.opened(event.life, at)
             self._look_at_owners_soon()
-        else:
-            self._ledger.closed(event.life.id, at)
 
     def _is_replaced(self, reader: RowReader, newest: int) -> bool:
         of = self._cursor

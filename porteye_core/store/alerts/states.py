@@ -13,8 +13,9 @@ from dataclasses import asdict, dataclass, fields
 class Cursor:
     """The last event that is judged, by its id and mark, in a file; mark: words of the event.
 
-    clock: the alert clock then; elapsed, boot, at: the clocks of the machine then. due, batched:
-    when the next message is made and when the last one was. digested, digest_day: of the last
+    clock: the alert clock when it was stored; elapsed, boot, at: the clocks of the machine then;
+    reached: the alert clock until which events were judged. due, batched: when the next message is
+    made and when the last one was. digested, digest_day: of the last
     digest, by the alert clock and by the local date.
     """
 
@@ -25,6 +26,7 @@ class Cursor:
     elapsed: int
     boot: str
     at: int
+    reached: int = 0
     due: int | None = None
     batched: int | None = None
     digested: int = 0

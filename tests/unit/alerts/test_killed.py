@@ -12,6 +12,7 @@ from porteye_core.store.alerts import Connection, Cursor, Finding
 from porteye_core.store.alerts import set_cursor as store_cursor
 from tests.kit.judging import HOUR, MINUTE, SECOND, Judged, judged
 
+STEP = 10 * MINUTE
 PORTS = (8080, 8081, 5432, 40_000)
 STEPS = st.tuples(
     st.sampled_from(PORTS), st.sampled_from((SECOND, 20 * SECOND, 2 * MINUTE, 70 * MINUTE))
@@ -51,7 +52,7 @@ def pass_time(machine: Judged, length: int) -> None:
     end = machine.wall + length
     while machine.wall < end:
         due = machine.engine.next_due()
-        pause = min(end - machine.wall, MINUTE if due is None else max(1, min(due, MINUTE)))
+        pause = min(end - machine.wall, STEP if due is None else max(1, min(due, STEP)))
         machine.tick_by(pause)
         machine.watch()
         looked = False

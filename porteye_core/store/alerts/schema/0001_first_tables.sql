@@ -10,6 +10,7 @@ CREATE TABLE cursor (
     elapsed INTEGER NOT NULL,
     boot TEXT NOT NULL,
     at INTEGER NOT NULL,
+    reached INTEGER NOT NULL,
     due INTEGER,
     batched INTEGER,
     digested INTEGER NOT NULL,
