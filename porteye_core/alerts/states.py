@@ -39,7 +39,7 @@ class Course:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What is known and told of an identity. opened: since when it is there, None while it is away;
+    """State of an identity: known, and told. opened: since when it is there, None while it is away;
     closed: since when it was away. due: when something follows. finding_id: of the finding that is
     true; told: its verdict. openings: the latest that count."""
 

@@ -69,7 +69,7 @@ def add(api: FastAPI, config: Config, access: Access, guesses: Guesses) -> None:
 
     @api.get("/notes", responses=_ANSWERS)
     def notes() -> Response:
-        """What people say of identities: accepts, labels, notes and links, by key."""
+        """Notes of people on identities: accepts, labels, texts and links, by key."""
         if alerts.revision(file) is None:
             return JSONResponse([])
         with alerts.open_to_read(file) as connection:

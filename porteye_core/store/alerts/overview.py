@@ -1,4 +1,4 @@
-"""What people look at: messages with the numbers of their findings, tests, and who judges."""
+"""Overview for people: messages with the numbers of their findings, tests, and who judges."""
 
 import sqlite3
 from pathlib import Path
