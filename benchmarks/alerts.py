@@ -27,6 +27,7 @@ _RATE, _MEMORY, _CPU, _LATENCY = 10_000, 28.0, 0.01, 2.0  # events/s, MiB, perce
 _CHILD_MEMORY, _CHILD_TIME = 64.0, 5.0  # MiB, seconds
 _HOLD = 1.0  # seconds that what has become reachable must last
 _WARM_UP = 5.0
+_EVENTS = "SELECT count(*) FROM event"
 _EXPECTED = "[[expected]]\nport = '1-65535'\n"  # all of it on this machine alone
 _ALERTS = """
 [timers]
@@ -78,13 +79,16 @@ def run(options: argparse.Namespace) -> Report:
         latencies = [_latency(hook) for _ in range(options.rounds)]
         memory = _memory(process)
         time.sleep(_WARM_UP)
+        known = service.number(_EVENTS)
         cpu = _idle(process, options.seconds)
+        meanwhile = service.number(_EVENTS) - known
         own = _apprise(hook) if apprise.is_installed() else None
     rows: list[tuple[Cell, ...]] = [
         ("events judged a second", speed),
         ("MiB before the first message", before),
         ("MiB after the last one", memory),
         (f"% of a core, idle for {options.seconds:g} s", cpu),
+        ("events that the machine had meanwhile", meanwhile),
         ("seconds from event to webhook, beyond the hold, median", median(latencies)),
         ("the same, longest", max(latencies)),
     ]
