@@ -25,7 +25,7 @@ def report() -> Report:
 def test_everything_is_measured(report: Report) -> None:
     (table,) = report.tables
     measured = {str(what): value for what, value in table.rows}
-    assert len(measured) == 9 - 2 * len(report.skipped)
+    assert len(measured) == 8 - 2 * len(report.skipped)
     assert all(isinstance(value, int | float) and value >= 0 for value in measured.values())
     # A process with the standard library has this much, and loads neither pandas nor Apprise.
     assert 10 < float(measured["MiB after the last one"] or 0) < 45
