@@ -24,6 +24,7 @@ from porteye_core.alerts.receivers.message import Message
 from porteye_core.alerts.receivers.not_sent import NotSent
 from porteye_core.alerts.receivers.sending import limit_of, send
 from porteye_core.alerts.receivers.time_limit import TimeLimit
+from porteye_core.alerts.timers import SECOND
 from porteye_core.errors import StoreError
 from porteye_core.store import alerts as store
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("porteye.delivery")
 
 _STOP = 1.5  # seconds that the threads have to end
+_BETWEEN_LOOKS = 3 * SECOND  # at what others write: each takes a lock of the file
 _NEVER = 2**63 - 1
 
 
@@ -124,8 +126,9 @@ class Delivery:
         self._threads: list[threading.Thread] = []
         self._in_hand: dict[str, str] = {}  # by receiver the message whose outcome is not stored
         self._done: deque[Outcome] = deque()
-        self._seen: tuple[int, int] | None = None
-        self._next_look = 0
+        self._own: tuple[object, int] | None = None
+        self._others = 0
+        self._next_look_at_others = self._next_look = 0
         self._trouble = ""
 
     def use(self, receivers: Sequence[AnyReceiver]) -> None:
@@ -150,18 +153,27 @@ class Delivery:
         """
         try:
             self._store(connection, now)
-            seen = store.version(connection)
-            if seen == self._seen and now < self._next_look:
+            if now < self._next_look and not self._has_changed(connection, now):
                 return
             self._make_tests(connection, now)
             self._hand_out(connection, now)
-            self._seen = store.version(connection)
+            self._own = connection, connection.total_changes
+            self._others = store.version(connection)
         except StoreError as err:
             if self._trouble != err.message:
                 log.warning("%s Messages wait until it can be written.", err.message)
             self._trouble = err.message
         else:
             self._trouble = ""
+
+    def _has_changed(self, connection: "sqlite3.Connection", now: int) -> bool:
+        """Tell that there can be something new; what others write is asked for now and then."""
+        if self._own != (connection, connection.total_changes):
+            return True
+        if now < self._next_look_at_others:
+            return False
+        self._next_look_at_others = now + _BETWEEN_LOOKS
+        return store.version(connection) != self._others
 
     def stop(self, connection: "sqlite3.Connection", now: int) -> None:
         """End every try within two seconds, and store what was sent until then."""

@@ -107,7 +107,10 @@ def open_to_write(file: Path) -> Iterator[sqlite3.Connection]:
             connection.close()
             raise
     with closing(connection):
-        yield connection
+        try:
+            yield connection
+        except sqlite3.Error as err:  # of a read: transactions have their own
+            raise to_store_error(err, f"The alerts database {file} cannot be read") from err
 
 
 @contextmanager

@@ -77,10 +77,9 @@ def abandon(
     ).rowcount
 
 
-def version(connection: sqlite3.Connection) -> tuple[int, int]:
-    """A value that differs after a change by another connection or by this one."""
-    (found,) = connection.execute("PRAGMA data_version").fetchone()
-    return int(found), connection.total_changes
+def version(connection: sqlite3.Connection) -> int:
+    """A number that differs after a change by another connection."""
+    return int(connection.execute("PRAGMA data_version").fetchone()[0])
 
 
 def new_tests(connection: sqlite3.Connection) -> list[Test]:

@@ -278,6 +278,7 @@ def test_a_test_that_somebody_asks_for_is_sent_to_that_receiver(
             )
         page.commit()
         page.close()
+        sending.now += 3 * SECOND
         sending.until(lambda: hook.taken, "the test came")
     (posted,) = hook.taken
     assert b'"type":"porteye.test"' in posted.body
@@ -326,7 +327,7 @@ def test_an_idle_look_reads_no_table(begin: Callable[..., Sending]) -> None:
     sending.step()
     statements: list[str] = []
     sending.connection.set_trace_callback(statements.append)
-    for _ in range(3):
+    for _ in range(9):
         sending.step(SECOND)
     assert statements == ["PRAGMA data_version"] * 3
 

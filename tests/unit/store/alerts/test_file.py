@@ -117,6 +117,11 @@ def test_a_reader_needs_a_file_and_cannot_write(file: Path) -> None:
         connection.execute("DELETE FROM note")
 
 
+def test_a_read_that_fails_is_an_error_of_the_store(file: Path) -> None:
+    with pytest.raises(StoreError, match="cannot be read"), open_to_write(file) as connection:
+        connection.execute("SELECT * FROM nothing")
+
+
 def test_another_database_is_refused(file: Path) -> None:
     sqlite3.connect(file).execute("CREATE TABLE listener (id)").connection.close()
     with pytest.raises(StoreError, match="not an alerts database"), open_to_write(file):
