@@ -16,9 +16,9 @@ from porteye_core.owners.processes import Processes
 # a server that counts in its title would fill the history.
 _FREE_CHANGES = 8
 _LONGEST_PAUSE = 3600.0
-# Processes that are remembered beside those in use, of 2 KB each: 1,000 a second can come and go,
-# and ticks may be an hour apart.
-_MAX_UNUSED = 4096
+# Processes that are remembered beside those in use, of 2 to 4 KB each: 1,000 a second can come and
+# go, and ticks may be an hour apart. Those that listen again before the next tick are few.
+_MAX_UNUSED = 512
 
 
 @dataclass(slots=True)

@@ -1,12 +1,12 @@
 """Holders that were found, in one packed row for each socket: one user can have 100,000."""
 
 import struct
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, replace
 
 from porteye_core.model import AttributedSocket, Hidden, Process, ProcessKey, Socket
 from porteye_core.owners.fd_holders import Descriptor, packed, unpacked
+from porteye_core.shared_values import SharedValues
 
 Known = int | tuple[object, ...]
 """The value that tells a socket from every other: the inode if the source knows it."""
@@ -71,17 +71,18 @@ class Found:
 
 _ROW = struct.Struct("=IB")  # index of the holding, scan; the descriptors follow
 _INDEX, _SCAN_AT = struct.Struct("=I"), 4
-_FEW_HOLDINGS = 1024  # that may be kept without a socket that has them
 
 
 class Remembered(MutableMapping[Known, Found]):
-    """Mapping from a socket to what was found of it, in 150 bytes each."""
+    """Mapping from a socket to what was found of it, in 150 bytes each.
+
+    A holding is forgotten with the last socket that has it: one of a server whose workers are
+    replaced at each tick has 100 processes that have ended, of 2 KB each.
+    """
 
     def __init__(self) -> None:
         self._rows: dict[Known, bytes] = {}
-        self._holdings: list[Holding] = []
-        self._indices: dict[int, int] = {}  # by the identity of a holding
-        self._most = _FEW_HOLDINGS
+        self._holdings: SharedValues[Holding] = SharedValues(id)
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -98,12 +99,13 @@ class Remembered(MutableMapping[Known, Found]):
         return Found(self._holdings[index], row[_ROW.size :], scan)
 
     def __setitem__(self, at: Known, found: Found) -> None:
-        self._rows[at] = _ROW.pack(self._index(found.holding), found.scan) + found.packed
-        if len(self._holdings) > self._most:
-            self._forget_unused()
+        before = self._rows.get(at)
+        self._rows[at] = _ROW.pack(self._holdings.take(found.holding), found.scan) + found.packed
+        if before is not None:
+            self._holdings.release(*_INDEX.unpack_from(before))
 
     def __delitem__(self, at: Known) -> None:
-        del self._rows[at]
+        self._holdings.release(*_INDEX.unpack_from(self._rows.pop(at)))
 
     def see(self, at: Known, scan: int) -> Holding:
         """Note that a scan shows the socket."""
@@ -111,8 +113,7 @@ class Remembered(MutableMapping[Known, Found]):
         (index,) = _INDEX.unpack_from(row)
         if row[_SCAN_AT] != scan:
             self._rows[at] = _ROW.pack(index, scan) + row[_ROW.size :]
-        holding: Holding = self._holdings[index]
-        return holding
+        return self._holdings[index]
 
     def not_seen(self, scan: int) -> list[Known]:
         """The sockets that this scan did not show."""
@@ -120,13 +121,12 @@ class Remembered(MutableMapping[Known, Found]):
 
     def holdings(self) -> list[tuple[Holding, int]]:
         """Each holding, with the number of sockets that have it."""
-        counts = Counter(row[:_SCAN_AT] for row in self._rows.values())
-        return [(self._holdings[_INDEX.unpack(at)[0]], count) for at, count in counts.items()]
+        return [(holding, count) for _, holding, count in self._holdings.counted()]
 
     def where(self, condition: Callable[[Holding], bool]) -> list[Known]:
         """The sockets whose holding meets a condition, which is asked once for each holding."""
         indices = {
-            _INDEX.pack(index) for index, each in enumerate(self._holdings) if condition(each)
+            _INDEX.pack(index) for index, each, _ in self._holdings.counted() if condition(each)
         }
         if not indices:
             return []
@@ -134,21 +134,7 @@ class Remembered(MutableMapping[Known, Found]):
 
     def describe(self, changed: Mapping[ProcessKey, Process]) -> None:
         """Put in the newer descriptions of holders."""
-        self._holdings = [_described(each, changed) for each in self._holdings]
-        self._indices = {id(each): index for index, each in enumerate(self._holdings)}
-
-    def _index(self, holding: Holding) -> int:
-        index = self._indices.setdefault(id(holding), len(self._holdings))
-        if index == len(self._holdings):
-            self._holdings.append(holding)
-        return index
-
-    def _forget_unused(self) -> None:
-        before, self._holdings, self._indices = self._holdings, [], {}
-        for at, row in self._rows.items():
-            index, scan = _ROW.unpack_from(row)
-            self._rows[at] = _ROW.pack(self._index(before[index]), scan) + row[_ROW.size :]
-        self._most = _FEW_HOLDINGS + 2 * len(self._holdings)
+        self._holdings.change(lambda each: _described(each, changed))
 
 
 class Users(Mapping[int, int | None]):

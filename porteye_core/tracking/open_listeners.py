@@ -21,13 +21,13 @@ from porteye_core.model import (
     Protocol,
     SocketAddress,
 )
+from porteye_core.shared_values import SharedValues
 
 # Which numbers there are; port, index of the shared values, descriptor, time of the opening, inode,
 # cookie, address in the kernel. The text of the network address follows.
 _NUMBERS = struct.Struct("<BHIiqqQQ")
 _INDEX, _INDEX_AT = struct.Struct("<I"), 3  # where the index is
 _INODE, _COOKIE, _DESCRIPTOR = 1, 2, 4
-_FEW = 1024  # shared values that may be kept without a listener that has them
 
 
 class _Shared(NamedTuple):
@@ -49,9 +49,7 @@ class OpenListeners:
 
     def __init__(self, listeners: Iterable[Listener] = ()) -> None:
         self._rows: dict[int, bytes] = {}
-        self._shared: list[_Shared] = []
-        self._indices: dict[tuple[object, ...], int] = {}  # of the shared values
-        self._most = _FEW
+        self._shared: SharedValues[_Shared] = SharedValues(_key)
         for listener in listeners:
             self.put(listener)
 
@@ -84,13 +82,16 @@ class OpenListeners:
             listener.guessed,
             described,
         )
-        self._rows[listener.id] = _packed(listener, self._index(shared))
-        if len(self._shared) > self._most:
-            self._forget_unused()
+        before = self._rows.get(listener.id)
+        self._rows[listener.id] = _packed(listener, self._shared.take(shared))
+        if before is not None:
+            self._shared.release(*_INDEX.unpack_from(before, _INDEX_AT))
 
     def remove(self, listener: Listener) -> None:
         """Take a listener out; nothing happens if it is not there."""
-        self._rows.pop(listener.id, None)
+        row = self._rows.pop(listener.id, None)
+        if row is not None:
+            self._shared.release(*_INDEX.unpack_from(row, _INDEX_AT))
 
     def described(self, listener_id: int) -> tuple[Process, ...]:
         """The holders of a listener as they were described when it was put in."""
@@ -156,24 +157,6 @@ class OpenListeners:
             shared.guessed,
         )
 
-    def _index(self, shared: _Shared) -> int:
-        """The index of values that a listener shares with others."""
-        # Equal descriptions are not the same ones.
-        key = (*shared[:-1], id(shared.described))
-        index = self._indices.setdefault(key, len(self._shared))
-        if index == len(self._shared):
-            self._shared.append(shared)
-        return index
-
-    def _forget_unused(self) -> None:
-        """Forget the shared values that no listener has any more."""
-        before, self._shared, self._indices = self._shared, [], {}
-        for listener_id, row in self._rows.items():
-            (index,) = _INDEX.unpack_from(row, _INDEX_AT)
-            index = _INDEX.pack(self._index(before[index]))
-            self._rows[listener_id] = row[:_INDEX_AT] + index + row[_INDEX_AT + _INDEX.size :]
-        self._most = _FEW + 2 * len(self._shared)
-
 
 class Concerned:
     """A few listeners, found by whatever a notice names."""
@@ -214,6 +197,11 @@ class Concerned:
     def unnamed(self, place: SocketAddress) -> set[int]:
         """The ids of the listeners at a place whose address in the kernel is not known."""
         return self._unnamed.get(place, set())
+
+
+def _key(shared: _Shared) -> tuple[object, ...]:
+    # Equal descriptions are not the same ones.
+    return (*shared[:-1], id(shared.described))
 
 
 def _packed(listener: Listener, shared: int) -> bytes:
