@@ -28,6 +28,7 @@ from porteye_core.store.alerts import (
     keep_text,
     kept_text,
     open_to_write,
+    set_quiet,
     set_receivers,
     transaction,
 )
@@ -166,6 +167,7 @@ class Service:
         engine.set_rules(Rules(found.timers, found.quiet, shown, found.page) if found else Rules())
         with transaction(connection, self._alerts_db):
             set_receivers(connection, shown)
+            set_quiet(connection, found.quiet if found else (), since)
         self._delivery.use(senders)
 
     def _keep(self, file: KeptFile[Any], connection: Connection) -> None:

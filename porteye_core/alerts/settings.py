@@ -14,15 +14,14 @@ from porteye_core.alerts.receivers import sending
 from porteye_core.alerts.receivers.kinds import AnyReceiver
 from porteye_core.alerts.timers import (
     DAY,
-    EVERY_DAY,
     HOUR,
     MINUTE,
     SECOND,
     Flapping,
-    Quiet,
     Timers,
 )
 from porteye_core.errors import AlertsError
+from porteye_core.store.alerts import EVERY_DAY, Quiet
 from porteye_core.toml_files import reading
 from porteye_core.toml_files.reading import FileKind, shown, text_of
 

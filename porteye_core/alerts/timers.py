@@ -1,20 +1,17 @@
-"""Times of alerts, quiet windows and receivers as the engine needs them; pure.
+"""Times of alerts and receivers as the engine needs them; pure.
 
 The file alerts.toml fills them; `hold` and `missing` are of the file of expected ports. Lengths are
 in microseconds.
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 
-from porteye_core.store.alerts import Receiver
+from porteye_core.store.alerts import Quiet, Receiver
 
 SECOND = 1_000_000
 MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
-MONDAY, SUNDAY = 0, 6
-EVERY_DAY = frozenset(range(MONDAY, SUNDAY + 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,32 +39,6 @@ class Timers:
     unwatched: int = 2 * MINUTE
     wider: int = 5 * SECOND
     flapping: tuple[Flapping, ...] = (Flapping(3, 10 * MINUTE), Flapping(5, DAY))
-
-
-@dataclass(frozen=True, slots=True)
-class Quiet:
-    """A window of local time that comes again: on the days, by `weekday`, on which it begins.
-
-    begin, end: minutes of the day; an end before the begin is that of the next day.
-    """
-
-    begin: int
-    end: int
-    days: frozenset[int] = EVERY_DAY
-
-    def contains(self, moment: datetime) -> bool:
-        """Tell that a local time is within the window; it ends just before its end.
-
-        >>> Quiet(23 * 60, 60, frozenset({SUNDAY})).contains(datetime(2026, 11, 30, 0, 59))
-        True
-        """
-        minute = moment.hour * 60 + moment.minute
-        yesterday = (moment - timedelta(days=1)).weekday()
-        if self.begin < self.end:
-            return moment.weekday() in self.days and self.begin <= minute < self.end
-        return (moment.weekday() in self.days and minute >= self.begin) or (
-            yesterday in self.days and minute < self.end
-        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ def draw(
     for each in found:
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             least = f", from {each.least}" if each.least else ""
-            shown = literal(f"{each.kind}: {each.shown}{least}")
+            shown = literal(f"{each.shown}{least}")
             st.markdown(f"**{literal(each.name)}** {shown}", width="content")
             if st.button(
                 "Send a test",

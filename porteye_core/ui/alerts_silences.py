@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from datetime import datetime
 
 import streamlit as st
 
@@ -9,7 +10,7 @@ from porteye_core.errors import FilterError
 from porteye_core.filters import ports
 from porteye_core.judging.verdicts import Verdict
 from porteye_core.store import alerts
-from porteye_core.store.alerts import Matcher, Silence
+from porteye_core.store.alerts import Matcher, Quiet, Silence
 from porteye_core.system.plain_text import clean
 from porteye_core.ui import notebook
 from porteye_core.ui.context import View, draw_again, now, viewers_zone
@@ -28,6 +29,18 @@ _ANY = "any"
 _TOLD = (Verdict.WIDER, Verdict.OWNER, Verdict.NEW, Verdict.MISSING)
 _MAX_PATTERN, _MAX_COMMENT = 100, 200  # characters
 _FAILED, _MADE = "silence_failed", "silences_made"
+
+
+def draw_quiet(windows: Sequence[Quiet]) -> None:
+    """Say which quiet windows hold now, by the clock of the machine."""
+    here = datetime.fromtimestamp(now() / 1e6)  # noqa: DTZ006 - the windows are of local time
+    for each in windows:
+        if each.contains(here):
+            end = f"{each.end // 60:02}:{each.end % 60:02}"
+            st.caption(
+                f":material/bedtime: A quiet window of alerts.toml holds until {end} of this"
+                " machine's time: what is found is told after it, if it is still true."
+            )
 
 
 def draw(view: View, found: Sequence[Silence], *, disabled: bool) -> None:

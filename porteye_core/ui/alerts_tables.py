@@ -14,6 +14,7 @@ from porteye_core.ui.layout import in_order, show_table, table_height
 from porteye_core.ui.listener_drawer import open_drawer
 from porteye_core.ui.table_columns import columns
 
+_WHY = 208  # pixels
 _FINDINGS = columns(
     {
         "at": 124,
@@ -23,7 +24,7 @@ _FINDINGS = columns(
         "program": 150,
         "exposure": 112,
         "label": 84,
-        "why": 208,
+        "why": _WHY,
         "told": 112,
     },
     at={"format": "MM-DD HH:mm:ss"},
@@ -94,7 +95,7 @@ def _finding(of: Finding) -> dict[str, Any]:
         "program": cell_text.fitted(who or _WATCH.get(of.kind, ""), 150),
         "exposure": [of.exposure] if of.exposure else [],
         "label": cell_text.fitted(of.label, 84),
-        "why": of.why,
+        "why": cell_text.fitted(of.why, _WHY),
         "told": "not yet" if of.told_at is None else f"{_local(of.told_at):%m-%d %H:%M:%S}",
     }
 

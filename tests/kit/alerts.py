@@ -36,8 +36,8 @@ WIDER = Finding(
     label="Shop",
 )
 UNWATCHED = Finding(0, '["unwatched"]', "unwatched", "", 0, 0, why="nobody watched since 03:10")
-HOOK = Receiver("ops", "webhook", "https://hooks.example/…", "", 1)
-MAIL = Receiver("me", "mail", "ada@example.org", "owner", 1)
+HOOK = Receiver("ops", "webhook", "webhook hooks.example", "", 1)
+MAIL = Receiver("me", "mail", "mail ada@example.org by smtp.example", "owner", 1)
 
 
 def fill(file: Path, now: int) -> None:

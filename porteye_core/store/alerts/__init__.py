@@ -69,6 +69,7 @@ from porteye_core.store.alerts.overview import (
     newest_messages,
     undelivered_messages,
 )
+from porteye_core.store.alerts.quiet import EVERY_DAY, Quiet, quiet_windows, set_quiet
 from porteye_core.store.alerts.rows import (
     Finding,
     Matcher,
@@ -90,6 +91,7 @@ from porteye_core.store.alerts.states import (
 )
 
 __all__ = [
+    "EVERY_DAY",
     "Connection",
     "Cursor",
     "Finding",
@@ -97,6 +99,7 @@ __all__ = [
     "Matcher",
     "Message",
     "Note",
+    "Quiet",
     "Receiver",
     "Silence",
     "TakenAction",
@@ -146,11 +149,13 @@ __all__ = [
     "open_to_write",
     "put_accept",
     "put_words",
+    "quiet_windows",
     "receivers",
     "revision",
     "set_cursor",
     "set_identities",
     "set_open_listeners",
+    "set_quiet",
     "set_receivers",
     "silences",
     "transaction",

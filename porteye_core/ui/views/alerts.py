@@ -7,7 +7,7 @@ import streamlit as st
 
 from porteye_core.errors import StoreError, StoreMissing
 from porteye_core.store import alerts
-from porteye_core.store.alerts import Finding, Receiver, Silence, Told, Tried
+from porteye_core.store.alerts import Finding, Quiet, Receiver, Silence, Told, Tried
 from porteye_core.ui import (
     alerts_receivers,
     alerts_silences,
@@ -46,6 +46,7 @@ class _Read:
     undelivered: Sequence[Told] = ()
     receivers: Sequence[Receiver] = ()
     tests: Mapping[str, Tried] | None = None
+    quiet: Sequence[Quiet] = ()
 
 
 @st.fragment(run_every=5)
@@ -67,6 +68,7 @@ def alerts_now() -> None:
             st.subheader("Receivers", anchor=False)
             alerts_receivers.draw(view, found.receivers, found.tests or {}, disabled=bool(refused))
         st.subheader("Silences", anchor=False)
+        alerts_silences.draw_quiet(found.quiet)
         alerts_silences.draw(view, silences, disabled=bool(refused))
         if refused:
             st.caption(literal(refused))
@@ -84,6 +86,7 @@ def _read(view: View) -> _Read:
                     alerts.undelivered_messages(connection, _MOST),
                     alerts.receivers(connection),
                     alerts.latest_tests(connection),
+                    alerts.quiet_windows(connection),
                 )
         except StoreMissing:
             return _Read()

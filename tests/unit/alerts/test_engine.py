@@ -6,8 +6,17 @@ from pathlib import Path
 import pytest
 
 from porteye_core.alerts.alert_clock import LONGEST_OFF
-from porteye_core.alerts.timers import EVERY_DAY, Quiet, Rules, Timers
-from porteye_core.store.alerts import Matcher, Note, Receiver, Silence, add_silence, put_accept
+from porteye_core.alerts.timers import Rules, Timers
+from porteye_core.store.alerts import (
+    EVERY_DAY,
+    Matcher,
+    Note,
+    Quiet,
+    Receiver,
+    Silence,
+    add_silence,
+    put_accept,
+)
 from tests.kit.judging import DAY, HOOK, HOUR, MINUTE, SECOND, Judged, judged
 from tests.kit.values import process
 

@@ -15,8 +15,9 @@ from porteye_core.alerts.receivers.kinds import (
     Tls,
     Webhook,
 )
-from porteye_core.alerts.timers import DAY, HOUR, MINUTE, SECOND, Flapping, Quiet, Timers
+from porteye_core.alerts.timers import DAY, HOUR, MINUTE, SECOND, Flapping, Timers
 from porteye_core.errors import AlertsError
+from porteye_core.store.alerts import Quiet
 
 FILE = Path("alerts.toml")
 SECRET = "whsec_" + "c2VjcmV0c2VjcmV0c2VjcmV0"

@@ -9,10 +9,13 @@ from streamlit.testing.v1.element_tree import TextInput
 
 from porteye_core.store.alerts import (
     Matcher,
+    Quiet,
     beside,
     latest_tests,
     open_to_read,
+    set_quiet,
     silences,
+    writing,
 )
 from porteye_core.store.file.lock import WriterLock
 from tests.kit.alerts import fill
@@ -64,7 +67,7 @@ def test_what_is_open_and_what_was_told_stands_in_tables(page: AppTest, seeded: 
     assert not page.exception
     findings, failures, messages = (each.value for each in page.dataframe)
     assert findings["verdict"].tolist() == [["wider"]]
-    assert findings["why"].tolist() == ["line 5 expects it from this machine only"]
+    assert findings["why"].tolist() == ["line 5 expects it from this mac…"]
     assert failures["error"].tolist() == ["451 4.7.1 Try again later"]
     assert failures["tries"].tolist() == [4]
     assert messages["receiver"].tolist() == ["ops", "me"]
@@ -132,3 +135,13 @@ def test_a_file_that_is_no_alerts_database_is_said(
     page = switch(open_page(seeded.db, monkeypatch), "alerts")
     assert "cannot be read" in page.warning[0].value.replace("\\", "")
     assert address(page) == {}
+
+
+def test_a_quiet_window_that_holds_is_told(page: AppTest, seeded: Instant) -> None:
+    assert "quiet window" not in said(page)
+    # Of the whole day, whenever the test runs.
+    halves = Quiet(0, 12 * 60), Quiet(12 * 60, 0)
+    with writing(beside(seeded.db)) as connection:
+        set_quiet(connection, halves, seeded.now)
+    page.run()
+    assert said(page).count("A quiet window of alerts.toml holds until") == 1
