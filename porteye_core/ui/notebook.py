@@ -64,7 +64,9 @@ def notes(view: View) -> Notes:
 def refusal(view: View) -> str:
     """The reason why this page cannot write, empty if it can."""
     reason = alerts.unwritable(view.alerts_file)
-    return f"Nothing can be written here: {reason}." if reason else ""
+    if not reason:
+        return ""
+    return f"Nothing can be written here: {reason}. PORTEYE_ALERTS_DB names another place."
 
 
 def write(view: View, change: Change) -> str:
