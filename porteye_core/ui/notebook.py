@@ -63,6 +63,8 @@ def notes(view: View) -> Notes:
 
 def refusal(view: View) -> str:
     """The reason why this page cannot write, empty if it can."""
+    if error := notes(view).error:
+        return error
     reason = alerts.unwritable(view.alerts_file)
     if not reason:
         return ""

@@ -1,10 +1,13 @@
 """Alerts: what is not as expected, what was told to whom, silences and receivers."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import streamlit as st
 
+from porteye_core import places
 from porteye_core.errors import StoreError, StoreMissing
 from porteye_core.store import alerts
 from porteye_core.store.alerts import Finding, Quiet, Receiver, Silence, Told, Tried
@@ -23,18 +26,13 @@ from porteye_core.ui.times import moment
 
 _MOST = 100  # rows of a table
 _KEPT = "alerts_read"
-_BEGIN = """porteye learn > expected.toml   # read it, and put it beside the database
-
-cat > alerts.toml <<'END'       # beside the database, too
+_RECEIVER = """install -m 600 /dev/null {folder}/alerts.toml
+cat > {folder}/alerts.toml <<'END'
 [[receiver]]
-name = "me"
+name = "log"
 kind = "command"
-command = ["/usr/bin/logger", "--tag", "porteye"]
-END
-chmod 600 alerts.toml
-
-porteye alerts                  # or start the dashboard again, which starts it
-"""
+command = ["/usr/bin/tee", "-a", "/tmp/porteye-alerts.log"]
+END"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +120,25 @@ def _state(view: View, found: _Read) -> None:
         return
     st.markdown("Nobody is told yet of what should not listen, or of what should and does not.")
     with st.expander("How to begin", icon=":material/play_arrow:", expanded=not found.findings):
-        st.code(_BEGIN, language="sh")
-        st.caption("docs/alerts.md has mail, webhooks, the journal and more.")
+        st.code(begin(view.db), language="sh", wrap_lines=True)
+        st.caption(
+            "Read expected.toml before you keep it. docs/alerts.md has mail, webhooks, the journal"
+            " and more."
+        )
+
+
+def begin(db: Path) -> str:
+    """The lines that begin with alerts, for this installation and this database."""
+    *python, _ = places.alerts_words()
+    command = shlex.join(python)
+    named, folder = f"--db {shlex.quote(str(db))}", shlex.quote(str(db.parent))
+    lines = [
+        *([f"cd {shlex.quote(str(places.TOP))}"] if places.IS_CHECKOUT else []),
+        f"{command} learn {named} > {folder}/expected.toml",
+        _RECEIVER.format(folder=folder),
+        f"{command} alerts {named}",
+    ]
+    return "\n".join(lines)
 
 
 def _findings(found: _Read) -> None:

@@ -136,3 +136,14 @@ def test_the_author_has_the_address_that_the_page_is_seen_from(
     monkeypatch.setattr(ContextProxy, "ip_address", "192.0.2.7")
     press(drawer, "Accept")
     assert stored(seeded.db)[0].author == "the page, from 192.0.2.7"
+
+
+def test_notes_that_cannot_be_read_are_said_and_nothing_is_written(
+    seeded: Instant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seeded.db.with_name("expected.toml").write_text(_BLOCKS)
+    beside(seeded.db).write_text("no database at all, but a text")
+    page = open_page(seeded.db, monkeypatch, {"listener": "1"})
+    assert ":red-badge[wider]" in said(page)
+    assert "cannot be read" in said(page)
+    assert next(each for each in page.button if each.label == "Accept").disabled

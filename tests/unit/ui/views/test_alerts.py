@@ -1,5 +1,9 @@
 """The view Alerts, through Streamlit's own test runner."""
 
+import os
+import stat
+import subprocess
+import sys
 import time
 
 import pytest
@@ -7,6 +11,7 @@ from streamlit.runtime.context import ContextProxy
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import TextInput
 
+from porteye_core.alerts import settings
 from porteye_core.store.alerts import (
     Matcher,
     Quiet,
@@ -21,6 +26,7 @@ from porteye_core.store.file.lock import WriterLock
 from tests.kit.alerts import fill
 from tests.kit.page import address, open_page, switch, texts
 from tests.kit.seeding import Instant
+from tests.kit.service import environment
 
 
 @pytest.fixture(autouse=True)
@@ -55,11 +61,11 @@ def fields_of_silence(page: AppTest) -> dict[str, TextInput]:
     return {each.label: each for each in of}
 
 
-def test_with_nothing_to_tell_it_says_how_to_begin(empty: AppTest) -> None:
+def test_with_nothing_to_tell_it_says_how_to_begin(empty: AppTest, seeded: Instant) -> None:
     assert "Nobody is told yet" in said(empty)
     assert "Nothing that an alerts process has found is open." in said(empty)
     assert "No message was sent yet." in said(empty)
-    assert "porteye alerts" in empty.code[0].value
+    assert empty.code[0].value.endswith(f"alerts --db {seeded.db}")
     assert not empty.dataframe
 
 
@@ -145,3 +151,14 @@ def test_a_quiet_window_that_holds_is_told(page: AppTest, seeded: Instant) -> No
         set_quiet(connection, halves, seeded.now)
     page.run()
     assert said(page).count("A quiet window of alerts.toml holds until") == 1
+
+
+@pytest.mark.skipif(os.name != "posix", reason="lines for a POSIX shell")
+def test_the_lines_to_begin_with_work_as_they_stand(empty: AppTest, seeded: Instant) -> None:
+    *lines, last = empty.code[0].value.splitlines()
+    subprocess.run(["sh", "-euc", "\n".join(lines)], check=True, env=environment())
+    folder = seeded.db.parent
+    assert "port = 5432" in (folder / "expected.toml").read_text()
+    assert stat.S_IMODE((folder / "alerts.toml").stat().st_mode) == 0o600
+    assert settings.read(folder / "alerts.toml").receivers[0].name == "log"
+    assert last.startswith(sys.executable)
