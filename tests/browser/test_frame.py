@@ -14,7 +14,9 @@ from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 from benchmarks.seed import seed
 from benchmarks.seeding.scale import Scale
 from porteye_core import __version__
+from porteye_core.store.alerts import beside
 from porteye_core.store.file import lock
+from tests.kit.alerts import fill
 from tests.kit.app import App, dashboard
 from tests.kit.browser import (
     PATIENCE,
@@ -40,7 +42,7 @@ new PerformanceObserver(list => {
 }).observe({type: "layout-shift", buffered: true});
 """
 LIMIT = 0.1  # web.dev: a good page shifts by no more
-VIEWS = ("", "timeline", "history", "monitor", "listener?listener=1", "listener")
+VIEWS = ("", "timeline", "history", "alerts", "monitor", "listener?listener=1", "listener")
 PHONE = {
     "viewport": {"width": 390, "height": 844},
     "user_agent": "Mozilla/5.0 (Linux; Android 14) AppleWebKit/537.36 Chrome/130.0 Mobile"
@@ -52,10 +54,12 @@ PHONE = {
 
 @pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
-    """A dashboard over a week, whose last watch goes on."""
+    """A dashboard over a week, whose last watch goes on, with expected ports and alerts."""
     folder = tmp_path_factory.mktemp("frame")
     db = folder / "porteye.db"
     seed(db, Scale(days=7, listeners=60, events=6_000, seed=1, sample_days=1, watching=True))
+    fill(beside(db), time.time_ns() // 1000)
+    db.with_name("expected.toml").write_text("[[expected]]\nport = 22\nlabel = 'SSH'\n")
     with dashboard(db, folder, PORTEYE_MONITOR="off") as running:
         yield running
 
@@ -101,9 +105,14 @@ def test_nothing_jumps_while_the_page_loads(
 
 def test_each_tab_is_named_after_what_it_shows(app: App, page: Page) -> None:
     page.goto(app.url)
-    for name in ("Timeline", "History", "Monitor"):
+    for name, title in (
+        ("Timeline", "Timeline"),
+        ("History", "History"),
+        ("Alerts", "1 open"),
+        ("Monitor", "Monitor"),
+    ):
         page.get_by_role("link", name=name, exact=True).click()
-        expect(page).to_have_title(f"{name} - PortEye")
+        expect(page).to_have_title(f"{title} - PortEye")
     page.get_by_role("link", name="Now", exact=True).click()
     expect(page).to_have_title(re.compile(r"^\d+ listeners - PortEye$"))
     page.goto(f"{app.url}/listener?listener=1")

@@ -11,6 +11,8 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from benchmarks.seed import seed
 from benchmarks.seeding.scale import Scale
+from porteye_core.store.alerts import beside
+from tests.kit.alerts import fill
 from tests.kit.app import App, dashboard
 from tests.kit.browser import PATIENCE, expect_settled, needs_chromium, save
 from tests.kit.themes import SCHEMES, THEMES, Scheme, rgb
@@ -24,6 +26,7 @@ VIEWS = {
     "history": "history?range=7d",
     "time-machine": "timeline?at={day}",
     "compare": "timeline?at={day}&versus={hour}",
+    "alerts": "alerts",
     "monitor": "monitor?range=7d",
 }
 PHONE = "Mozilla/5.0 (Linux; Android 14) AppleWebKit/537.36 Chrome/130.0 Mobile Safari/537.36"
@@ -34,6 +37,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
     folder = tmp_path_factory.mktemp("views")
     db = folder / "porteye.db"
     seed(db, Scale(days=7, listeners=60, events=6_000, seed=1, sample_days=1, watching=True))
+    fill(beside(db), time.time_ns() // 1000)
     with dashboard(db, folder, PORTEYE_MONITOR="off") as running:
         yield running
 
