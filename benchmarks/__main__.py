@@ -22,6 +22,7 @@ from benchmarks import (
     snapshot,
     soak,
 )
+from benchmarks.fleet import benchmark as fleet
 from benchmarks.history import benchmark as history
 from benchmarks.hostile import benchmark as hostile
 from benchmarks.zoo import benchmark as zoo
@@ -54,6 +55,7 @@ REGISTRY: dict[str, Benchmark] = {
     "metrics": metrics,
     "noise": noise,
     "alerts": alerts,
+    "fleet": fleet,
 }
 
 

@@ -5,6 +5,8 @@ PortEyeError
 ├── ConfigError            a flag or a variable has a value that cannot be used
 ├── ExpectedError          the file of expected ports cannot be used
 ├── FilterError            the text of a filter cannot be understood
+├── FleetError             the fleet's server did not take or answer it; a later try may succeed
+│   └── FleetRefused       it refused, and will again
 ├── PrivilegeError         administrative rights were required and are missing
 ├── SourceError            the system could not be read this time; the next scan may succeed
 ├── StopError              a process is not stopped from here
@@ -64,6 +66,14 @@ class FilterError(PortEyeError):
     def __init__(self, field: str, message: str, hint: str = "") -> None:
         super().__init__(message, hint)
         self.field = field
+
+
+class FleetError(PortEyeError):
+    """The fleet's server did not take or answer it; a later try may succeed."""
+
+
+class FleetRefused(FleetError):
+    """The fleet's server refused it, and will again."""
 
 
 class PrivilegeError(PortEyeError):

@@ -62,6 +62,14 @@ _EXAMPLES_OF = {
     "backup": """\
   porteye backup /backups/porteye.db   it overwrites nothing
 """,
+    "fleet": """\
+  porteye fleet init --server postgresql://admin@db.example/fleet
+  porteye fleet enrol web1 --reached "host=db.example sslmode=verify-full"
+  porteye fleet hosts
+""",
+    "ship": """\
+  porteye ship /etc/porteye/web1.fleet
+""",
     "mcp": """\
   porteye mcp                          started by the assistant, over standard input
 """,
@@ -116,6 +124,8 @@ def parser() -> argparse.ArgumentParser:
     _check(commands.add_parser("check", help="judge what listens by the expected ports"))
     _learn(commands.add_parser("learn", help="print expected ports from the history"))
     _export_expected(commands.add_parser("expected", help="print what people have accepted"))
+    _fleet(commands.add_parser("fleet", help="many hosts in one PostgreSQL"))
+    _ship(commands.add_parser("ship", help="ship this host's history to the fleet's server"))
     for name, examples in _EXAMPLES_OF.items():
         commands.choices[name].epilog = f"examples:\n{examples}"
         commands.choices[name].formatter_class = argparse.RawDescriptionHelpFormatter
@@ -310,6 +320,37 @@ def _export_expected(of: argparse.ArgumentParser) -> None:
     of.add_argument(
         "--export", action="store_true", required=True, help="as blocks of the expected ports"
     )
+
+
+def _fleet(fleet: argparse.ArgumentParser) -> None:
+    add = fleet.add_argument
+    add("action", choices=("init", "enrol", "retire", "hosts", "tidy"))
+    add("host", nargs="?", metavar="HOST", help="the name of a host, for enrol and retire")
+    add(
+        "--server",
+        metavar="ADDRESS",
+        help="the PostgreSQL of the fleet and its administrator (default: PORTEYE_FLEET)",
+    )
+    add("--file", metavar="FILE", help="where enrol writes the login (default: HOST.fleet)")
+    add(
+        "--reached",
+        default="",
+        metavar="ADDRESS",
+        help="where the host reaches the server, if not as this command does",
+    )
+
+
+def _ship(ship: argparse.ArgumentParser) -> None:
+    ship.add_argument("file", metavar="FILE", help="the login that porteye fleet enrol wrote")
+    _db(ship)
+    ship.add_argument(
+        "--interval",
+        type=float,
+        default=10.0,
+        metavar="SECONDS",
+        help="how often to look for news; from 60 on it disconnects between (default: 10)",
+    )
+    ship.add_argument("--once", action="store_true", help="ship what there is, and end")
 
 
 def _pid(text: str) -> int:

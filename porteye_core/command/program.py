@@ -16,6 +16,8 @@ from porteye_core.command.question import Question
 from porteye_core.command.screen import Screen, warn
 from porteye_core.errors import PortEyeError, StoreError
 
+_OF_NO_QUESTION = {"service", "fleet", "ship"}
+
 
 def run() -> int:
     """Run the command of this process: the entry point of `porteye`."""
@@ -74,12 +76,25 @@ def _command(argv: Sequence[str]) -> int:
     if given.command == "completion":
         sys.stdout.write(completion(given.shell, _all_commands()))
         return HELD
+    if given.command in _OF_NO_QUESTION:
+        return _do(given)
+    return _answer(given)
+
+
+def _do(given: Namespace) -> int:
+    # Each has modules that no other command needs, such as those that read XML.
+    screen = Screen.of(sys.stdout)
     if given.command == "service":
-        # It reads and writes XML, whose modules no other command needs.
         from porteye_core.command.service import service  # noqa: PLC0415
 
-        return service(given, Screen.of(sys.stdout))
-    return _answer(given)
+        return service(given, screen)
+    if given.command == "fleet":
+        from porteye_core.command.fleet import fleet  # noqa: PLC0415
+
+        return fleet(given, os.environ, screen)
+    from porteye_core.command.ship import ship  # noqa: PLC0415
+
+    return ship(given, Question.of(given))
 
 
 def _all_commands() -> dict[str, ArgumentParser]:

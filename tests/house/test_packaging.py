@@ -17,7 +17,7 @@ import pytest
 
 from porteye_core import __version__
 from porteye_core.alerts.receivers import apprise
-from porteye_core.command import doors, mcp
+from porteye_core.command import doors, fleet_extra, mcp
 from tests.kit.app import dashboard
 from tests.kit.installed import (
     Built,
@@ -76,6 +76,7 @@ def test_with_the_page_the_package_requires_what_users_of_a_checkout_install() -
     assert [re.split("~=", each)[0] for each in project["optional-dependencies"]["apprise"]] == [
         apprise.PACKAGE.removeprefix("porteye[").removesuffix("]")
     ]
+    assert project["optional-dependencies"]["fleet"] == [fleet_extra.PACKAGE]
 
 
 def test_the_version_stands_in_one_place_and_has_a_dated_section_in_the_changelog() -> None:

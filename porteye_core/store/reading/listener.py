@@ -201,13 +201,15 @@ def port_lives(
         " ORDER BY id DESC LIMIT ?",
         (of.port, low, high, limit),
     ).fetchall()
-    ids = json.dumps([of.id, *{listener_id for (listener_id,) in events}])
+    still_open = connection.execute(
+        "SELECT id FROM listener WHERE port = ? AND closed_at IS NULL", (of.port,)
+    ).fetchall()
+    ids = json.dumps(sorted({of.id, *(listener_id for (listener_id,) in (*events, *still_open))}))
     rows = connection.execute(
         f"{_PORT_LIVES} WHERE l.protocol = ? AND l.opened_at <= ?"
-        " AND (l.closed_at IS NULL OR l.closed_at >= ?) AND (l.id IN (SELECT value FROM"
-        " json_each(?)) OR l.id IN (SELECT id FROM listener WHERE port = ? AND closed_at IS NULL))"
-        " ORDER BY l.opened_at, l.id",
-        (of.protocol, until, since, ids, of.port),
+        " AND (l.closed_at IS NULL OR l.closed_at >= ?)"
+        " AND l.id IN (SELECT value FROM json_each(?)) ORDER BY l.opened_at, l.id",
+        (of.protocol, until, since, ids),
     )
     return PortLives(tuple(PortLife(*row) for row in rows), len(events) == limit)
 

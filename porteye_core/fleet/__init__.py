@@ -1,0 +1,1 @@
+"""The process that ships the history of this host to a fleet."""

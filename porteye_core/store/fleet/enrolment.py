@@ -1,0 +1,113 @@
+"""Hosts of a fleet: a login for each, which can write its own rows and nothing else."""
+
+import secrets
+from dataclasses import dataclass
+
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+
+from porteye_core.errors import FleetRefused
+from porteye_core.store.fleet.server import Server, told
+
+_HOSTS = """
+SELECT h.name, h.role, h.enrolled_at, h.retired_at, h.received_at, h.skew, h.version, h.dropped,
+    h.behind,
+    (SELECT count(*) FROM open_listener l WHERE l.host_id = h.host_id),
+    (SELECT coalesce(sum(s.events), 0)::bigint FROM stream s WHERE s.host_id = h.host_id)
+FROM host h ORDER BY h.name, h.enrolled_at
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class EnrolledHost:
+    """A host of the fleet; times in microseconds.
+
+    skew: its clock less the server's at the newest batch; dropped: events that it dropped before
+    they were shipped; behind: those that it has not shipped yet; events: those that it has.
+    """
+
+    name: str
+    role: str
+    enrolled_at: int
+    retired_at: int | None
+    received_at: int | None
+    skew: int | None
+    version: str
+    dropped: int
+    behind: int
+    listeners: int
+    events: int
+
+
+def enrol(server: Server, name: str, reached: str = "") -> str:
+    """Enrol a host and make its login; return the address with which it ships.
+
+    reached: where hosts reach the server, if not as this connection does, such as
+    "host=db.example sslmode=verify-full". The address has the only copy of the login's password.
+    Raises FleetRefused if a host of this name is enrolled, FleetError.
+    """
+    password = secrets.token_urlsafe(24)
+    with told(f"The host {name} could not be enrolled"), server.transaction():
+        server.execute("SET LOCAL search_path = fleet, pg_temp")
+        known = server.execute(
+            "SELECT 1 FROM host WHERE name = %s AND retired_at IS NULL", (name,)
+        ).fetchone()
+        if known:
+            raise FleetRefused(
+                f"A host {name} is enrolled already.",
+                f"Retire it first, or choose another name: porteye fleet retire {name}.",
+            )
+        made = server.execute(
+            "INSERT INTO host (name, role, enrolled_at) VALUES (%s, '', now_us())"
+            " RETURNING host_id",
+            (name,),
+        ).fetchone()
+        assert made is not None
+        role = f"agent_{made[0]}"
+        server.execute("UPDATE host SET role = %s WHERE host_id = %s", (role, made[0]))
+        server.execute("SET LOCAL password_encryption = 'scram-sha-256'")
+        server.execute(
+            sql.SQL(
+                "CREATE ROLE {} LOGIN PASSWORD {} CONNECTION LIMIT 4 IN ROLE porteye_agent"
+            ).format(sql.Identifier(role), password)
+        )
+        for setting in (
+            "statement_timeout = '30s'",
+            "idle_in_transaction_session_timeout = '30s'",
+            "lock_timeout = '20s'",
+        ):
+            server.execute(
+                sql.SQL("ALTER ROLE {} SET {}").format(sql.Identifier(role), sql.SQL(setting))
+            )
+    given = server.info
+    where = reached or make_conninfo(host=given.host, port=given.port)
+    return make_conninfo(where, dbname=given.dbname, user=role, password=password)
+
+
+def retire(server: Server, name: str) -> None:
+    """Take a host's login away; its rows stay for as long as the fleet keeps them.
+
+    Raises FleetRefused if no such host is enrolled, FleetError.
+    """
+    with told(f"The host {name} could not be retired"), server.transaction():
+        server.execute("SET LOCAL search_path = fleet, pg_temp")
+        found = server.execute(
+            "UPDATE host SET retired_at = now_us() WHERE name = %s AND retired_at IS NULL"
+            " RETURNING role",
+            (name,),
+        ).fetchone()
+        if found is None:
+            raise FleetRefused(f"No host {name} is enrolled.", "See: porteye fleet hosts.")
+        role = sql.Identifier(found[0])
+        server.execute(sql.SQL("ALTER ROLE {} NOLOGIN PASSWORD NULL").format(role))
+        server.execute(sql.SQL("REVOKE porteye_agent FROM {}").format(role))
+        server.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %s", (found[0],)
+        )
+
+
+def hosts(server: Server) -> list[EnrolledHost]:
+    """Every host, retired ones too. Raises FleetError."""
+    with told("The hosts could not be read"), server.transaction():
+        server.execute("SET LOCAL search_path = fleet, pg_temp")
+        return [EnrolledHost(*row) for row in server.execute(_HOSTS)]

@@ -1,0 +1,160 @@
+"""One host of the fleet, for the questions that the reading side asks of a host's own database.
+
+The adapter has no statement of its own: it translates parameters, LIKE, titles and rows; the
+views of the schema one_host do the rest.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from functools import lru_cache
+from typing import Any
+
+import psycopg
+from psycopg.adapt import Buffer, Loader
+from psycopg.types.numeric import Int8Dumper
+
+# A list of numbers in JSON: as an array the planner knows how many there are.
+_LIST = r"IN \(SELECT value FROM json_each\(\?\)\)"
+# A literal, a list, a parameter, or LIKE.
+_TOKEN = re.compile(
+    rf"'(?:[^']|'')*'|(?P<list>{_LIST})|(?P<place>\?)|(?P<name>(?<!:):[a-z]\w*)|(?P<like>\bLIKE\b)"
+)
+# The views have the title of each program, which Python made.
+_TITLE = re.compile(r"\btitle\(((?:\w+\.)?)name, \1exe, \1cmdline\)")
+# The programs that a filter means, found first: the planner takes 80 of them for one.
+_PROGRAMS = "IN (SELECT id FROM program WHERE"
+_READ_ONLY = (
+    "-c default_transaction_isolation=repeatable\\ read -c default_transaction_read_only=on"
+)
+
+
+# A page asks for few rows here and there: to read whole tables side by side, or to compile, takes
+# longer. Statements join up to a dozen views; their order is worth looking for.
+_FOR_A_PAGE = (
+    "-c jit=off -c max_parallel_workers_per_gather=0 -c random_page_cost=1"
+    " -c join_collapse_limit=14 -c from_collapse_limit=14"
+)
+
+
+class Row(tuple[Any, ...]):
+    """A row whose values have places and names, as those of sqlite3."""
+
+    __slots__ = ()
+    places: dict[str, int]
+
+    def __getitem__(self, key: Any) -> Any:
+        return super().__getitem__(self.places[key] if isinstance(key, str) else key)
+
+
+def _rows(cursor: psycopg.Cursor[Any]) -> Callable[[Sequence[Any]], Row]:
+    places = {column.name: place for place, column in enumerate(cursor.description or ())}
+    return type("Row", (Row,), {"places": places})
+
+
+class _Number(Loader):
+    """A sum of integers is an integer, as in SQLite; a mean or a quotient is a float."""
+
+    def load(self, data: Buffer) -> int | float:
+        text = bytes(data)
+        return float(text) if b"." in text else int(text)
+
+
+class HostConnection:
+    """A connection that reads one moment of a database; an engine.Connection.
+
+    options: settings of the session, as -c NAME=VALUE; titles: the tables have the title of each
+    program.
+    """
+
+    def __init__(self, address: str, options: str, *, titles: bool) -> None:
+        self._titles = titles
+        self._connection = psycopg.connect(
+            address,
+            autocommit=True,
+            cursor_factory=psycopg.RawCursor,
+            row_factory=_rows,
+            options=f"{_READ_ONLY} {options}",
+            # A plan that knows the values is several times as fast as one for any.
+            prepare_threshold=None,
+        )
+        self._connection.adapters.register_dumper(int, Int8Dumper)
+        self._connection.adapters.register_loader("numeric", _Number)
+        self.execute("BEGIN")
+
+    def execute(self, sql: str, parameters: Any = (), /) -> psycopg.Cursor[Row]:
+        """Run a statement of the reading side."""
+        text, names, lists = translate(_TITLE.sub(r"\1title", sql) if self._titles else sql)
+        values = [parameters[name] for name in names] if names else list(parameters)
+        for place in lists:
+            values[place] = json.loads(values[place])
+        return self._connection.execute(text.encode(), values)
+
+    def close(self) -> None:
+        """End the moment."""
+        self._connection.close()
+
+
+@contextmanager
+def open_host(address: str, host: int) -> Iterator[HostConnection]:
+    """A connection to the history of one host of the fleet, by its number."""
+    options = (
+        f"-c porteye.host={host:d} -c search_path=one_host,pg_catalog -c statement_timeout=5s"
+        f" {_FOR_A_PAGE}"
+    )
+    with closing(HostConnection(address, options, titles=True)) as connection:
+        yield connection
+
+
+@lru_cache(maxsize=512)
+def translate(statement: str) -> tuple[str, tuple[str, ...], tuple[int, ...]]:
+    """The statement with PostgreSQL's parameters, the names of these if they have any, and the
+    places of those that are lists.
+
+    >>> translate("SELECT '?' WHERE a LIKE ? AND b = ?")
+    ("SELECT '?' WHERE a ILIKE $1 AND b = $2", (), ())
+    >>> translate("SELECT :to - :since WHERE at > :since")
+    ('SELECT $1 - $2 WHERE at > $2', ('to', 'since'), ())
+    >>> translate("WHERE id IN (SELECT value FROM json_each(?))")
+    ('WHERE id = ANY ($1::bigint[])', (), (0,))
+    """
+    names: dict[str, int] = {}
+    lists: list[int] = []
+    count = 0
+
+    def token(found: re.Match[str]) -> str:
+        nonlocal count
+        text, kind = found[0], found.lastgroup
+        if kind == "like":  # without the case of ASCII letters, where texts have the collation C
+            return "ILIKE"
+        if kind == "name":
+            return f"${names.setdefault(text[1:], len(names) + 1)}"
+        if kind is None:
+            return text
+        count += 1
+        if kind == "place":
+            return f"${count}"
+        lists.append(count - 1)
+        return f"= ANY (${count}::bigint[])"
+
+    return _TOKEN.sub(token, _programs_first(statement)), tuple(names), tuple(lists)
+
+
+def _programs_first(statement: str) -> str:
+    """The statement with each list of programs as an array, which is made once.
+
+    >>> _programs_first("SELECT (a IN (SELECT id FROM program WHERE (b = '(')) OR c)")
+    "SELECT (a = ANY (ARRAY(SELECT id FROM program WHERE (b = '('))) OR c)"
+    """
+    before, found, after = statement.partition(_PROGRAMS)
+    if not found:
+        return statement
+    depth, end = 1, 0
+    for part in re.finditer(r"'(?:[^']|'')*'|[()]", after):
+        depth += {"(": 1, ")": -1}.get(part[0], 0)
+        if depth == 0:
+            end = part.start()
+            break
+    listed = found.removeprefix("IN (") + after[:end]
+    return f"{before}= ANY (ARRAY({listed})){_programs_first(after[end + 1 :])}"

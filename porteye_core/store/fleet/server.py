@@ -1,0 +1,61 @@
+"""Connections to the server, and its errors as sentences."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+from psycopg import errors
+
+from porteye_core.errors import FleetError, FleetRefused
+
+Server = psycopg.Connection[tuple[Any, ...]]
+
+# A server that cannot be reached is told from a slow one within these many seconds.
+_CONNECT_TIMEOUT = 10
+# TCP gives up an unanswered packet after so many milliseconds: a cable that was pulled.
+_TCP_TIMEOUT = 30_000
+_NOT_MADE = (
+    errors.InsufficientPrivilege,
+    errors.InvalidSchemaName,
+    errors.UndefinedFunction,
+    errors.UndefinedTable,
+)
+_OTHER_WRITER, _NOT_ENROLLED, _OUT_OF_STEP = "PE002", "PE001", "PE003"
+_HINTS = {
+    _OTHER_WRITER: "Its database is a clone or a restored backup. Enrol this host under a name of"
+    " its own, or retire the host and enrol it anew: docs/fleet.md.",
+    _NOT_ENROLLED: "Enrol it: porteye fleet enrol HOST.",
+    _OUT_OF_STEP: "Update the older of the two, server and host.",
+}
+
+
+def connect(address: str, **options: Any) -> Server:
+    """Open a connection; each statement is a transaction outside of `transaction()`.
+
+    Raises FleetError.
+    """
+    with told("The fleet's server cannot be reached"):
+        return psycopg.connect(
+            address,
+            autocommit=True,
+            connect_timeout=_CONNECT_TIMEOUT,
+            tcp_user_timeout=_TCP_TIMEOUT,
+            **options,
+        )
+
+
+@contextmanager
+def told(what: str) -> Iterator[None]:
+    """Turn an error of the server into a FleetError that says what could not be done; into a
+    FleetRefused if another try would have the same answer."""
+    try:
+        yield
+    except psycopg.Error as err:
+        message = err.diag.message_primary or str(err).strip().splitlines()[0]
+        sentence = f"{what}: {message.rstrip('.')}."
+        if err.sqlstate in _HINTS:
+            raise FleetRefused(sentence, _HINTS[err.sqlstate]) from err
+        if isinstance(err, _NOT_MADE):
+            raise FleetRefused(sentence, "An administrator runs: porteye fleet init.") from err
+        raise FleetError(sentence) from err
