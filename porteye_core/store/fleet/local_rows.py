@@ -74,11 +74,6 @@ class Batch:
     rollups: list[Row]
     news: dict[str, list[dict[str, Any]]]
 
-    @property
-    def is_empty(self) -> bool:
-        """True if there is nothing that somebody would look at."""
-        return not (self.events or self.listeners or self.rollups or any(self.news.values()))
-
 
 @dataclass(slots=True)
 class Sent:
@@ -118,6 +113,17 @@ def mark_of(connection: sqlite3.Connection, event: int) -> bytes | None:
 
 def _digest(event: Row) -> bytes:
     return sha256("|".join(map(str, event)).encode()).digest()
+
+
+def has_news(connection: sqlite3.Connection, since: Cursors, now: int) -> bool:
+    """Tell whether anything follows these cursors but a watch that goes on."""
+    _, _, ticks = _ticks(connection, since.ticks)
+    return bool(
+        newest_event(connection) > since.events
+        or _revised(connection, since.revisions)[1]
+        or any(tick["is_kept"] for tick in ticks)
+        or _rollups(connection, since.rollups, now)[1]
+    )
 
 
 def next_batch(connection: sqlite3.Connection, since: Cursors, sent: Sent, now: int) -> Batch:

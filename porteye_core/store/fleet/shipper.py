@@ -20,6 +20,7 @@ from porteye_core.store.fleet.local_rows import (
     Cursors,
     Row,
     Sent,
+    has_news,
     mark_of,
     newest_event,
     next_batch,
@@ -84,10 +85,10 @@ class Shipper:
         self._expected = None
         knows = _same_history(connection, since, mark)
         now = time.time_ns() // 1000
-        batch = next_batch(connection, since, self._sent, now)
-        if batch.is_empty and not even_nothing:
+        if not even_nothing and not has_news(connection, since, now):
             self._expected = name, since
-            return Shipped(0, 0, batch.is_last, is_sent=False)
+            return Shipped(0, 0, is_last=True, is_sent=False)
+        batch = next_batch(connection, since, self._sent, now)
         self._copy(batch)
         self._apply(name, knows, batch, now)
         self._expected = name, batch.to

@@ -313,13 +313,13 @@ CREATE TABLE rollup_other PARTITION OF rollup DEFAULT;
 CREATE TABLE turnover_other PARTITION OF turnover DEFAULT;
 CREATE TABLE activity_other PARTITION OF activity DEFAULT;
 
--- Make partitions ahead and drop those that are older than is kept; NULL: nothing was due today.
-CREATE FUNCTION tidy(is_due boolean DEFAULT TRUE) RETURNS bigint LANGUAGE plpgsql
+-- Make partitions ahead and drop those that are older than is kept; return the time from which all is
+-- kept.
+CREATE FUNCTION tidy() RETURNS bigint LANGUAGE plpgsql
 SET search_path = fleet, pg_temp AS $$
 DECLARE now bigint := now_us(); week bigint := 7 * 86400000000; s setting; until bigint; child text;
 BEGIN
     SELECT * INTO s FROM setting;
-    IF NOT is_due AND s.tidied_at > now - 86400000000 THEN RETURN NULL; END IF;
     PERFORM make_partitions(now, now + 4 * week);
     until := greatest(s.kept_from, (now - s.keep) - (now - s.keep) % week);
     FOR child IN

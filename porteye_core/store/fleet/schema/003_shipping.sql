@@ -104,6 +104,19 @@ $$;
 CREATE FUNCTION program_digest(p inbox_program) RETURNS bytea IMMUTABLE LANGUAGE sql AS
 $$ SELECT sha256(convert_to(jsonb_build_array(p.name, p.exe, p."user", p.cmdline, p.title)::text, 'UTF8')) $$;
 
+-- The first batch of a day tidies, whoever ships it: nobody has to remember. What holds a table up is
+-- waited for a second, and the next batch tries again.
+CREATE FUNCTION tidy_daily() RETURNS void LANGUAGE plpgsql SET search_path = fleet, pg_temp
+SET lock_timeout = '1s' AS $$
+BEGIN
+    IF (SELECT tidied_at < now_us() - 86400000000 FROM setting)
+        AND pg_try_advisory_xact_lock(hashtext('porteye fleet tidy')) THEN
+        PERFORM tidy();
+    END IF;
+EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
+    RAISE LOG 'the fleet is tidied with a later batch';
+END $$;
+
 CREATE FUNCTION counted_buckets() RETURNS TABLE (resolution integer, by_port boolean)
 IMMUTABLE LANGUAGE sql AS $$ VALUES (60, FALSE), (3600, TRUE), (86400, TRUE) $$;
 
@@ -142,6 +155,7 @@ BEGIN
         RAISE EXCEPTION 'An id is outside of its epoch.' USING ERRCODE = 'PE003';
     END IF;
     base := s.epoch::bigint << 40;
+    PERFORM tidy_daily();
     SELECT kept_from INTO kept FROM setting;
 
     INSERT INTO machine AS m

@@ -160,6 +160,23 @@ def test_ticks_with_a_gap_a_jump_or_a_loss_arrive_and_the_newest(
     ]
 
 
+def test_a_watch_that_goes_on_is_no_news_until_the_next_beat(
+    hosts: Hosts, db: Path, writer: Writer
+) -> None:
+    host, address = hosts.enrol()
+    seed(writer, NOW)
+    seen = "SELECT max(seen_at) FROM watch WHERE host_id = %s"
+    with connect(address) as server:
+        ships = Shipper(db, server)
+        assert ships.ship(even_nothing=False).is_sent
+        writer.record_tick(Tick(NOW + SECOND, 1, 1, 0, 900, 0), [])
+        assert not ships.ship(even_nothing=False).is_sent
+        assert hosts.fleet.ask(seen, host) == [(NOW,)]
+        assert ships.ship().is_sent
+    assert hosts.fleet.ask(seen, host) == [(NOW + SECOND,)]
+    assert arrived(hosts, host) == rows_at_home(db)
+
+
 def test_a_shipper_that_breaks_off_leaves_nothing_and_its_next_batch_is_whole(
     hosts: Hosts, db: Path, writer: Writer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
