@@ -41,17 +41,17 @@ _ON_A_PHONE = ("verdict", "port", "program", "why")
 _WATCH = {"unwatched": "nobody watches", "settings": "a file is wrong", "database": "database"}
 
 
-def draw_findings(found: Sequence[Finding]) -> None:
-    """Draw the findings that are true now; a click opens the listener's drawer."""
+def draw_findings(found: Sequence[Finding], *, key: str, alt: str) -> None:
+    """Draw these findings; a click opens the listener's drawer."""
     table = pd.DataFrame([_finding(each) for each in found])
     table["at"], table["port"] = _times(table["at"]), table["port"].astype("Int64")
     selected = row_selection.table(
         table,
         in_order(_FINDINGS, _ON_A_PHONE),
         _FINDINGS,
-        key="open_findings",
+        key=key,
         ids=[each.id for each in found],
-        alt="What is not as expected, the newest first",
+        alt=alt,
         height=table_height(len(table)),
     )
     if selected is None:
@@ -95,9 +95,17 @@ def _finding(of: Finding) -> dict[str, Any]:
         "program": cell_text.fitted(who or _WATCH.get(of.kind, ""), 150),
         "exposure": [of.exposure] if of.exposure else [],
         "label": cell_text.fitted(of.label, 84),
-        "why": cell_text.fitted(of.why, _WHY),
+        "why": cell_text.fitted(_why(of), _WHY),
         "told": "not yet" if of.told_at is None else f"{_local(of.told_at):%m-%d %H:%M:%S}",
     }
+
+
+def _why(of: Finding) -> str:
+    if of.kind == "flapping":
+        return f"opens and closes again and again; {of.why}"
+    if of.kind == "brief" and of.brief_count > 1:
+        return f"{of.brief_count:,} times; {of.why}"
+    return of.why
 
 
 def _frame(told: Sequence[Told]) -> pd.DataFrame:

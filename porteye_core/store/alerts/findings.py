@@ -105,7 +105,9 @@ def wanted_findings(
         conditions.append(f"verdict IN ({', '.join('?' * len(wanted.verdicts))})")
         values += wanted.verdicts
     if wanted.is_open is not None:
-        conditions.append(f"ended_at IS {'' if wanted.is_open else 'NOT '}NULL")
+        # What was brief is over; its row counts on until the daily digest tells it.
+        is_open = "(ended_at IS NULL AND kind != 'brief')"
+        conditions.append(is_open if wanted.is_open else f"NOT {is_open}")
     rows = connection.execute(
         f"{_SELECT} WHERE {' AND '.join(conditions)} ORDER BY id DESC LIMIT ?", (*values, limit)
     )

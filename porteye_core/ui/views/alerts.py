@@ -26,6 +26,7 @@ from porteye_core.ui.times import moment
 
 _MOST = 100  # rows of a table
 _KEPT = "alerts_read"
+_NOT_EXPECTED = "What is not as expected, the newest first"
 _RECEIVER = """install -m 600 /dev/null {folder}/alerts.toml
 cat > {folder}/alerts.toml <<'END'
 [[receiver]]
@@ -142,13 +143,19 @@ def begin(db: Path) -> str:
 
 
 def _findings(found: _Read) -> None:
-    count = len(found.findings)
+    brief = [each for each in found.findings if each.kind == "brief"]
+    lasting = [each for each in found.findings if each.kind != "brief"]
+    count = len(lasting)
     layout.title(f"{count:,} open" if count else "Alerts")
     st.subheader(f"Open{f': {count:,}' if count else ''}", anchor=False)
-    if count:
-        alerts_tables.draw_findings(found.findings)
-        return
-    st.markdown(":material/check: Nothing that an alerts process has found is open.")
+    if lasting:
+        alerts_tables.draw_findings(lasting, key="open_findings", alt=_NOT_EXPECTED)
+    else:
+        st.markdown(":material/check: Nothing that an alerts process has found is open.")
+    if brief:
+        label = f"{len(brief):,} for the daily digest: open for a moment"
+        with st.expander(label, icon=":material/bolt:"):
+            alerts_tables.draw_findings(brief, key="brief_findings", alt="What was brief")
 
 
 def _told(found: _Read) -> None:

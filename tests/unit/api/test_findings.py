@@ -1,6 +1,7 @@
 """Findings of the alerts process, through the API."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,14 @@ def client(db: Path) -> Iterator[TestClient]:
     api = Starlette(routes=[Mount("/api", create_api(Config(db=db)))])
     with TestClient(api, raise_server_exceptions=False) as opened:
         yield opened
+
+
+def test_what_was_brief_is_not_open(client: TestClient, db: Path) -> None:
+    brief = replace(finding(50, "brief"), kind="brief")
+    with alerts.writing(alerts.beside(db)) as connection:
+        alerts.add_finding(connection, brief)
+    assert ids(client, "?open=true") == [4, 3, 2]
+    assert ids(client, "?open=false") == [5, 1]
 
 
 def found(client: TestClient, query: str = "") -> list[dict[str, Any]]:

@@ -5,6 +5,7 @@ import stat
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import pytest
 from streamlit.runtime.context import ContextProxy
@@ -15,6 +16,7 @@ from porteye_core.alerts import settings
 from porteye_core.store.alerts import (
     Matcher,
     Quiet,
+    add_finding,
     beside,
     latest_tests,
     open_to_read,
@@ -23,7 +25,7 @@ from porteye_core.store.alerts import (
     writing,
 )
 from porteye_core.store.file.lock import WriterLock
-from tests.kit.alerts import fill
+from tests.kit.alerts import WIDER, fill
 from tests.kit.page import address, open_page, switch, texts
 from tests.kit.seeding import Instant
 from tests.kit.service import environment
@@ -81,6 +83,17 @@ def test_what_is_open_and_what_was_told_stands_in_tables(page: AppTest, seeded: 
     assert messages["delivery"].tolist()[0].startswith("sent ")
     assert messages["delivery"].tolist()[1].startswith("next try ")
     assert "No alerts process runs" in page.warning[0].value
+
+
+def test_what_was_brief_stands_apart_from_what_is_open(page: AppTest, seeded: Instant) -> None:
+    brief = replace(WIDER, key="brief", kind="brief", verdict="brief", why="gone", brief_count=3)
+    with writing(beside(seeded.db)) as connection:
+        add_finding(connection, replace(brief, at=seeded.now, found_at=seeded.now))
+    page.run()
+    assert not page.exception
+    assert "Open: 1" in [each.value for each in page.subheader]
+    assert "1 for the daily digest: open for a moment" in [each.label for each in page.expander]
+    assert page.dataframe[1].value["why"].tolist() == ["3 times; gone"]
 
 
 def test_a_process_that_judges_is_told(page: AppTest, seeded: Instant) -> None:
