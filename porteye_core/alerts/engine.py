@@ -16,7 +16,7 @@ from porteye_core.alerts.judge import DATABASE, UNWATCHED, Judge, settings_key
 from porteye_core.alerts.ledger import ACCEPTED, IN_FILE, Ledger
 from porteye_core.alerts.records import Records, of_watch
 from porteye_core.alerts.telling import Telling, is_digest_due, local_time
-from porteye_core.alerts.timers import MINUTE, SECOND, Rules
+from porteye_core.alerts.timers import DAY, HOUR, MINUTE, SECOND, Rules
 from porteye_core.alerts.watching import Watching
 from porteye_core.errors import StoreError
 from porteye_core.judging.acceptance import Accepted
@@ -37,6 +37,7 @@ BATCH = 500  # events in one transaction, some MB while they are read
 # A scan shows interface and owner of what the kernel announced a moment before.
 _OWNERS_AFTER, _OWNERS_EVERY = 2 * SECOND, MINUTE
 _BETWEEN_SLOW = 5 * SECOND
+_KEPT = 365 * DAY  # what is over
 _WAIT_FOR_WATCH, _WAIT_FOR_MONITOR = 10 * SECOND, MINUTE
 _REPLACED = (
     "The database was replaced, restored or set aside: what it does not have any more was not"
@@ -71,6 +72,7 @@ class Engine:
         self._owners: dict[int, int] = {}
         self._owners_due: int | None = None
         self._owners_looked, self._process, self._slow_due = 0, -1, 0
+        self._forget_due = self._started + HOUR
         self._notes: list[Note] = []
         self.rules, self._accepted = Rules(), Accepted()
         self._expected: Expected | None = None
@@ -148,6 +150,10 @@ class Engine:
         if any(each.accepted_until is not None for each in self._notes):
             self._accept(now)
         self._telling.woken(self._clock, self.rules, now.wall)
+        if self._forget_due <= self._clock:
+            self._forget_due = self._clock + DAY
+            with self._turn(now):
+                store.forget(self._connection, now.wall - _KEPT)
         of = self._cursor
         if is_digest_due(self.rules, now.wall, self._clock, of.digested, of.digest_day):
             with self._turn(now):

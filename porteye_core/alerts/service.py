@@ -17,7 +17,7 @@ from porteye_core.alerts.kept_file import KeptFile
 from porteye_core.alerts.settings import Settings
 from porteye_core.alerts.timers import SECOND, Rules
 from porteye_core.config import Config
-from porteye_core.errors import StoreError
+from porteye_core.errors import StoreError, StoreReplaced
 from porteye_core.judging import expected_file
 from porteye_core.judging.blocks import Expected
 from porteye_core.store.alerts import (
@@ -78,6 +78,7 @@ class Service:
             is_optional=True,
         )
         self._notes: tuple[int, ...] = ()
+        self._file: tuple[int, ...] = ()
 
     def run(self) -> None:
         """Run until the end. Raises StoreHeld if another process judges, and StoreError if the
@@ -115,6 +116,7 @@ class Service:
         self._wake()
 
     def _serve(self, connection: Connection) -> None:
+        self._file = _state(self._alerts_db)[:1]
         engine = Engine(connection, self._place, self._now())
         for each in self._files:
             each.has_changed()
@@ -141,6 +143,8 @@ class Service:
             if each.has_changed():
                 self._put_in_force(each, engine, connection)
         state = _state(self._alerts_db)
+        if state[:1] != self._file:
+            raise StoreReplaced(f"{self._alerts_db} was deleted, or another file has its name.")
         if state != self._notes:
             self._notes = state
             engine.read_notes(self._now())

@@ -70,6 +70,7 @@ from porteye_core.store.alerts.overview import (
     undelivered_messages,
 )
 from porteye_core.store.alerts.quiet import EVERY_DAY, Quiet, quiet_windows, set_quiet
+from porteye_core.store.alerts.retention import forget
 from porteye_core.store.alerts.rows import (
     Finding,
     Matcher,
@@ -126,6 +127,7 @@ __all__ = [
     "finding",
     "findings_between",
     "findings_on",
+    "forget",
     "hasten",
     "held",
     "holder",

@@ -1,0 +1,104 @@
+"""The loop of the alerts process, in this process."""
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from porteye_core.alerts import service
+from porteye_core.alerts.command_line import main
+from porteye_core.alerts.service import Service
+from porteye_core.config import Config
+from porteye_core.errors import StoreHeld
+from porteye_core.store.alerts import beside, kept_text, open_to_read, receivers
+from porteye_core.store.writing.writer import Writer
+from tests.kit.alerts_process import answers, settle
+
+FILE = "[[expected]]\nport = 22\n"
+
+
+def turns(count: int, then: Callable[[int], None] = lambda turn: None) -> Callable[[float], bool]:
+    """A wait that takes no time, and asks to stop after so many."""
+    passed = [0]
+
+    def wait(_seconds: float) -> bool:
+        passed[0] += 1
+        then(passed[0])
+        return passed[0] >= count
+
+    return wait
+
+
+def serve(db: Path, wait: Callable[[float], bool]) -> None:
+    Service(Config(db=db), wait, lambda: None, lambda: False).run()
+
+
+def test_it_keeps_the_texts_that_are_in_force_and_shows_the_receivers(
+    db: Path, writer: Writer, caplog: pytest.LogCaptureFixture
+) -> None:
+    settle(db, FILE)
+    with caplog.at_level(logging.INFO, "porteye.alerts"):
+        serve(db, turns(2))
+    with open_to_read(beside(db)) as connection:
+        assert kept_text(connection, "expected.toml") == FILE
+        assert "counts" in (kept_text(connection, "alerts.toml") or "")
+        assert [each.name for each in receivers(connection)] == ["counts"]
+    assert f"following {db}, into {beside(db)}" in caplog.messages
+
+
+def test_a_file_with_secrets_is_not_kept_where_a_group_may_read_it(
+    db: Path, writer: Writer
+) -> None:
+    db.parent.chmod(0o770)
+    settle(db, FILE)
+    serve(db, turns(1))
+    with open_to_read(beside(db)) as connection:
+        assert kept_text(connection, "expected.toml") == FILE
+        assert kept_text(connection, "alerts.toml") is None
+
+
+def test_without_a_database_it_waits_for_one(db: Path) -> None:
+    settle(db, FILE)
+    serve(db, turns(2))
+    assert answers(db, "SELECT key FROM identity") == [('["unwatched"]',)]
+
+
+def test_a_second_one_is_refused(db: Path, writer: Writer) -> None:
+    settle(db, FILE)
+
+    def begin_another(_turn: int) -> None:
+        with pytest.raises(StoreHeld, match="already judges"):
+            serve(db, turns(1))
+
+    serve(db, turns(1, begin_another))
+
+
+def test_an_alerts_database_that_is_deleted_or_broken_is_begun_anew(
+    db: Path,
+    writer: Writer,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settle(db, FILE)
+    monkeypatch.setattr(service, "_BETWEEN_READINGS", 0)
+
+    def break_it(turn: int) -> None:
+        if turn == 1:
+            beside(db).unlink()
+            beside(db).write_bytes(b"no database")
+        if turn == 3:
+            beside(db).unlink()
+
+    serve(db, turns(6, break_it))
+    said = [each for each in caplog.messages if "It is tried again." in each]
+    assert "another file has its name" in said[0]
+    assert len(said) == 2
+    assert answers(db, "SELECT name FROM receiver") == [("counts",)]
+
+
+def test_a_wrong_flag_is_a_sentence_and_a_status(
+    db: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert main(["--db", str(db), "--log-level", "loud"]) == 2
+    assert "--log-level loud is not known" in caplog.text
