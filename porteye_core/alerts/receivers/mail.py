@@ -25,6 +25,7 @@ from porteye_core.alerts.receivers.not_sent import NotSent
 from porteye_core.alerts.receivers.time_limit import TimeLimit
 
 MAX_SUBJECT = 150  # characters
+_LEAVE = 2.0  # seconds to wait for the answer to QUIT
 # In ASCII, so that every server takes it (RFC 6152 is an extension).
 _LINES = SMTP_LINES.clone(cte_type="7bit")
 
@@ -48,10 +49,8 @@ def send(receiver: Mail, message: Message, limit: TimeLimit) -> str:
             if receiver.user is not None and receiver.password is not None:
                 client.login(receiver.user, receiver.password)
             refused = _deliver(client, receiver, mail_of(receiver, message))
-            with suppress(SMTPException, OSError):  # the yes is there
-                client.quit()
         finally:
-            client.close()
+            _take_leave(client)
     return f"{receiver.host} refused {', '.join(refused)}." if refused else ""
 
 
@@ -83,6 +82,15 @@ class _Client(SMTP):
         if self._receiver.tls is Tls.IMPLICIT and self._tls is not None:
             return self._tls.wrap_socket(connection, server_hostname=host)
         return connection
+
+
+def _take_leave(client: SMTP) -> None:
+    """End the session as servers expect it, whatever came of it; the answer is of no matter."""
+    with suppress(SMTPException, OSError):
+        if client.sock is not None:
+            client.sock.settimeout(_LEAVE)
+            client.quit()
+    client.close()
 
 
 def _deliver(client: SMTP, receiver: Mail, mail: EmailMessage) -> list[str]:

@@ -8,6 +8,9 @@ from types import TracebackType
 from typing import Self
 
 
+_LEAST = 0.001  # seconds: a timeout of 0 would mean not to wait, which is another error
+
+
 class TimeLimit:
     """Context manager that ends what it watches after some seconds, or when it is told to.
 
@@ -42,15 +45,14 @@ class TimeLimit:
 
     @property
     def is_over(self) -> bool:
-        """Tell that the time has passed, even if nobody was woken yet, or that the end was told."""
+        """Tell that no time is left, or that it was ended."""
         return self._is_ended or time.monotonic() >= self._end
 
     def left(self) -> float:
         """Seconds that are left; raises TimeoutError if there are none."""
-        left = self._end - time.monotonic()
-        if self._is_ended or left <= 0:
+        if self.is_over:
             raise TimeoutError
-        return left
+        return max(self._end - time.monotonic(), _LEAST)
 
     def end(self) -> None:
         """End everything that is watched, now."""
