@@ -96,7 +96,7 @@ class Remembered(MutableMapping[Known, Found]):
     def __getitem__(self, at: Known) -> Found:
         row = self._rows[at]
         index, scan = _ROW.unpack_from(row)
-        return Found(self._holdings[index], row[_ROW.size :], scan)
+        return Found(self._holdings.values[index], row[_ROW.size :], scan)
 
     def __setitem__(self, at: Known, found: Found) -> None:
         before = self._rows.get(at)
@@ -113,7 +113,8 @@ class Remembered(MutableMapping[Known, Found]):
         (index,) = _INDEX.unpack_from(row)
         if row[_SCAN_AT] != scan:
             self._rows[at] = _ROW.pack(index, scan) + row[_ROW.size :]
-        return self._holdings[index]
+        holding: Holding = self._holdings.values[index]
+        return holding
 
     def not_seen(self, scan: int) -> list[Known]:
         """The sockets that this scan did not show."""

@@ -133,7 +133,7 @@ class OpenListeners:
 
     def _of(self, row: bytes) -> _Shared:
         index: int = _INDEX.unpack_from(row, _INDEX_AT)[0]
-        return self._shared[index]
+        return self._shared.values[index]
 
     def _place(self, row: bytes) -> SocketAddress:
         shared = self._of(row)
@@ -141,7 +141,7 @@ class OpenListeners:
 
     def _listener(self, listener_id: int, row: bytes) -> Listener:
         flags, port, index, fd, opened_at, inode, cookie, skaddr = _NUMBERS.unpack_from(row)
-        shared = self._shared[index]
+        shared = self._shared.values[index]
         return Listener(
             listener_id,
             Endpoint(shared.protocol, shared.family, _address(row), port, shared.netns),

@@ -26,7 +26,7 @@ def test_rows_have_the_values_that_a_dictionary_would_give_them(
             oracle[row] = value
         if before is not None:
             shared.release(before)
-        assert {each: shared[index] for each, index in rows.items()} == oracle
+        assert {each: shared.values[index] for each, index in rows.items()} == oracle
         assert {value: count for _, value, count in shared.counted()} == Counter(oracle.values())
         assert len(shared) == len(set(oracle.values()))
     assert all(index < 11 for index, _, _ in shared.counted())  # those that are free are used again
@@ -37,6 +37,6 @@ def test_a_change_reaches_every_row_and_what_is_taken_later() -> None:
     first, second = shared.take("a"), shared.take("b")
     shared.release(second)
     shared.change(str.upper)
-    assert shared[first] == "A"
+    assert shared.values[first] == "A"
     assert shared.take("A") == first
     assert shared.take("a") != first
