@@ -1,6 +1,7 @@
-"""Stops the owner of a port from within the namespaces that it is run in: PID PORT SIGNAL|unit.
+"""Stops the owner of a port with what it is run with: PID PORT SIGNAL|unit [nobody].
 
-Prints what is offered and what became of it, as JSON.
+Namespaces are those of the start; `nobody` gives up root's rights first. Prints what is offered and
+what became of it, as JSON.
 """
 
 import json
@@ -13,6 +14,7 @@ from porteye_core import stopping
 from porteye_core.errors import StopError
 from porteye_core.model import Protocol
 from porteye_core.stopping.port_tables import PortTables
+from tests.kit.as_nobody import become_nobody
 
 
 class _Silent:
@@ -23,21 +25,25 @@ class _Silent:
         pass
 
 
-def main(pid: int, port: int, way: str) -> None:
+def main(pid: int, port: int, way: str, user: str = "") -> None:
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
     started = int(fields[19]) * 1_000_000 // os.sysconf("SC_CLK_TCK")
     with PortTables(pid, Protocol.TCP, port) as tables:
         (inode,) = tables.inodes()
     target = stopping.Target(1, pid, started, 0, inode, Protocol.TCP, port, "server")
     offer = stopping.offer(target, None)
+    if user:
+        become_nobody()
+        offer = stopping.offer(target, None)
     unit = offer.unit
     by = unit if way == "unit" and unit is not None else signal.Signals[way]
     try:
         outcome = stopping.stop(target, by, None, _Silent()).text
     except StopError as err:
         outcome = str(err)
-    print(json.dumps({"unit": unit and unit.name, "outcome": outcome}))
+    command = offer.refusal.command if offer.refusal else ""
+    print(json.dumps({"unit": unit and unit.name, "outcome": outcome, "command": command}))
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3])
+    main(int(sys.argv[1]), int(sys.argv[2]), *sys.argv[3:])

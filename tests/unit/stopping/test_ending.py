@@ -1,5 +1,6 @@
 """Processes are stopped, or not, and what is said of it is so; with real processes."""
 
+import json
 import os
 import signal
 import socket
@@ -17,6 +18,7 @@ from porteye_core.errors import StopError
 from porteye_core.model import Protocol
 from tests.kit.nursery import Child, Nursery, nursery
 from tests.kit.rights import root
+from tests.kit.service import PROJECT, environment
 from tests.kit.waiting import until
 
 if stopping.unavailable():
@@ -295,17 +297,44 @@ def test_a_process_that_the_user_may_not_see_or_signal_comes_with_the_command(
     processes.end(child)
 
 
+@root
+def test_nobody_stops_no_process_of_root(processes: Nursery) -> None:
+    child = processes.start()
+    script = PROJECT / "tests" / "kit" / "stop_process.py"
+    done = subprocess.run(
+        [sys.executable, str(script), str(child.pid), str(child.port), "SIGTERM", "nobody"],
+        env=environment(PYTHONPATH=str(PROJECT)),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    found = json.loads(done.stdout)
+    assert "who runs this dashboard, may not see what server (pid" in found["outcome"]
+    assert found["command"] == f"sudo kill {child.pid}"
+    assert child.is_alive
+    processes.end(child)
+
+
 def test_other_threads_go_on_while_one_waits_for_an_end(
     processes: Nursery, notes: Notes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ending, "_PATIENCE", 3600)
+    sent = threading.Event()
+    send = Handle.send
+
+    def send_and_tell(handle: Handle, number: int) -> None:
+        send(handle, number)
+        if number:
+            sent.set()
+
+    monkeypatch.setattr(Handle, "send", send_and_tell)
     child = processes.start("stubborn")
     outcomes: list[Outcome] = []
     thread = threading.Thread(
         target=lambda: outcomes.append(ending.stop(target_of(child), signal.SIGTERM, None, notes))
     )
     thread.start()
-    until(lambda: notes.begun, "it has begun")
+    assert sent.wait(120)
     assert answers(child.port)
     assert thread.is_alive()
     processes.end(child)
