@@ -88,31 +88,31 @@ def _draw_words(said: Opinion, at: int) -> None:
 
 def _draw_accept(view: View, said: Opinion, *, disabled: bool) -> None:
     """Draw the buttons that accept what is not expected, or take that back."""
-    note = said.note
+    # A click on what was shown before accepts nothing: what is shown now has other keys.
+    of, note = _version(said), said.note
     if note is not None and note.accepts(now()):
-        if st.button("Take back", icon=":material/undo:", key="take_back", disabled=disabled):
+        if st.button("Take back", icon=":material/undo:", key=f"take_back_{of}", disabled=disabled):
             _accept(view, said, None, None)
         return
     if said.judged.judgement.verdict is Verdict.EXPECTED:
         return
     what = f"Accepts {_in_words(said.judged.identity)}, also after a restart."
     if st.button(
-        "Accept", icon=":material/check:", key="accept", help=literal(what), disabled=disabled
+        "Accept", icon=":material/check:", key=f"accept_{of}", help=literal(what), disabled=disabled
     ):
         _accept(view, said, now(), None)
-    # A popover with another key is closed.
-    key = f"accept_until_{_version(said)}"
+    key = f"accept_until_{of}"  # a popover with another key is closed
     with st.popover("Accept until", icon=":material/schedule:", disabled=disabled, key=key):
         st.caption(literal(what))
         with st.container(horizontal=True):
             for label, period in _PERIODS.items():
-                if st.button(label, key=f"accept_{period}"):
+                if st.button(label, key=f"accept_{period}_{of}"):
                     _accept(view, said, now(), now() + period)
         today = clock(now(), viewers_zone()).date()
         day = st.date_input(
-            "Last day", today + timedelta(days=30), min_value=today, key="accept_day"
+            "Last day", today + timedelta(days=30), min_value=today, key=f"accept_day_{of}"
         )
-        if st.button("Through this day", key="accept_through") and day is not None:
+        if st.button("Through this day", key=f"accept_through_{of}") and day is not None:
             end = datetime.combine(day + timedelta(days=1), time(), viewers_zone())
             _accept(view, said, now(), round(end.timestamp() * 1_000_000))
 

@@ -1,5 +1,7 @@
 """Accepts and notes on a listener, through Streamlit's own test runner."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -147,3 +149,14 @@ def test_notes_that_cannot_be_read_are_said_and_nothing_is_written(
     assert ":red-badge[wider]" in said(page)
     assert "cannot be read" in said(page)
     assert next(each for each in page.button if each.label == "Accept").disabled
+
+
+def test_a_click_on_an_identity_that_is_no_longer_shown_accepts_nothing(
+    drawer: AppTest, seeded: Instant
+) -> None:
+    button = next(each for each in drawer.button if each.label == "Accept")
+    with closing(sqlite3.connect(seeded.db)) as connection, connection:
+        connection.execute("UPDATE program SET name = 'evil', user = 'root' WHERE name = 'nginx'")
+    button.click().run()
+    assert ":red-badge[owner]" in said(drawer)
+    assert not beside(seeded.db).exists() or stored(seeded.db) == []
