@@ -39,6 +39,7 @@ CREATE UNIQUE INDEX host_name ON host (name) WHERE retired_at IS NULL;
 
 -- One database of a host. events, revisions, ticks, rollups: everything up to these is stored here.
 -- mark: digest of the event of id `events`; a database with another one is another history.
+-- listeners: the highest id of a listener that was shipped.
 CREATE TABLE stream (
     host_id integer NOT NULL REFERENCES host,
     epoch smallint NOT NULL CHECK (epoch >= 0),
@@ -47,6 +48,7 @@ CREATE TABLE stream (
     revisions bigint NOT NULL DEFAULT 0,
     ticks bigint NOT NULL DEFAULT 0,
     rollups bigint NOT NULL DEFAULT 0,
+    listeners bigint NOT NULL DEFAULT 0,
     mark bytea,
     PRIMARY KEY (host_id, epoch),
     UNIQUE (host_id, origin)

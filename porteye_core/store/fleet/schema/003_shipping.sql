@@ -117,6 +117,34 @@ EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
     RAISE LOG 'the fleet is tidied with a later batch';
 END $$;
 
+-- A host gives the number of a process that its retention has forgotten to another one. The fleet may
+-- know the first one for longer: it gets a number below zero, which no host gives.
+CREATE SEQUENCE apart AS bigint;
+CREATE FUNCTION set_apart(of_host integer, of_process bigint) RETURNS void LANGUAGE plpgsql
+SET search_path = fleet, pg_temp AS $$
+DECLARE other bigint := -nextval('apart');
+BEGIN
+    UPDATE process SET id = other WHERE host_id = of_host AND id = of_process;
+    UPDATE life SET process_id = other WHERE host_id = of_host AND process_id = of_process;
+    UPDATE open_listener SET process_id = other WHERE host_id = of_host AND process_id = of_process;
+    UPDATE further_holder SET process_id = other WHERE host_id = of_host AND process_id = of_process;
+    UPDATE former SET process_id = other WHERE host_id = of_host AND process_id = of_process;
+END $$;
+
+-- The same of a life, whose number a later listener got.
+CREATE FUNCTION set_life_apart(of_host integer, of_life bigint, opened bigint, closed bigint)
+RETURNS void LANGUAGE plpgsql SET search_path = fleet, pg_temp AS $$
+DECLARE other bigint := -nextval('apart');
+BEGIN
+    UPDATE life SET id = other WHERE host_id = of_host AND id = of_life AND opened_at = opened;
+    UPDATE event SET listener_id = other
+    WHERE host_id = of_host AND listener_id = of_life AND at BETWEEN opened AND closed;
+    UPDATE rollup SET listener_id = other WHERE host_id = of_host AND listener_id = of_life
+        AND bucket <= closed;
+    UPDATE further_holder SET listener_id = other WHERE host_id = of_host AND listener_id = of_life;
+    UPDATE former SET listener_id = other WHERE host_id = of_host AND listener_id = of_life;
+END $$;
+
 CREATE FUNCTION counted_buckets() RETURNS TABLE (resolution integer, by_port boolean)
 IMMUTABLE LANGUAGE sql AS $$ VALUES (60, FALSE), (3600, TRUE), (86400, TRUE) $$;
 
@@ -191,6 +219,9 @@ BEGIN
     ON CONFLICT (host_id, local) DO UPDATE SET program_id = excluded.program_id
         WHERE host_program.program_id != excluded.program_id;
 
+    PERFORM set_apart(mine, p.id) FROM inbox_process i
+    JOIN process p ON p.host_id = mine AND p.id = base + i.local
+    WHERE i.host_id = mine AND (p.pid, p.started_at) != (i.pid, i.started_at);
     WITH gone AS (DELETE FROM inbox_process i WHERE i.host_id = mine RETURNING *)
     INSERT INTO process
     SELECT mine, base + g.local, base + g.machine, g.pid, g.started_at, l.program_id, g.ppid,
@@ -200,6 +231,11 @@ BEGIN
         started_at = excluded.started_at, program_id = excluded.program_id, ppid = excluded.ppid,
         parents = excluded.parents, unit = excluded.unit, container = excluded.container,
         cwd = excluded.cwd, container_id = excluded.container_id;
+
+    PERFORM set_life_apart(mine, l.id, l.opened_at, l.closed_at) FROM inbox_event i
+    JOIN life l ON l.host_id = mine AND l.id = base + i.listener AND l.opened_at != i.at
+    WHERE i.host_id = mine AND i.kind = 'opened' AND i.listener <= s.listeners;
+    s.listeners := greatest(s.listeners, (SELECT max(i.local) FROM inbox_listener i WHERE i.host_id = mine));
 
     SELECT array_agg(o.id) INTO learnt FROM inbox_listener i
     JOIN open_listener o ON o.host_id = mine AND o.id = base + i.local
@@ -351,7 +387,7 @@ BEGIN
     END IF;
 
     UPDATE stream x SET events = to_event, revisions = to_revision, ticks = to_tick,
-        rollups = to_rollup, mark = coalesce(new_mark, x.mark)
+        rollups = to_rollup, listeners = s.listeners, mark = coalesce(new_mark, x.mark)
     WHERE x.host_id = mine AND x.epoch = s.epoch;
     UPDATE host h SET received_at = now_us(), skew = sent_at - now_us(),
         version = coalesce(news->>'version', h.version),

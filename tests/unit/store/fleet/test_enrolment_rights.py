@@ -48,6 +48,8 @@ FORBIDDEN = {
     "run a program": "COPY fleet.inbox_event (local) FROM PROGRAM 'id'",
     "write a file": "COPY (SELECT 1) TO '/tmp/porteye-fleet-attack'",
     "drop a partition": "SELECT fleet.tidy()",
+    "set a process of another host apart": "SELECT fleet.set_apart(2, 1)",
+    "set a life of another host apart": "SELECT fleet.set_life_apart(2, 1, 0, 1)",
     "tidy": "SELECT fleet.tidy_daily()",
     "make a partition": "SELECT fleet.make_partitions(0, 1)",
     "leave another host's epochs": "SELECT fleet.leave_epochs_before(2, 5::smallint)",

@@ -86,6 +86,7 @@ def test_there_are_no_rules_no_triggers_no_small_sequences_and_no_generated_colu
     )
     sequences = made.ask("SELECT sequencename, data_type::text FROM pg_sequences")
     assert sorted(sequences) == [
+        ("apart", "bigint"),
         ("host_host_id_seq", "integer"),
         ("program_id_seq", "bigint"),
     ]

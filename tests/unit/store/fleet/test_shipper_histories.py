@@ -25,6 +25,7 @@ from porteye_core.store.writing.writer import Closing, Opening, Writer
 from tests.kit.fleet import Fleet, fleet, local, rows_at_home, rows_that_arrived, ship
 from tests.kit.postgres import needs_postgres
 from tests.kit.seeding import PLAN, seed
+from tests.kit.stored import database_of
 from tests.kit.values import HOST, SECOND, endpoint, owned, process
 
 pytestmark = needs_postgres
@@ -220,6 +221,52 @@ def test_what_retention_dropped_before_it_was_shipped_is_counted(
     gone = 8 + 2 - len(local(db, "SELECT 1 FROM event")) - 1
     assert gone > 0
     assert hosts.fleet.ask("SELECT dropped FROM host WHERE host_id = %s", host) == [(gone,)]
+
+
+def test_a_process_whose_number_another_one_got_keeps_its_lives(
+    hosts: Hosts, db: Path, writer: Writer
+) -> None:
+    host, address = hosts.enrol()
+    writer.begin_watch(NOW, PLAN)
+    closed(writer, opened(writer, 80, NOW), NOW + SECOND)
+    ship(db, address)
+    with closing(sqlite3.connect(db, isolation_level=None)) as connection:
+        connection.execute("PRAGMA foreign_keys = OFF")
+        for _ in Purge(connection).recent(NOW + HOUR):
+            pass
+        connection.execute("DELETE FROM process")
+    database_of(writer)._undone()  # it has forgotten the process, as retention makes it
+    opened(writer, 443, NOW + HOUR)
+    assert local(db, "SELECT id, pid FROM process") == [(1, 443)]
+    ship(db, address)
+    pids = [(row[4], row[9]) for row in arrived(hosts, host)[1]]
+    assert pids == [(80, 80), (443, 443)]
+
+
+def test_a_life_whose_number_another_listener_got_keeps_its_events(
+    hosts: Hosts, db: Path, tmp_path: Path
+) -> None:
+    """The number of the last life is free again once the host's retention has dropped it."""
+    host, address = hosts.enrol()
+    with open_writer(db, HOST, 1) as writer:
+        writer.begin_watch(NOW, PLAN)
+        closed(writer, opened(writer, 80, NOW), NOW + SECOND)
+        ship(db, address)
+    with closing(sqlite3.connect(db, isolation_level=None)) as connection:
+        connection.execute("PRAGMA foreign_keys = OFF")
+        for _ in Purge(connection).recent(NOW + HOUR):
+            pass
+    with open_writer(db, HOST, 1) as writer:
+        writer.begin_watch(NOW + HOUR, PLAN)
+        assert opened(writer, 443, NOW + HOUR).id == 1
+        ship(db, address)
+    events, lives = arrived(hosts, host)[:2]
+    assert [(row[0], row[5], row[9]) for row in events] == [
+        (1, 80, "nginx -g daemon"),
+        (2, 80, "nginx -g daemon"),
+        (3, 443, "nginx -g daemon"),
+    ]
+    assert [(row[4], row[2] is None) for row in lives] == [(80, False), (443, True)]
 
 
 def test_a_clone_passes_until_it_has_news_of_its_own(
