@@ -7,7 +7,6 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
-
 _LEAST = 0.001  # seconds: a timeout of 0 would mean not to wait, which is another error
 
 
