@@ -1,6 +1,7 @@
 """What does telling cost, and how soon is it done? By a real monitor and alerts process."""
 
 import argparse
+import os
 import socket
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from benchmarks import noise, seed
 from benchmarks.load.worker import PROJECT
 from benchmarks.report import Cell, Check, Report, Table
 from benchmarks.service import until, watching
+from porteye_core import places
 from porteye_core.alerts.receivers import apprise
 from porteye_core.alerts.timers import DAY, SECOND
 from porteye_core.model import Tick, WatchPlan
@@ -164,10 +166,14 @@ def _telling(db: Path, hook: _Hook) -> Iterator[psutil.Process]:
     alerts.write_text(_ALERTS.format(port=hook.port))
     expected.write_text(_EXPECTED)
     log = db.with_name("alerts.log")
-    words = [sys.executable, "-m", "porteye_core.command", "alerts", "--db", str(db)]
+    words = [*places.alerts_words(), "--db", str(db)]
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [*words, "--exit-with-parent"], cwd=PROJECT, stdout=output, stderr=output
+            [*words, "--exit-with-parent"],
+            cwd=PROJECT,
+            env={**os.environ, **places.ALERTS_VARIABLES},
+            stdout=output,
+            stderr=output,
         )
     try:
         if not until(lambda: b"expected.toml is in force" in log.read_bytes(), 60):

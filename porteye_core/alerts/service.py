@@ -2,7 +2,7 @@
 
 import logging
 import os
-import platform
+import socket
 import stat
 from collections.abc import Callable
 from contextlib import suppress
@@ -59,7 +59,7 @@ class Service:
     ) -> None:
         self._config, self._wait, self._ended = config, wait, ended
         self._alerts_db = config.alerts_db or beside(config.db)
-        self._place = Place(config.db, self._alerts_db, platform.node())
+        self._place = Place(config.db, self._alerts_db, socket.gethostname())
         self._clock, self._boot = SystemClock(), _boot_id()
         self._began = self._now()
         self._wake, self._is_woken = wake, False

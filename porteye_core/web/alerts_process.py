@@ -47,7 +47,8 @@ async def _keep_one(config: Config) -> None:
             await asyncio.sleep(_CHECK_INTERVAL)
             continue
         begun = time.monotonic()
-        status = await run(_WHAT, [*places.alerts_words(), *_flags(config)])
+        words = [*places.alerts_words(), *_flags(config)]
+        status = await run(_WHAT, words, variables=places.ALERTS_VARIABLES)
         if time.monotonic() - begun > _STEADY:
             rest = _MIN_REST
         log.warning("%s Another is started in %g s.", how(_WHAT, status), rest)

@@ -5,7 +5,8 @@ import contextlib
 import logging
 import os
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
 from porteye_core import places
 from porteye_core.system import systemd
@@ -18,18 +19,22 @@ _PATIENCE = 5.0  # seconds; monitor and alerts process end within two
 
 
 async def run(
-    what: str, words: Sequence[str], started: Callable[[], None] = lambda: None
+    what: str,
+    words: Sequence[str],
+    started: Callable[[], None] = lambda: None,
+    variables: Mapping[str, str] = MappingProxyType({}),
 ) -> int | str:
     """Run a process to its end; return its status, or a sentence if it could not be started.
 
-    what: its name in a sentence; started: called once it runs. Cancelled, it ends the process.
+    what: its name in a sentence; started: called once it runs; variables: of its environment beside
+    those of this process. Cancelled, it ends the process.
     """
     try:
         process = await asyncio.create_subprocess_exec(
             *words,
             stdin=asyncio.subprocess.DEVNULL,
             cwd=places.TOP,
-            env={name: value for name, value in os.environ.items() if name not in _NOT_PASSED_ON},
+            env={**_passed_on(), **variables},
         )
     except OSError as err:
         return f"{what} could not be started: {err.strerror}."
@@ -39,6 +44,10 @@ async def run(
     finally:
         if process.returncode is None:
             await _end(what, process)
+
+
+def _passed_on() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name not in _NOT_PASSED_ON}
 
 
 def how(what: str, status: int | str) -> str:

@@ -80,7 +80,7 @@ def test_the_alerts_unit_grants_what_it_takes_to_judge_the_database_of_root(
             [
                 *("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"),
                 *(f"--inh-caps={kept}", f"--ambient-caps={kept}", f"--bounding-set={kept}"),
-                *("--no-new-privs", sys.executable, "-m", "porteye_core.command", "alerts"),
+                *("--no-new-privs", sys.executable, "-m", "porteye_core.alerts"),
                 *("--db", str(db), "--alerts-db", str(state / "alerts.db")),
             ],
             env=environment(PYTHONPATH=str(PROJECT)),
