@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -16,6 +17,7 @@ from porteye_core.monitor import command_line
 from porteye_core.monitor.heartbeat import Heartbeat
 from porteye_core.system.systemd import ServiceManager
 from tests.kit.alerts_process import settle
+from tests.kit.processes import end
 from tests.kit.service import PROJECT, environment, monitor, rows
 from tests.kit.tracing import needs_tracing
 from tests.kit.unit import UNIT, allowed_calls, confined, missing, words
@@ -63,39 +65,44 @@ def test_the_unit_is_exposed_no_more_than_is_stated(of: Path, exposure: int) -> 
 
 
 @confinable
-def test_the_alerts_unit_grants_what_it_takes_to_judge_the_database_of_root(
-    db: Path, tmp_path: Path
-) -> None:
+def test_the_alerts_unit_grants_what_it_takes_to_judge_the_database_of_root() -> None:
     """As nobody, with the unit's one capability, over files that root alone may read."""
     (right,) = words("AmbientCapabilities", ALERTS_UNIT)
     kept = f"-all,+{right.removeprefix('CAP_').lower()}"
-    settle(db, "")
-    state = tmp_path / "state"
-    state.mkdir()
-    for folder in (tmp_path, *tmp_path.parents[:-2]):
-        folder.chmod(0o755)
-    os.chown(state, NOBODY, NOBODY)
-    with monitor(db):
-        process = subprocess.Popen(
-            [
-                *("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"),
-                *(f"--inh-caps={kept}", f"--ambient-caps={kept}", f"--bounding-set={kept}"),
-                *("--no-new-privs", sys.executable, "-m", "porteye_core.alerts"),
-                *("--db", str(db), "--alerts-db", str(state / "alerts.db")),
-            ],
-            env=environment(PYTHONPATH=str(PROJECT)),
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        try:
+    # Each start of pytest closes its own folders to others.
+    with TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        db, state = Path(folder) / "porteye.db", Path(folder) / "state"
+        settle(db, "")
+        state.mkdir()
+        os.chown(state, NOBODY, NOBODY)
+        command = [
+            *("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"),
+            *(f"--inh-caps={kept}", f"--ambient-caps={kept}", f"--bounding-set={kept}"),
+            *("--no-new-privs", sys.executable, "-m", "porteye_core.alerts"),
+            *("--db", str(db), "--alerts-db", str(state / "alerts.db")),
+        ]
+        variables = environment(PYTHONPATH=str(PROJECT))
+        with monitor(db), logged_to_pipe(command, variables) as process:
             begun = "SELECT 1 FROM cursor WHERE file != ''"
             until(
                 lambda: process.poll() is not None or rows(state / "alerts.db", begun), "it judges"
             )
-        finally:
             process.terminate()
             said = process.communicate()[1]
-    assert process.returncode == 0, said
+            assert process.returncode == 0, said
+
+
+@contextmanager
+def logged_to_pipe(
+    command: list[str], variables: dict[str, str]
+) -> "Iterator[subprocess.Popen[str]]":
+    """A process whose errors can be read; ended at the end."""
+    process = subprocess.Popen(command, env=variables, stderr=subprocess.PIPE, text=True)
+    try:
+        yield process
+    finally:
+        end(process)
 
 
 def test_the_unit_grants_the_rights_that_readme_lists_and_no_more() -> None:
