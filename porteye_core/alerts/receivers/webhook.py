@@ -65,10 +65,15 @@ def _headers(receiver: Webhook, message_id: str, body: bytes) -> dict[str, str]:
         "webhook-timestamp": now,
     }
     if receiver.secret is not None:
-        signed = b"%s.%s.%s" % (message_id.encode(), now.encode(), body)
-        digest = hmac.new(receiver.secret, signed, hashlib.sha256).digest()
-        headers["webhook-signature"] = f"v1,{base64.b64encode(digest).decode()}"
+        headers["webhook-signature"] = signature(receiver.secret, message_id, now, body)
     return headers
+
+
+def signature(secret: bytes, message_id: str, timestamp: str, body: bytes) -> str:
+    """The signature of a message, by the scheme v1."""
+    signed = b"%s.%s.%s" % (message_id.encode(), timestamp.encode(), body)
+    digest = hmac.new(secret, signed, hashlib.sha256).digest()
+    return f"v1,{base64.b64encode(digest).decode()}"
 
 
 def _read_rest(answer: http.client.HTTPResponse) -> None:

@@ -1,8 +1,6 @@
 """Webhooks: a real server of HTTP gets each message, or says why not."""
 
 import base64
-import hashlib
-import hmac
 import json
 import socket
 import threading
@@ -20,7 +18,7 @@ from porteye_core.alerts.receivers.kinds import Webhook
 from porteye_core.alerts.receivers.message import Message
 from porteye_core.alerts.receivers.not_sent import NotSent
 from porteye_core.alerts.receivers.time_limit import TimeLimit
-from porteye_core.alerts.receivers.webhook import send
+from porteye_core.alerts.receivers.webhook import send, signature
 from tests.kit.certificates import Certificate, needs_openssl
 from tests.kit.sinks import Hook, Posted, accept, say, webhook
 
@@ -48,9 +46,18 @@ def test_the_server_gets_the_body_with_the_headers_of_standard_webhooks(message:
     assert headers["Content-Type"] == "application/json"
     assert (headers["webhook-id"], headers["X-Token"]) == ("msg_1", "abc")
     assert abs(int(headers["webhook-timestamp"]) - time.time()) < 60
-    signed = f"msg_1.{headers['webhook-timestamp']}.".encode() + posted.body
-    digest = base64.b64encode(hmac.new(KEY, signed, hashlib.sha256).digest()).decode()
-    assert headers["webhook-signature"] == f"v1,{digest}"
+    assert headers["webhook-signature"] == signature(
+        KEY, "msg_1", headers["webhook-timestamp"], posted.body
+    )
+
+
+def test_the_signature_is_that_of_standard_webhooks() -> None:
+    # The vector that its libraries are tested with.
+    secret = base64.b64decode("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+    signed = signature(
+        secret, "msg_p5jXN8AQM9LWM0D4loKWxJek", "1614265330", b'{"test": 2432232314}'
+    )
+    assert signed == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
 
 
 def test_each_try_has_the_same_id_and_body(message: Message) -> None:
