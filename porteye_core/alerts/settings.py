@@ -23,6 +23,7 @@ from porteye_core.alerts.timers import (
 from porteye_core.errors import AlertsError
 from porteye_core.store.alerts import EVERY_DAY, Quiet
 from porteye_core.toml_files import reading
+from porteye_core.toml_files.lines import FileLines
 from porteye_core.toml_files.reading import FileKind, shown, text_of
 
 NAME = "alerts.toml"
@@ -84,9 +85,11 @@ def checked(content: str, file: Path) -> Settings:
     """The settings of a text, as `parse` reads them, whose receivers can be used as far as can be
     told without sending: Apprise knows its addresses. Raises AlertsError."""
     found = parse(content, file)
-    for receiver in found.receivers:
+    lines = FileLines(content)
+    for number, receiver in enumerate(found.receivers):
         if reason := sending.reason_against(receiver):
-            raise AlertsError(f"{file}, receiver {receiver.name}: {reason}", _KIND.hint)
+            line = lines.of_block("receiver", number)
+            raise AlertsError(f"{file}, line {line}: {receiver.name}: {reason}", _KIND.hint)
     return found
 
 

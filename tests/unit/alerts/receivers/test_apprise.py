@@ -59,7 +59,7 @@ def test_an_address_that_apprise_does_not_know_is_found_without_sending() -> Non
     with pytest.raises(AlertsError) as raised:
         settings.checked(text, Path("alerts.toml"))
     assert raised.value.message == (
-        "alerts.toml, receiver rest: Apprise does not know this kind of address."
+        "alerts.toml, line 1: rest: Apprise does not know this kind of address."
     )
 
 
