@@ -1,13 +1,17 @@
 """Child processes that send: without a shell, and ended in time with what they started."""
 
 import os
+import re
 import signal
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 
 from porteye_core.alerts.receivers.time_limit import TimeLimit
 
+_PR_CAP_AMBIENT, _CLEAR_ALL = 47, 4  # linux/prctl.h
 _LISTEN = 0.25  # seconds between two looks at whether the process is to stop
 # None of the variables that hold tokens of PortEye, or of whatever started it.
 _KEPT = ("HOME", "LANG", "LC_ALL", "PATH", "SSL_CERT_DIR", "SSL_CERT_FILE", "TMPDIR", "TZ", "USER")
@@ -35,6 +39,7 @@ def run(
     all that it started.
     """
     limit.left()
+    _keep_rights_to_oneself()
     process = subprocess.Popen(  # noqa: S603 - the program of the file of alerts, or this one
         words,
         stdin=subprocess.PIPE,
@@ -57,6 +62,25 @@ def run(
     except BaseException:
         _kill(process)
         raise
+
+
+def _keep_rights_to_oneself() -> None:
+    """Let no program that this thread starts inherit a capability of the service, such as to read
+    every file. Those that it has itself stay (capabilities(7), "Ambient capability set")."""
+    if sys.platform != "linux" or not _has_ambient_rights():
+        return
+    import ctypes  # noqa: PLC0415 - only where there are any
+
+    ctypes.CDLL(None).prctl(_PR_CAP_AMBIENT, _CLEAR_ALL, 0, 0, 0)
+
+
+def _has_ambient_rights() -> bool:
+    try:
+        told = Path("/proc/thread-self/status").read_text(encoding="ascii")
+    except (OSError, ValueError):
+        return False
+    found = re.search(r"^CapAmb:\s*([0-9a-f]+)$", told, re.MULTILINE)
+    return found is not None and int(found[1], 16) != 0
 
 
 def _kill(process: "subprocess.Popen[bytes]") -> None:

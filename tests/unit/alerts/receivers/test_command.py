@@ -2,7 +2,11 @@
 
 import json
 import os
+import re
+import shutil
+import subprocess
 import sys
+import tempfile
 import threading
 from pathlib import Path
 
@@ -14,9 +18,12 @@ from porteye_core.alerts.receivers.kinds import Command
 from porteye_core.alerts.receivers.message import Message
 from porteye_core.alerts.receivers.not_sent import NotSent
 from porteye_core.alerts.receivers.time_limit import TimeLimit
+from tests.kit.rights import root
+from tests.kit.service import PROJECT
 from tests.kit.waiting import until
 from tests.unit.alerts.receivers.conftest import FINDING, message_of
 
+needs_setpriv = pytest.mark.skipif(not shutil.which("setpriv"), reason="needs setpriv")
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="the programs are of POSIX")
 
 
@@ -99,6 +106,43 @@ def test_a_program_is_killed_when_the_process_stops(message: Message, tmp_path: 
             send(receiver("/bin/sh", "-c", script), message, limit)
         stopping.join()
     assert not _runs(int((tmp_path / "pid").read_text()))
+
+
+_SEND = """
+import sys
+from porteye_core.alerts.receivers import command, sending
+from porteye_core.alerts.receivers.kinds import Command
+from porteye_core.alerts.receivers.message import Message
+to = Command(name="run", words=("/bin/sh", "-c", f"grep Cap /proc/self/status > {sys.argv[1]}"))
+for _ in range(2):
+    with sending.limit_of(to) as limit:
+        command.send(to, Message("msg_1", {"data": {}}), limit)
+print(open("/proc/self/status").read())
+"""
+
+
+@root
+@needs_setpriv
+def test_no_capability_of_the_service_reaches_the_program() -> None:
+    # pytest's own folders are closed to a program without rights.
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o777)
+        got = Path(folder) / "got"
+        done = subprocess.run(
+            [
+                *("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"),
+                *("--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"),
+                *(sys.executable, "-c", _SEND, str(got)),
+            ],
+            cwd=PROJECT,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        told = got.read_text()
+    effective = "CapEff:\t0000000000000004"  # CAP_DAC_READ_SEARCH
+    assert effective in done.stdout  # which the service keeps
+    assert re.findall(r"^Cap(?:Eff|Prm|Amb):\t(\d+)$", told, re.M) == ["0" * 16] * 3
 
 
 def _runs(pid: int) -> bool:
