@@ -19,6 +19,7 @@ from porteye_core.ui.markdown import code, literal
 from porteye_core.ui.stop_target import target_of
 
 _KEY = "stopping"  # in the session
+_UNTYPED = "The port was not typed"
 
 
 @dataclass(slots=True)
@@ -114,7 +115,8 @@ def _ask(db: Path, asked: _Asked, target: stopping.Target) -> None:
         with below:
             _stop(db, asked, target, by)
     else:
-        asked.error = f"“{typed[:20]}” is not the port, {target.port}. Nothing was done."
+        what = f"“{typed[:20]}” is not the port, {target.port}" if typed.strip() else _UNTYPED
+        asked.error = f"{what}. Nothing was done."
     draw_again()
 
 
