@@ -80,7 +80,7 @@ def _read(view: View) -> _Read:
         try:
             with alerts.open_to_read(view.alerts_file) as connection:
                 return _Read(
-                    alerts.open_findings(connection)[: -_MOST - 1 : -1],
+                    alerts.open_findings(connection)[::-1],
                     alerts.newest_messages(connection, _MOST),
                     alerts.undelivered_messages(connection, _MOST),
                     alerts.receivers(connection),
@@ -149,13 +149,15 @@ def _findings(found: _Read) -> None:
     layout.title(f"{count:,} open" if count else "Alerts")
     st.subheader(f"Open{f': {count:,}' if count else ''}", anchor=False)
     if lasting:
-        alerts_tables.draw_findings(lasting, key="open_findings", alt=_NOT_EXPECTED)
+        if count > _MOST:
+            st.caption(f"The newest {_MOST:,} of them.")
+        alerts_tables.draw_findings(lasting[:_MOST], key="open_findings", alt=_NOT_EXPECTED)
     else:
         st.markdown(":material/check: Nothing that an alerts process has found is open.")
     if brief:
         label = f"{len(brief):,} for the daily digest: open for a moment"
         with st.expander(label, icon=":material/bolt:"):
-            alerts_tables.draw_findings(brief, key="brief_findings", alt="What was brief")
+            alerts_tables.draw_findings(brief[:_MOST], key="brief_findings", alt="What was brief")
 
 
 def _told(found: _Read) -> None:

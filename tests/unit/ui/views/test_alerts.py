@@ -175,3 +175,24 @@ def test_the_lines_to_begin_with_work_as_they_stand(empty: AppTest, seeded: Inst
     assert stat.S_IMODE((folder / "alerts.toml").stat().st_mode) == 0o600
     assert settings.read(folder / "alerts.toml").receivers[0].name == "log"
     assert last.startswith(sys.executable)
+
+
+def test_many_that_were_brief_hide_nothing_that_is_open(page: AppTest, seeded: Instant) -> None:
+    with writing(beside(seeded.db)) as connection:
+        for port in range(150):
+            add_finding(connection, replace(WIDER, kind="brief", verdict="brief", port=port, at=1))
+    page.run()
+    assert [list(each) for each in page.dataframe[0].value["verdict"]] == [["wider"]]
+    assert any("150 for the daily digest" in each.label for each in page.expander)
+
+
+def test_of_many_that_are_open_the_newest_are_shown_and_all_are_counted(
+    page: AppTest, seeded: Instant
+) -> None:
+    with writing(beside(seeded.db)) as connection:
+        for port in range(150):
+            add_finding(connection, replace(WIDER, verdict="new", port=port, at=1))
+    page.run()
+    assert "The newest 100 of them." in said(page)
+    assert "Open: 151" in [each.value for each in page.subheader]
+    assert len(page.dataframe[0].value) == 100
