@@ -43,7 +43,10 @@ class Cluster:
     """A server on a Unix socket in a folder of its own, which ends with this process at the latest;
     `address` is that of its administrator and an empty database."""
 
-    def __init__(self, folder: Path, binaries: Path | None = None) -> None:
+    def __init__(
+        self, folder: Path, binaries: Path | None = None, of: "Cluster | None" = None
+    ) -> None:
+        """of: the server that it is a standby of, and copies now."""
         self.folder, self._binaries = folder, binaries or BINARIES
         self._log = folder / "log"
         self._process: subprocess.Popen[bytes] | None = None
@@ -54,6 +57,11 @@ class Cluster:
             *("initdb", "--pgdata=data", "--username=porteye", "--auth=trust", "--no-sync"),
             *("--encoding=UTF8", "--locale=C"),
         )
+        if of is not None:
+            made = self._command(
+                *("pg_basebackup", "--pgdata=data", "--write-recovery-conf", "--no-sync"),
+                *("--checkpoint=fast", f"--host={of.folder}", "--username=porteye"),
+            )
         subprocess.run(made, cwd=folder, check=True, stdout=subprocess.DEVNULL)
 
     def start(self) -> None:
@@ -119,10 +127,10 @@ def _works_in(process: Path, folder: Path) -> bool:
 
 
 @contextmanager
-def cluster(binaries: Path | None = None) -> Iterator[Cluster]:
-    """A server that runs, and ends with the block."""
+def cluster(binaries: Path | None = None, of: Cluster | None = None) -> Iterator[Cluster]:
+    """A server that runs, and ends with the block; of: the server that it is a standby of."""
     with TemporaryDirectory(prefix="porteye-postgres-") as name:
-        made = Cluster(Path(name), binaries)
+        made = Cluster(Path(name), binaries, of)
         try:
             made.start()
             yield made

@@ -1,0 +1,40 @@
+"""The benchmark of a fleet ships a whole history, and asks both databases every question."""
+
+import sys
+from argparse import ArgumentParser
+
+import pytest
+
+from benchmarks.fleet import benchmark
+from benchmarks.report import Report
+from tests.kit.postgres import needs_postgres
+
+pytestmark = [
+    needs_postgres,
+    pytest.mark.skipif(sys.platform != "linux", reason="the loads are Linux processes"),
+]
+
+
+@pytest.fixture(scope="module")
+def report() -> Report:
+    flags = ArgumentParser()
+    benchmark.add_flags(flags)
+    few = ["--days=30", "--events=2000", "--listeners=20", "--rounds=2", "--batches=5"]
+    return benchmark.run(flags.parse_args([*few, "--sample-days=0.1"]))
+
+
+def test_the_whole_history_is_shipped(report: Report) -> None:
+    shipping, _ = report.tables
+    assert shipping.title == "Shipping of 2,000 events, one connection"
+    assert all(float(value or 0) > 0 for what, value in shipping.rows if "CPU" not in str(what))
+
+
+def test_every_question_is_timed_in_both(report: Report) -> None:
+    _, questions = report.tables
+    assert len(questions.rows) > 42
+    assert all(float(cell or 0) > 0 for row in questions.rows for cell in row[1:])
+    assert [check.budget for check in report.checks] == [
+        "at least 5,000",
+        "at most 3 ms",
+        "at most 5 times",
+    ]
