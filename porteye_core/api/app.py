@@ -15,7 +15,6 @@ from porteye_core import __version__
 from porteye_core.api import files, findings, moments, notes, shapes, verdicts
 from porteye_core.api.docs_page import docs_page
 from porteye_core.api.file_names import file_name
-from porteye_core.api.opinions import opinions
 from porteye_core.api.parameters import Before, OfEvents, OfListeners
 from porteye_core.api.shapes import ERRORS, INVALID
 from porteye_core.config import Config
@@ -24,6 +23,7 @@ from porteye_core.guards.access import Access
 from porteye_core.guards.rate_limit import Guesses
 from porteye_core.guards.security_headers import SecurityHeaders
 from porteye_core.guards.token import TokenGuard
+from porteye_core.judging.opinion_fields import opinion_fields
 from porteye_core.restarts import Restarts
 from porteye_core.store.reading import (
     Form,
@@ -152,7 +152,7 @@ def _add_files(api: FastAPI, config: Config, form: Form) -> None:
     def history_file(request: Request, which: OfEvents, before: Before = None) -> Response:
         """The whole history that the filters let through; `limit` does not count."""
         name = file_name("history", form, which, which.since, which.until or moments.now())
-        more = opinions(config, moments.now())
+        more = opinion_fields(config, moments.now())
         return files.file_response(
             request,
             db,
@@ -168,7 +168,7 @@ def _add_files(api: FastAPI, config: Config, form: Form) -> None:
         if not (monitor := monitor_status(db, now)).is_current:
             return moments.not_watching(monitor, db)
         name = file_name("now", form, which, now)
-        more = opinions(config, now)
+        more = opinion_fields(config, now)
         return files.file_response(
             request, db, lambda reader: reader.export_now(form, which, now, more), name, form
         )
@@ -180,7 +180,7 @@ def _add_files(api: FastAPI, config: Config, form: Form) -> None:
         name = file_name("at", form, which, moment)
 
         def export(reader: Reader) -> Iterator[str]:
-            more = opinions(config, moments.now())
+            more = opinion_fields(config, moments.now())
             return reader.export_at(form, which, *moments.covered(reader, moment), more)
 
         return files.file_response(request, db, export, name, form)

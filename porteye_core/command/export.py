@@ -4,6 +4,7 @@ import importlib
 import sys
 import time
 from argparse import Namespace
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import BinaryIO, TextIO
 
@@ -12,11 +13,12 @@ from porteye_core.command.new_file import new_file
 from porteye_core.command.pip_command import pip_install
 from porteye_core.command.question import Question
 from porteye_core.command.screen import Screen
-from porteye_core.config import file_path
+from porteye_core.config import Config, file_path
 from porteye_core.errors import ConfigError, FilterError
+from porteye_core.judging.opinion_fields import opinion_fields
 from porteye_core.model import Filters
 from porteye_core.spoken_times import clock
-from porteye_core.store.reading import FileReader, Form, open_file_reader
+from porteye_core.store.reading import Field, FileReader, Form, open_file_reader
 from porteye_core.system.plain_text import clean
 
 _PARQUET = "parquet"
@@ -35,11 +37,13 @@ def export(given: Namespace, question: Question, screen: Screen) -> int:
     is_shown = sys.stderr.isatty() and not (to_screen and screen.is_terminal)
     progress = _Progress(question, sys.stderr, is_shown=is_shown)
     is_cleaned = to_screen and screen.is_terminal
+    of = Config(question.db, expected=question.expected, alerts_db=question.alerts_db)
+    more = opinion_fields(of, question.now)
     with open_file_reader(question.db) as reader, _opened(form, target, screen) as out:
         if form == _PARQUET:
-            reader.write_parquet(out, filters, progress.tell)
+            reader.write_parquet(out, filters, progress.tell, more)
         else:
-            _write(reader, Form(form), filters, out, progress, is_cleaned=is_cleaned)
+            _write(reader, Form(form), filters, out, progress, more, is_cleaned=is_cleaned)
     progress.end()
     if not to_screen:
         screen.write(f"Wrote {progress.count:,} events to {target}.")
@@ -78,10 +82,11 @@ def _write(
     filters: Filters,
     out: BinaryIO,
     progress: "_Progress",
+    more: Mapping[str, Field],
     *,
     is_cleaned: bool,
 ) -> None:
-    for piece in reader.export_history(form, filters, told=progress.tell):
+    for piece in reader.export_history(form, filters, told=progress.tell, more=more):
         out.write((_cleaned(piece) if is_cleaned else piece).encode())
 
 

@@ -4,9 +4,14 @@ from collections.abc import Mapping
 from operator import itemgetter
 from typing import Any, NamedTuple
 
+from porteye_core.config import Config
+from porteye_core.errors import StoreError
 from porteye_core.judging.acceptance import ACCEPTED, Accepted
+from porteye_core.judging.in_force import watched_file
 from porteye_core.judging.judge import Judge, without_file
 from porteye_core.judging.note_words import Words
+from porteye_core.store import alerts
+from porteye_core.store.alerts import Note
 from porteye_core.store.reading import USE_COLUMNS, Field, use_of
 
 _MOST = 20_000  # opinions that are remembered: a busy history has as many ephemeral ports
@@ -19,11 +24,30 @@ class _Opinion(NamedTuple):
     verdict: str
 
 
-def opinion_fields(
+def opinion_fields(config: Config, now: int) -> dict[str, Field]:
+    """The fields of one file; the verdict is that of now, empty if no file says what is expected.
+
+    Without an alerts database that can be read nobody has noted anything.
+    """
+    judge = watched_file(config.expected, config.db).in_force().judge
+    notes = _notes(config)
+    accepted = Accepted(each.key for each in notes if each.accepts(now))
+    words = {each.key: Words(each.label, each.text, each.link) for each in notes}
+    return _fields(judge, accepted, words)
+
+
+def _notes(config: Config) -> list[Note]:
+    try:
+        with alerts.open_to_read(config.alerts_db or alerts.beside(config.db)) as connection:
+            return alerts.notes(connection)
+    except StoreError:
+        return []
+
+
+def _fields(
     judge: Judge | None, accepted: Accepted, words: Mapping[str, Words]
 ) -> dict[str, Field]:
-    """The fields; the verdict is that of now, empty if no file says what is expected. words: of
-    the notes, by the keys of their identities."""
+    """words: of the notes, by the keys of their identities."""
     remembered: dict[tuple[object, ...], _Opinion] = {}
     known = judge or without_file()
 

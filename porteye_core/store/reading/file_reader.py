@@ -46,12 +46,18 @@ class FileReader(RowReader):
         CSV."""
         return export.history(self._connection, form, filters, before, told, more or {})
 
-    def write_parquet(self, out: BinaryIO, filters: Filters, told: export.Told) -> None:
+    def write_parquet(
+        self,
+        out: BinaryIO,
+        filters: Filters,
+        told: export.Told,
+        more: export.Fields | None = None,
+    ) -> None:
         """Write all events that the filters let through as Parquet; raises ImportError without
-        pyarrow."""
+        pyarrow. more: columns at the end."""
         from porteye_core.store.reading.parquet import write_history  # noqa: PLC0415 - only here
 
-        write_history(self._connection, out, filters, told)
+        write_history(self._connection, out, filters, told, more or {})
 
     def export_now(
         self, form: export.Form, filters: Filters, now: int, more: export.Fields | None = None

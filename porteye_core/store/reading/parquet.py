@@ -1,6 +1,6 @@
 """The history as a Parquet file, typed, in constant memory; it needs pyarrow.
 
-Its columns are those of the CSV and JSON files. Times are timestamps in UTC.
+Its columns are those of the CSV file. Times are timestamps in UTC.
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,7 +11,7 @@ from pyarrow import parquet
 
 from porteye_core.model import Filters
 from porteye_core.store import engine
-from porteye_core.store.reading.export import Told, event_batches
+from porteye_core.store.reading.export import Fields, Told, event_batches
 from porteye_core.store.reading.json_records import EVENT, Field
 
 # Rows of a group, which is in memory: of 50,000 with their texts it takes 250 MiB.
@@ -28,13 +28,15 @@ _TIME = pa.timestamp("us", tz="UTC")
 
 
 def write_history(
-    connection: engine.Connection, out: BinaryIO, filters: Filters, told: Told | None = None
+    connection: engine.Connection, out: BinaryIO, filters: Filters, told: Told, more: Fields
 ) -> None:
-    """Write all events that the filters let through, newest first, whatever `limit` says."""
-    schema = pa.schema([(name, _type(field)) for name, field in EVENT.items()])
+    """Write all events that the filters let through, newest first, whatever `limit` says; more:
+    columns at the end."""
+    fields = {**EVENT, **more}
+    schema = pa.schema([(name, _type(field)) for name, field in fields.items()])
     with parquet.ParquetWriter(out, schema, compression="zstd") as writer:
         for rows in _groups(event_batches(connection, filters, told=told)):
-            columns = [[_value(field, row) for row in rows] for field in EVENT.values()]
+            columns = [[_value(field, row) for row in rows] for field in fields.values()]
             writer.write_table(pa.table(columns, schema=schema), row_group_size=_GROUP)
 
 

@@ -14,7 +14,10 @@ from pathlib import Path
 
 import pytest
 from pyarrow import parquet
+from starlette.testclient import TestClient
 
+from porteye_core.api import create_api
+from porteye_core.config import Config
 from porteye_core.model import Filters, Precision
 from porteye_core.store.reading import EVENT, Form, open_file_reader
 from porteye_core.store.writing.writer import Opening, Writer
@@ -44,6 +47,13 @@ def records(db: Path) -> list[dict[str, object]]:
     return found
 
 
+OPINIONS = ["label", "note", "verdict"]
+BLOCKS = """
+[[expected]]
+port = [80, 5432]
+"""
+
+
 @pytest.mark.parametrize("form", Form)
 def test_a_file_is_that_of_the_api(
     seeded: Instant, porteye: Command, tmp_path: Path, form: Form
@@ -52,8 +62,9 @@ def test_a_file_is_that_of_the_api(
     answered = porteye("export", f"--{form}", str(target))
     assert answered.status == 0
     assert answered.out == f"Wrote 6 events to {target}.\n"
-    with open_file_reader(seeded.db) as reader:
-        assert target.read_bytes().decode() == "".join(reader.export_history(form, EVERYTHING))
+    api = create_api(Config(db=seeded.db))
+    with TestClient(api, base_url="http://localhost") as client:
+        assert target.read_bytes().decode() == client.get(f"/history.{form}").text
     assert list(tmp_path.glob(".*")) == []
 
 
@@ -61,10 +72,11 @@ def test_parquet_has_the_columns_of_the_other_files_with_their_types(
     seeded: Instant, porteye: Command, tmp_path: Path
 ) -> None:
     target = tmp_path / "history.parquet"
+    seeded.db.with_name("expected.toml").write_text(BLOCKS)
     answered = porteye("export", "--parquet", str(target))
     assert (answered.status, answered.err) == (0, "")
     table = parquet.read_table(target)
-    assert table.column_names == list(EVENT)
+    assert table.column_names == [*EVENT, *OPINIONS]
     types = {field.name: str(field.type) for field in table.schema}
     assert types["timestamp"] == "timestamp[us, tz=UTC]"
     assert {types[name] for name in ("id", "port", "pid", "listener")} == {"int64"}
@@ -72,8 +84,9 @@ def test_parquet_has_the_columns_of_the_other_files_with_their_types(
     assert {types[name] for name in ("status", "process", "cmdline")} == {"string"}
     read = [
         {**row, "timestamp": row["timestamp"].astimezone(UTC).isoformat(timespec="microseconds")}
-        for row in table.to_pylist()
+        for row in table.drop_columns(OPINIONS).to_pylist()
     ]
+    assert set(table["verdict"].to_pylist()) == {"expected", "new", "wider"}
     assert read == records(seeded.db)
 
 

@@ -238,7 +238,7 @@ def filtered(name: str, **narrowing: Any) -> dict[str, Ask]:
 
 def as_parquet(c: Connection) -> Any:
     out = io.BytesIO()
-    write_history(c, out, EVERYTHING)
+    write_history(c, out, EVERYTHING, lambda _count, _at: None, {})
     return parquet.read_table(out).to_pylist()
 
 
