@@ -156,9 +156,10 @@ class Month:
         )
         return sum(first > self._split for (first,) in rows)
 
-    def judge(self) -> _Judged:
-        """Judge the days after the first week, each at its end."""
-        blocks, text = self._learn()
+    def judge(self, learnt_until: int | None = None) -> _Judged:
+        """Judge the days after the first week, each at its end; learnt_until: a time, if more than
+        that week is learnt."""
+        blocks, text = self._learn(learnt_until or self._split)
         expected = expected_file.parse(text, self._db.with_name("expected.toml"))
         with ExitStack() as stack:
             # A monitor that holds the database watches it.
@@ -183,13 +184,13 @@ class Month:
             blocks, len(told), counts.get("findings", 0), counts.get("digest", 0), events, seconds
         )
 
-    def _learn(self) -> tuple[int, str]:
+    def _learn(self, until: int) -> tuple[int, str]:
         """The number of blocks, and the file, as `porteye learn` prints it."""
         nothing = Expected(self._db, local_ports=ephemeral_ports())
         with open_row_reader(self._db) as reader:
-            every = identities(reader.past_uses(self._begin, self._split), nothing)
+            every = identities(reader.past_uses(self._begin, until), nothing)
         learnt = lasting(every, nothing)
-        lines = [line for each in learnt for line in block_lines(each, self._split)]
+        lines = [line for each in learnt for line in block_lines(each, until)]
         return len(learnt), "\n".join(lines)
 
     def _take_back(self, stored: sqlite3.Connection) -> None:
