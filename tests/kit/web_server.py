@@ -25,6 +25,9 @@ def held_port(first: int = 18_000) -> Iterator[int]:
         held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         for port in range(first, first + 500):
             try:
+                # Another run of the tests may hold it in the same way, which this shows.
+                with socket.socket() as alone:
+                    alone.bind(("0.0.0.0", port))
                 held.bind(("0.0.0.0", port))
             except OSError:
                 continue
