@@ -36,7 +36,7 @@ from tests.kit.sinks import Hook, MailServer, Posted, mail_server, say, sometime
 from tests.kit.values import HOST, SECOND
 from tests.kit.waiting import until
 
-KILLS, FINDINGS = 80, 1500
+KILLS, FINDINGS = 80, 1000
 DB = "porteye-alerts.db"
 _LATE = 0.8  # seconds; the sender waits for 0.5 s
 

@@ -163,7 +163,7 @@ def test_a_file_of_expected_ports(
     assert place.says(said, told)
 
 
-def tested(caplog: pytest.LogCaptureFixture, file: str) -> tuple[int, str]:
+def refused(caplog: pytest.LogCaptureFixture, file: str) -> tuple[int, str]:
     """The status and the error of `porteye alerts --test` by this file."""
     status = program.main(["porteye", "alerts", "--alerts", file, "--test"])
     assert len(caplog.messages) == 1
@@ -178,7 +178,7 @@ def test_a_receiver_of_alerts(
     text = place.filled(given.strip("`")).replace(" ⏎ ", "\n")
     file.touch(0o600)
     file.write_text(f'[[receiver]]\nname = "ops"\n{text}\n')
-    found, told = tested(caplog, str(file))
+    found, told = refused(caplog, str(file))
     assert found == status
     assert place.says(said.replace("{file}", str(file)), told)
     assert "secret" not in told.replace("secret is not whsec_", "")
@@ -188,7 +188,7 @@ def test_a_receiver_of_alerts(
 def test_a_file_of_alerts(
     place: Place, caplog: pytest.LogCaptureFixture, given: str, said: str, status: int
 ) -> None:
-    found, told = tested(caplog, place.filled(given.strip("`")))
+    found, told = refused(caplog, place.filled(given.strip("`")))
     assert found == status
     assert place.says(said, told)
 
