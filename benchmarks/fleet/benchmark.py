@@ -30,6 +30,9 @@ from porteye_core.store.reading import event_counts
 _BACKLOG = 5_000  # events a second
 _SMALL = 6  # events in the batch of an interval
 _SERVER_MS = 3.0  # CPU of the server for it
+_KEPT = (
+    "host_id, protocol, family, address, port, netns, inode, fd, uid, user, process_id, program_id"
+)
 _SLOWER = 5.0  # a page through the fleet, beside the host's own database
 
 
@@ -117,14 +120,23 @@ def _small_batches(
 
 
 def _happen(db: Path) -> None:
-    """Events of listeners that there are, under new numbers."""
+    """Lives that begin and end, of places that are open; each has two events."""
     with closing(sqlite3.connect(db)) as connection, connection:
+        (newest,) = connection.execute("SELECT max(id) FROM listener").fetchone()
         connection.execute(
-            "INSERT INTO event (host_id, at, kind, seen, listener_id, port, program_id)"
-            " SELECT host_id, (SELECT max(at) FROM event) + 1, kind, seen, listener_id, port,"
-            " program_id FROM event ORDER BY id DESC LIMIT ?",
-            (_SMALL,),
+            f"INSERT INTO listener ({_KEPT}, id, opened_at, closed_at, opened_seen, closed_seen)"
+            f" SELECT {_KEPT}, (SELECT max(id) FROM listener) + row_number() OVER (),"
+            " (SELECT max(at) FROM event) + 1, (SELECT max(at) FROM event) + 2, 'poll', 'poll'"
+            " FROM (SELECT * FROM listener WHERE closed_at IS NULL LIMIT ?)",
+            (_SMALL // 2,),
         )
+        for kind in ("opened", "closed"):
+            connection.execute(
+                "INSERT INTO event (host_id, at, kind, seen, listener_id, port, program_id)"
+                f" SELECT host_id, {kind}_at, '{kind}', 'poll', id, port, program_id"
+                " FROM listener WHERE id > ?",
+                (newest,),
+            )
 
 
 def _measured(ship: Callable[[], Any], folder: Path) -> Iterator[tuple[float, float]]:

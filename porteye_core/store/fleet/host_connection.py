@@ -23,8 +23,12 @@ _TOKEN = re.compile(
 )
 # The views have the title of each program, which Python made.
 _TITLE = re.compile(r"\btitle\(((?:\w+\.)?)name, \1exe, \1cmdline\)")
-# The programs that a filter means, found first: the planner takes 80 of them for one.
-_PROGRAMS = "IN (SELECT id FROM program WHERE"
+# Lists that a statement finds first, such as the programs that a filter means: the planner takes 80
+# of them for one, and walks over all events to look for those of a list.
+_FOUND_FIRST = re.compile(
+    r"IN \((?=SELECT (?:id FROM program WHERE|(?:listener_)?id FROM event WHERE"
+    r"|e\.id FROM (?:json_each\(\?\) j|program g)) )"
+)
 _READ_ONLY = (
     "-c default_transaction_isolation=repeatable\\ read -c default_transaction_read_only=on"
 )
@@ -138,23 +142,23 @@ def translate(statement: str) -> tuple[str, tuple[str, ...], tuple[int, ...]]:
         lists.append(count - 1)
         return f"= ANY (${count}::bigint[])"
 
-    return _TOKEN.sub(token, _programs_first(statement)), tuple(names), tuple(lists)
+    return _TOKEN.sub(token, _lists_first(statement)), tuple(names), tuple(lists)
 
 
-def _programs_first(statement: str) -> str:
-    """The statement with each list of programs as an array, which is made once.
+def _lists_first(statement: str) -> str:
+    """The statement with each list that is found first as an array, which is made once.
 
-    >>> _programs_first("SELECT (a IN (SELECT id FROM program WHERE (b = '(')) OR c)")
+    >>> _lists_first("SELECT (a IN (SELECT id FROM program WHERE (b = '(')) OR c)")
     "SELECT (a = ANY (ARRAY(SELECT id FROM program WHERE (b = '('))) OR c)"
     """
-    before, found, after = statement.partition(_PROGRAMS)
-    if not found:
+    found = _FOUND_FIRST.search(statement)
+    if found is None:
         return statement
-    depth, end = 1, 0
+    after, depth, end = statement[found.end() :], 1, 0
     for part in re.finditer(r"'(?:[^']|'')*'|[()]", after):
         depth += {"(": 1, ")": -1}.get(part[0], 0)
         if depth == 0:
             end = part.start()
             break
-    listed = found.removeprefix("IN (") + after[:end]
-    return f"{before}= ANY (ARRAY({listed})){_programs_first(after[end + 1 :])}"
+    before, rest = statement[: found.start()], _lists_first(after[end + 1 :])
+    return f"{before}= ANY (ARRAY({after[:end]})){rest}"
