@@ -36,6 +36,7 @@ from porteye_core.store.reading import (
     event_frame,
     event_total,
     events,
+    followed,
     listener,
     lookup,
     open_uses,
@@ -298,6 +299,16 @@ FURTHER: dict[str, Ask] = {
         lambda c, life: listener.port_lives(c, life, BEGIN, NOW, 100)
     ),
     "siblings": every_life(listener.siblings),
+    "rows that are the newest": followed.newest,
+    "events that follow one": lambda c: followed.following(c, 700, 50),
+    "the mark of an event": lambda c: followed.mark(c, 700),
+    "lives by their ids": lambda c: sorted(
+        followed.lives(c, range(1, 9)), key=lambda life: life.id
+    ),
+    "lives that are open": followed.open_lives,
+    "owners as numbers": followed.owners,
+    "boots of the hosts": every_life(lambda c, life: listener.boot(c, life.id)),
+    "what each open listener is": past_uses.open_by_id,
     "non-ASCII word: history": rows_of(Filters(process=WORD)),
     "non-ASCII word: a page of a day": rows_of(replace(OF_WORD, since=NOW - DAY)),
     "non-ASCII word: count": lambda c: event_total.event_total(c, OF_WORD),

@@ -107,7 +107,7 @@ WHERE EXISTS (SELECT FROM fleet.watch w
     WHERE w.host_id = current_setting('porteye.host')::integer AND w.started_at < kept_from);
 
 CREATE VIEW one_host.sqlite_sequence AS
-SELECT 'event'::text AS name, (epoch::bigint << 40) | events AS seq
+SELECT 'event'::text AS name, coalesce(max((epoch::bigint << 40) | events), 0) AS seq
 FROM fleet.stream WHERE host_id = current_setting('porteye.host')::integer;
 
 CREATE FUNCTION one_host.json_each(text) RETURNS TABLE (value bigint) IMMUTABLE LANGUAGE sql

@@ -42,10 +42,12 @@ OF_SAMPLES = {
     "listeners of a moment as CSV",
     "all listeners of a month",
 }
+# Hashes of the numbers of programs, which the fleet gives.
+OF_NUMBERS = {"owners as numbers"}
 MEASURED = {"cpu", "rss", "clients", "queue", "backlog"}
 # What the host's retention has dropped is not dropped at the server.
 OF_THE_FILE = {"health"}
-FURTHER_OF_A_HOST = [name for name in FURTHER if name not in OF_SAMPLES]
+FURTHER_OF_A_HOST = [name for name in FURTHER if name not in OF_SAMPLES | OF_NUMBERS]
 # The counts by program, as the writer keeps them: those of the events.
 _ACTIVITY = """
 DELETE FROM activity; DELETE FROM pack;
