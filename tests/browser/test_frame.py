@@ -43,6 +43,7 @@ new PerformanceObserver(list => {
 """
 LIMIT = 0.1  # web.dev: a good page shifts by no more
 VIEWS = ("", "timeline", "history", "alerts", "monitor", "listener?listener=1", "listener")
+_TOUCH = 43.99  # 44 px, but for the fractions of a browser's arithmetic
 PHONE = {
     "viewport": {"width": 390, "height": 844},
     "user_agent": "Mozilla/5.0 (Linux; Android 14) AppleWebKit/537.36 Chrome/130.0 Mobile"
@@ -202,13 +203,13 @@ def test_a_phone_has_one_line_of_links_and_buttons_for_fingers(app: App, browser
         for button in (filters, page.get_by_role("button", name="Main menu")):
             box = button.bounding_box()
             assert box
-            assert min(box["width"], box["height"]) >= 44
+            assert min(box["width"], box["height"]) >= _TOUCH
             assert box["x"] + box["width"] <= 390
         filters.click()
         expect(page.get_by_label("Port", exact=True)).to_be_visible()
         box = page.get_by_role("button", name="Collapse sidebar").bounding_box()
         assert box
-        assert min(box["width"], box["height"]) >= 44
+        assert min(box["width"], box["height"]) >= _TOUCH
         assert page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0
 
 
@@ -218,7 +219,7 @@ def test_a_phone_has_choices_for_fingers(app: App, browser: Browser) -> None:
         drawn(page, f"{app.url}/timeline")
         expect(page.get_by_role("radio", name="Yesterday")).to_be_visible()
         boxes = [each.bounding_box() for each in page.get_by_role("radio").all()]
-        assert min(min(box["width"], box["height"]) for box in boxes if box) >= 44
+        assert min(min(box["width"], box["height"]) for box in boxes if box) >= _TOUCH
 
 
 def test_a_button_starts_the_monitor_where_the_dashboard_may(
