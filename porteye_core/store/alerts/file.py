@@ -33,6 +33,9 @@ PRAGMA trusted_schema = OFF;
 """
 # Root takes on the rights of a folder's user while it writes, in all threads.
 _WRITING = threading.Lock()
+# Files whose revision was asked for: inode and descriptor.
+_opened: dict[Path, tuple[tuple[int, int], int]] = {}
+_OPENED = threading.Lock()
 _HINT = "Choose another place with --alerts-db, or move this file away."
 
 
@@ -42,14 +45,34 @@ def beside(db: Path) -> Path:
 
 
 def revision(file: Path) -> tuple[object, ...] | None:
-    """A value that changes with every commit; None while there is no file."""
+    """A value that changes with every commit; None while there is no file that can be read."""
     try:
-        with file.open("rb") as opened:
-            status, header = os.fstat(opened.fileno()), opened.read(28)
+        status = file.stat()
+        header = _header(file, (status.st_dev, status.st_ino))
     except OSError:
         return None
     # The change counter: two commits can share a time of the file (SQLite's file format, 1.3.7).
     return status.st_dev, status.st_ino, status.st_size, header[24:]
+
+
+def _header(file: Path, inode: tuple[int, int]) -> bytes:
+    """The first bytes of a file. Raises OSError.
+
+    Its descriptor stays open for the next call: to close one would end the locks that SQLite holds
+    on the file in this process (sqlite.org/howtocorrupt.html, section 2.2).
+    """
+    if os.name != "posix":
+        with file.open("rb") as opened:
+            return opened.read(28)
+    with _OPENED:
+        known = _opened.get(file)
+        if known is None or known[0] != inode:
+            if known is not None:  # of a file that nobody finds any more
+                os.close(known[1])
+            fd = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
+            found = os.fstat(fd)
+            known = _opened[file] = (found.st_dev, found.st_ino), fd
+        return os.pread(known[1], 28, 0)
 
 
 def unwritable(file: Path) -> str:

@@ -2,6 +2,8 @@
 
 import sqlite3
 import stat
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -22,8 +24,10 @@ from porteye_core.store.alerts import (
     open_to_read,
     open_to_write,
     receivers,
+    revision,
     set_receivers,
     transaction,
+    writing,
 )
 
 
@@ -135,3 +139,29 @@ def test_a_file_of_a_newer_version_is_refused(file: Path) -> None:
         pass
     with pytest.raises(StoreNewer), open_to_read(file):
         pass
+
+
+def test_who_asks_for_the_revision_leaves_the_lock_of_another_thread(file: Path) -> None:
+    with open_to_write(file):
+        pass
+    other = (
+        "import sqlite3, sys; connection = sqlite3.connect(sys.argv[1], 0, isolation_level=None);"
+        " connection.execute('BEGIN IMMEDIATE')"
+    )
+    with writing(file):
+        assert revision(file) is not None
+        found = subprocess.run(
+            [sys.executable, "-c", other, str(file)], capture_output=True, text=True, check=False
+        )
+    assert "database is locked" in found.stderr
+
+
+def test_another_file_of_the_name_has_another_revision(file: Path) -> None:
+    with open_to_write(file):
+        pass
+    first = revision(file)
+    file.unlink()
+    assert revision(file) is None
+    with open_to_write(file):
+        pass
+    assert revision(file) not in (None, first)
