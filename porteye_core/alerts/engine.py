@@ -359,10 +359,13 @@ class Engine:
         assert self._expected is not None
         until = self._moment.wall - passed
         since = until - self._expected.defaults.missing
-        if self._reader is not None:
-            return self._unwatched(self._reader, since, until)
-        with open_row_reader(self._place.db) as reader:
-            return self._unwatched(reader, since, until)
+        try:
+            if self._reader is not None:
+                return self._unwatched(self._reader, since, until)
+            with open_row_reader(self._place.db) as reader:
+                return self._unwatched(reader, since, until)
+        except StoreError:  # nobody knows, as without a monitor
+            return _WAIT_FOR_MONITOR
 
     def _unwatched(self, reader: RowReader, since: int, until: int) -> int:
         is_watching = reader.status(self._moment.wall).is_current

@@ -14,6 +14,7 @@ from porteye_core.alerts import states
 from porteye_core.alerts.judge import Judge, Judged, kind_of
 from porteye_core.alerts.records import Records, of_block, of_judged, of_listener, of_watch
 from porteye_core.alerts.states import Act, State
+from porteye_core.errors import StoreError
 from porteye_core.judging.seen import Identity, is_within
 from porteye_core.judging.verdicts import Judgement, Verdict
 from porteye_core.store.alerts import (
@@ -180,7 +181,7 @@ class Ledger:
         state = self.states[key]
         is_there = state.opened is not None
         if is_there and kind_of(key) == "listener":
-            for life in list(self._look(self._members.get(key, ()))):
+            for life in self._readable(self._members.get(key, ())):
                 self.seen_again(life, due)
             state = self.states.get(key, state)
             if key not in self.states or state.due != due:
@@ -217,6 +218,14 @@ class Ledger:
         self._changed_listeners.clear()
 
     # Within.
+
+    def _readable(self, ids: Collection[int]) -> list[Life]:
+        """The listeners of these ids; none while the database is away, for what is due is told as
+        it was judged."""
+        try:
+            return list(self._look(ids))
+        except StoreError:
+            return []
 
     def _course(self, key: str, verdict: str) -> states.Course:
         return self.judge.course(key, verdict)
@@ -286,7 +295,7 @@ class Ledger:
             return of_block(key, self.judge.always[key], since, wall)
         if entry is None:
             return of_watch(key, self._why.get(key, ""), since, wall)
-        for life in self._look([entry.listener_id]):
+        for life in self._readable([entry.listener_id]):
             return of_listener(life, entry.judged, wall)
         return of_judged(entry.judged, since, wall)
 

@@ -213,6 +213,16 @@ def test_nobody_watches_is_told_after_two_minutes_and_its_end_too(machine: Judge
     assert machine.told[1:] == [("end", "unwatched", None)]
 
 
+def test_a_database_that_is_away_holds_back_nothing_that_is_due(machine: Judged) -> None:
+    machine.closes(machine.listeners[22])  # always expected
+    machine.opens(8080)
+    machine.later(10 * SECOND)
+    machine.is_watched = False
+    machine.db.rename(machine.db.with_name("away.db"))
+    machine.later(5 * MINUTE)
+    assert machine.told == [("begin", "new", 8080), ("begin", "unwatched", None)]
+
+
 def test_a_start_after_a_boot_gives_the_monitor_its_time(machine: Judged) -> None:
     machine.later(MINUTE)
     machine.is_watched = False
