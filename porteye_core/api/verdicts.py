@@ -8,6 +8,7 @@ from starlette.responses import JSONResponse, Response
 
 from porteye_core.api import moments, shapes
 from porteye_core.config import Config
+from porteye_core.errors import StoreMissing
 from porteye_core.guards.error_response import error_response
 from porteye_core.judging import moment
 from porteye_core.judging.acceptance import Accepted
@@ -75,10 +76,11 @@ def _answer(config: Config, then: moment.Moment, at: int, expected: Expected) ->
 def _accepted(file: Path) -> Accepted:
     """The identities that people accept now. Raises StoreError."""
     now = moments.now()
-    if alerts.revision(file) is None:
+    try:
+        with alerts.open_to_read(file) as connection:
+            return Accepted(each.key for each in alerts.notes(connection) if each.accepts(now))
+    except StoreMissing:
         return Accepted()
-    with alerts.open_to_read(file) as connection:
-        return Accepted(each.key for each in alerts.notes(connection) if each.accepts(now))
 
 
 def _no_file(error: str) -> Response:

@@ -45,10 +45,11 @@ class _Kept:
     def notes(self) -> Notes:
         with self._lock:
             found = alerts.revision(self._file)
-            if found != self._revision:
+            # None also for a file that is there and cannot be read: only reading tells which.
+            if found is None or found != self._revision:
                 self._notes = _read(self._file)
                 self._revision = None if self._notes.error else found
-            return self._notes if found is not None else Notes()
+            return self._notes
 
 
 @cache

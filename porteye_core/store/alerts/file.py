@@ -144,8 +144,11 @@ def open_to_read(file: Path) -> Iterator[sqlite3.Connection]:
     """
     # After a crash the next connection that may write puts the pages of the journal back.
     mode = "rw" if os.access(file, os.W_OK) else "ro"
-    if not file.is_file():
-        raise StoreMissing(f"There is no alerts database at {file}.", "Start porteye alerts.")
+    try:
+        if not file.is_file():
+            raise StoreMissing(f"There is no alerts database at {file}.", "Start porteye alerts.")
+    except OSError as err:  # of a folder
+        raise StoreError(f"{file} cannot be read: {err.strerror}.") from err
     try:
         with closing(_connect(file, mode)) as connection:
             connection.execute("PRAGMA query_only = ON")

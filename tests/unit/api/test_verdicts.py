@@ -103,6 +103,15 @@ def test_what_people_accept_is_expected(seeded: Instant, client: TestClient) -> 
     assert (found["verdict"], found["why"]) == ("expected", "accepted")
 
 
+def test_accepts_that_cannot_be_read_are_no_accepts_that_nobody_made(seeded: Instant) -> None:
+    write(seeded.db)
+    config = Config(db=seeded.db, alerts_db=seeded.db.with_name("a" * 300))
+    api = Starlette(routes=[Mount("/api", create_api(config))])
+    with TestClient(api, raise_server_exceptions=False) as client:
+        assert error(client, 503) == "database_unreadable"
+        assert client.get("/api/notes").status_code == 503
+
+
 def test_without_a_file_there_is_a_hint_and_a_wrong_one_says_its_line(
     seeded: Instant, client: TestClient
 ) -> None:

@@ -165,3 +165,10 @@ def test_another_file_of_the_name_has_another_revision(file: Path) -> None:
     with open_to_write(file):
         pass
     assert revision(file) not in (None, first)
+
+
+def test_a_file_that_cannot_be_reached_is_not_one_that_is_absent(file: Path) -> None:
+    unreachable = file.with_name("a" * 300)
+    with pytest.raises(StoreError, match="cannot be read") as raised, open_to_read(unreachable):
+        pass
+    assert not isinstance(raised.value, StoreMissing)
