@@ -63,7 +63,8 @@ def has_receivers(config: Config) -> bool:
     except AlertsError:
         return False
     try:
-        return bool(settings.read(file).receivers)
+        # Without the question to Apprise, for whose answer the page would wait.
+        return bool(settings.parse(settings.text(file), file).receivers)
     except AlertsError:
         return True
 
