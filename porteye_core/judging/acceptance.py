@@ -35,10 +35,12 @@ NOBODY = Accepted()
 
 def judge_with(seen: Seen, expected: Expected, accepted: Accepted) -> Judgement:
     """The verdict on a listener, which is expected if people accept its identity."""
-    found = judge(seen, expected)
-    if found.verdict is Verdict.EXPECTED:
-        return found
     is_ephemeral = expected.is_ephemeral(seen.protocol, seen.port)
-    if accepted.accepts(seen.identity(is_ephemeral=is_ephemeral)):
-        return Judgement(Verdict.EXPECTED, ACCEPTED, seen, found.block)
-    return found
+    return after(judge(seen, expected), seen.identity(is_ephemeral=is_ephemeral), accepted)
+
+
+def after(found: Judgement, identity: Identity, accepted: Accepted) -> Judgement:
+    """The verdict of the file on this identity, which is expected if people accept it."""
+    if found.verdict is Verdict.EXPECTED or not accepted.accepts(identity):
+        return found
+    return Judgement(Verdict.EXPECTED, ACCEPTED, found.seen, found.block)

@@ -4,11 +4,11 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from porteye_core.judging.acceptance import ACCEPTED, Accepted
+from porteye_core.judging.acceptance import ACCEPTED, Accepted, after
 from porteye_core.judging.blocks import Expected
 from porteye_core.judging.note_words import Words, merged
 from porteye_core.judging.seen import Identity, Seen
-from porteye_core.judging.verdicts import Judgement, Verdict, judge
+from porteye_core.judging.verdicts import Judgement, judge
 from porteye_core.store.reading import PastUse
 from porteye_core.system.local_ports import ephemeral_ports
 
@@ -28,11 +28,8 @@ class Judged(NamedTuple):
 
     def after(self, accepted: Accepted) -> "Judged":
         """The same, which is expected if people accept its identity."""
-        found = self.judgement
-        if found.verdict is Verdict.EXPECTED or not accepted.accepts(self.identity):
-            return self
-        new = Judgement(Verdict.EXPECTED, ACCEPTED, found.seen, found.block)
-        return self._replace(judgement=new)
+        found = after(self.judgement, self.identity, accepted)
+        return self if found is self.judgement else self._replace(judgement=found)
 
     def words(self, note: Words | None) -> Words:
         """The words of a note on its identity, else those of its block."""
