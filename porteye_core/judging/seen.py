@@ -51,7 +51,8 @@ class Identity(NamedTuple):
             protocol, port, reach, who, user = json.loads(key)
         except TypeError:
             raise ValueError(f"not an identity: {key}") from None
-        if not (port is None or type(port) is int) or not isinstance(who, str):
+        is_port = port is None or (type(port) is int and 0 < port <= 65535)
+        if not is_port or not isinstance(who, str):
             raise ValueError(f"not an identity: {key}")
         return cls(Protocol(protocol), port, Exposure(reach), who, str(user))
 

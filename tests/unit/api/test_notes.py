@@ -129,6 +129,7 @@ def test_notes_are_bounded(client: TestClient, seeded: Instant) -> None:
         ({}, 422, "invalid_parameter"),
         ({"key": NGINX.key, "listener": 1}, 422, "invalid_parameter"),
         ({"key": "[]", "label": "x"}, 422, "invalid_parameter"),
+        ({"key": NGINX.key.replace("80", "65536"), "label": "x"}, 422, "invalid_parameter"),
         (
             {"key": '["tcp", 1, "every interface", "\\ud800", ""]', "label": "x"},
             422,
