@@ -84,7 +84,8 @@ class Telling:
             for finding in waiting.values()
             if not self._is_silenced(finding, rules, wall)
         ]
-        if not told:
+        # Without a receiver it waits for one: it may be away with a file that is wrong.
+        if not told or not rules.receivers:
             self.grouping = self.grouping.idle()
             return []
         made = self._messages("findings", told, rules, wall, host)

@@ -364,6 +364,17 @@ def test_a_receiver_that_comes_later_is_told_what_nobody_was(tmp_path: Path) -> 
 # Clocks and restarts.
 
 
+def test_what_waits_while_the_receivers_are_away_is_told_once_they_are_back(
+    machine: Judged,
+) -> None:
+    machine.opens(8080)
+    machine.later(HOLD + SECOND)
+    machine.engine.set_rules(Rules())
+    machine.later(HOUR, MINUTE)
+    machine.engine.set_rules(machine.rules)
+    assert machine.later(2 * MINUTE).told == [("begin", "new", 8080)]
+
+
 def test_a_clock_that_is_set_back_delays_and_repeats_nothing(machine: Judged) -> None:
     machine.opens(8080)
     machine.later(20 * SECOND)
