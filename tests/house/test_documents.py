@@ -11,6 +11,7 @@ from porteye_core import errors
 from porteye_core.api import create_api
 from porteye_core.config import Config
 from porteye_core.monitor import command_line
+from porteye_core.store.alerts import open_to_write
 from porteye_core.store.file import migrations
 from porteye_core.store.file.connection import open_connection
 from porteye_core.store.writing.writer import Writer
@@ -75,6 +76,19 @@ def test_every_table_and_column_of_the_database_is_described(db: Path, writer: W
             for column in reader.execute(f"PRAGMA table_info({table})"):
                 assert f"`{column['name']}`" in section, f"{table}.{column['name']}"
     assert f"schema {len(migrations.STEPS)}" in described
+
+
+def test_every_table_and_column_of_the_alerts_database_is_described(tmp_path: Path) -> None:
+    described = (PROJECT / "docs" / "database.md").read_text()
+    section = described.split("## The alerts database\n", 1)[1].split("\n## ", 1)[0]
+    with open_to_write(tmp_path / "porteye-alerts.db") as connection:
+        columns = connection.execute(
+            "SELECT t.name, c.name FROM sqlite_schema t, pragma_table_info(t.name) c"
+            " WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite_%' AND c.name != 'one'"
+        ).fetchall()
+    for table, column in columns:
+        assert f"| `{table}` |" in section, table
+        assert f"`{column}`" in section, f"{table}.{column}"
 
 
 def test_the_pictures_are_there() -> None:
