@@ -87,11 +87,12 @@ CREATE TABLE message (
 CREATE INDEX message_waiting ON message (receiver, created_at)
     WHERE sent_at IS NULL AND failed_at IS NULL;
 CREATE INDEX message_created ON message (created_at);
+-- Columns of the key first: else PRAGMA integrity_check of SQLite 3.40 finds NULL in the others.
 CREATE TABLE message_finding (
     message_id TEXT NOT NULL REFERENCES message ON DELETE CASCADE,
     finding_id INTEGER NOT NULL REFERENCES finding ON DELETE CASCADE,
-    receiver TEXT NOT NULL,
     phase TEXT NOT NULL CHECK (phase IN ('begin', 'end', 'digest')),
+    receiver TEXT NOT NULL,
     PRIMARY KEY (message_id, finding_id, phase)
 ) STRICT, WITHOUT ROWID;
 -- A finding is in exactly one message for each receiver; the digest lists it again.

@@ -172,3 +172,11 @@ def test_a_file_that_cannot_be_reached_is_not_one_that_is_absent(file: Path) -> 
     with pytest.raises(StoreError, match="cannot be read") as raised, open_to_read(unreachable):
         pass
     assert not isinstance(raised.value, StoreMissing)
+
+
+def test_sqlite_finds_nothing_wrong_with_a_file_that_has_messages(file: Path) -> None:
+    with open_to_write(file) as connection, transaction(connection, file):
+        number = add_finding(connection, Finding(0, "[]", "listener", "new", 1, 2))
+        add_message(connection, Message("msg_1", "hook", "findings", 3, "{}"), [(number, "begin")])
+    with open_to_read(file) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
