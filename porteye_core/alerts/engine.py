@@ -13,13 +13,13 @@ from porteye_core.alerts.alert_clock import Moment, Reading
 from porteye_core.alerts.database_file import DatabaseFile
 from porteye_core.alerts.grouping import Grouping
 from porteye_core.alerts.judge import DATABASE, UNWATCHED, Judge, settings_key
-from porteye_core.alerts.ledger import ACCEPTED, IN_FILE, Ledger
+from porteye_core.alerts.ledger import IN_FILE, Ledger
 from porteye_core.alerts.records import Records, of_watch
 from porteye_core.alerts.telling import Telling, is_digest_due, local_time
 from porteye_core.alerts.timers import DAY, HOUR, MINUTE, SECOND, Rules
 from porteye_core.alerts.watching import Watching
 from porteye_core.errors import StoreError
-from porteye_core.judging.acceptance import Accepted
+from porteye_core.judging.acceptance import ACCEPTED, Accepted
 from porteye_core.judging.blocks import Expected
 from porteye_core.store import alerts as store
 from porteye_core.store.alerts import (

@@ -28,7 +28,7 @@ from porteye_core.store.alerts import (
 )
 from porteye_core.store.reading import Life
 
-IN_FILE, ACCEPTED, KNOWN, FLAPS = "expected now", "accepted", "its owner is known", "it flaps"
+IN_FILE, KNOWN, FLAPS = "expected now", "its owner is known", "it flaps"
 
 
 class Entry(NamedTuple):
