@@ -71,7 +71,8 @@ def sentence(finding: Finding, phase: str = BEGIN) -> str:
     if finding.kind == "unwatched" and finding.ended_at is not None:
         gap = f"nobody watched from {second(finding.at)} to {second(finding.ended_at)}"
         return f"watched again: {gap}"
-    return f"over: {_said(finding)}"
+    why = f", {finding.ended_why}" if finding.ended_why else ""
+    return f"over{why}: {_said(finding)}"
 
 
 def record(finding: Finding, phase: str) -> dict[str, Any]:

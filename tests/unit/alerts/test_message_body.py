@@ -69,3 +69,8 @@ def test_the_end_of_a_gap_says_how_long_it_was() -> None:
     assert sentence(over, "end") == (
         "watched again: nobody watched from 1970-01-01 00:00:00 UTC to 1970-01-01 00:03:00 UTC"
     )
+
+
+def test_what_is_over_because_it_was_accepted_says_so() -> None:
+    over = found("new", why="no block has this port", ended_why="accepted")
+    assert sentence(over, "end").startswith("over, accepted: new: tcp 8080 by nginx")
