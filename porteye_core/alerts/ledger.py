@@ -86,6 +86,7 @@ class Ledger:
                 lives[entry.listener_id], self.judge.of(lives[entry.listener_id]), entry, at
             )
         self._let_go(at)
+        self._settle_lost(IN_FILE)
         self._check_blocks(at)
 
     def opened(self, life: Life, at: int) -> None:
@@ -117,10 +118,8 @@ class Ledger:
 
     def judge_again(self, judge: Judge, at: int, why: str) -> None:
         """Judge everything by another file or by other accepts; why: the reason of what ends."""
-        gone = self.judge.always.keys() - judge.always.keys()
         self.judge = judge
-        for key in gone:
-            self._settle(key, why)
+        self._settle_lost(why)
         lives = {life.id: life for life in self._look(list(self.entries))}
         for entry in list(self.entries.values()):
             if entry.listener_id in lives:
@@ -138,6 +137,7 @@ class Ledger:
             self._enter(Entry(life.id, self.judge.of(life), at(life)))
             self._changed_listeners.add(life.id)
         self._let_go(now)
+        self._settle_lost(IN_FILE)
         for entry in self.entries.values():
             if not entry.judged.is_expected:
                 verdict = entry.judged.judgement.verdict
@@ -305,6 +305,12 @@ class Ledger:
         if state is not None and state.finding_id is not None:
             self._records.end(state.finding_id, self._records.wall, why)
         self._set(key, None)
+
+    def _settle_lost(self, why: str) -> None:
+        """End what is missing by a block that the file has no more."""
+        for key in list(self.states):
+            if kind_of(key) == "missing" and key not in self.judge.always:
+                self._settle(key, why)
 
     def _rejudge(self, life: Life, judged: Judged, entry: Entry, at: int, why: str = "") -> None:
         """Replace what is known of a listener that stays open."""

@@ -183,6 +183,18 @@ def test_a_restart_of_what_is_always_expected_is_not_missed(machine: Judged) -> 
     assert machine.told == []
 
 
+def test_a_block_that_the_file_loses_while_nobody_judges_is_missed_no_more(
+    machine: Judged,
+) -> None:
+    machine.closes(machine.listeners[22])
+    machine.later(5 * MINUTE)
+    machine.text = machine.text.replace("always = true", "")
+    machine.begin()
+    machine.later(10 * MINUTE)
+    assert machine.told == [("begin", "missing", 22), ("end", "missing", 22)]
+    assert machine.findings[0].ended_why == "expected now"
+
+
 def test_nothing_is_missed_while_nobody_watches(machine: Judged) -> None:
     machine.expect(machine.text + "[[expected]]\nport = 2222\nalways = true\n")
     machine.later(MINUTE)
