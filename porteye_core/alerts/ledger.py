@@ -17,6 +17,7 @@ from porteye_core.alerts.states import Act, State
 from porteye_core.errors import StoreError
 from porteye_core.judging.seen import Identity, is_within
 from porteye_core.judging.verdicts import Judgement, Verdict
+from porteye_core.reach import Exposure
 from porteye_core.store.alerts import (
     Connection,
     Finding,
@@ -367,10 +368,12 @@ class Ledger:
 
 
 def _continues(was: Identity, now: Identity) -> bool:
-    """Tell that more is known of the same listener: its owner, or that fewer hosts reach it."""
+    """Tell that more is known of the same listener: its owner, its reach, or that fewer hosts reach
+    it."""
     is_same_port = (was.protocol, was.port) == (now.protocol, now.port)
     is_same_owner = not was.who or (was.who, was.user) == (now.who, now.user)
-    return is_same_port and is_same_owner and is_within(now.reach, was.reach) is True
+    is_no_wider = was.reach is Exposure.UNKNOWN or is_within(now.reach, was.reach) is True
+    return is_same_port and is_same_owner and is_no_wider
 
 
 def _state_of(row: IdentityRow) -> State:

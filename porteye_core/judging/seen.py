@@ -127,7 +127,7 @@ class Seen:
 
 def is_within(exposure: Exposure, reach: Exposure) -> bool | None:
     """Tell that a reach is as wide as the exposure at least; None if that is not known."""
-    if exposure is Exposure.UNKNOWN:
+    if Exposure.UNKNOWN in (exposure, reach):
         return True if reach is REACHES[-1] else None
     return _WIDTHS[exposure] <= _WIDTHS[reach]
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,16 @@ from porteye_core.alerts.alert_clock import Moment
 from porteye_core.alerts.engine import Engine, Place
 from porteye_core.alerts.timers import DAY, HOUR, MINUTE, Rules
 from porteye_core.judging import expected_file
-from porteye_core.model import Closing, Listener, Opening, Precision, Process, Tick, WatchPlan
+from porteye_core.model import (
+    Closing,
+    Endpoint,
+    Listener,
+    Opening,
+    Precision,
+    Process,
+    Tick,
+    WatchPlan,
+)
 from porteye_core.store.alerts import (
     Connection,
     Finding,
@@ -28,6 +38,7 @@ __all__ = ["DAY", "HOOK", "HOUR", "MINUTE", "SECOND", "Judged", "judged"]
 
 # A Sunday noon in UTC.
 NOON = 1_795_953_600 * SECOND
+NETNS = 4_026_531_840
 PLAN = WatchPlan("scripted", SECOND, 10 * SECOND)
 HOOK = Receiver("hook", "webhook", "webhook h", "", 0)
 FILE = """
@@ -41,6 +52,11 @@ port = 5432
 program = "postgres"
 """
 NGINX = process(100, name="nginx")
+
+
+def place(port: int, address: str, netns: int | None = NETNS) -> Endpoint:
+    """An endpoint in the machine's own network namespace, unless another one is named."""
+    return replace(endpoint(port, address=address), netns=netns)
 
 
 class Judged:
@@ -85,7 +101,7 @@ class Judged:
         """Let a program listen."""
         by = owner or process(port, port, name=program)
         opening = Opening(
-            owned(endpoint(port, address=address), by),
+            owned(place(port, address), by),
             self.wall if at is None else at,
             Precision.KERNEL,
         )
@@ -102,9 +118,18 @@ class Judged:
         by = owned(listener.endpoint, process(port + 1, port, name=program))
         self.writer.record_changes(self.wall, reowned=[(listener, by)])
 
+    def opens_somewhere(self, port: int, program: str = "nc") -> Listener:
+        """Let a program listen in a network namespace that is not known yet."""
+        by = owned(place(port, "0.0.0.0", None), process(port, port, name=program))
+        return self._opened(port, Opening(by, self.wall, Precision.KERNEL))
+
+    def is_placed(self, port: int) -> None:
+        """Let a scan find that it is the machine's own."""
+        self.writer.record_placed(self.wall, [(self.listeners[port].id, NETNS)])
+
     def hides(self, port: int, address: str = "0.0.0.0") -> Listener:
         """Let somebody listen who is not known."""
-        opening = Opening(owned(endpoint(port, address=address)), self.wall, Precision.KERNEL)
+        opening = Opening(owned(place(port, address)), self.wall, Precision.KERNEL)
         return self._opened(port, opening)
 
     def closes(self, listener: Listener) -> None:
@@ -122,7 +147,7 @@ class Judged:
         openings = []
         for port in ports:
             self.tick_by(pause)
-            by = owned(endpoint(port, address="0.0.0.0"), process(port, port, name=program))
+            by = owned(place(port, "0.0.0.0"), process(port, port, name=program))
             closed = self.wall + length, Precision.KERNEL
             openings.append(Opening(by, self.wall, Precision.KERNEL, closed))
             self.tick_by(length)
@@ -190,7 +215,7 @@ def judged(folder: Path, rules: Rules = Rules(receivers=(HOOK,))) -> Iterator[Ju
     """An engine that has begun, on a machine where sshd and postgres listen as expected."""
     db = folder / "porteye.db"
     with ExitStack() as stack:
-        writer = stack.enter_context(open_writer(db, HOST, NOON - DAY))
+        writer = stack.enter_context(open_writer(db, replace(HOST, netns=NETNS), NOON - DAY))
         writer.begin_watch(NOON - DAY, PLAN)
         connection = stack.enter_context(open_to_write(beside(db)))
         machine = Judged(db, writer, connection, rules)

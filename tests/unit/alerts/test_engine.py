@@ -457,3 +457,20 @@ def test_the_digest_comes_once_a_day(tmp_path: Path) -> None:
         assert len(machine.digests) == 3
         (line,) = machine.digests[-1]["data"]["findings"]
         assert (line["phase"], line["port"]) == ("digest", 8080)
+
+
+def test_a_reach_that_is_learnt_later_is_judged_from_the_beginning(machine: Judged) -> None:
+    machine.opens_somewhere(8080)
+    machine.later(20 * SECOND)
+    machine.is_placed(8080)
+    machine.later(2 * MINUTE)
+    assert machine.told == [("begin", "new", 8080)]
+    assert machine.messages[0]["data"]["findings"][0]["exposure"] == "every interface"
+
+
+def test_a_reach_that_is_learnt_after_it_was_told_is_no_news(machine: Judged) -> None:
+    machine.opens_somewhere(8080)
+    machine.later(5 * MINUTE)
+    machine.is_placed(8080)
+    machine.later(10 * MINUTE)
+    assert machine.told == [("begin", "new", 8080)]
