@@ -269,7 +269,7 @@ class Delivery:
                 store.answer_test(connection, test.id, message_id)
 
     def _hand_out(self, connection: "sqlite3.Connection", now: int) -> None:
-        earliest = store.earliest_tries(connection)
+        earliest = self._earliest_tries(connection, now)
         self._next_look = _NEVER
         for name, at in earliest.items():
             sender = self._senders.get(name)
@@ -283,6 +283,18 @@ class Delivery:
                 self._in_hand[name] = row.id
                 sender.give(row)
         self._abandon(connection, earliest, now)
+
+    def _earliest_tries(self, connection: "sqlite3.Connection", now: int) -> dict[str, int]:
+        """The time of the earliest try of each receiver; what waits for longer than any wait lasts
+        was stored before the clock was set back, and is tried now."""
+        earliest = store.earliest_tries(connection)
+        too_late = now + 2 * self._backoff.longest
+        stranded = [name for name, at in earliest.items() if at > too_late]
+        if stranded:
+            with store.transaction(connection, self._file):
+                for name in stranded:
+                    store.hasten(connection, name, now)
+        return earliest | dict.fromkeys(stranded, now)
 
     def _abandon(
         self, connection: "sqlite3.Connection", earliest: dict[str, int], now: int

@@ -139,6 +139,20 @@ def test_what_waits_goes_at_once_when_the_receiver_answers_again(
             sending.until(lambda of=each: sending.row(of).sent_at, "it is sent")  # type: ignore[misc]
 
 
+def test_a_clock_that_was_set_back_between_two_starts_strands_no_message(
+    begin: Callable[..., Sending],
+) -> None:
+    fails = True
+    with webhook(lambda request, *_: say(request, 500 if fails else 200)) as hook:
+        early = begin(hooked(hook))
+        message_id = early.add("ops")
+        early.until(lambda: early.row(message_id).tries == 1, "it was tried")
+        fails = False
+        late = begin(hooked(hook))
+        late.now -= 365 * DAY
+        late.until(lambda: late.row(message_id).sent_at, "it is sent")
+
+
 def test_a_receiver_that_is_gone_gets_no_more_tries(begin: Callable[..., Sending]) -> None:
     with webhook(lambda request, *_: say(request, 410)) as hook:
         sending = begin(hooked(hook))
