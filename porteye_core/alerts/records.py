@@ -80,6 +80,9 @@ class Records:
         change_finding(
             self._connection, finding_id, **{name: getattr(told, name) for name in names}
         )
+        stored = finding(self._connection, finding_id)
+        if stored is not None:
+            self._telling.renamed(stored)
 
     def brief(self, seen: Seen, at: int) -> None:
         """Count an opening that was over before it had to be told, for the digest."""

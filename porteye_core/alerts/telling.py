@@ -60,6 +60,11 @@ class Telling:
             self.ended[finding.id] = finding
             self._added(finding, now, rules)
 
+    def renamed(self, finding: Finding) -> None:
+        """Let a finding that waits be told as it is known now."""
+        if finding.id in self.begun:
+            self.begun[finding.id] = finding
+
     def forget(self, finding_id: int) -> None:
         """Tell nothing more of a finding, for another one has taken its place."""
         self.begun.pop(finding_id, None)

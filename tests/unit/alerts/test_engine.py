@@ -298,6 +298,15 @@ def test_a_new_port_whose_owner_is_learnt_is_not_told_again(machine: Judged) -> 
     assert (found.program, "nc" in found.key) == ("nc", True)
 
 
+def test_an_owner_that_is_learnt_before_the_message_is_in_it(machine: Judged) -> None:
+    machine.hides(8080)
+    machine.later(HOLD + SECOND, SECOND)
+    machine.takes_over(8080, "nc")
+    (found,) = machine.later(2 * MINUTE).messages[0]["data"]["findings"]
+    assert (found["program"], found["user"] != "") == ("nc", True)
+    assert "hidden" not in found["text"]
+
+
 def test_a_socket_that_another_program_takes_over_is_told(machine: Judged) -> None:
     machine.later(MINUTE)
     machine.takes_over(22, "nc")
