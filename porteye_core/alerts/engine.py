@@ -120,7 +120,7 @@ class Engine:
     def set_trouble(self, file: str, trouble: str, now: Moment) -> None:
         """Say that a file cannot be used, or that it can again."""
         key = settings_key(file)
-        if bool(trouble) != self._ledger.is_on(key):
+        if trouble or self._ledger.is_on(key):
             with self._turn(now):
                 self._condition(key, is_true=bool(trouble), since=self._clock, why=trouble)
 

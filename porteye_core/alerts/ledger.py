@@ -158,8 +158,11 @@ class Ledger:
         """Begin or end a finding on the watch or on a file; why: the words of the finding."""
         if is_true:
             self._why[key] = why
-            if not self.is_on(key):
+            state = self.states.get(key)
+            if state is None or state.opened is None:
                 self._there(key, "", since, now)
+            elif state.finding_id is not None:
+                self._records.reword(state.finding_id, why)
         else:
             self._away(key, now, None)
 

@@ -80,9 +80,17 @@ class Records:
         change_finding(
             self._connection, finding_id, **{name: getattr(told, name) for name in names}
         )
+        self._renew(finding_id)
+
+    def reword(self, finding_id: int, why: str) -> None:
+        """Set the reason of a finding, which is another one by now."""
+        change_finding(self._connection, finding_id, why=why)
+        self._renew(finding_id)
+
+    def _renew(self, finding_id: int) -> None:
         stored = finding(self._connection, finding_id)
         if stored is not None:
-            self._telling.renamed(stored)
+            self._telling.renew(stored)
 
     def brief(self, seen: Seen, at: int) -> None:
         """Count an opening that was over before it had to be told, for the digest."""

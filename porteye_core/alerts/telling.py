@@ -60,7 +60,7 @@ class Telling:
             self.ended[finding.id] = finding
             self._added(finding, now, rules)
 
-    def renamed(self, finding: Finding) -> None:
+    def renew(self, finding: Finding) -> None:
         """Let a finding that waits be told as it is known now."""
         if finding.id in self.begun:
             self.begun[finding.id] = finding

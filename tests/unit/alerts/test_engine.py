@@ -264,6 +264,17 @@ def test_without_a_file_only_the_watch_is_judged(machine: Judged) -> None:
 # Owners that are learnt later.
 
 
+def test_a_file_that_is_wrong_in_another_way_says_so_and_is_told_once(machine: Judged) -> None:
+    for trouble in ("line 3 is wrong", "line 9 is wrong"):
+        machine.engine.set_trouble("expected.toml", trouble, machine.moment)
+        machine.later(10 * MINUTE)
+    assert machine.told == [("begin", "settings", None)]
+    assert [each.why for each in machine.findings] == ["line 9 is wrong"]
+    machine.engine.set_trouble("expected.toml", "", machine.moment)
+    machine.later(10 * MINUTE)
+    assert machine.messages[-1]["data"]["findings"][0]["text"] == "over: line 9 is wrong"
+
+
 def test_a_hidden_owner_is_in_the_digest_and_told_once_it_is_known_to_be_wrong(
     machine: Judged,
 ) -> None:
