@@ -48,12 +48,19 @@ def is_own_folder(path: Path) -> bool:
     return path.name in ("porteye", "PortEye")
 
 
+def command_words() -> list[str]:
+    """The words that start the command `porteye`, in the folder TOP."""
+    # -P: the folder that somebody is in may hold a module of the same name as one of Python's. That
+    # of a checkout has the package itself.
+    isolated = [] if IS_CHECKOUT else ["-P"]
+    return [sys.executable, *isolated, "-m", "porteye_core.command"]
+
+
 def monitor_words() -> list[str]:
     """The words that start this program's monitor, from any folder."""
     if IS_CHECKOUT:
         return [sys.executable, str(TOP / "monitor_service.py")]
-    # -P: the folder that somebody is in may hold a module of the same name as one of Python's.
-    return [sys.executable, "-P", "-m", "porteye_core.command", "monitor"]
+    return [*command_words(), "monitor"]
 
 
 ALERTS_VARIABLES = {"MALLOC_ARENA_MAX": "1"}

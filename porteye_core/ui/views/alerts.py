@@ -1,5 +1,6 @@
 """Alerts: what is not as expected, what was told to whom, silences and receivers."""
 
+import json
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -32,7 +33,7 @@ cat > {folder}/alerts.toml <<'END'
 [[receiver]]
 name = "log"
 kind = "command"
-command = ["/usr/bin/tee", "-a", "/tmp/porteye-alerts.log"]
+command = ["/usr/bin/tee", "-a", {log}]
 END"""
 
 
@@ -130,13 +131,13 @@ def _state(view: View, found: _Read) -> None:
 
 def begin(db: Path) -> str:
     """The lines that begin with alerts, for this installation and this database."""
-    *python, _ = places.alerts_words()
-    command = shlex.join(python)
+    command = shlex.join(places.command_words())
     named, folder = f"--db {shlex.quote(str(db))}", shlex.quote(str(db.parent))
     lines = [
         *([f"cd {shlex.quote(str(places.TOP))}"] if places.IS_CHECKOUT else []),
         f"{command} learn {named} > {folder}/expected.toml",
-        _RECEIVER.format(folder=folder),
+        # Not in /tmp, where any user can be there first.
+        _RECEIVER.format(folder=folder, log=json.dumps(str(db.parent / "porteye-alerts.log"))),
         f"{command} alerts {named}",
     ]
     return "\n".join(lines)

@@ -13,6 +13,7 @@ from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import TextInput
 
 from porteye_core.alerts import settings
+from porteye_core.alerts.receivers.kinds import Command
 from porteye_core.store.alerts import (
     Matcher,
     Quiet,
@@ -173,7 +174,9 @@ def test_the_lines_to_begin_with_work_as_they_stand(empty: AppTest, seeded: Inst
     folder = seeded.db.parent
     assert "port = 5432" in (folder / "expected.toml").read_text()
     assert stat.S_IMODE((folder / "alerts.toml").stat().st_mode) == 0o600
-    assert settings.read(folder / "alerts.toml").receivers[0].name == "log"
+    (receiver,) = settings.read(folder / "alerts.toml").receivers
+    assert isinstance(receiver, Command)
+    assert receiver.words[-1] == str(folder / "porteye-alerts.log")
     assert last.startswith(sys.executable)
 
 
