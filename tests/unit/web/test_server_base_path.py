@@ -87,7 +87,9 @@ def test_the_api_and_its_description_are_below_it(app: App) -> None:
     links = [urljoin("/tools/ports/api/docs", each) for each in re.findall(r'href="([^"]+)"', page)]
     assert "/tools/ports/api/openapi.json" in links
     for link in links:
-        assert ask(app, link, **BEARER)[0] in (200, 503)
+        status, _, said = ask(app, link, **BEARER)
+        # No file says here what is expected; another 404 is a link that leads nowhere.
+        assert status in (200, 503) or (status == 404 and "no_expected_ports" in said), link
     schema = json.loads(ask(app, "/tools/ports/api/openapi.json", **BEARER)[2])
     (server,) = schema["servers"]
     assert urljoin("/tools/ports/api/openapi.json", server["url"]) == "/tools/ports/api"
