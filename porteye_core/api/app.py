@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 from fastapi import FastAPI, Query
@@ -25,6 +24,7 @@ from porteye_core.guards.security_headers import SecurityHeaders
 from porteye_core.guards.token import TokenGuard
 from porteye_core.judging.opinion_fields import opinion_fields
 from porteye_core.restarts import Restarts
+from porteye_core.store import alerts
 from porteye_core.store.reading import (
     Form,
     Reader,
@@ -97,7 +97,7 @@ def create_api(
             expose_headers=["Link"],
         )
     api.add_middleware(SecurityHeaders, security_headers.API)
-    _add_routes(api, config.db, restarts or Restarts())
+    _add_routes(api, config, restarts or Restarts())
     verdicts.add(api, config)
     findings.add(api, config)
     notes.add(api, config, access or Access(), guesses or Guesses())
@@ -106,7 +106,9 @@ def create_api(
     return api
 
 
-def _add_routes(api: FastAPI, db: Path, restarts: Restarts) -> None:
+def _add_routes(api: FastAPI, config: Config, restarts: Restarts) -> None:
+    db, alerts_db = config.db, config.alerts_db or alerts.beside(config.db)
+
     @api.get("/ports", responses={200: _PORTS, **INVALID})
     def ports(which: OfListeners) -> Response:
         """The open listeners, by port; `since` and `until` bound the time at which each opened."""
@@ -132,8 +134,9 @@ def _add_routes(api: FastAPI, db: Path, restarts: Restarts) -> None:
 
     @api.get("/health", responses={200: {"model": shapes.Health}, **ERRORS})
     def health() -> Response:
-        """The state of the monitor, and its limits."""
-        return JSONResponse(shapes.health(monitor_status(db, moments.now()), restarts, __version__))
+        """The state of the monitor, its limits, and the state of the alerts process."""
+        status, of_alerts = monitor_status(db, moments.now()), alerts.alerts_health(alerts_db)
+        return JSONResponse(shapes.health(status, of_alerts, restarts, __version__))
 
     @api.get("/docs", include_in_schema=False)
     def docs(request: Request) -> Response:

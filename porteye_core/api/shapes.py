@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 from porteye_core.judging.note_words import MAX_LABEL, MAX_LINK, MAX_TEXT
 from porteye_core.judging.verdicts import Verdict
 from porteye_core.restarts import Restarts
+from porteye_core.store.alerts import AlertsHealth
 from porteye_core.store.reading import CHANGE, EVENT, MOMENT, PORT, Status, health_record
 from porteye_core.store.reading import Field as Declared
 from porteye_core.system.clock import timestamp
@@ -130,7 +131,7 @@ class LimitationShape(BaseModel):
 
 
 class Health(BaseModel):
-    """The state of the monitor."""
+    """The state of the monitor and of the alerts process."""
 
     status: str = Field(description="watching, starting, holding, stalled, stopped or never")
     trouble: str | None = Field(description="why it cannot write: what it sees waits in memory")
@@ -151,6 +152,12 @@ class Health(BaseModel):
     left_out: int | None = Field(
         description="network namespaces that the latest sample had no time for"
     )
+    alerts: str | None = Field(
+        description="whether an alerts process runs: judging, stopped or unknown, where this user"
+        " may not know; null without an alerts database"
+    )
+    alerts_waiting: int | None = Field(description="messages that no receiver has taken yet")
+    alerts_failed: int | None = Field(description="messages that were given up in the last year")
     restarts: int = Field(description="monitors that this dashboard started in place of another")
     next_start: str | None = Field(description="when it starts another; null if it starts none")
     last_end: str | None = Field(description="why it does, as a sentence")
@@ -188,11 +195,14 @@ INVALID: dict[int | str, dict[str, Any]] = {
 }
 
 
-def health(status: Status, restarts: Restarts, version: str) -> dict[str, Any]:
+def health(
+    status: Status, alerts: AlertsHealth, restarts: Restarts, version: str
+) -> dict[str, Any]:
     """The record of a Health."""
     pending = restarts.pending
     return Health(
         **health_record(status, version),
+        **alerts._asdict(),
         restarts=restarts.count,
         next_start=timestamp(pending.at) if pending else None,
         last_end=pending.ended if pending else None,

@@ -1,4 +1,4 @@
-"""`porteye health`: the state of the monitor, and what it cannot see."""
+"""`porteye health`: the state of the monitor, what it cannot see, and who is not told."""
 
 from argparse import Namespace
 
@@ -9,25 +9,34 @@ from porteye_core.command.question import Question
 from porteye_core.command.screen import Screen, Style
 from porteye_core.config import monitor_command
 from porteye_core.spoken_times import moment, rough_length
+from porteye_core.store import alerts
+from porteye_core.store.alerts import JUDGING, STOPPED, UNKNOWN, AlertsHealth
 from porteye_core.store.reading import State, Status, health_record, monitor_status
 
 # A command starts no monitor in place of another.
 _NO_DASHBOARD = {"restarts": 0, "next_start": None, "last_end": None}
 
+_ALERTS = {
+    JUDGING: "An alerts process judges.",
+    STOPPED: "No alerts process runs: nothing is told.",
+    UNKNOWN: "It is not known whether an alerts process runs: this user may not look.",
+}
+
 
 def health(_: Namespace, question: Question, screen: Screen) -> int:
     """Show the state of the monitor; returns the exit status."""
     status = monitor_status(question.db, question.now)
+    of_alerts = alerts.alerts_health(question.alerts_db or alerts.beside(question.db))
     if question.is_json:
         record = health_record(status, __version__)
         version = record.pop("version")
-        screen.write_json({**record, **_NO_DASHBOARD, "version": version})
+        screen.write_json({**record, **of_alerts._asdict(), **_NO_DASHBOARD, "version": version})
     else:
-        _show(status, question, screen)
+        _show(status, of_alerts, question, screen)
     return HELD if status.is_current else NOBODY
 
 
-def _show(status: Status, question: Question, screen: Screen) -> None:
+def _show(status: Status, of_alerts: AlertsHealth, question: Question, screen: Screen) -> None:
     watch = status.watch
     if status.is_elsewhere:
         screen.write(f"This database is of another machine, {status.host}.", Style.WARNING)
@@ -50,6 +59,16 @@ def _show(status: Status, question: Question, screen: Screen) -> None:
             screen.write(f"Kernel records lost: {status.lost:,}.", Style.WARNING)
         for limit in plan.limitations:
             screen.write(f"{limit.text} {limit.hint}".strip(), Style.WARNING)
+    _show_alerts(of_alerts, screen)
     screen.write(f"Database: {question.db}", Style.FAINT)
     if status.state in {State.STOPPED, State.NEVER}:
         screen.write(f"Start a monitor: {monitor_command(question.db)}")
+
+
+def _show_alerts(of: AlertsHealth, screen: Screen) -> None:
+    if of.alerts is not None:
+        screen.write(_ALERTS[of.alerts], Style.PLAIN if of.alerts == JUDGING else Style.WARNING)
+    if of.alerts_waiting:
+        screen.write(f"Messages that wait for their receiver: {of.alerts_waiting:,}.")
+    if of.alerts_failed:
+        screen.write(f"Messages that were given up: {of.alerts_failed:,}.", Style.WARNING)

@@ -61,8 +61,13 @@ from porteye_core.store.alerts.outbox import (
     version,
 )
 from porteye_core.store.alerts.overview import (
+    JUDGING,
+    STOPPED,
+    UNKNOWN,
+    AlertsHealth,
     Told,
     Tried,
+    alerts_health,
     ask_test,
     judging_since,
     latest_tests,
@@ -93,6 +98,10 @@ from porteye_core.store.alerts.states import (
 
 __all__ = [
     "EVERY_DAY",
+    "JUDGING",
+    "STOPPED",
+    "UNKNOWN",
+    "AlertsHealth",
     "Connection",
     "Cursor",
     "Finding",
@@ -114,6 +123,7 @@ __all__ = [
     "add_finding",
     "add_message",
     "add_silence",
+    "alerts_health",
     "answer_test",
     "ask_test",
     "beside",

@@ -145,10 +145,13 @@ def open_to_read(file: Path) -> Iterator[sqlite3.Connection]:
     # After a crash the next connection that may write puts the pages of the journal back.
     mode = "rw" if os.access(file, os.W_OK) else "ro"
     try:
-        if not file.is_file():
-            raise StoreMissing(f"There is no alerts database at {file}.", "Start porteye alerts.")
+        is_there = stat.S_ISREG(file.stat().st_mode)  # Path.is_file may hide that nobody may look
+    except (FileNotFoundError, NotADirectoryError):
+        is_there = False
     except OSError as err:  # of a folder
         raise StoreError(f"{file} cannot be read: {err.strerror}.") from err
+    if not is_there:
+        raise StoreMissing(f"There is no alerts database at {file}.", "Start porteye alerts.")
     try:
         with closing(_connect(file, mode)) as connection:
             connection.execute("PRAGMA query_only = ON")

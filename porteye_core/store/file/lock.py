@@ -178,10 +178,19 @@ class WriterLock:
 
 
 def holder(db: Path) -> Holder | None:
-    """Find the process that writes to a database; None if there is none."""
+    """Find the process that writes to a database; None if there is none, or nobody can know."""
+    try:
+        return known_holder(db)
+    except OSError:
+        return None
+
+
+def known_holder(db: Path) -> Holder | None:
+    """Find the process that writes to a database; None if there is none. Raises OSError if this
+    user may not know."""
     try:
         fd = open_to_read(path_of(db))
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     try:
         if _take(fd, shared=True):

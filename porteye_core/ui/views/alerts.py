@@ -105,9 +105,13 @@ def _silences(view: View) -> list[Silence]:
 
 def _state(view: View, found: _Read) -> None:
     """Say whether somebody judges and tells, and how to begin if nobody does."""
-    since = alerts.judging_since(view.alerts_file)
     if error := verdicts.in_force(view).error:
         st.warning(literal(error), icon=":material/rule:")
+    try:
+        since = alerts.judging_since(view.alerts_file)
+    except StoreError as err:
+        st.warning(literal(err), icon=":material/notifications_off:")
+        return
     if since is not None:
         begun = f" since {moment(since, now(), viewers_zone())}" if since else ""
         count = len(found.receivers)

@@ -27,10 +27,13 @@ from porteye_core.api import create_api, shapes
 from porteye_core.config import Config, monitor_command
 from porteye_core.model import Tick
 from porteye_core.restarts import Restart, Restarts
+from porteye_core.store.alerts import beside
 from porteye_core.store.file import authorizer
+from porteye_core.store.file.lock import WriterLock
 from porteye_core.store.reading import Form, Reader
 from porteye_core.store.writing.writer import Writer
 from porteye_core.system.clock import timestamp
+from tests.kit.alerts import fill
 from tests.kit.seeding import MINUTE, Instant, grow
 
 
@@ -182,6 +185,21 @@ def test_health_says_who_watches_and_with_which_limits(client: TestClient) -> No
     assert health["source"] == "portable"
     assert health["limits"][0]["name"] == "polled"
     assert health["hidden"] == 1
+
+
+def test_health_says_who_judges_and_what_was_not_delivered(
+    client: TestClient, seeded: Instant
+) -> None:
+    names = ("alerts", "alerts_waiting", "alerts_failed")
+    health = get(client, "/api/health")
+    assert [health[name] for name in names] == [None, None, None]
+    fill(beside(seeded.db), seeded.now)
+    with WriterLock(beside(seeded.db), seeded.now):
+        health = get(client, "/api/health")
+    assert [health[name] for name in names] == ["judging", 1, 0]
+    beside(seeded.db).write_bytes(b"no database at all")
+    health = get(client, "/api/health")
+    assert [health[name] for name in names] == ["stopped", None, None]
 
 
 def test_health_says_how_long_namespaces_were_left_out(

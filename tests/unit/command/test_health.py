@@ -5,7 +5,9 @@ import time
 from pathlib import Path
 
 from porteye_core.api.shapes import Health
+from porteye_core.store.alerts import beside, mark_failed, writing
 from porteye_core.store.writing.startup import open_writer
+from tests.kit.alerts import fill
 from tests.kit.command import Command
 from tests.kit.old_database import old_database
 from tests.kit.seeding import MINUTE, Instant, seed
@@ -49,6 +51,22 @@ def test_json_is_the_record_of_the_api(seeded: Instant, porteye: Command) -> Non
     record = json.loads(porteye("health", "--json").out)
     assert list(record) == list(Health.model_fields)
     assert (record["status"], record["source"]) == ("watching", "portable")
+
+
+def test_it_counts_the_messages_that_were_not_delivered(seeded: Instant, porteye: Command) -> None:
+    fill(beside(seeded.db), seeded.now)
+    said = porteye("health").out.splitlines()
+    assert "No alerts process runs: nothing is told." in said
+    assert "Messages that wait for their receiver: 1." in said
+    with writing(beside(seeded.db)) as connection:
+        mark_failed(connection, "msg_2", seeded.now, "gone")
+    answered = porteye("health")
+    assert answered.status == 0, "the status is that of the monitor"
+    assert "Messages that were given up: 1." in answered.out.splitlines()
+    record = json.loads(porteye("health", "--json").out)
+    assert [record[name] for name in ("alerts", "alerts_waiting", "alerts_failed")] == [
+        *("stopped", 0, 1)
+    ]
 
 
 def test_an_older_schema_cannot_be_read(db: Path, porteye: Command) -> None:

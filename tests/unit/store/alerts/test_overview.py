@@ -1,14 +1,20 @@
 """Messages, tests and the judging process, as people look at them."""
 
+import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from porteye_core.errors import StoreError
 from porteye_core.store.alerts import (
+    AlertsHealth,
     Message,
     add_message,
+    alerts_health,
     ask_test,
     beside,
     judging_since,
@@ -21,6 +27,8 @@ from porteye_core.store.alerts import (
 )
 from porteye_core.store.file.lock import WriterLock
 from tests.kit.alerts import fill
+from tests.kit.as_nobody import NOBODY
+from tests.kit.rights import posix, root
 
 
 @pytest.fixture
@@ -59,3 +67,36 @@ def test_a_process_judges_while_it_has_the_lock(file: Path) -> None:
     with WriterLock(file, 7):
         assert judging_since(file) == 7
     assert judging_since(file) is None
+
+
+@contextmanager
+def as_nobody() -> Iterator[None]:
+    os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+@posix
+@root
+def test_who_may_not_search_the_folder_does_not_know_whether_a_process_judges(file: Path) -> None:
+    file.parent.chmod(0o700)
+    with WriterLock(file, 7), as_nobody():
+        with pytest.raises(StoreError, match="not known whether an alerts process runs"):
+            judging_since(file)
+        assert alerts_health(file) == AlertsHealth("unknown")
+
+
+def test_health_counts_what_waits_and_what_was_given_up(file: Path) -> None:
+    assert alerts_health(file) == AlertsHealth(None)
+    fill(file, time.time_ns() // 1000)
+    assert alerts_health(file) == AlertsHealth("stopped", 1, 0)
+    with open_to_write(file) as connection, transaction(connection, file):
+        for number in range(2):
+            message = Message(f"msg_f{number}", "ops", "findings", 5, "{}", tries=12, failed_at=6)
+            add_message(connection, message, [])
+    with WriterLock(file, 7):
+        assert alerts_health(file) == AlertsHealth("judging", 1, 2)
+    file.write_bytes(b"no database at all")
+    assert alerts_health(file) == AlertsHealth("stopped")

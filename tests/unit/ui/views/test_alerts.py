@@ -25,7 +25,7 @@ from porteye_core.store.alerts import (
     silences,
     writing,
 )
-from porteye_core.store.file.lock import WriterLock
+from porteye_core.store.file.lock import WriterLock, path_of
 from tests.kit.alerts import WIDER, fill
 from tests.kit.page import address, open_page, switch, texts
 from tests.kit.seeding import Instant
@@ -104,6 +104,16 @@ def test_a_process_that_judges_is_told(page: AppTest, seeded: Instant) -> None:
         assert "tells 2 receivers" in said(page)
     page.run()
     assert "No alerts process runs" in page.warning[0].value
+
+
+def test_where_the_lock_cannot_be_read_it_is_not_known_who_judges(
+    page: AppTest, seeded: Instant
+) -> None:
+    path_of(beside(seeded.db)).mkdir()
+    page.run()
+    assert not page.exception
+    assert "It is not known whether an alerts process runs" in page.warning[0].value
+    assert "No alerts process runs" not in said(page)
 
 
 def test_a_test_is_asked_for_and_its_result_is_shown(page: AppTest, seeded: Instant) -> None:
