@@ -6,12 +6,11 @@ from fnmatch import fnmatchcase
 
 from porteye_core.alerts.grouping import Grouping
 from porteye_core.alerts.message_body import BEGIN, DIGEST, END, body
-from porteye_core.alerts.states import graver
 from porteye_core.alerts.timers import HOUR, Rules
 from porteye_core.alerts.trial import new_id
 from porteye_core.errors import FilterError
 from porteye_core.filters import ports as port_ranges
-from porteye_core.judging.verdicts import Verdict
+from porteye_core.judging.verdicts import IN_DIGEST, is_at_least
 from porteye_core.store.alerts import (
     Connection,
     Finding,
@@ -25,7 +24,6 @@ from porteye_core.store.alerts import (
     untold_ends,
 )
 
-_NOT_TOLD = (Verdict.UNKNOWN, Verdict.BRIEF)  # in the digest alone
 _URGENT = ("wider", "")  # an empty verdict is that of the watch itself
 _ONCE = "database"  # it happened, and is over when it is told
 # A wall clock that is set cannot make two digests of one day.
@@ -41,11 +39,6 @@ class Telling:
         self.begun = {each.id: each for each in open_findings(connection) if _waits(each)}
         self.ended = {each.id: each for each in untold_ends(connection)}
         self.silences: Sequence[Silence] = ()
-
-    @property
-    def is_waiting(self) -> bool:
-        """Tell that something is to be told, now or after a silence."""
-        return bool(self.begun or self.ended)
 
     def begin(self, finding: Finding, now: int, rules: Rules) -> None:
         """Let a new finding be told."""
@@ -70,33 +63,33 @@ class Telling:
         self.begun.pop(finding_id, None)
 
     def _added(self, finding: Finding, now: int, rules: Rules) -> None:
-        if rules.receivers:
+        if _is_for_somebody(finding, rules):
             is_urgent = finding.verdict in _URGENT
             self.grouping = self.grouping.added(now, rules.timers, is_urgent=is_urgent)
 
     def woken(self, now: int, rules: Rules, wall: int) -> None:
-        """Set the time of a message if something waits that a silence held back until now."""
+        """Set the time of a message if something waits that a silence held back until now, or that
+        no receiver wanted."""
         if rules.receivers and self.grouping.due is None:
             for each in (*self.begun.values(), *self.ended.values()):
-                if not self._is_silenced(each, rules, wall):
+                if self._may_be_told(each, rules, wall):
                     self._added(each, now, rules)
 
     def tell(self, now: int, rules: Rules, wall: int, host: str) -> list[Message]:
-        """Make the messages of all that waits and is not silenced."""
+        """Make the messages of all that waits, is not silenced, and is wanted by a receiver."""
         told = [
             (finding, phase)
             for phase, waiting in ((BEGIN, self.begun), (END, self.ended))
             for finding in waiting.values()
-            if not self._is_silenced(finding, rules, wall)
+            if self._may_be_told(finding, rules, wall)
         ]
-        # Without a receiver it waits for one: it may be away with a file that is wrong.
-        if not told or not rules.receivers:
+        if not told:
             self.grouping = self.grouping.idle()
             return []
         made = self._messages("findings", told, rules, wall, host)
         for finding, phase in told:
             self._is_told(finding, phase, wall)
-        self.grouping = self.grouping.sent(now)
+        self.grouping = self.grouping.sent(now) if made else self.grouping.idle()
         return made
 
     def digest(self, rules: Rules, wall: int, host: str) -> list[Message]:
@@ -140,6 +133,9 @@ class Telling:
 
     def _change(self, finding: Finding, **values: int) -> None:
         change_finding(self._connection, finding.id, **values)
+
+    def _may_be_told(self, finding: Finding, rules: Rules, wall: int) -> bool:
+        return _is_for_somebody(finding, rules) and not self._is_silenced(finding, rules, wall)
 
     def _is_silenced(self, finding: Finding, rules: Rules, wall: int) -> bool:
         if any(each.contains(local_time(wall)) for each in rules.quiet):
@@ -185,10 +181,18 @@ def _has_port(text: str, port: int | None) -> bool:
 
 
 def _waits(finding: Finding) -> bool:
-    return finding.told_at is None and finding.verdict not in _NOT_TOLD
+    return finding.told_at is None and finding.verdict not in IN_DIGEST
 
 
 def _is_wanted(finding: Finding, receiver: Receiver) -> bool:
-    if not receiver.least or not finding.verdict:
-        return True
-    return finding.verdict == receiver.least or graver(finding.verdict, receiver.least)
+    return is_at_least(finding.verdict, receiver.least)
+
+
+def _is_for_somebody(finding: Finding, rules: Rules) -> bool:
+    """Tell that a beginning is wanted by a receiver, or that an end is to be done with.
+
+    A beginning waits for a receiver that wants it. That one may be away with a file that is wrong.
+    """
+    if finding.ended_at is not None:
+        return bool(rules.receivers)
+    return any(_is_wanted(finding, each) for each in rules.receivers)

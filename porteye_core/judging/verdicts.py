@@ -26,6 +26,17 @@ class Verdict(StrEnum):
 
 
 GRAVE = (Verdict.WIDER, Verdict.OWNER, Verdict.NEW)
+IN_DIGEST = (Verdict.UNKNOWN, Verdict.BRIEF)
+"""Verdicts that the daily digest alone tells."""
+_GRAVITY = {each.value: place for place, each in enumerate(Verdict)}
+
+
+def is_at_least(verdict: str, least: str) -> bool:
+    """Tell that a verdict is as grave as the least one, or graver; what has no verdict always is,
+    and an empty least one takes everything."""
+    if not verdict or not least:
+        return True
+    return _GRAVITY.get(verdict, 0) <= _GRAVITY.get(least, len(_GRAVITY))
 
 
 @dataclass(frozen=True, slots=True)

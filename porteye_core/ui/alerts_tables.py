@@ -7,7 +7,8 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from porteye_core.store.alerts import Finding, Told
+from porteye_core.judging.verdicts import IN_DIGEST, is_at_least
+from porteye_core.store.alerts import Finding, Receiver, Told
 from porteye_core.ui import cell_text, row_selection
 from porteye_core.ui.context import viewers_zone
 from porteye_core.ui.layout import in_order, show_table, table_height
@@ -25,7 +26,7 @@ _FINDINGS = columns(
         "exposure": 112,
         "label": 84,
         "why": _WHY,
-        "told": 112,
+        "told": 128,
     },
     at={"format": "MM-DD HH:mm:ss"},
 )
@@ -41,9 +42,11 @@ _ON_A_PHONE = ("verdict", "port", "program", "why")
 _WATCH = {"unwatched": "nobody watches", "settings": "a file is wrong", "database": "database"}
 
 
-def draw_findings(found: Sequence[Finding], *, key: str, alt: str) -> None:
-    """Draw these findings; a click opens the listener's drawer."""
-    table = pd.DataFrame([_finding(each) for each in found])
+def draw_findings(
+    found: Sequence[Finding], receivers: Sequence[Receiver], *, key: str, alt: str
+) -> None:
+    """Draw these findings; a click opens the listener's drawer. receivers: who may be told."""
+    table = pd.DataFrame([_finding(each, receivers) for each in found])
     table["at"], table["port"] = _times(table["at"]), table["port"].astype("Int64")
     selected = row_selection.table(
         table,
@@ -85,7 +88,7 @@ def title_of(body: str) -> str:
         return ""
 
 
-def _finding(of: Finding) -> dict[str, Any]:
+def _finding(of: Finding, receivers: Sequence[Receiver]) -> dict[str, Any]:
     who = of.program or of.unit or of.container
     return {
         "at": of.at,
@@ -96,8 +99,16 @@ def _finding(of: Finding) -> dict[str, Any]:
         "exposure": [of.exposure] if of.exposure else [],
         "label": cell_text.fitted(of.label, 84),
         "why": cell_text.fitted(_why(of), _WHY),
-        "told": "not yet" if of.told_at is None else f"{_local(of.told_at):%m-%d %H:%M:%S}",
+        "told": _told(of, receivers),
     }
+
+
+def _told(of: Finding, receivers: Sequence[Receiver]) -> str:
+    if of.told_at is not None:
+        return f"{_local(of.told_at):%m-%d %H:%M:%S}"
+    if receivers and not any(is_at_least(of.verdict, each.least) for each in receivers):
+        return "nobody: too mild"
+    return "digest only" if of.verdict in IN_DIGEST else "not yet"
 
 
 def _why(of: Finding) -> str:

@@ -156,13 +156,17 @@ def _findings(found: _Read) -> None:
     if lasting:
         if count > _MOST:
             st.caption(f"The newest {_MOST:,} of them.")
-        alerts_tables.draw_findings(lasting[:_MOST], key="open_findings", alt=_NOT_EXPECTED)
+        alerts_tables.draw_findings(
+            lasting[:_MOST], found.receivers, key="open_findings", alt=_NOT_EXPECTED
+        )
     else:
         st.markdown(":material/check: Nothing that an alerts process has found is open.")
     if brief:
         label = f"{len(brief):,} for the daily digest: open for a moment"
         with st.expander(label, icon=":material/bolt:"):
-            alerts_tables.draw_findings(brief[:_MOST], key="brief_findings", alt="What was brief")
+            alerts_tables.draw_findings(
+                brief[:_MOST], found.receivers, key="brief_findings", alt="What was brief"
+            )
 
 
 def _told(found: _Read) -> None:

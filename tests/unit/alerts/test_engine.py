@@ -1,6 +1,7 @@
 """The engine judges what the monitor stores: what it tells, and what it does not."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -119,6 +120,47 @@ def test_ten_thousand_openings_of_a_millisecond_are_one_line_of_the_digest(
     lines = [line for digest in machine.digests for line in digest["data"]["findings"]]
     assert [(line["verdict"], line["brief_count"]) for line in lines] == [("brief", 10_000)]
     assert len(machine.later(2 * DAY, HOUR).digests) == 1
+
+
+def test_what_is_too_mild_for_each_receiver_is_not_told_until_one_wants_it(
+    machine: Judged,
+) -> None:
+    machine.engine.set_rules(Rules(receivers=(replace(HOOK, least="wider"),)))
+    machine.rules = machine.engine.rules
+    machine.opens(8080)
+    machine.later(HOUR, MINUTE)
+    (found,) = machine.findings
+    assert (found.told_at, found.ended_at) == (None, None)
+    machine.begin()
+    machine.later(HOUR, MINUTE)
+    assert machine.messages == []
+    assert machine.engine.next_due() is None, "nothing is to be done"
+    machine.engine.set_rules(Rules(receivers=(HOOK,)))
+    machine.later(HOUR, MINUTE)
+    assert machine.told == [("begin", "new", 8080)]
+
+
+def test_the_end_of_what_nobody_was_told_is_not_told(machine: Judged) -> None:
+    machine.engine.set_rules(Rules(receivers=(replace(HOOK, least="wider"),)))
+    listener = machine.opens(8080)
+    machine.later(HOUR, MINUTE)
+    machine.closes(listener)
+    machine.later(3 * HOUR, MINUTE)
+    machine.engine.set_rules(Rules(receivers=(HOOK,)))
+    assert machine.later(HOUR, MINUTE).told == []
+    (found,) = machine.findings
+    assert found.ended_at is not None
+
+
+def test_an_end_that_no_receiver_wants_any_more_is_done_with(machine: Judged) -> None:
+    listener = machine.opens(8080)
+    machine.later(10 * MINUTE)
+    machine.engine.set_rules(Rules(receivers=(replace(HOOK, least="wider"),)))
+    machine.closes(listener)
+    machine.later(3 * HOUR, MINUTE)
+    assert machine.told == [("begin", "new", 8080)]
+    (found,) = machine.findings
+    assert found.end_told_at is not None, "else it is kept for ever"
 
 
 def test_a_burst_is_one_message_and_the_next_waits(machine: Judged) -> None:

@@ -22,11 +22,12 @@ from porteye_core.store.alerts import (
     latest_tests,
     open_to_read,
     set_quiet,
+    set_receivers,
     silences,
     writing,
 )
 from porteye_core.store.file.lock import WriterLock, path_of
-from tests.kit.alerts import WIDER, fill
+from tests.kit.alerts import HOOK, WIDER, fill
 from tests.kit.page import address, open_page, switch, texts
 from tests.kit.seeding import Instant
 from tests.kit.service import environment
@@ -95,6 +96,23 @@ def test_what_was_brief_stands_apart_from_what_is_open(page: AppTest, seeded: In
     assert "Open: 1" in [each.value for each in page.subheader]
     assert "1 for the daily digest: open for a moment" in [each.label for each in page.expander]
     assert page.dataframe[1].value["why"].tolist() == ["3 times; gone"]
+
+
+def test_the_column_told_says_who_is_not_told(page: AppTest, seeded: Instant) -> None:
+    mild = replace(HOOK, name="pager", least="owner")
+    with writing(beside(seeded.db)) as connection:
+        for verdict in ("new", "owner"):
+            found = replace(WIDER, key=verdict, verdict=verdict, at=seeded.now)
+            add_finding(connection, found)
+        set_receivers(connection, [mild])
+    page.run()
+    assert page.dataframe[0].value["told"].tolist()[:2] == ["not yet", "nobody: too mild"]
+    with writing(beside(seeded.db)) as connection:
+        set_receivers(connection, [HOOK])
+        add_finding(connection, replace(WIDER, key="?", verdict="unknown", at=seeded.now))
+    page.run()
+    told = page.dataframe[0].value["told"].tolist()
+    assert told[:3] == ["digest only", "not yet", "not yet"]
 
 
 def test_a_process_that_judges_is_told(page: AppTest, seeded: Instant) -> None:
