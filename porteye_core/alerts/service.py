@@ -15,7 +15,7 @@ from porteye_core.alerts.delivery import Delivery
 from porteye_core.alerts.engine import Engine, Place
 from porteye_core.alerts.kept_file import KeptFile
 from porteye_core.alerts.settings import Settings
-from porteye_core.alerts.timers import SECOND, Rules
+from porteye_core.alerts.timers import MINUTE, SECOND, Rules
 from porteye_core.config import Config
 from porteye_core.errors import StoreError, StoreReplaced
 from porteye_core.judging import expected_file
@@ -41,6 +41,7 @@ _BETWEEN_LOOKS = SECOND
 # work of a machine on which nothing happens.
 _BETWEEN_READINGS = 5 * SECOND
 _FIRST_REST, _LONGEST_REST = 1.0, 30.0  # seconds after an error
+_LASTING = MINUTE  # of service, after which the next error is a new one
 
 
 class Service:
@@ -101,12 +102,15 @@ class Service:
         """Serve until the end, whatever becomes of the alerts database."""
         rest, is_over = _FIRST_REST, False
         while not is_over:
+            began = self._clock.elapsed()
             try:
                 with open_to_write(self._alerts_db) as connection:
                     self._serve(connection)
                 is_over = True
             except StoreError as err:
                 log.error("%s It is tried again.", err)
+                if self._clock.elapsed() - began >= _LASTING:
+                    rest = _FIRST_REST
                 is_over = self._wait(rest) or self._ended()
                 rest = min(2 * rest, _LONGEST_REST)
 

@@ -9,6 +9,7 @@ import pytest
 from porteye_core.alerts import service
 from porteye_core.alerts.command_line import main
 from porteye_core.alerts.service import Service
+from porteye_core.alerts.timers import MINUTE
 from porteye_core.config import Config
 from porteye_core.errors import StoreHeld
 from porteye_core.store.alerts import beside, kept_text, open_to_read, receivers
@@ -95,6 +96,29 @@ def test_an_alerts_database_that_is_deleted_or_broken_is_begun_anew(
     assert "another file has its name" in said[0]
     assert len(said) == 2
     assert answers(db, "SELECT name FROM receiver") == [("counts",)]
+
+
+@pytest.mark.parametrize(("lasting", "rests"), [(MINUTE, [1.0, 2.0, 4.0]), (0, [1.0, 1.0, 1.0])])
+def test_the_rest_after_an_error_grows_until_a_service_has_lasted(
+    db: Path,
+    writer: Writer,
+    monkeypatch: pytest.MonkeyPatch,
+    lasting: int,
+    rests: list[float],
+) -> None:
+    settle(db, FILE)
+    monkeypatch.setattr(service, "_BETWEEN_READINGS", 0)
+    monkeypatch.setattr(service, "_LASTING", lasting)
+    waits: list[float] = []
+
+    def wait(seconds: float) -> bool:
+        waits.append(seconds)
+        if len(waits) % 2:  # a look; after the next one the service rests
+            beside(db).unlink()
+        return len(waits) == 6
+
+    serve(db, wait)
+    assert waits[1::2] == rests
 
 
 def test_a_wrong_flag_is_a_sentence_and_a_status(
