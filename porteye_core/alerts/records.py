@@ -51,7 +51,8 @@ class Records:
         number = add_finding(self._connection, replace(found, host=self.host))
         stored = replace(found, id=number, host=self.host)
         self._telling.begin(stored, self.now, self.rules)
-        self.noted.append(sentence(stored))
+        if found.kind != "settings":  # the service says of a file what is wrong with it
+            self.noted.append(sentence(stored))
         return number
 
     def end(self, finding_id: int, at: int, why: str = "") -> None:

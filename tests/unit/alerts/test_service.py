@@ -121,6 +121,16 @@ def test_the_rest_after_an_error_grows_until_a_service_has_lasted(
     assert waits[1::2] == rests
 
 
+def test_a_wrong_file_is_logged_once(
+    db: Path, writer: Writer, caplog: pytest.LogCaptureFixture
+) -> None:
+    settle(db, "[[expected]]\nprt = 22\n")
+    serve(db, turns(3))
+    said = [each for each in caplog.records if "prt" in each.getMessage()]
+    assert [each.levelname for each in said] == ["ERROR"]
+    assert answers(db, "SELECT kind FROM finding") == [("settings",)]
+
+
 def test_a_wrong_flag_is_a_sentence_and_a_status(
     db: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
