@@ -24,6 +24,7 @@ from porteye_core.store.alerts import (
     Connection,
     Receiver,
     beside,
+    drop_text,
     held,
     keep_text,
     kept_text,
@@ -152,6 +153,7 @@ class Service:
         if state != self._notes:
             self._notes = state
             engine.read_notes(self._now())
+            self._drop_secrets(connection)
 
     def _put_in_force(self, file: KeptFile[Any], engine: Engine, connection: Connection) -> None:
         now = self._now()
@@ -165,6 +167,7 @@ class Service:
         elif file.value is not None:
             log.info("%s is in force", file.value.file)
             self._keep(file, connection)
+        self._drop_secrets(connection)
 
     def _use(self, found: Settings | None, engine: Engine, connection: Connection) -> None:
         senders = found.receivers if found else ()
@@ -180,11 +183,24 @@ class Service:
 
     def _keep(self, file: KeptFile[Any], connection: Connection) -> None:
         """Keep a text for the next start; one with secrets only where nobody else may read it."""
-        mode = self._alerts_db.stat().st_mode
-        if file is self._settings and mode & (stat.S_IRWXG | stat.S_IRWXO):
+        if file is self._settings and self._is_open_to_others:
             return
         with transaction(connection, self._alerts_db):
             keep_text(connection, file.name, file.good_text, self._clock.now())
+
+    def _drop_secrets(self, connection: Connection) -> None:
+        """Drop the kept text with secrets if its file is gone, or if others may read it by now."""
+        if self._settings.value is None or self._is_open_to_others:
+            with transaction(connection, self._alerts_db):
+                drop_text(connection, self._settings.name)
+
+    @property
+    def _is_open_to_others(self) -> bool:
+        try:
+            mode = self._alerts_db.stat().st_mode
+        except OSError:  # deleted, as the next reading finds
+            return True
+        return bool(mode & (stat.S_IRWXG | stat.S_IRWXO))
 
     def _now(self) -> Moment:
         wall, elapsed = moment(self._clock)
@@ -201,7 +217,7 @@ def _state(file: Path) -> tuple[int, ...]:
         found = os.stat(file)  # noqa: PTH116 - each second: a Path takes as long again
     except OSError:
         return ()
-    return found.st_ino, found.st_mtime_ns, found.st_size
+    return found.st_ino, found.st_mtime_ns, found.st_size, found.st_mode
 
 
 def _boot_id() -> str:

@@ -37,7 +37,7 @@ from porteye_core.store.alerts.findings import (
     untold_ends,
     wanted_findings,
 )
-from porteye_core.store.alerts.kept_texts import keep_text, kept_text
+from porteye_core.store.alerts.kept_texts import drop_text, keep_text, kept_text
 from porteye_core.store.alerts.messages import add_message, receivers, set_receivers
 from porteye_core.store.alerts.notes import (
     add_silence,
@@ -131,6 +131,7 @@ __all__ = [
     "complete_action",
     "count_more",
     "cursor",
+    "drop_text",
     "due_message",
     "earliest_tries",
     "end_silence",

@@ -22,11 +22,13 @@ from porteye_core.store.file.sqlite_errors import to_store_error
 APPLICATION_ID = 0x50457941  # "PEyA"
 _FILES = sorted(Path(__file__).with_name("schema").glob("[0-9]*.sql"))
 _STEPS = tuple(file.read_text(encoding="utf-8") for file in _FILES)
-# FULL: a message that a receiver has taken must not be forgotten by a power cut.
+# FULL: a message that a receiver has taken must not be forgotten by a power cut. secure_delete: no
+# free page keeps a text with secrets.
 _EVERY_TIME = """
 PRAGMA busy_timeout = 5000;
 PRAGMA journal_mode = DELETE;
 PRAGMA synchronous = FULL;
+PRAGMA secure_delete = ON;
 PRAGMA foreign_keys = ON;
 PRAGMA cache_size = -500;
 PRAGMA trusted_schema = OFF;

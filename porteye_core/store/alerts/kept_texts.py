@@ -16,3 +16,8 @@ def keep_text(connection: sqlite3.Connection, name: str, text: str, now: int) ->
         " SET text = excluded.text, at = excluded.at WHERE text != excluded.text",
         (name, text, now),
     )
+
+
+def drop_text(connection: sqlite3.Connection, name: str) -> None:
+    """Keep the text of a file no more."""
+    connection.execute("DELETE FROM kept_text WHERE name = ?", (name,))

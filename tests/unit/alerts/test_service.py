@@ -14,7 +14,7 @@ from porteye_core.config import Config
 from porteye_core.errors import StoreHeld
 from porteye_core.store.alerts import beside, kept_text, open_to_read, receivers
 from porteye_core.store.writing.writer import Writer
-from tests.kit.alerts_process import answers, settle
+from tests.kit.alerts_process import SETTINGS, answers, settle
 
 FILE = "[[expected]]\nport = 22\n"
 
@@ -56,6 +56,40 @@ def test_a_file_with_secrets_is_not_kept_where_a_group_may_read_it(
     serve(db, turns(1))
     with open_to_read(beside(db)) as connection:
         assert kept_text(connection, "expected.toml") == FILE
+        assert kept_text(connection, "alerts.toml") is None
+
+
+@pytest.mark.parametrize("change", ["the file is deleted", "a group may read the database"])
+def test_a_kept_text_with_secrets_is_dropped_without_a_rest(
+    db: Path, writer: Writer, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    monkeypatch.setattr(service, "_BETWEEN_READINGS", 0)
+    secret = f"# {'correct horse ' * 1000}\n"  # on pages of its own
+    settle(db, FILE, SETTINGS + secret)
+    serve(db, turns(2))
+    assert b"correct horse" in beside(db).read_bytes()
+
+    def make_it(turn: int) -> None:
+        if turn == 1 and change == "the file is deleted":
+            db.with_name("alerts.toml").unlink()
+        elif turn == 1:
+            beside(db).chmod(0o660)
+
+    serve(db, turns(3, make_it))
+    with open_to_read(beside(db)) as connection:
+        assert kept_text(connection, "alerts.toml") is None
+        assert kept_text(connection, "expected.toml") == FILE
+    assert b"correct horse" not in beside(db).read_bytes()
+
+
+def test_a_file_that_was_deleted_while_nothing_ran_is_not_kept_either(
+    db: Path, writer: Writer
+) -> None:
+    settle(db, FILE)
+    serve(db, turns(2))
+    db.with_name("alerts.toml").unlink()
+    serve(db, turns(1))
+    with open_to_read(beside(db)) as connection:
         assert kept_text(connection, "alerts.toml") is None
 
 
