@@ -11,7 +11,7 @@ from porteye_core import filters
 from porteye_core.api import shapes
 from porteye_core.api.parameters import Before, RowLimit
 from porteye_core.config import Config
-from porteye_core.errors import FilterError
+from porteye_core.errors import FilterError, StoreMissing
 from porteye_core.judging.verdicts import Verdict
 from porteye_core.store import alerts
 from porteye_core.store.alerts import Finding
@@ -54,8 +54,11 @@ def add(api: FastAPI, config: Config) -> None:
             _verdicts(verdict),
             is_open=open,
         )
-        with alerts.open_to_read(config.alerts_db or alerts.beside(config.db)) as connection:
-            found = alerts.wanted_findings(connection, wanted, limit, before)
+        try:
+            with alerts.open_to_read(config.alerts_db or alerts.beside(config.db)) as connection:
+                found = alerts.wanted_findings(connection, wanted, limit, before)
+        except StoreMissing:
+            return JSONResponse([])
         response = JSONResponse([_record(each) for each in found])
         if len(found) == limit:
             older = request.url.include_query_params(before=found[-1].id)

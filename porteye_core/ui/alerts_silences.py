@@ -71,12 +71,12 @@ def draw(view: View, found: Sequence[Silence], *, disabled: bool) -> None:
 
 def matcher(port: str, program: str, unit: str, user: str, verdict: str) -> Matcher:
     """The matcher of these patterns, of which an empty one takes everything; raises FilterError."""
-    if port.strip():
-        ports(port)
     texts = {"program": program, "unit": unit, "user": user}
-    for name, text in texts.items():
+    for name, text in {"port": port, **texts}.items():
         if len(text) > _MAX_PATTERN:
             raise FilterError(name, f"This {name} is too long.", f"Use {_MAX_PATTERN} characters.")
+    if port.strip():
+        ports(port)
     cleaned = {name: clean(text.strip()) for name, text in texts.items()}
     return Matcher(port=port.strip(), verdict="" if verdict == _ANY else verdict, **cleaned)
 

@@ -8,11 +8,18 @@ from porteye_core.store.alerts import (
     Matcher,
     Message,
     Silence,
+    TakenAction,
+    add_action,
     add_finding,
     add_message,
     add_silence,
+    answer_test,
+    ask_test,
     beside,
     forget,
+    latest_tests,
+    new_tests,
+    newest_actions,
     newest_findings,
     open_to_write,
     set_identities,
@@ -47,3 +54,20 @@ def test_what_is_true_or_waits_stays(tmp_path: Path) -> None:
         left = connection.execute("SELECT id FROM message ORDER BY id").fetchall()
         assert [each[0] for each in left] == ["2", "3"]
         assert [each.until for each in silences(connection, 0)] == [50]
+
+
+def test_tests_and_actions_of_long_ago_are_deleted(tmp_path: Path) -> None:
+    file = beside(tmp_path / "porteye.db")
+    with open_to_write(file) as connection, transaction(connection, file):
+        for number, asked in enumerate((1, 50)):
+            test = ask_test(connection, "ops", "ada", asked)
+            message = Message(str(number), "ops", "test", asked + 1, "{}", sent_at=asked + 2)
+            add_message(connection, message, [])
+            answer_test(connection, test, message.id)
+            add_action(connection, TakenAction(0, asked, "ada", "stop", 7, 8, 0, "", "SIGTERM"))
+        forget(connection, 10)
+        (left,) = latest_tests(connection).values()
+        assert left.test.asked_at == 50
+        assert new_tests(connection) == [], "none is made again"
+        assert [each.at for each in newest_actions(connection, 9)] == [50]
+        assert connection.execute("SELECT count(*) FROM test").fetchone()[0] == 1

@@ -227,3 +227,14 @@ def test_of_many_that_are_open_the_newest_are_shown_and_all_are_counted(
     assert "The newest 100 of them." in said(page)
     assert "Open: 151" in [each.value for each in page.subheader]
     assert len(page.dataframe[0].value) == 100
+
+
+@pytest.mark.parametrize("label", ["Port", "Program"])
+def test_a_pattern_of_a_silence_that_is_too_long_is_refused(
+    page: AppTest, seeded: Instant, label: str
+) -> None:
+    fields_of_silence(page)[label].set_value(",".join(["80"] * 40))
+    press(page, "Silence")
+    assert f"This {label.lower()} is too long." in page.error[0].value
+    with open_to_read(beside(seeded.db)) as connection:
+        assert len(silences(connection, seeded.now)) == 1
