@@ -26,7 +26,14 @@ from tests.kit.waiting import until
 
 ALERTS_UNIT = PROJECT / "deploy" / "porteye-alerts.service"
 EXPOSURE, ALERTS_EXPOSURE = 24, 15  # tenths, of systemd 252; docs/service.md states them
-NOBODY = 65534
+NOBODY, DAEMON = 65534, 1
+_UNWRITABLE = """
+import sys
+from pathlib import Path
+from porteye_core.store.alerts import judging_since, unwritable
+assert judging_since(Path(sys.argv[1]))
+print(unwritable(Path(sys.argv[1])), end="")
+"""
 analyze = pytest.mark.skipif(
     bool(missing("systemd-analyze")), reason=missing("systemd-analyze") or "it is here"
 )
@@ -76,10 +83,16 @@ def test_the_alerts_unit_grants_what_it_takes_to_judge_the_database_of_root() ->
         settle(db, "")
         state.mkdir()
         os.chown(state, NOBODY, NOBODY)
+
+        def run_as(user: int) -> list[str]:
+            return [
+                *("setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups"),
+                *(f"--inh-caps={kept}", f"--ambient-caps={kept}", f"--bounding-set={kept}"),
+                *("--no-new-privs", sys.executable),
+            ]
+
         command = [
-            *("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"),
-            *(f"--inh-caps={kept}", f"--ambient-caps={kept}", f"--bounding-set={kept}"),
-            *("--no-new-privs", sys.executable, "-m", "porteye_core.alerts"),
+            *(*run_as(NOBODY), "-m", "porteye_core.alerts"),
             *("--db", str(db), "--alerts-db", str(state / "alerts.db")),
         ]
         variables = environment(PYTHONPATH=str(PROJECT))
@@ -88,6 +101,11 @@ def test_the_alerts_unit_grants_what_it_takes_to_judge_the_database_of_root() ->
             until(
                 lambda: process.poll() is not None or rows(state / "alerts.db", begun), "it judges"
             )
+            # A dashboard with the same right: of the unit's user, and of another one.
+            for user, says in ((NOBODY, ""), (DAEMON, "may not write")):
+                words_of = [*run_as(user), "-c", _UNWRITABLE, str(state / "alerts.db")]
+                refusal = subprocess.check_output(words_of, env=variables, text=True)
+                assert (says in refusal) if says else not refusal
             process.terminate()
             said = process.communicate()[1]
             assert process.returncode == 0, said
