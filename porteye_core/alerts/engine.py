@@ -13,7 +13,7 @@ from porteye_core.alerts.alert_clock import Moment, Reading
 from porteye_core.alerts.database_file import DatabaseFile
 from porteye_core.alerts.grouping import Grouping
 from porteye_core.alerts.judge import DATABASE, UNWATCHED, Judge, settings_key
-from porteye_core.alerts.ledger import IN_FILE, Ledger
+from porteye_core.alerts.ledger import IN_FILE, NO_FILE, Ledger
 from porteye_core.alerts.records import Records, of_watch
 from porteye_core.alerts.telling import Telling, is_digest_due, local_time
 from porteye_core.alerts.timers import DAY, HOUR, MINUTE, SECOND, Rules
@@ -94,9 +94,10 @@ class Engine:
         self._ledger.judge.timers = rules.timers
 
     def set_expected(self, expected: Expected | None, now: Moment) -> None:
-        """Put another file of expected ports in force."""
+        """Put another file of expected ports in force; None: there is none, and the watch alone is
+        judged."""
         self._expected = expected
-        self._judge_again(now, IN_FILE)
+        self._judge_again(now, IN_FILE if expected else NO_FILE)
 
     def read_notes(self, now: Moment) -> None:
         """Read accepts and silences again."""

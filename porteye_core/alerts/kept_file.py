@@ -15,7 +15,8 @@ class KeptFile(Generic[T]):
     now cannot be used, empty if it can.
 
     find: the path, as it may change; text, parse: of a file. All of them raise PortEyeError.
-    is_optional: without a file nothing is in force, and that is no trouble.
+    is_named: a file that is gone is as one that is wrong; else nothing is in force without it, and
+    that is no trouble if it is_optional.
     """
 
     def __init__(
@@ -25,11 +26,12 @@ class KeptFile(Generic[T]):
         text: Callable[[Path], str],
         parse: Callable[[str, Path], T],
         *,
+        is_named: bool,
         is_optional: bool = False,
     ) -> None:
         self.name = name
         self._find, self._text, self._parse = find, text, parse
-        self._is_optional = is_optional
+        self._is_named, self._is_optional = is_named, is_optional
         self._state: tuple[object, ...] | None = None
         self.value: T | None = None
         self.good_text = ""
@@ -60,10 +62,9 @@ class KeptFile(Generic[T]):
 
     def _miss(self, err: PortEyeError) -> None:
         self._state = None
-        if self._is_optional:
-            self.value, self.good_text, self.trouble = None, "", ""
-        else:
-            self.trouble = str(err)
+        self.trouble = str(err) if self._is_named or not self._is_optional else ""
+        if not self._is_named:
+            self.value, self.good_text = None, ""
 
     def _read(self, file: Path) -> None:
         try:

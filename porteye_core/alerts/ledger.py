@@ -29,7 +29,8 @@ from porteye_core.store.alerts import (
 )
 from porteye_core.store.reading import Life
 
-IN_FILE, KNOWN, FLAPS = "expected now", "its owner is known", "it flaps"
+IN_FILE, NO_FILE = "expected now", "no file says any more what is expected"
+KNOWN, FLAPS = "its owner is known", "it flaps"
 
 
 class Entry(NamedTuple):

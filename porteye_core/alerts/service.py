@@ -24,7 +24,7 @@ from porteye_core.store.alerts import (
     Connection,
     Receiver,
     beside,
-    drop_text,
+    forget_text,
     held,
     keep_text,
     kept_text,
@@ -71,12 +71,14 @@ class Service:
             lambda: expected_file.find(config.expected, config.db),
             expected_file.text,
             expected_file.parse,
+            is_named=config.expected is not None,
         )
         self._settings = KeptFile[Settings](
             settings.NAME,
             lambda: settings.find(config.alerts, config.db),
             settings.text,
             settings.checked,
+            is_named=config.alerts is not None,
             is_optional=True,
         )
         self._notes: tuple[int, ...] = ()
@@ -89,7 +91,7 @@ class Service:
             with open_to_write(self._alerts_db) as connection:
                 for each in self._files:
                     if (kept := kept_text(connection, each.name)) is not None:
-                        each.take(kept)
+                        each.take(kept.text)
             log.info("following %s, into %s", self._config.db, self._alerts_db)
             self._serve_on()
             with suppress(StoreError), open_to_write(self._alerts_db) as connection:
@@ -162,6 +164,9 @@ class Service:
         else:
             self._use(self._settings.value, engine, connection)
         engine.set_trouble(file.name, file.trouble, now)
+        if file.value is None:  # gone: a wrong one that comes later does not bring it back
+            with transaction(connection, self._alerts_db):
+                forget_text(connection, file.name)
         if file.trouble:
             log.error("%s", file.trouble)
         elif file.value is not None:
@@ -192,7 +197,7 @@ class Service:
         """Drop the kept text with secrets if its file is gone, or if others may read it by now."""
         if self._settings.value is None or self._is_open_to_others:
             with transaction(connection, self._alerts_db):
-                drop_text(connection, self._settings.name)
+                forget_text(connection, self._settings.name)
 
     @property
     def _is_open_to_others(self) -> bool:

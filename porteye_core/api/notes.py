@@ -25,7 +25,7 @@ from porteye_core.guards.access import Access
 from porteye_core.guards.error_response import error_response
 from porteye_core.guards.rate_limit import Guesses
 from porteye_core.guards.token import check_bearer, refusal_of
-from porteye_core.judging.in_force import watched_file
+from porteye_core.judging.in_force import in_force
 from porteye_core.judging.judge import without_file
 from porteye_core.judging.note_words import checked
 from porteye_core.judging.seen import Identity, Seen
@@ -199,7 +199,7 @@ def _identity(config: Config, change: NoteChange) -> Identity:
         life = reader.listener(change.listener or 0)
     if life is None:
         raise _Refused(404, "no_listener", f"No listener {change.listener} is recorded.")
-    judge = watched_file(config.expected, config.db).in_force().judge or without_file()
+    judge = in_force(config).judge or without_file()
     return judge.of(Seen.of(life)).identity
 
 

@@ -13,7 +13,7 @@ from porteye_core.guards.error_response import error_response
 from porteye_core.judging import moment
 from porteye_core.judging.acceptance import Accepted
 from porteye_core.judging.blocks import Expected
-from porteye_core.judging.in_force import watched_file
+from porteye_core.judging.in_force import in_force
 from porteye_core.judging.verdict_records import record
 from porteye_core.store import alerts
 from porteye_core.store.reading import open_row_reader
@@ -35,7 +35,7 @@ def add(api: FastAPI, config: Config) -> None:
         """The verdicts on what listens, and on what should, the gravest first. The listeners of one
         identity have one. The last good file of expected ports counts, and what people accept."""
         earlier = next(moments.moments(at=at)) if at else None
-        found = watched_file(config.expected, config.db).in_force()
+        found = in_force(config)
         if found.judge is None:
             return _no_file(found.error)
         expected = found.judge.expected

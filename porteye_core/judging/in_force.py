@@ -1,4 +1,8 @@
-"""The file of expected ports that is in force: the last good one, while the newest is wrong."""
+"""The file of expected ports that is in force: the last good one, while the newest is wrong.
+
+A file that was named and is gone is as one that is wrong. One that was not named is in force no
+more when it is gone. The alerts process has the same rule, see alerts.kept_file.
+"""
 
 import os
 import threading
@@ -6,11 +10,13 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from porteye_core.errors import ExpectedError
+from porteye_core.config import Config
+from porteye_core.errors import ExpectedError, StoreError
 from porteye_core.judging import expected_file
 from porteye_core.judging.judge import Judge
-
-_Stamp = tuple[str, int, int, int]
+from porteye_core.store import alerts
+from porteye_core.store.alerts import KeptText
+from porteye_core.system.clock import SystemClock
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,49 +30,84 @@ class InForce:
 
 class WatchedFile:
     """A file of expected ports that is read again when it has changed; named: None for the places
-    where it usually stands."""
+    where it usually stands. alerts_db: has the last good text from before this process."""
 
-    def __init__(self, named: Path | None, db: Path) -> None:
-        self._named, self._db = named, db
+    def __init__(self, named: Path | None, db: Path, alerts_db: Path) -> None:
+        self._named, self._db, self._alerts_db = named, db, alerts_db
         self._lock = threading.Lock()
-        self._stamp: _Stamp | None = None
+        self._clock = SystemClock()
+        self._stamp: tuple[object, ...] | None = None
         self._found = InForce()
+        self._since = 0  # the judge is that of this time
 
     def in_force(self) -> InForce:
         """The file that counts now."""
         with self._lock:
             try:
                 file = expected_file.find(self._named, self._db)
+            except ExpectedError as err:
+                stamp: tuple[object, ...] = ("gone",)
+                if stamp != self._stamp:
+                    self._found = self._without(err)
+            else:
                 stamp = _stamp(file)
-            except (ExpectedError, OSError) as err:
-                self._stamp = None
-                self._found = self._without(err)
-                return self._found
-            if stamp != self._stamp:
-                self._stamp = stamp
-                self._found = self._read(file)
+                if stamp != self._stamp:
+                    self._found = self._read(file)
+            self._stamp = stamp
             return self._found
 
-    def _without(self, err: ExpectedError | OSError) -> InForce:
+    def _without(self, err: ExpectedError) -> InForce:
         """Without a file nothing is judged, but a file that was named should be there."""
-        if self._named is None:
-            return InForce()
-        return InForce(self._found.judge, str(err))
+        if self._named is not None:
+            return self._last_good(err)
+        self._since = self._clock.now()
+        return InForce()
 
     def _read(self, file: Path) -> InForce:
         try:
-            return InForce(Judge(expected_file.read(file)))
+            found = InForce(Judge(expected_file.read(file)))
         except ExpectedError as err:
-            return InForce(self._found.judge, str(err))
+            return self._last_good(err)
+        self._since = self._clock.now()
+        return found
+
+    def _last_good(self, err: ExpectedError) -> InForce:
+        """The file that this process has read, or the alerts process since then."""
+        kept = self._kept()
+        if kept is not None and kept.at > self._since:
+            try:
+                judge = Judge(expected_file.parse(kept.text, Path(expected_file.NAME)))
+            except ExpectedError:  # of a later version
+                pass
+            else:
+                self._since = kept.at
+                return InForce(judge, str(err))
+        return InForce(self._found.judge, str(err))
+
+    def _kept(self) -> KeptText | None:
+        try:
+            with alerts.open_to_read(self._alerts_db) as connection:
+                return alerts.kept_text(connection, expected_file.NAME)
+        except StoreError:
+            return None
 
 
 @cache
-def watched_file(named: Path | None, db: Path) -> WatchedFile:
+def watched_file(named: Path | None, db: Path, alerts_db: Path) -> WatchedFile:
     """The file of this process, which all pages and requests share."""
-    return WatchedFile(named, db)
+    return WatchedFile(named, db, alerts_db)
 
 
-def _stamp(file: Path) -> _Stamp:
-    """All that an editor changes when it saves a file."""
-    found = os.stat(file)  # noqa: PTH116 - the same call for every kind of file
-    return str(file), found.st_mtime_ns, found.st_size, found.st_ino
+def in_force(config: Config) -> InForce:
+    """The file that counts now by these settings."""
+    alerts_db = config.alerts_db or alerts.beside(config.db)
+    return watched_file(config.expected, config.db, alerts_db).in_force()
+
+
+def _stamp(file: Path) -> tuple[object, ...]:
+    """All that an editor changes when it saves a file, and whoever lets it be read."""
+    try:
+        found = os.stat(file)  # noqa: PTH116 - the same call for every kind of file
+    except OSError:
+        return (str(file),)
+    return str(file), found.st_mtime_ns, found.st_size, found.st_ino, found.st_mode

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from porteye_core.config import Config
 from porteye_core.errors import StoreError
 from porteye_core.judging.acceptance import ACCEPTED, Accepted
-from porteye_core.judging.in_force import watched_file
+from porteye_core.judging.in_force import in_force
 from porteye_core.judging.judge import Judge, without_file
 from porteye_core.judging.note_words import Words
 from porteye_core.store import alerts
@@ -29,7 +29,7 @@ def opinion_fields(config: Config, now: int) -> dict[str, Field]:
 
     Without an alerts database that can be read nobody has noted anything.
     """
-    judge = watched_file(config.expected, config.db).in_force().judge
+    judge = in_force(config).judge
     notes = _notes(config)
     accepted = Accepted(each.key for each in notes if each.accepts(now))
     words = {each.key: Words(each.label, each.text, each.link) for each in notes}

@@ -37,7 +37,7 @@ from porteye_core.store.alerts.findings import (
     untold_ends,
     wanted_findings,
 )
-from porteye_core.store.alerts.kept_texts import drop_text, keep_text, kept_text
+from porteye_core.store.alerts.kept_texts import KeptText, forget_text, keep_text, kept_text
 from porteye_core.store.alerts.messages import add_message, receivers, set_receivers
 from porteye_core.store.alerts.notes import (
     add_silence,
@@ -106,6 +106,7 @@ __all__ = [
     "Cursor",
     "Finding",
     "IdentityRow",
+    "KeptText",
     "Matcher",
     "Message",
     "Note",
@@ -131,7 +132,7 @@ __all__ = [
     "complete_action",
     "count_more",
     "cursor",
-    "drop_text",
+    "forget_text",
     "due_message",
     "earliest_tries",
     "end_silence",
@@ -139,6 +140,7 @@ __all__ = [
     "findings_between",
     "findings_on",
     "forget",
+    "forget_text",
     "hasten",
     "held",
     "holder",

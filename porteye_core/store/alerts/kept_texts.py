@@ -1,12 +1,20 @@
 """Texts of the files that were last in force, which a wrong file does not replace."""
 
 import sqlite3
+from typing import NamedTuple
 
 
-def kept_text(connection: sqlite3.Connection, name: str) -> str | None:
-    """The last good text of a file."""
-    row = connection.execute("SELECT text FROM kept_text WHERE name = ?", (name,)).fetchone()
-    return None if row is None else str(row[0])
+class KeptText(NamedTuple):
+    """The last good text of a file; at: the time since when it was in force."""
+
+    text: str
+    at: int
+
+
+def kept_text(connection: sqlite3.Connection, name: str) -> KeptText | None:
+    """The last good text of a file, None if there is none."""
+    row = connection.execute("SELECT text, at FROM kept_text WHERE name = ?", (name,)).fetchone()
+    return None if row is None else KeptText(*row)
 
 
 def keep_text(connection: sqlite3.Connection, name: str, text: str, now: int) -> None:
@@ -18,6 +26,6 @@ def keep_text(connection: sqlite3.Connection, name: str, text: str, now: int) ->
     )
 
 
-def drop_text(connection: sqlite3.Connection, name: str) -> None:
-    """Keep the text of a file no more."""
+def forget_text(connection: sqlite3.Connection, name: str) -> None:
+    """Forget the text of a file that is no longer in force."""
     connection.execute("DELETE FROM kept_text WHERE name = ?", (name,))

@@ -47,5 +47,6 @@ def set_quiet(connection: sqlite3.Connection, windows: Sequence[Quiet], now: int
 
 def quiet_windows(connection: sqlite3.Connection) -> list[Quiet]:
     """The windows that are in force."""
-    rows = json.loads(kept_text(connection, _NAME) or "[]")
+    kept = kept_text(connection, _NAME)
+    rows = json.loads(kept.text) if kept else []
     return [Quiet(begin, end, frozenset(days)) for begin, end, days in rows]

@@ -303,6 +303,20 @@ def test_without_a_file_only_the_watch_is_judged(machine: Judged) -> None:
     assert set(machine.told[2:]) == {("end", "settings", None), ("begin", "new", 8080)}
 
 
+def test_a_file_that_is_gone_ends_what_was_found_by_it_and_says_why(machine: Judged) -> None:
+    machine.opens(8080)
+    machine.closes(machine.listeners[22])
+    machine.later(10 * MINUTE)
+    begun = {("begin", "new", 8080), ("begin", "missing", 22)}
+    assert set(machine.told) == begun
+    machine.engine.set_expected(None, machine.moment)
+    machine.later(10 * MINUTE)
+    assert set(machine.told) - begun == {("end", "new", 8080), ("end", "missing", 22)}
+    assert {each.ended_why for each in machine.findings} == {
+        "no file says any more what is expected"
+    }
+
+
 # Owners that are learnt later.
 
 

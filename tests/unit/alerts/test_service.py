@@ -12,7 +12,8 @@ from porteye_core.alerts.service import Service
 from porteye_core.alerts.timers import MINUTE
 from porteye_core.config import Config
 from porteye_core.errors import StoreHeld
-from porteye_core.store.alerts import beside, kept_text, open_to_read, receivers
+from porteye_core.judging import expected_file
+from porteye_core.store.alerts import Connection, beside, kept_text, open_to_read, receivers
 from porteye_core.store.writing.writer import Writer
 from tests.kit.alerts_process import SETTINGS, answers, settle
 
@@ -31,6 +32,11 @@ def turns(count: int, then: Callable[[int], None] = lambda turn: None) -> Callab
     return wait
 
 
+def kept(connection: Connection, name: str) -> str | None:
+    found = kept_text(connection, name)
+    return found and found.text
+
+
 def serve(db: Path, wait: Callable[[float], bool]) -> None:
     Service(Config(db=db), wait, lambda: None, lambda: False).run()
 
@@ -42,8 +48,8 @@ def test_it_keeps_the_texts_that_are_in_force_and_shows_the_receivers(
     with caplog.at_level(logging.INFO, "porteye.alerts"):
         serve(db, turns(2))
     with open_to_read(beside(db)) as connection:
-        assert kept_text(connection, "expected.toml") == FILE
-        assert "counts" in (kept_text(connection, "alerts.toml") or "")
+        assert kept(connection, "expected.toml") == FILE
+        assert "counts" in (kept(connection, "alerts.toml") or "")
         assert [each.name for each in receivers(connection)] == ["counts"]
     assert f"following {db}, into {beside(db)}" in caplog.messages
 
@@ -55,7 +61,7 @@ def test_a_file_with_secrets_is_not_kept_where_a_group_may_read_it(
     settle(db, FILE)
     serve(db, turns(1))
     with open_to_read(beside(db)) as connection:
-        assert kept_text(connection, "expected.toml") == FILE
+        assert kept(connection, "expected.toml") == FILE
         assert kept_text(connection, "alerts.toml") is None
 
 
@@ -78,7 +84,7 @@ def test_a_kept_text_with_secrets_is_dropped_without_a_rest(
     serve(db, turns(3, make_it))
     with open_to_read(beside(db)) as connection:
         assert kept_text(connection, "alerts.toml") is None
-        assert kept_text(connection, "expected.toml") == FILE
+        assert kept_text(connection, "expected.toml").text == FILE
     assert b"correct horse" not in beside(db).read_bytes()
 
 
@@ -91,6 +97,24 @@ def test_a_file_that_was_deleted_while_nothing_ran_is_not_kept_either(
     serve(db, turns(1))
     with open_to_read(beside(db)) as connection:
         assert kept_text(connection, "alerts.toml") is None
+def test_a_file_that_is_deleted_is_in_force_no_more_also_for_the_next_process(
+    db: Path, writer: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settle(db, FILE)
+    monkeypatch.setattr(service, "_BETWEEN_READINGS", 0)
+    monkeypatch.setattr(expected_file, "OF_SYSTEM", db.with_name("none.toml"))
+
+    def delete(turn: int) -> None:
+        if turn == 1:
+            db.with_name("expected.toml").unlink()
+
+    serve(db, turns(3, delete))
+    assert answers(db, "SELECT text FROM kept_text WHERE name = 'expected.toml'") == []
+    said = answers(db, "SELECT why FROM finding WHERE kind = 'settings' AND ended_at IS NULL")
+    assert len(said) == 1
+    assert "There is no file of expected ports" in said[0][0]
+    serve(db, turns(2))
+    assert answers(db, "SELECT count(*) FROM finding WHERE kind = 'settings'") == [(1,)]
 
 
 def test_without_a_database_it_waits_for_one(db: Path) -> None:

@@ -18,6 +18,7 @@ from porteye_core.store.alerts import (
     add_message,
     beside,
     finding,
+    forget_text,
     keep_text,
     kept_text,
     open_findings,
@@ -91,7 +92,9 @@ def test_the_last_good_text_replaces_the_one_before(file: Path) -> None:
         assert kept_text(connection, "expected.toml") is None
         keep_text(connection, "expected.toml", "a", 1)
         keep_text(connection, "expected.toml", "b", 2)
-        assert kept_text(connection, "expected.toml") == "b"
+        assert kept_text(connection, "expected.toml") == ("b", 2)
+        forget_text(connection, "expected.toml")
+        assert kept_text(connection, "expected.toml") is None
 
 
 def test_processes_that_begin_at_once_make_one_schema(file: Path) -> None:
