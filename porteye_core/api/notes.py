@@ -221,6 +221,9 @@ def _record(note: Note, now: int) -> dict[str, Any]:
         "accepted": note.accepts(now),
         "accepted_at": None if note.accepted_at is None else timestamp(note.accepted_at),
         "accepted_until": None if note.accepted_until is None else timestamp(note.accepted_until),
+        "accepted_by": note.accepted_by,
+        "words_by": note.words_by,
+        "words_at": None if note.words_at is None else timestamp(note.words_at),
         "author": note.author,
         "at": timestamp(note.at),
     }

@@ -96,6 +96,9 @@ class NoteRecord(BaseModel):
     accepted: bool = Field(description="whether it is expected now")
     accepted_at: str | None
     accepted_until: str | None = Field(description="null for good")
+    accepted_by: str = Field(description="who accepted it, empty if nobody does")
+    words_by: str = Field(description="who wrote label, note or link last, empty if there is none")
+    words_at: str | None = Field(description="when that was, ISO 8601")
     author: str = Field(description="who changed it last")
     at: str = Field(description="when that was, ISO 8601")
 

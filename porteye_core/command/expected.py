@@ -80,7 +80,9 @@ def _comment(note: Note) -> str:
     """The person who accepted, and when; no key of a block says until when. In UTC, so that the
     text is the same wherever it is printed."""
     until = "" if note.accepted_until is None else f", until {_utc(note.accepted_until)}"
-    return f"accepted {_utc(note.accepted_at or note.at)}{until}, by {note.author or 'somebody'}"
+    return (
+        f"accepted {_utc(note.accepted_at or note.at)}{until}, by {note.accepted_by or 'somebody'}"
+    )
 
 
 def _utc(micros: int) -> str:

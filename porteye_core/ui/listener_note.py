@@ -64,11 +64,11 @@ def _accepted(note: Note | None, at: int) -> str:
     until = "for good"
     if note.accepted_until is not None:
         until = f"until {moment(note.accepted_until, at, viewers_zone())}"
-    return f"{until}, by {_signed(note, at)}."
+    return f"{until}, by {_signed(note.accepted_by, note.accepted_at, at)}."
 
 
-def _signed(note: Note, at: int) -> str:
-    return f"{note.author}, {moment(note.at, at, viewers_zone())}"
+def _signed(who: str, then: int, at: int) -> str:
+    return f"{who}, {moment(then, at, viewers_zone())}"
 
 
 def _draw_words(said: Opinion, at: int) -> None:
@@ -82,8 +82,8 @@ def _draw_words(said: Opinion, at: int) -> None:
             literal(urlsplit(link).netloc), link, icon=":material/link:", type="tertiary"
         )
     note = said.note
-    if note is not None and (note.label or note.text or note.link):
-        st.caption(literal(f"Noted by {_signed(note, at)}."))
+    if note is not None and note.words_at is not None:
+        st.caption(literal(f"Noted by {_signed(note.words_by, note.words_at, at)}."))
 
 
 def _draw_accept(view: View, said: Opinion, *, disabled: bool) -> None:

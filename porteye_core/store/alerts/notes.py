@@ -1,7 +1,9 @@
 """Notes, accepts and silences: what people say of identities and times."""
 
 import sqlite3
+from collections.abc import Mapping
 from dataclasses import fields
+from typing import Any
 
 from porteye_core.store.alerts.rows import Matcher, Note, Silence
 
@@ -24,21 +26,29 @@ def note(connection: sqlite3.Connection, key: str) -> Note | None:
 
 
 def put_words(connection: sqlite3.Connection, of: Note) -> None:
-    """Write label, text and link of an identity, with author and time; an accept stays."""
-    _put(connection, of, ("label", "text", "link"))
+    """Write label, text and link of an identity, with author and time; an accept stays, and so does
+    who accepted."""
+    words = {"label": of.label, "text": of.text, "link": of.link}
+    by, at = (of.author, of.at) if any(words.values()) else ("", None)
+    _put(connection, of, {**words, "words_by": by, "words_at": at})
 
 
 def put_accept(connection: sqlite3.Connection, of: Note) -> None:
-    """Accept an identity, or take that back, with author and time; its words stay."""
-    _put(connection, of, ("accepted_at", "accepted_until"))
+    """Accept an identity, or take that back, with author and time; its words stay, and so does who
+    wrote them."""
+    times = {"accepted_at": of.accepted_at, "accepted_until": of.accepted_until}
+    by = "" if of.accepted_at is None else of.author
+    _put(connection, of, {**times, "accepted_by": by})
 
 
-def _put(connection: sqlite3.Connection, of: Note, names: tuple[str, ...]) -> None:
-    changed = ", ".join(f"{name} = excluded.{name}" for name in (*names, "author", "at"))
+def _put(connection: sqlite3.Connection, of: Note, said: Mapping[str, Any]) -> None:
+    """Change these values alone: the others of the note may be old by now."""
+    new = Note(of.key, author=of.author, at=of.at, **said)
+    changed = ", ".join(f"{name} = excluded.{name}" for name in (*said, "author", "at"))
     connection.execute(
         f"INSERT INTO note ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"
         f" ON CONFLICT (key) DO UPDATE SET {changed}",
-        tuple(getattr(of, name) for name in _COLUMNS),
+        tuple(getattr(new, name) for name in _COLUMNS),
     )
     connection.execute(f"DELETE FROM note WHERE key = ? AND {_EMPTY}", (of.key,))
 

@@ -89,7 +89,11 @@ class Test:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Note of a person on an identity; accepted_until: None for good."""
+    """Note of people on an identity; accepted_until: None for good.
+
+    accepted_by: who accepted it at accepted_at; words_by: who wrote label, text or link last, at
+    words_at. author: who changed any of them last, at a time.
+    """
 
     key: str
     label: str = ""
@@ -99,6 +103,9 @@ class Note:
     accepted_until: int | None = None
     author: str = ""
     at: int = 0
+    accepted_by: str = ""
+    words_by: str = ""
+    words_at: int | None = None
 
     def accepts(self, now: int) -> bool:
         """Tell that its identity is expected now."""

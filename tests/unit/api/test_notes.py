@@ -81,9 +81,12 @@ def test_an_identity_is_accepted_noted_and_taken_back(client: TestClient) -> Non
     noted = change(client, key=NGINX.key, note="Only\nfrom the VPN")
     assert (noted["label"], noted["note"]) == ("Shop", "Only\nfrom the VPN")
     assert noted["accepted"]
+    assert noted["accepted_by"] == noted["words_by"] == "the API, from testclient"
+    assert noted["words_at"] == noted["at"] > noted["accepted_at"]
 
     back = change(client, key=NGINX.key, accept=False)
     assert (back["accepted"], back["accepted_at"], back["label"]) == (False, None, "Shop")
+    assert (back["accepted_by"], back["words_at"]) == ("", noted["words_at"])
     assert change(client, key=NGINX.key, label="", note="", link="")["label"] == ""
     assert notes(client) == []  # nothing is left of it
 

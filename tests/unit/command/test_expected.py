@@ -10,7 +10,7 @@ from porteye_core.judging import expected_file
 from porteye_core.judging.seen import Identity
 from porteye_core.model import Protocol
 from porteye_core.reach import Exposure
-from porteye_core.store.alerts import Note
+from porteye_core.store.alerts import Note, beside, put_words, writing
 from tests.kit.accepts import note
 from tests.kit.command import Command
 from tests.kit.seeding import Instant
@@ -55,6 +55,18 @@ def test_what_was_accepted_is_expected_by_the_file_that_is_printed(
     file.write_text(file.read_text() + printed.out)
     seeded.db.with_name("porteye-alerts.db").unlink()
     assert porteye("check").status == 0
+
+
+def test_who_accepted_is_named_whoever_noted_something_later(
+    seeded: Instant, porteye: Command
+) -> None:
+    nginx = Identity(Protocol.TCP, 80, Exposure.EVERYWHERE, "nginx", "www")
+    accept(seeded.db, nginx)
+    with writing(beside(seeded.db)) as connection:
+        put_words(connection, Note(nginx.key, "Shop", author="bob", at=AT + 1))
+    printed = porteye("expected", "--export").out
+    assert "# accepted 2026-11-23 07:03 UTC, by ann\n" in printed
+    assert 'label = "Shop"' in printed
 
 
 def test_an_accept_that_is_over_or_was_taken_back_is_not_printed(

@@ -9,7 +9,7 @@ from streamlit.runtime.context import ContextProxy
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import TextArea, TextInput
 
-from porteye_core.store.alerts import Note, beside, notes, open_to_read
+from porteye_core.store.alerts import Note, beside, notes, open_to_read, put_accept, writing
 from tests.kit.page import open_page, switch, table, texts
 from tests.kit.seeding import Instant
 
@@ -101,6 +101,16 @@ def test_a_note_is_text_and_its_link_is_one_of_the_web(drawer: AppTest, seeded: 
     press(drawer, "Save")
     assert "is not a link" in drawer.error[0].value.replace("\\", "")
     assert stored(seeded.db)[0].link == "https://wiki.example/shop"
+
+
+def test_who_accepted_and_who_noted_are_two_people(drawer: AppTest, seeded: Instant) -> None:
+    with writing(beside(seeded.db)) as connection:
+        put_accept(connection, Note(NGINX, accepted_at=1, author="ann", at=1))
+    drawer.run()
+    field(drawer, "Label").set_value("Shop")
+    press(drawer, "Save")
+    assert ":green-badge[accepted] for good, by ann," in said(drawer)
+    assert "Noted by the page, today" in said(drawer)
 
 
 def test_the_listener_s_page_has_the_same(drawer: AppTest) -> None:

@@ -113,7 +113,10 @@ CREATE TABLE note (
     accepted_at INTEGER,
     accepted_until INTEGER,
     author TEXT NOT NULL,
-    at INTEGER NOT NULL
+    at INTEGER NOT NULL,
+    accepted_by TEXT NOT NULL,
+    words_by TEXT NOT NULL,
+    words_at INTEGER
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE silence (
     id INTEGER PRIMARY KEY AUTOINCREMENT,

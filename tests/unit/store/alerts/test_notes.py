@@ -39,10 +39,44 @@ def test_words_and_accepts_of_an_identity_leave_each_other_alone(file: Path) -> 
     with open_to_write(file) as connection, transaction(connection, file):
         put_words(connection, words)
         put_accept(connection, Note(KEY, accepted_at=5, accepted_until=9, author="bob", at=5))
-        both = replace(words, accepted_at=5, accepted_until=9, author="bob", at=5)
+        both = replace(
+            words,
+            accepted_at=5,
+            accepted_until=9,
+            accepted_by="bob",
+            words_by="ada",
+            words_at=1,
+            author="bob",
+            at=5,
+        )
         assert note(connection, KEY) == both
-        put_words(connection, replace(words, label="sshd", at=7))
-        assert note(connection, KEY) == replace(both, label="sshd", author="ada", at=7)
+        put_words(connection, replace(words, label="sshd", author="eve", at=7))
+        after = replace(both, label="sshd", words_by="eve", words_at=7, author="eve", at=7)
+        assert note(connection, KEY) == after
+        put_accept(connection, Note(KEY, author="bob", at=8))
+        found = note(connection, KEY)
+        assert found is not None
+        assert (found.accepted_by, found.words_by) == ("", "eve")
+
+
+def test_words_that_are_emptied_have_no_author_while_the_accept_has_its_own(file: Path) -> None:
+    with open_to_write(file) as connection, transaction(connection, file):
+        put_accept(connection, Note(KEY, accepted_at=5, author="bob", at=5))
+        put_words(connection, Note(KEY, "SSH", author="ada", at=6))
+        put_words(connection, Note(KEY, author="ada", at=7))
+        found = note(connection, KEY)
+    assert found == Note(KEY, accepted_at=5, accepted_by="bob", author="ada", at=7)
+
+
+def test_words_that_were_written_on_an_old_page_bring_no_accept_back(file: Path) -> None:
+    accepted = Note(KEY, accepted_at=5, author="bob", at=5)
+    with open_to_write(file) as connection, transaction(connection, file):
+        put_accept(connection, accepted)
+        put_accept(connection, Note(KEY, author="bob", at=6))
+        put_words(connection, replace(accepted, label="SSH", author="ada", at=7))
+        found = note(connection, KEY)
+    assert found is not None
+    assert (found.label, found.accepted_at, found.accepted_by) == ("SSH", None, "")
 
 
 def test_a_note_without_words_and_accept_is_gone(file: Path) -> None:
