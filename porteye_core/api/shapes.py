@@ -44,9 +44,9 @@ class VerdictRecord(BaseModel):
     container: str
     listeners: list[int] = Field(description="their ids")
     line: int | None = Field(description="of the block that fits or comes nearest")
-    label: str | None = Field(description="of that block; null if there is none")
-    note: str | None = Field(description="of that block")
-    link: str | None = Field(description="of that block")
+    label: str | None = Field(description="of a note, else of that block; null if there is none")
+    note: str | None = Field(description="of a note, else of that block")
+    link: str | None = Field(description="of a note, else of that block")
 
 
 class FindingRecord(BaseModel):

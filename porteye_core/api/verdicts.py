@@ -14,8 +14,10 @@ from porteye_core.judging import moment
 from porteye_core.judging.acceptance import Accepted
 from porteye_core.judging.blocks import Expected
 from porteye_core.judging.in_force import in_force
+from porteye_core.judging.note_words import words_of
 from porteye_core.judging.verdict_records import record
 from porteye_core.store import alerts
+from porteye_core.store.alerts import Note
 from porteye_core.store.reading import open_row_reader
 from porteye_core.system.clock import timestamp
 
@@ -67,20 +69,20 @@ def _at(config: Config, at: int, expected: Expected) -> Response:
 
 
 def _answer(config: Config, then: moment.Moment, at: int, expected: Expected) -> Response:
-    accepted = _accepted(config.alerts_db or alerts.beside(config.db))
+    notes, now = _notes(config.alerts_db or alerts.beside(config.db)), moments.now()
+    accepted = Accepted(each.key for each in notes if each.accepts(now))
     of_moment = {"at": timestamp(at)}
-    found = moment.judged(then, expected, accepted)
+    found = moment.judged(then, expected, accepted, words_of(notes))
     return JSONResponse([{**of_moment, **record(each)} for each in found])
 
 
-def _accepted(file: Path) -> Accepted:
-    """The identities that people accept now. Raises StoreError."""
-    now = moments.now()
+def _notes(file: Path) -> list[Note]:
+    """The notes of people. Raises StoreError."""
     try:
         with alerts.open_to_read(file) as connection:
-            return Accepted(each.key for each in alerts.notes(connection) if each.accepts(now))
+            return alerts.notes(connection)
     except StoreMissing:
-        return Accepted()
+        return []
 
 
 def _no_file(error: str) -> Response:

@@ -1,4 +1,4 @@
-"""Identities that people have accepted, as far as the alerts database can be read."""
+"""Notes and accepts of people, as far as the alerts database can be read."""
 
 from porteye_core.command.question import Question
 from porteye_core.command.screen import warn
@@ -14,13 +14,18 @@ def accepts(question: Question) -> Accepted:
 
 
 def accepted_notes(question: Question) -> list[Note]:
-    """The notes that accept an identity now; a database that cannot be read is warned of."""
+    """The notes that accept an identity now."""
+    return [each for each in all_notes(question) if each.accepts(question.now)]
+
+
+def all_notes(question: Question) -> list[Note]:
+    """Every note; a database that cannot be read is warned of."""
     file = question.alerts_db or alerts.beside(question.db)
     try:
         with alerts.open_to_read(file) as connection:
-            return [each for each in alerts.notes(connection) if each.accepts(question.now)]
+            return alerts.notes(connection)
     except StoreMissing:
         return []
     except StoreError as err:
-        warn(f"What was accepted is not known. {err}")
+        warn(f"What was accepted and noted is not known. {err}")
         return []

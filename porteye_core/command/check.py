@@ -4,7 +4,7 @@ from argparse import Namespace
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from porteye_core.command.accepts import accepts
+from porteye_core.command.accepts import all_notes
 from porteye_core.command.check_forms import junit, nagios, unknown_of_nagios
 from porteye_core.command.exits import AS_EXPECTED, CANNOT_SAY, NOT_AS_EXPECTED, UNEXPECTED
 from porteye_core.command.present import CannotSay, present, warn_program
@@ -12,8 +12,10 @@ from porteye_core.command.question import Question
 from porteye_core.command.screen import Column, Screen, Style
 from porteye_core.errors import PortEyeError
 from porteye_core.judging import expected_file, moment
+from porteye_core.judging.acceptance import Accepted
 from porteye_core.judging.blocks import Expected
 from porteye_core.judging.moment import JudgedLives
+from porteye_core.judging.note_words import words_of
 from porteye_core.judging.verdict_records import record
 from porteye_core.judging.verdicts import GRAVE, Verdict
 from porteye_core.spoken_times import dated
@@ -47,7 +49,8 @@ def check(given: Namespace, question: Question, screen: Screen) -> int:
 
 def _check(given: Namespace, question: Question, screen: Screen) -> int:
     expected = expected_file.read(expected_file.find(question.expected, question.db))
-    accepted = accepts(question)
+    notes = all_notes(question)
+    accepted = Accepted(each.key for each in notes if each.accepts(question.now))
     if given.at:
         at = question.moment("at", given.at)
         with open_row_reader(question.db) as reader:
@@ -61,7 +64,7 @@ def _check(given: Namespace, question: Question, screen: Screen) -> int:
             note = known.note
             if given.json or given.junit or not screen.is_terminal:
                 warn_program(known)
-    found = moment.judged(then, expected, accepted)
+    found = moment.judged(then, expected, accepted, words_of(notes))
     status = _status((each.verdict for each in found), is_unwatched=then.is_unwatched)
     _write(given, found, status, note, screen)
     return status

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from porteye_core.judging.acceptance import ACCEPTED, Accepted, after
 from porteye_core.judging.blocks import Expected
-from porteye_core.judging.note_words import Words, merged
+from porteye_core.judging.note_words import Words
 from porteye_core.judging.seen import Identity, Seen
 from porteye_core.judging.verdicts import Judgement, judge
 from porteye_core.store.reading import PastUse
@@ -33,9 +33,7 @@ class Judged(NamedTuple):
 
     def words(self, note: Words | None) -> Words:
         """The words of a note on its identity, else those of its block."""
-        block = self.judgement.block
-        of_block = Words() if block is None else Words(block.label, block.note, block.link)
-        return of_block if note is None else merged(note, of_block)
+        return self.judgement.words(note)
 
 
 class Judge:

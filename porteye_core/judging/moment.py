@@ -1,10 +1,11 @@
 """Verdicts on all that listened at a moment, and on what should have; the reader is asked once."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from porteye_core.judging.acceptance import Accepted, judge_with
 from porteye_core.judging.blocks import Expected
+from porteye_core.judging.note_words import Words
 from porteye_core.judging.seen import Seen
 from porteye_core.judging.verdicts import Before, Judgement, Verdict, missing
 from porteye_core.model import Filters
@@ -25,10 +26,12 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class JudgedLives:
-    """A verdict with the listeners that it is about, none where one is missing."""
+    """A verdict with the listeners that it is about, none where one is missing; note: the words of
+    the note on their identity, None if there is none."""
 
     judgement: Judgement
     lives: tuple[Life, ...] = ()
+    note: Words | None = None
 
     @property
     def verdict(self) -> Verdict:
@@ -56,8 +59,11 @@ def earlier(
     )
 
 
-def judged(moment: Moment, expected: Expected, accepted: Accepted) -> list[JudgedLives]:
-    """The verdicts, the gravest first; the listeners of one identity have one."""
+def judged(
+    moment: Moment, expected: Expected, accepted: Accepted, words: Mapping[str, Words]
+) -> list[JudgedLives]:
+    """The verdicts, the gravest first; the listeners of one identity have one. words: of notes, by
+    the keys of their identities."""
     found: dict[tuple[object, ...], JudgedLives] = {}
     all_seen = []
     for life, doubt in moment.lives:
@@ -65,8 +71,10 @@ def judged(moment: Moment, expected: Expected, accepted: Accepted) -> list[Judge
         all_seen.append(seen)
         judgement = judge_with(seen, expected, accepted)
         is_ephemeral = expected.is_ephemeral(seen.protocol, seen.port)
-        key = (judgement.verdict, seen.identity(is_ephemeral=is_ephemeral))
-        one = found.setdefault(key, JudgedLives(judgement))
+        identity = seen.identity(is_ephemeral=is_ephemeral)
+        key = (judgement.verdict, identity)
+        if (one := found.get(key)) is None:
+            one = JudgedLives(judgement, note=words.get(identity.key) if words else None)
         found[key] = replace(one, lives=(*one.lives, life))
     absent = (JudgedLives(each) for each in missing(all_seen, expected, moment.before))
     order = list(Verdict)

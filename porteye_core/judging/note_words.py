@@ -1,9 +1,11 @@
 """Words of people on an identity: checked before they are stored; pure."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from porteye_core.errors import FilterError
+from porteye_core.store.alerts import Note
 from porteye_core.system.plain_text import clean
 
 MAX_LABEL, MAX_TEXT, MAX_LINK = 60, 1000, 500  # characters
@@ -17,6 +19,11 @@ class Words(NamedTuple):
     label: str = ""
     text: str = ""
     link: str = ""
+
+
+def words_of(notes: Iterable[Note]) -> dict[str, Words]:
+    """The words of notes, by the keys of their identities."""
+    return {each.key: Words(each.label, each.text, each.link) for each in notes}
 
 
 def checked(label: str, text: str, link: str) -> Words:

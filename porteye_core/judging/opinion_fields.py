@@ -9,7 +9,7 @@ from porteye_core.errors import StoreError
 from porteye_core.judging.acceptance import ACCEPTED, Accepted
 from porteye_core.judging.in_force import in_force
 from porteye_core.judging.judge import Judge, without_file
-from porteye_core.judging.note_words import Words
+from porteye_core.judging.note_words import Words, words_of
 from porteye_core.store import alerts
 from porteye_core.store.alerts import Note
 from porteye_core.store.reading import USE_COLUMNS, Field, use_of
@@ -32,8 +32,7 @@ def opinion_fields(config: Config, now: int) -> dict[str, Field]:
     judge = in_force(config).judge
     notes = _notes(config)
     accepted = Accepted(each.key for each in notes if each.accepts(now))
-    words = {each.key: Words(each.label, each.text, each.link) for each in notes}
-    return _fields(judge, accepted, words)
+    return _fields(judge, accepted, words_of(notes))
 
 
 def _notes(config: Config) -> list[Note]:

@@ -10,15 +10,20 @@ from porteye_core.store.reading import Life
 
 
 def record(judged: JudgedLives) -> dict[str, Any]:
-    """The fields of a verdict. Of what is missing they are those of its block; line, label, note
-    and link are the block's."""
+    """The fields of a verdict. Of what is missing they are those of its block; label, note and link
+    are those of a note, else of the block."""
     judgement, block = judged.judgement, judged.judgement.block
-    of_block = {
-        name: getattr(block, name) if block else None for name in ("line", "label", "note", "link")
+    words = judgement.words(judged.note)
+    is_known = block is not None or any(words)
+    more = {
+        "line": block.line if block else None,
+        "label": words.label if is_known else None,
+        "note": words.text if is_known else None,
+        "link": words.link if is_known else None,
     }
     first = judged.lives[0] if judged.lives else None
     said = _of_life(first, judged) if first else _of_block(block)
-    return {"verdict": judgement.verdict.value, "why": judgement.why, **said, **of_block}
+    return {"verdict": judgement.verdict.value, "why": judgement.why, **said, **more}
 
 
 def _of_life(life: Life, judged: JudgedLives) -> dict[str, Any]:

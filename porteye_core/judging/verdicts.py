@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from porteye_core.judging.blocks import Block, Ephemeral, Expected, covered
+from porteye_core.judging.note_words import Words, merged
 from porteye_core.judging.seen import Seen
 from porteye_core.reach import Exposure
 from porteye_core.spoken_times import length
@@ -48,6 +49,12 @@ class Judgement:
     why: str = ""
     seen: Seen | None = None
     block: Block | None = None
+
+    def words(self, note: Words | None) -> Words:
+        """The words of a note on its identity, else those of its block."""
+        block = self.block
+        of_block = Words() if block is None else Words(block.label, block.note, block.link)
+        return of_block if note is None else merged(note, of_block)
 
 
 @dataclass(frozen=True, slots=True)

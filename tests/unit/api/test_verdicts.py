@@ -103,6 +103,20 @@ def test_what_people_accept_is_expected(seeded: Instant, client: TestClient) -> 
     assert (found["verdict"], found["why"]) == ("expected", "accepted")
 
 
+def test_they_have_the_words_of_a_note_else_those_of_the_block(
+    seeded: Instant, client: TestClient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(seeded.db)
+    nginx = Identity(Protocol.TCP, 80, Exposure.EVERYWHERE, "nginx", "www")
+    note(seeded.db, Note(nginx.key, "Shop", "of ann", "https://wiki.example", author="ann", at=1))
+    checked = json.loads(Command(seeded.db, capsys)("check", "--json").out)
+    for found in (verdicts(client), checked):
+        words = {each["port"]: (each["label"], each["note"], each["link"]) for each in found}
+        assert words[80] == ("Shop", "of ann", "https://wiki.example")
+        assert words[5432][0] == "Database"
+        assert words[8765] == (None, None, None)
+
+
 def test_accepts_that_cannot_be_read_are_no_accepts_that_nobody_made(seeded: Instant) -> None:
     write(seeded.db)
     config = Config(db=seeded.db, alerts_db=seeded.db.with_name("a" * 300))

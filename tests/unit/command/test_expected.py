@@ -134,7 +134,7 @@ def test_one_that_cannot_be_read_is_warned_of(seeded: Instant, porteye: Command)
     seeded.db.with_name("porteye-alerts.db").write_bytes(b"no database at all" * 100)
     answered = porteye("check")
     assert answered.status == 0
-    assert "What was accepted is not known." in answered.err
+    assert "What was accepted and noted is not known." in answered.err
 
 
 def test_another_alerts_database_is_named_by_the_flag(
