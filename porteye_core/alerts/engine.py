@@ -106,9 +106,9 @@ class Engine:
         self._accept(now)
 
     def _accept(self, now: Moment) -> None:
-        keys = frozenset(each.key for each in self._notes if each.accepts(now.wall))
-        if self._accepted.keys != keys:
-            self._accepted = Accepted(keys)
+        accepted = Accepted.of(self._notes, now.wall)
+        if self._accepted.keys != accepted.keys:
+            self._accepted = accepted
             self._judge_again(now, ACCEPTED)
 
     def _judge_again(self, now: Moment, why: str) -> None:

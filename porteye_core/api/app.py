@@ -26,6 +26,7 @@ from porteye_core.judging.opinion_fields import opinion_fields
 from porteye_core.restarts import Restarts
 from porteye_core.store import alerts
 from porteye_core.store.reading import (
+    Field,
     Form,
     Reader,
     monitor_status,
@@ -143,6 +144,14 @@ def _add_routes(api: FastAPI, config: Config, restarts: Restarts) -> None:
         return HTMLResponse(docs_page(api.openapi(), request.scope.get("root_path", "")))
 
 
+def _opinions(config: Config, form: Form) -> dict[str, Field]:
+    """The fields of opinions, which CSV alone has. Raises StoreError if notes cannot be read."""
+    if form is not Form.CSV:
+        return {}
+    notes = alerts.read_notes(config.alerts_db or alerts.beside(config.db))
+    return opinion_fields(config, notes, moments.now())
+
+
 def _add_files(api: FastAPI, config: Config, form: Form) -> None:
     db = config.db
     csv_only: dict[str, Any] = {"response_class": Response} if form is Form.CSV else {}
@@ -155,7 +164,7 @@ def _add_files(api: FastAPI, config: Config, form: Form) -> None:
     def history_file(request: Request, which: OfEvents, before: Before = None) -> Response:
         """The whole history that the filters let through; `limit` does not count."""
         name = file_name("history", form, which, which.since, which.until or moments.now())
-        more = opinion_fields(config, moments.now())
+        more = _opinions(config, form)
         return files.file_response(
             request,
             db,
@@ -171,7 +180,7 @@ def _add_files(api: FastAPI, config: Config, form: Form) -> None:
         if not (monitor := monitor_status(db, now)).is_current:
             return moments.not_watching(monitor, db)
         name = file_name("now", form, which, now)
-        more = opinion_fields(config, now)
+        more = _opinions(config, form)
         return files.file_response(
             request, db, lambda reader: reader.export_now(form, which, now, more), name, form
         )
@@ -183,7 +192,7 @@ def _add_files(api: FastAPI, config: Config, form: Form) -> None:
         name = file_name("at", form, which, moment)
 
         def export(reader: Reader) -> Iterator[str]:
-            more = opinion_fields(config, moments.now())
+            more = _opinions(config, form)
             return reader.export_at(form, which, *moments.covered(reader, moment), more)
 
         return files.file_response(request, db, export, name, form)

@@ -20,7 +20,7 @@ from porteye_core import filters
 from porteye_core.api import moments, shapes
 from porteye_core.api.shapes import NoteChange
 from porteye_core.config import Config
-from porteye_core.errors import FilterError, StoreMissing
+from porteye_core.errors import FilterError
 from porteye_core.guards.access import Access
 from porteye_core.guards.error_response import error_response
 from porteye_core.guards.rate_limit import Guesses
@@ -70,12 +70,8 @@ def add(api: FastAPI, config: Config, access: Access, guesses: Guesses) -> None:
     @api.get("/notes", responses=_ANSWERS)
     def notes() -> Response:
         """Notes of people on identities: accepts, labels, texts and links, by key."""
-        try:
-            with alerts.open_to_read(file) as connection:
-                now = moments.now()
-                return JSONResponse([_record(each, now) for each in alerts.notes(connection)])
-        except StoreMissing:
-            return JSONResponse([])
+        now = moments.now()
+        return JSONResponse([_record(each, now) for each in alerts.read_notes(file)])
 
     @api.post("/notes", responses=_CHANGED, openapi_extra=_BODY)
     async def change_note(request: Request) -> Response:

@@ -1,6 +1,5 @@
 """The route of verdicts: what `porteye check` says, as records."""
 
-from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import FastAPI, Query
@@ -8,7 +7,6 @@ from starlette.responses import JSONResponse, Response
 
 from porteye_core.api import moments, shapes
 from porteye_core.config import Config
-from porteye_core.errors import StoreMissing
 from porteye_core.guards.error_response import error_response
 from porteye_core.judging import moment
 from porteye_core.judging.acceptance import Accepted
@@ -17,7 +15,6 @@ from porteye_core.judging.in_force import in_force
 from porteye_core.judging.note_words import words_of
 from porteye_core.judging.verdict_records import record
 from porteye_core.store import alerts
-from porteye_core.store.alerts import Note
 from porteye_core.store.reading import open_row_reader
 from porteye_core.system.clock import timestamp
 
@@ -69,20 +66,11 @@ def _at(config: Config, at: int, expected: Expected) -> Response:
 
 
 def _answer(config: Config, then: moment.Moment, at: int, expected: Expected) -> Response:
-    notes, now = _notes(config.alerts_db or alerts.beside(config.db)), moments.now()
-    accepted = Accepted(each.key for each in notes if each.accepts(now))
+    notes = alerts.read_notes(config.alerts_db or alerts.beside(config.db))
+    accepted = Accepted.of(notes, moments.now())
     of_moment = {"at": timestamp(at)}
     found = moment.judged(then, expected, accepted, words_of(notes))
     return JSONResponse([{**of_moment, **record(each)} for each in found])
-
-
-def _notes(file: Path) -> list[Note]:
-    """The notes of people. Raises StoreError."""
-    try:
-        with alerts.open_to_read(file) as connection:
-            return alerts.notes(connection)
-    except StoreMissing:
-        return []
 
 
 def _no_file(error: str) -> Response:

@@ -2,7 +2,7 @@
 
 from porteye_core.command.question import Question
 from porteye_core.command.screen import warn
-from porteye_core.errors import StoreError, StoreMissing
+from porteye_core.errors import StoreError
 from porteye_core.judging.acceptance import Accepted
 from porteye_core.store import alerts
 from porteye_core.store.alerts import Note
@@ -10,7 +10,7 @@ from porteye_core.store.alerts import Note
 
 def accepts(question: Question) -> Accepted:
     """The identities that are accepted now; none where there is no alerts database."""
-    return Accepted(each.key for each in accepted_notes(question))
+    return Accepted.of(all_notes(question), question.now)
 
 
 def accepted_notes(question: Question) -> list[Note]:
@@ -22,10 +22,7 @@ def all_notes(question: Question) -> list[Note]:
     """Every note; a database that cannot be read is warned of."""
     file = question.alerts_db or alerts.beside(question.db)
     try:
-        with alerts.open_to_read(file) as connection:
-            return alerts.notes(connection)
-    except StoreMissing:
-        return []
+        return alerts.read_notes(file)
     except StoreError as err:
         warn(f"What was accepted and noted is not known. {err}")
         return []

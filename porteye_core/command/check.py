@@ -50,7 +50,7 @@ def check(given: Namespace, question: Question, screen: Screen) -> int:
 def _check(given: Namespace, question: Question, screen: Screen) -> int:
     expected = expected_file.read(expected_file.find(question.expected, question.db))
     notes = all_notes(question)
-    accepted = Accepted(each.key for each in notes if each.accepts(question.now))
+    accepted = Accepted.of(notes, question.now)
     if given.at:
         at = question.moment("at", given.at)
         with open_row_reader(question.db) as reader:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import BinaryIO, TextIO
 
+from porteye_core.command.accepts import all_notes
 from porteye_core.command.exits import HELD
 from porteye_core.command.new_file import new_file
 from porteye_core.command.pip_command import pip_install
@@ -38,7 +39,7 @@ def export(given: Namespace, question: Question, screen: Screen) -> int:
     progress = _Progress(question, sys.stderr, is_shown=is_shown)
     is_cleaned = to_screen and screen.is_terminal
     of = Config(question.db, expected=question.expected, alerts_db=question.alerts_db)
-    more = opinion_fields(of, question.now)
+    more = opinion_fields(of, all_notes(question), question.now)
     with open_file_reader(question.db) as reader, _opened(form, target, screen) as out:
         if form == _PARQUET:
             reader.write_parquet(out, filters, progress.tell, more)

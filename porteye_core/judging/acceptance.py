@@ -1,10 +1,12 @@
 """Identities that people accept: a second layer over the file of expected ports; pure."""
 
 from collections.abc import Iterable
+from typing import Self
 
 from porteye_core.judging.blocks import Expected
 from porteye_core.judging.seen import REACHES, Identity, Seen, is_within
 from porteye_core.judging.verdicts import Judgement, Verdict, judge
+from porteye_core.store.alerts import Note
 
 ACCEPTED = "accepted"
 
@@ -14,6 +16,11 @@ class Accepted:
 
     def __init__(self, keys: Iterable[str] = ()) -> None:
         self.keys = frozenset(keys)
+
+    @classmethod
+    def of(cls, notes: Iterable[Note], now: int) -> Self:
+        """The identities that notes accept now."""
+        return cls(each.key for each in notes if each.accepts(now))
 
     def accepts(self, identity: Identity) -> bool:
         """Tell that an identity is accepted, or one that is reachable from further away.

@@ -1,16 +1,14 @@
 """Fields at the end of files of listeners and events: label, note and verdict."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from operator import itemgetter
 from typing import Any, NamedTuple
 
 from porteye_core.config import Config
-from porteye_core.errors import StoreError
 from porteye_core.judging.acceptance import ACCEPTED, Accepted
 from porteye_core.judging.in_force import in_force
 from porteye_core.judging.judge import Judge, without_file
 from porteye_core.judging.note_words import Words, words_of
-from porteye_core.store import alerts
 from porteye_core.store.alerts import Note
 from porteye_core.store.reading import USE_COLUMNS, Field, use_of
 
@@ -24,23 +22,11 @@ class _Opinion(NamedTuple):
     verdict: str
 
 
-def opinion_fields(config: Config, now: int) -> dict[str, Field]:
+def opinion_fields(config: Config, notes: Sequence[Note], now: int) -> dict[str, Field]:
     """The fields of one file; the verdict is that of now, empty if no file says what is expected.
-
-    Without an alerts database that can be read nobody has noted anything.
-    """
+    notes: all that people say."""
     judge = in_force(config).judge
-    notes = _notes(config)
-    accepted = Accepted(each.key for each in notes if each.accepts(now))
-    return _fields(judge, accepted, words_of(notes))
-
-
-def _notes(config: Config) -> list[Note]:
-    try:
-        with alerts.open_to_read(config.alerts_db or alerts.beside(config.db)) as connection:
-            return alerts.notes(connection)
-    except StoreError:
-        return []
+    return _fields(judge, Accepted.of(notes, now), words_of(notes))
 
 
 def _fields(

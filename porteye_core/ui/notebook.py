@@ -1,14 +1,14 @@
 """Notes and accepts of people, in the alerts database: read for every view, and written."""
 
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
 import streamlit as st
 
-from porteye_core.errors import PortEyeError, StoreError, StoreMissing
+from porteye_core.errors import PortEyeError, StoreError
 from porteye_core.guards.access import Access
 from porteye_core.judging.acceptance import Accepted
 from porteye_core.store import alerts
@@ -30,7 +30,7 @@ class Notes:
 
     def accepted(self, now: int) -> Accepted:
         """The identities that somebody has accepted and that still are."""
-        return Accepted(key for key, note in self.of.items() if note.accepts(now))
+        return Accepted.of(self.of.values(), now)
 
 
 class _Kept:
@@ -101,13 +101,6 @@ def author(access: Access) -> str:
 
 def _read(file: Path) -> Notes:
     try:
-        with alerts.open_to_read(file) as connection:
-            return Notes(_by_key(alerts.notes(connection)))
-    except StoreMissing:
-        return Notes()
+        return Notes({each.key: each for each in alerts.read_notes(file)})
     except StoreError as err:
         return Notes(error=str(err))
-
-
-def _by_key(found: Iterable[Note]) -> dict[str, Note]:
-    return {each.key: each for each in found}

@@ -46,6 +46,7 @@ from porteye_core.store.alerts.notes import (
     notes,
     put_accept,
     put_words,
+    read_notes,
     silences,
 )
 from porteye_core.store.alerts.outbox import (
@@ -165,6 +166,7 @@ __all__ = [
     "put_accept",
     "put_words",
     "quiet_windows",
+    "read_notes",
     "receivers",
     "revision",
     "set_cursor",

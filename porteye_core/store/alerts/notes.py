@@ -3,8 +3,11 @@
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
+from porteye_core.errors import StoreMissing
+from porteye_core.store.alerts.file import open_to_read
 from porteye_core.store.alerts.rows import Matcher, Note, Silence
 
 _COLUMNS = tuple(each.name for each in fields(Note))
@@ -15,6 +18,15 @@ def notes(connection: sqlite3.Connection) -> list[Note]:
     """Every note, by key."""
     rows = connection.execute(f"SELECT {', '.join(_COLUMNS)} FROM note ORDER BY key")
     return [Note(*row) for row in rows]
+
+
+def read_notes(file: Path) -> list[Note]:
+    """Every note of a file, none where there is no file. Raises StoreError."""
+    try:
+        with open_to_read(file) as connection:
+            return notes(connection)
+    except StoreMissing:
+        return []
 
 
 def note(connection: sqlite3.Connection, key: str) -> Note | None:

@@ -65,6 +65,17 @@ def test_what_is_accepted_is_so_in_the_next_file(client: TestClient, seeded: Ins
     assert said(row) == ["", "", "accepted"]
 
 
+@pytest.mark.parametrize("name", ["ports", "history", "moment"])
+def test_notes_that_cannot_be_read_are_an_error_of_csv_and_none_of_json(
+    client: TestClient, seeded: Instant, name: str
+) -> None:
+    beside(seeded.db).write_bytes(b"no database at all" * 100)
+    query = f"?at={timestamp(seeded.now).replace('+00:00', 'Z')}" if name == "moment" else ""
+    answer = client.get(f"/{name}.csv{query}")
+    assert answer.status_code == 503, answer.text
+    assert client.get(f"/{name}.json{query}").status_code == 200
+
+
 def test_without_a_file_and_notes_the_columns_are_empty(client: TestClient) -> None:
     assert [said(row) for row in rows(client, "/ports.csv")] == [["", "", ""]] * 4
 
