@@ -40,7 +40,8 @@ def run(plan: Plan) -> None:
         try:
             with ExitStack() as opened:
                 server = opened.enter_context(connect(plan.address))
-                shipper, beaten = Shipper(plan.db, server), float("-inf")
+                shipper = Shipper(plan.db, server, max(_BEAT, plan.interval))
+                beaten = float("-inf")
                 while True:
                     beaten = ship_all(shipper, beaten)
                     if said:

@@ -57,8 +57,10 @@ class Shipped:
 class Shipper:
     """Ships one database; after an error the next batch begins with what the server has."""
 
-    def __init__(self, db: Path, server: Server) -> None:
+    def __init__(self, db: Path, server: Server, beat: float = 60.0) -> None:
+        """beat: the most seconds between two batches, after which a host counts as silent."""
         self._db = db
+        self._beat = round(beat * 1_000_000)
         self._server = server
         self._sent = Sent()
         self._expected: tuple[str, Cursors] | None = None
@@ -135,6 +137,7 @@ class Shipper:
             "version": __version__,
             "dropped": batch.dropped,
             "behind": batch.behind,
+            "beat": self._beat,
         }
         to = batch.to
         self._server.execute(

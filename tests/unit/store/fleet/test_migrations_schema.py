@@ -17,7 +17,9 @@ from tests.kit.seeding import seed
 pytestmark = needs_postgres
 
 # What Citus would copy to every server: rows of no single host.
-REFERENCE = {"host", "program", "fold", "setting", "step"}
+REFERENCE = {"host", "program", "fold", "setting", "step", "fleet_first"}
+# Counts over all hosts, which are no host's: tables of the coordinator.
+REFERENCE |= {"fleet_turnover", "fleet_port_turnover"}
 DAY = 86_400 * 1_000_000
 
 
