@@ -65,7 +65,9 @@ _EXAMPLES_OF = {
     "fleet": """\
   porteye fleet init --server postgresql://admin@db.example/fleet
   porteye fleet enrol web1 --reached "host=db.example sslmode=verify-full"
-  porteye fleet hosts
+  porteye fleet hosts                  who reports, is silent or behind
+  porteye fleet who 3306 --at "last tue 03:10"
+  porteye fleet new --since yesterday  ports that no host had before
 """,
     "ship": """\
   porteye ship /etc/porteye/web1.fleet
@@ -324,12 +326,13 @@ def _export_expected(of: argparse.ArgumentParser) -> None:
 
 def _fleet(fleet: argparse.ArgumentParser) -> None:
     add = fleet.add_argument
-    add("action", choices=("init", "enrol", "retire", "hosts", "tidy"))
-    add("host", nargs="?", metavar="HOST", help="the name of a host, for enrol and retire")
+    add("action", choices=("init", "enrol", "retire", "hosts", "who", "new", "tidy"))
+    add("of", nargs="?", metavar="HOST|PORT", help="a host for enrol and retire, a port for who")
     add(
         "--server",
         metavar="ADDRESS",
-        help="the PostgreSQL of the fleet and its administrator (default: PORTEYE_FLEET)",
+        help="the PostgreSQL of the fleet, with its administrator, or a reader for hosts, who and"
+        " new (default: PORTEYE_FLEET)",
     )
     add("--file", metavar="FILE", help="where enrol writes the login (default: HOST.fleet)")
     add(
@@ -338,6 +341,11 @@ def _fleet(fleet: argparse.ArgumentParser) -> None:
         metavar="ADDRESS",
         help="where the host reaches the server, if not as this command does",
     )
+    _at(fleet)
+    add(
+        "--since", default="", metavar="TIME", help='new: since then, such as yesterday or "2h ago"'
+    )
+    add("--json", action="store_true", help="hosts, who and new: as records")
 
 
 def _ship(ship: argparse.ArgumentParser) -> None:

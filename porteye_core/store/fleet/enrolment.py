@@ -1,42 +1,12 @@
 """Hosts of a fleet: a login for each, which can write its own rows and nothing else."""
 
 import secrets
-from dataclasses import dataclass
 
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from porteye_core.errors import FleetRefused
 from porteye_core.store.fleet.server import Server, told
-
-_HOSTS = """
-SELECT h.name, h.role, h.enrolled_at, h.retired_at, h.received_at, h.skew, h.version, h.dropped,
-    h.behind,
-    (SELECT count(*) FROM open_listener l WHERE l.host_id = h.host_id),
-    (SELECT coalesce(sum(s.events), 0)::bigint FROM stream s WHERE s.host_id = h.host_id)
-FROM host h ORDER BY h.name, h.enrolled_at
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class EnrolledHost:
-    """A host of the fleet; times in microseconds.
-
-    skew: its clock less the server's at the newest batch; dropped: events that it dropped before
-    they were shipped; behind: those that it has not shipped yet; events: those that it has.
-    """
-
-    name: str
-    role: str
-    enrolled_at: int
-    retired_at: int | None
-    received_at: int | None
-    skew: int | None
-    version: str
-    dropped: int
-    behind: int
-    listeners: int
-    events: int
 
 
 def enrol(server: Server, name: str, reached: str = "") -> str:
@@ -104,10 +74,3 @@ def retire(server: Server, name: str) -> None:
         server.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %s", (found[0],)
         )
-
-
-def hosts(server: Server) -> list[EnrolledHost]:
-    """Every host, retired ones too. Raises FleetError."""
-    with told("The hosts could not be read"), server.transaction():
-        server.execute("SET LOCAL search_path = fleet, pg_temp")
-        return [EnrolledHost(*row) for row in server.execute(_HOSTS)]

@@ -19,6 +19,7 @@ REVOKE CREATE ON SCHEMA public FROM PUBLIC;
 CREATE TABLE IF NOT EXISTS fleet.step (number integer PRIMARY KEY, applied_at timestamptz NOT NULL
     DEFAULT now());
 ALTER TABLE fleet.step OWNER TO porteye_owner;
+CREATE EXTENSION IF NOT EXISTS pg_trgm;
 """
 
 

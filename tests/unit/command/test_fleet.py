@@ -63,7 +63,7 @@ def test_from_nothing_to_a_host_that_ships(
     assert porteye("fleet", "retire", "web1") == 0
     assert porteye("ship", str(login), "--db", str(db), "--once") == 1
     assert porteye("fleet", "hosts") == 0
-    assert "web1 (retired)" in capsys.readouterr().out
+    assert "web1\tretired" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ import psycopg
 import pytest
 
 from porteye_core.errors import FleetError, FleetRefused
-from porteye_core.store.fleet.enrolment import enrol, hosts, retire
+from porteye_core.store.fleet.enrolment import enrol, retire
+from porteye_core.store.fleet.hosts import hosts
 from porteye_core.store.fleet.server import connect
 from porteye_core.store.writing.writer import Writer
 from tests.kit.fleet import Fleet, fleet, ship
@@ -51,6 +52,11 @@ FORBIDDEN = {
     "set a process of another host apart": "SELECT fleet.set_apart(2, 1)",
     "set a life of another host apart": "SELECT fleet.set_life_apart(2, 1, 0, 1)",
     "tidy": "SELECT fleet.tidy_daily()",
+    "merge the slots of counts": "SELECT fleet.merge_slots(0)",
+    "store a batch uncounted": "SELECT fleet.store_batch("
+    "'11111111-1111-1111-1111-111111111111', NULL, NULL, 0, 0, 0, 0, 0, '{}')",
+    "read counts of all hosts": "SELECT * FROM fleet.fleet_turnover",
+    "write a first time": "INSERT INTO fleet.fleet_first VALUES (1, 'tcp', 1, 1)",
     "make a partition": "SELECT fleet.make_partitions(0, 1)",
     "leave another host's epochs": "SELECT fleet.leave_epochs_before(2, 5::smallint)",
     "read passwords": "SELECT rolpassword FROM pg_authid",

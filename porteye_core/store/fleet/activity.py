@@ -1,0 +1,82 @@
+"""Openings and closings over all hosts, by the hour and by the day."""
+
+from dataclasses import dataclass
+
+from porteye_core.store.fleet.first_seen import EPHEMERAL
+from porteye_core.store.fleet.reader import FleetReader
+
+_HOUR = 3_600_000_000
+_DAY = 24 * _HOUR
+_BUCKETS = """
+SELECT bucket - bucket %% %(size)s::bigint, sum(opened)::bigint, sum(closed)::bigint
+FROM fleet_turnover WHERE bucket >= %(since)s AND bucket < %(until)s GROUP BY 1 ORDER BY 1
+"""
+_BUCKETS_OF_PORT = """
+SELECT at - at %% %(size)s::bigint, count(*) FILTER (WHERE kind = 'opened'),
+    count(*) FILTER (WHERE kind = 'closed')
+FROM event WHERE port = %(port)s AND at >= %(since)s AND at < %(until)s GROUP BY 1 ORDER BY 1
+"""
+_DAYS_OF_PORT = """
+SELECT bucket, sum(opened)::bigint, sum(closed)::bigint FROM fleet_port_turnover
+WHERE port = %(port)s AND bucket >= %(since)s AND bucket < %(until)s GROUP BY 1 ORDER BY 1
+"""
+_BUSIEST = """
+SELECT port, protocol, sum(opened)::bigint AS opened, sum(closed)::bigint AS closed
+FROM fleet_port_turnover WHERE bucket >= %(since)s AND bucket < %(until)s
+GROUP BY 1, 2 ORDER BY sum(opened) + sum(closed) DESC, 1, 2 LIMIT %(limit)s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """An hour or a day, by its beginning, with what opened and closed in it."""
+
+    at: int
+    opened: int
+    closed: int
+
+
+@dataclass(frozen=True, slots=True)
+class BusyPort:
+    """A port with what opened and closed; that of 32768 is all from there on."""
+
+    port: int
+    protocol: str
+    opened: int
+    closed: int
+
+
+def by_hour(reader: FleetReader, since: int, until: int, port: int | None = None) -> list[Bucket]:
+    """The hours of this time that have events, whole ones. Raises FleetError."""
+    statement = _BUCKETS if port is None else _BUCKETS_OF_PORT
+    return _buckets(reader, statement, _whole(since, until, _HOUR), port)
+
+
+def by_day(reader: FleetReader, since: int, until: int, port: int | None = None) -> list[Bucket]:
+    """The days, of UTC, of this time that have events, whole ones. Raises FleetError."""
+    statement = _BUCKETS
+    if port is not None:
+        statement = _DAYS_OF_PORT if port < EPHEMERAL else _BUCKETS_OF_PORT
+    return _buckets(reader, statement, _whole(since, until, _DAY), port)
+
+
+def busiest_ports(reader: FleetReader, since: int, until: int, limit: int = 20) -> list[BusyPort]:
+    """The ports of most openings and closings in the days of this time, whole ones. Raises
+    FleetError."""
+    days = _whole(since, until, _DAY)
+    return [BusyPort(*row) for row in reader.rows(_BUSIEST, {**days, "limit": limit})]
+
+
+def _whole(since: int, until: int, size: int) -> dict[str, int]:
+    """The buckets of a size that a time touches.
+
+    >>> _whole(7, 11, 5)
+    {'since': 5, 'until': 15, 'size': 5}
+    """
+    return {"since": since - since % size, "until": until + -until % size, "size": size}
+
+
+def _buckets(
+    reader: FleetReader, statement: str, time: dict[str, int], port: int | None
+) -> list[Bucket]:
+    return [Bucket(*row) for row in reader.rows(statement, {**time, "port": port})]

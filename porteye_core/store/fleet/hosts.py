@@ -1,0 +1,112 @@
+"""Hosts of the fleet: who reports, and whether what is known of it can be trusted."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from porteye_core.store.fleet.server import Server, told
+
+# A host shows that it is alive once a beat; a busy machine may delay one or two.
+_MISSED_BEATS = 3
+# Microseconds by which a host's clock may differ: within it, times of two hosts can be compared.
+_CLOCK = 2_000_000
+
+_HOSTS = """
+SELECT now_us() AS now, h.host_id, h.name, h.enrolled_at, h.retired_at, h.received_at, h.skew,
+    h.beat, h.version, h.dropped, h.behind, h.listeners, coalesce(s.events, 0) AS events,
+    w.seen_at, w.stopped_at, w.sample_interval
+FROM host h
+LEFT JOIN (SELECT host_id, sum(events)::bigint AS events FROM stream GROUP BY host_id) s
+    ON s.host_id = h.host_id
+LEFT JOIN LATERAL (SELECT w.seen_at, w.stopped_at, w.sample_interval FROM watch w
+    WHERE w.host_id = h.host_id ORDER BY w.id DESC LIMIT 1) w ON TRUE
+ORDER BY h.name, h.enrolled_at
+"""
+
+
+class HostState(StrEnum):
+    """The gravest that is to be said of a host; only of one that reports is the present known."""
+
+    RETIRED = "retired"
+    NEVER = "never shipped"
+    SILENT = "silent"  # no batch for several beats
+    UNWATCHED = "unwatched"  # it ships, and its monitor does not watch
+    BEHIND = "behind"  # events follow that it has not shipped yet
+    CLOCK = "clock off"
+    REPORTING = "reporting"
+
+
+@dataclass(frozen=True, slots=True)
+class FleetHost:
+    """A host of the fleet; times in microseconds.
+
+    skew: its clock less the server's at the newest batch; lag: since that; behind: events that it
+    has not shipped yet; dropped: those that it dropped before they were shipped; events: those that
+    it has shipped; watched_until: the time until which its monitor is known to have watched.
+    """
+
+    id: int
+    name: str
+    state: HostState
+    enrolled_at: int
+    retired_at: int | None
+    received_at: int | None
+    lag: int | None
+    skew: int | None
+    version: str
+    listeners: int
+    events: int
+    behind: int
+    dropped: int
+    watched_until: int | None
+
+
+def hosts(server: Server) -> list[FleetHost]:
+    """Every host, retired ones too, by name. Raises FleetError."""
+    with told("The hosts could not be read"), server.transaction():
+        server.execute("SET LOCAL search_path = fleet, pg_temp")
+        found = server.execute(_HOSTS)
+        names = [column.name for column in found.description or ()]
+        return [_host(dict(zip(names, row, strict=True))) for row in found]
+
+
+def _host(row: dict[str, Any]) -> FleetHost:
+    received = row["received_at"]
+    return FleetHost(
+        row["host_id"],
+        row["name"],
+        _state(row),
+        row["enrolled_at"],
+        row["retired_at"],
+        received,
+        None if received is None else max(0, row["now"] - received),
+        row["skew"],
+        row["version"],
+        row["listeners"],
+        row["events"],
+        row["behind"],
+        row["dropped"],
+        row["seen_at"],
+    )
+
+
+def _state(row: dict[str, Any]) -> HostState:
+    if row["retired_at"] is not None:
+        return HostState.RETIRED
+    if row["received_at"] is None:
+        return HostState.NEVER
+    if row["now"] - row["received_at"] > _MISSED_BEATS * row["beat"]:
+        return HostState.SILENT
+    if not _watches(row):
+        return HostState.UNWATCHED
+    if row["behind"]:
+        return HostState.BEHIND
+    return HostState.REPORTING if abs(row["skew"]) <= _CLOCK else HostState.CLOCK
+
+
+def _watches(row: dict[str, Any]) -> bool:
+    """Tell whether the monitor watched when the newest batch was made, by the host's own clock."""
+    if row["seen_at"] is None or row["stopped_at"] is not None:
+        return False
+    made_at = row["received_at"] + row["skew"]
+    return bool(made_at - row["seen_at"] <= _MISSED_BEATS * row["sample_interval"])

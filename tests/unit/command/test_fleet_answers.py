@@ -1,0 +1,140 @@
+"""`porteye fleet hosts`, `who` and `new`: answers over several hosts, in each form."""
+
+import json
+import os
+from collections.abc import Iterator
+from io import StringIO
+from typing import Any
+
+import pytest
+
+from porteye_core.command import fleet as command
+from porteye_core.command.arguments import parser
+from porteye_core.command.program import main
+from porteye_core.command.screen import Screen
+from porteye_core.spoken_times import utc
+from tests.kit.fleet import Fleet
+from tests.kit.many_hosts import DAY, many_hosts
+from tests.kit.postgres import needs_postgres
+
+pytestmark = needs_postgres
+
+
+@pytest.fixture(scope="module")
+def several() -> Iterator[tuple[Fleet, int]]:
+    with many_hosts() as made:
+        yield made
+
+
+@pytest.fixture
+def asked(several: tuple[Fleet, int], monkeypatch: pytest.MonkeyPatch) -> Fleet:
+    monkeypatch.setenv("PORTEYE_FLEET", several[0].address)
+    return several[0]
+
+
+def records(capsys: pytest.CaptureFixture[str], *words: str) -> list[dict[str, Any]]:
+    assert main(["porteye", "fleet", *words, "--json"]) == 0
+    found: list[dict[str, Any]] = json.loads(capsys.readouterr().out)
+    return found
+
+
+def on_a_terminal(*words: str) -> str:
+    out = StringIO()
+    command.fleet(parser().parse_args(["fleet", *words]), os.environ, Screen(out, is_terminal=True))
+    return out.getvalue()
+
+
+def test_hosts_as_records(asked: Fleet, capsys: pytest.CaptureFixture[str]) -> None:
+    found = records(capsys, "hosts")
+    assert [each["host"] for each in found] == ["alpha", "beta", "delta", "gamma"]
+    counts = dict(
+        asked.ask("""SELECT h.name, count(*) FROM host h
+        JOIN open_listener l ON l.host_id = h.host_id GROUP BY 1""")
+    )
+    assert {each["host"]: each["listeners"] for each in found} == counts
+
+
+def test_hosts_with_tabs(asked: Fleet, capsys: pytest.CaptureFixture[str]) -> None:
+    del asked
+    assert main(["porteye", "fleet", "hosts"]) == 0
+    head, *lines = capsys.readouterr().out.splitlines()
+    assert head.split("\t")[:2] == ["host", "state"]
+    assert [line.split("\t")[0] for line in lines] == ["alpha", "beta", "delta", "gamma"]
+
+
+def test_a_silent_host_is_said_to_be_silent_and_its_ports_not_certain(asked: Fleet) -> None:
+    asked.ask("UPDATE host SET received_at = received_at - 90 * beat WHERE name = 'beta'")
+    try:
+        (line,) = [each for each in on_a_terminal("hosts").splitlines() if "beta" in each]
+        assert "silent" in line
+        assert "silent: beta" in on_a_terminal("who", "22")
+        assert "silent: beta" in on_a_terminal("new", "--since", "2 days ago")
+        before = on_a_terminal("who", "22", "--at", "2 days ago")
+        assert "silent" not in before  # what it had then it has shipped
+    finally:
+        asked.ask("UPDATE host SET received_at = now_us() WHERE name = 'beta'")
+
+
+def test_who_now_and_at_a_moment(
+    asked: Fleet, several: tuple[Fleet, int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    open_now = asked.ask("""SELECT h.name, l.port FROM open_listener l
+        JOIN host h ON h.host_id = l.host_id WHERE l.port IN (22, 80) ORDER BY 2, 1""")
+    found = records(capsys, "who", "22,80")
+    assert sorted((each["host"], each["port"]) for each in found) == sorted(open_now)
+    at = several[1] - 10 * DAY
+    then = asked.ask(
+        """SELECT h.name, l.port FROM host h JOIN (
+            SELECT host_id, port, opened_at, NULL AS closed_at FROM open_listener
+            UNION ALL SELECT host_id, port, opened_at, closed_at FROM life) l
+            ON l.host_id = h.host_id
+        WHERE l.opened_at <= %s AND coalesce(l.closed_at, 1 + %s) > %s
+            AND l.port BETWEEN 1 AND 9000""",
+        *(at, at, at),
+    )
+    found = records(capsys, "who", "1-9000", "--at", utc(at).removesuffix(" UTC") + "Z")
+    assert sorted((each["host"], each["port"]) for each in found) == sorted(then)
+    assert then
+
+
+def test_a_port_that_nobody_has(asked: Fleet, capsys: pytest.CaptureFixture[str]) -> None:
+    del asked
+    assert main(["porteye", "fleet", "who", "7"]) == 1
+    assert capsys.readouterr().out == ""
+    assert "No host listens there." in on_a_terminal("who", "7")
+
+
+def test_ports_that_are_new(asked: Fleet, capsys: pytest.CaptureFixture[str]) -> None:
+    found = records(capsys, "new", "--since", "60 days ago")
+    ports = asked.ask("SELECT port, protocol FROM fleet_first WHERE port < 32768")
+    assert sorted((each["port"], each["protocol"]) for each in found) == sorted(ports)
+    assert records(capsys, "new", "--since", "1 second ago") == []
+    told = on_a_terminal("new", "--since", "60 days ago")
+    assert "ephemeral ports, from 32768 on, were new, too" in told
+    assert "No port was new in the fleet." in on_a_terminal("new", "--since", "1 second ago")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("who",), "No port is named"),
+        (("who", "70000"), "70000 is not a port"),
+        (("who", "22", "--at", "2099-01-01 00:00"), "has not come yet"),
+        (("new",), "No time is given"),
+        (("new", "--since", "sometime"), "sometime"),
+    ],
+)
+def test_a_question_that_cannot_be_asked_is_told(
+    asked: Fleet, words: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    del asked
+    assert main(["porteye", "fleet", *words]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_a_reader_may_ask(asked: Fleet, capsys: pytest.CaptureFixture[str]) -> None:
+    asked.ask("CREATE ROLE someone LOGIN IN ROLE porteye_reader")
+    address = asked.address.replace("user=porteye", "user=someone")
+    for words in (("hosts",), ("who", "22"), ("new", "--since", "yesterday")):
+        assert main(["porteye", "fleet", *words, "--server", address]) == 0
+    capsys.readouterr()
