@@ -1,1 +1,1 @@
-"""A host that ships to a fleet, and its page through the fleet, timed beside its own database."""
+"""A host that ships to a fleet, its page beside its own database, and questions over many hosts."""

@@ -1,4 +1,4 @@
-"""How fast does a host ship, and how long does its page take through the fleet's views?"""
+"""How fast does a host ship, and how long do questions take, of one host's page and over many?"""
 
 import argparse
 import os
@@ -12,6 +12,7 @@ from typing import Any
 
 import psycopg
 
+from benchmarks.fleet.fleet_questions import over_many_hosts
 from benchmarks.history.questions import Asked, asked
 from benchmarks.machine import quantile, ratio
 from benchmarks.postgres_server import BINARIES, cluster
@@ -42,6 +43,8 @@ def add_flags(flags: argparse.ArgumentParser) -> None:
     add_scale(flags, events=300_000)
     flags.add_argument("--rounds", type=int, default=20)
     flags.add_argument("--batches", type=int, default=300, help="small batches that are timed")
+    flags.add_argument("--hosts", type=int, default=100, help="hosts of the questions over many")
+    flags.add_argument("--fleet-events", type=int, default=1_000_000, help="their events")
 
 
 def run(options: argparse.Namespace) -> Report:
@@ -68,7 +71,9 @@ def run(options: argparse.Namespace) -> Report:
             *small,
         ),
     )
-    return Report((shipping, questions), tuple(_checks(bulk, small, questions)))
+    over_hosts, check = over_many_hosts(options.hosts, options.fleet_events, options.rounds)
+    checks = (*_checks(bulk, small, questions), check)
+    return Report((shipping, questions, over_hosts), checks)
 
 
 @contextmanager

@@ -24,19 +24,28 @@ LEFT JOIN process p ON p.host_id = l.host_id AND p.id = l.process_id
 """
 _ORDER = "ORDER BY 4, 5, 2, 6, 3 LIMIT %(limit)s"
 # One service of many hosts: a port, who has it, and whom it lets in.
-_SERVICES = """
-SELECT s.port, s.protocol, coalesce(g.title, '') AS program, s.exposure,
-    count(DISTINCT s.host_id), sum(s.listeners)::bigint, min(s.since),
-    array_agg(DISTINCT s.host_id ORDER BY s.host_id)
-FROM (SELECT l.port, l.protocol, l.program_id, l.exposure::text AS exposure, l.host_id,
-        count(*) AS listeners, min(l.opened_at) AS since
-    FROM open_listener l WHERE {where} GROUP BY 1, 2, 3, 4, 5) s
-JOIN host h ON h.host_id = s.host_id AND h.retired_at IS NULL
-LEFT JOIN program g ON g.id = s.program_id
-GROUP BY 1, 2, 3, 4 ORDER BY 5 DESC, 1, 2, 3, 4 LIMIT %(limit)s
-"""
 # Of a retired host nothing is known from then on.
-_IS_KNOWN = "(h.retired_at IS NULL OR h.retired_at > %(at)s)"
+_OF_THE_RETIRED = "(SELECT r.host_id FROM host r WHERE r.retired_at <= {at})"
+# One row for each host first: to count the distinct ones of each service sorts every listener.
+_SERVICES = """
+SELECT s.port, s.protocol, s.program, s.exposure::text, count(*), sum(s.listeners)::bigint,
+    min(s.since)
+FROM (SELECT l.port, l.protocol, coalesce(g.title, '') AS program, l.exposure, l.host_id,
+        count(*) AS listeners, min(l.opened_at) AS since
+    FROM open_listener l LEFT JOIN program g ON g.id = l.program_id
+    WHERE {where} GROUP BY 1, 2, 3, 4, 5) s
+GROUP BY s.port, s.protocol, s.program, s.exposure
+ORDER BY 5 DESC, 1, 2, 3, 4 LIMIT %(limit)s
+"""
+_PORTS = """
+SELECT port, protocol, sum(n)::bigint, count(*) FROM (
+    SELECT port, protocol, host_id, count(*) AS n FROM ({rows}) l GROUP BY 1, 2, 3) l
+GROUP BY 1, 2 ORDER BY 4 DESC, 3 DESC, 1, 2 LIMIT %(limit)s
+"""
+_HOSTS = """
+SELECT host_id, h.name, n FROM (SELECT host_id, count(*) AS n FROM ({rows}) l GROUP BY 1) l
+JOIN host h USING (host_id) ORDER BY 3 DESC, 2, 1 LIMIT %(limit)s
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +79,6 @@ class Service:
     hosts: int
     listeners: int
     since: int
-    host_ids: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +103,7 @@ class HostCount:
 def open_now(reader: FleetReader, wanted: Selection, limit: int = 1000) -> list[FleetListener]:
     """The open listeners of hosts that are not retired, by port. Raises FleetError."""
     where = _all(key_conditions(wanted, "l"), row_conditions(reader, wanted, "l"))
-    where.add("h.retired_at IS NULL", limit=limit)
+    where.add(f"l.host_id NOT IN {_OF_THE_RETIRED.format(at='now_us()')}", limit=limit)
     statement = _COLUMNS.format(listeners="open_listener", closed="NULL::bigint")
     found = reader.rows(f"{statement} WHERE {where} {_ORDER}", where.parameters)
     return [FleetListener(*row) for row in found]
@@ -105,15 +113,9 @@ def services(reader: FleetReader, wanted: Selection, limit: int = 1000) -> list[
     """The open services, those of most hosts first; with exposures: who lets whom in on which port.
     Raises FleetError."""
     where = _all(key_conditions(wanted, "l"), row_conditions(reader, wanted, "l"))
-    statement = _SERVICES.format(where=where)
-    found = reader.rows(statement, {**where.parameters, "limit": limit})
-    return [_service(*row) for row in found]
-
-
-def _service(*row: Any) -> Service:
-    port, protocol, program, exposure, count, listeners, since, host_ids = row
-    of_all = count, listeners, since, tuple(host_ids)
-    return Service(port, protocol, program, exposure, *of_all)
+    where.add(f"l.host_id NOT IN {_OF_THE_RETIRED.format(at='now_us()')}", limit=limit)
+    found = reader.rows(_SERVICES.format(where=where), where.parameters)
+    return [Service(*row) for row in found]
 
 
 def open_at(
@@ -124,7 +126,7 @@ def open_at(
     parameters = {**key.parameters, **row.parameters, "at": at, "limit": limit}
     still = (
         _COLUMNS.format(listeners="open_listener", closed="NULL::bigint")
-        + f"WHERE l.opened_at <= %(at)s AND {key} AND {row} AND {_IS_KNOWN}"
+        + f"WHERE {_is_open_since(key)} AND {row}"
     )
     gone = _COLUMNS.format(
         listeners="(SELECT l.* FROM found f JOIN life l"
@@ -141,37 +143,33 @@ def open_at(
 
 def ports_at(reader: FleetReader, wanted: Selection, at: int, limit: int = 1000) -> list[PortCount]:
     """The ports that were open at a moment, those of most hosts first. Raises FleetError."""
-    rows = _counted(reader, wanted, at, "port, protocol", limit)
-    return [PortCount(port, protocol, count, hosts) for port, protocol, count, hosts in rows]
+    return [PortCount(*row) for row in _counted(reader, wanted, at, _PORTS, limit)]
 
 
 def hosts_at(
     reader: FleetReader, wanted: Selection, at: int, limit: int = 10_000
 ) -> list[HostCount]:
     """The number of listeners that were open on each host at a moment. Raises FleetError."""
-    rows = _counted(reader, wanted, at, "host_id, name", limit)
-    return [HostCount(host, name, count) for host, name, count, _ in rows]
+    return [HostCount(*row) for row in _counted(reader, wanted, at, _HOSTS, limit)]
 
 
 def _counted(
-    reader: FleetReader, wanted: Selection, at: int, by: str, limit: int
-) -> list[tuple[int, str, int, int]]:
-    """Counts by two columns, of listeners chosen by host, port and protocol alone."""
+    reader: FleetReader, wanted: Selection, at: int, counts: str, limit: int
+) -> list[tuple[Any, ...]]:
+    """Counts of listeners, which are chosen by host, port and protocol alone."""
     key = key_conditions(wanted, "l")
-    of_host = "JOIN host h ON h.host_id = l.host_id"
-    still = (
-        f"SELECT l.port, l.protocol, l.host_id FROM open_listener l {of_host}"
-        f" WHERE l.opened_at <= %(at)s AND {key} AND {_IS_KNOWN}"
+    rows = (
+        "SELECT l.port, l.protocol, l.host_id FROM open_listener l"
+        f" WHERE {_is_open_since(key)} UNION ALL"
+        f" SELECT port, protocol, host_id FROM ({_closed_since(key)}) AS c"
     )
-    statement = (
-        f"SELECT {by}, sum(n)::bigint, count(DISTINCT host_id) FROM ("
-        f"SELECT port, protocol, host_id, count(*) AS n FROM ({still} UNION ALL"
-        f" SELECT port, protocol, host_id FROM ({_closed_since(key)}) AS c) AS l GROUP BY 1, 2, 3"
-        f") AS l JOIN host USING (host_id) GROUP BY {by} ORDER BY 4 DESC, 3 DESC, 1, 2"
-        " LIMIT %(limit)s"
-    )
-    parameters = {**key.parameters, "at": at, "limit": limit}
-    return [(row[0], row[1], row[2], row[3]) for row in reader.rows(statement, parameters)]
+    return reader.rows(counts.format(rows=rows), {**key.parameters, "at": at, "limit": limit})
+
+
+def _is_open_since(key: Conditions) -> str:
+    """The condition of listeners that were open at a moment and are still."""
+    retired = _OF_THE_RETIRED.format(at="%(at)s")
+    return f"l.opened_at <= %(at)s AND {key} AND l.host_id NOT IN {retired}"
 
 
 def _closed_since(key: Conditions) -> str:

@@ -11,7 +11,7 @@ from porteye_core.store.fleet.server import Server, connect, told
 _OPTIONS = (
     "-c default_transaction_isolation=repeatable\\ read -c default_transaction_read_only=on"
     " -c search_path=fleet,pg_catalog -c statement_timeout=10s"
-    " -c jit=off -c max_parallel_workers_per_gather=0 -c random_page_cost=1"
+    " -c work_mem=32MB -c jit=off -c max_parallel_workers_per_gather=0 -c random_page_cost=1"
 )
 
 

@@ -1,5 +1,5 @@
 -- Indexes for questions over many hosts.
-CREATE INDEX open_listener_of_port ON open_listener (port, host_id);
+CREATE INDEX open_listener_of_port ON open_listener (port, host_id) INCLUDE (protocol, opened_at);
 CREATE INDEX event_newest ON event (at);
 CREATE INDEX event_of_port ON event (port, at);
 CREATE INDEX event_of_program ON event (program_id, at);
