@@ -133,7 +133,6 @@ __all__ = [
     "complete_action",
     "count_more",
     "cursor",
-    "forget_text",
     "due_message",
     "earliest_tries",
     "end_silence",

@@ -84,7 +84,7 @@ def test_a_kept_text_with_secrets_is_dropped_without_a_rest(
     serve(db, turns(3, make_it))
     with open_to_read(beside(db)) as connection:
         assert kept_text(connection, "alerts.toml") is None
-        assert kept_text(connection, "expected.toml").text == FILE
+        assert kept(connection, "expected.toml") == FILE
     assert b"correct horse" not in beside(db).read_bytes()
 
 
@@ -97,6 +97,8 @@ def test_a_file_that_was_deleted_while_nothing_ran_is_not_kept_either(
     serve(db, turns(1))
     with open_to_read(beside(db)) as connection:
         assert kept_text(connection, "alerts.toml") is None
+
+
 def test_a_file_that_is_deleted_is_in_force_no_more_also_for_the_next_process(
     db: Path, writer: Writer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
