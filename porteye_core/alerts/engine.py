@@ -102,6 +102,7 @@ class Engine:
     def read_notes(self, now: Moment) -> None:
         """Read accepts and silences again."""
         self._notes = store.notes(self._connection)
+        self._records.labels = {each.key: each.label for each in self._notes}
         self._telling.silences = silences(self._connection, now.wall)
         self._accept(now)
 

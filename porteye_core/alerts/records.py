@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 
 from porteye_core.alerts.judge import Judged, kind_of
@@ -30,7 +31,8 @@ _OTHERS = '["brief"]'
 class Records:
     """The findings of a database, written in the transaction of its caller.
 
-    now: the alert clock; wall: the wall time of the same moment.
+    now: the alert clock; wall: the wall time of the same moment. labels: of notes, by the keys of
+    their identities; they come before those of blocks.
     """
 
     def __init__(self, connection: Connection, telling: Telling, host: str) -> None:
@@ -40,6 +42,7 @@ class Records:
         self._new_brief: dict[str, Finding] = {}
         self._flapped = Counter[int]()
         self.now = self.wall = 0
+        self.labels: Mapping[str, str] = {}
         self.noted: list[str] = []  # lines for the log
 
     def wall_of(self, clock: int) -> int:
@@ -48,12 +51,15 @@ class Records:
 
     def begin(self, found: Finding) -> int:
         """Store a finding and let it be told; returns its id."""
-        number = add_finding(self._connection, replace(found, host=self.host))
-        stored = replace(found, id=number, host=self.host)
+        found = replace(self._labelled(found), host=self.host)
+        stored = replace(found, id=add_finding(self._connection, found))
         self._telling.begin(stored, self.now, self.rules)
         if found.kind != "settings":  # the service says of a file what is wrong with it
             self.noted.append(sentence(stored))
-        return number
+        return stored.id
+
+    def _labelled(self, found: Finding) -> Finding:
+        return replace(found, label=self.labels.get(found.key) or found.label)
 
     def end(self, finding_id: int, at: int, why: str = "") -> None:
         """End a finding at a wall time, and let that be told."""
@@ -76,8 +82,8 @@ class Records:
 
     def rename(self, finding_id: int, life: Life, judged: Judged) -> None:
         """Set the owner of a finding, which was learnt after it."""
-        told = of_listener(life, judged, self.wall)
-        names = ("key", "program", "user", "unit", "container", "pid", "exposure", "why")
+        told = self._labelled(of_listener(life, judged, self.wall))
+        names = ("key", "program", "user", "unit", "container", "pid", "exposure", "why", "label")
         change_finding(
             self._connection, finding_id, **{name: getattr(told, name) for name in names}
         )

@@ -75,7 +75,7 @@ class FindingRecord(BaseModel):
     pid: int | None
     why: str
     line: int | None = Field(description="of the block")
-    label: str = Field(description="of the block")
+    label: str = Field(description="of the note, else of the block")
     host: str
     brief_count: int = Field(description="how often it was open for a moment")
     ended_why: str = Field(description="why it is over, if not because it closed")

@@ -12,7 +12,8 @@ class Finding:
     kind: listener, flapping, brief, missing, unwatched, settings or database; verdict: as
     judging.Verdict, empty for the last three. at: when it began; ended_at: None while it is true;
     ended_why: why it ended, if not by a closing. told_at, end_told_at: when beginning and end were
-    put into messages. line, label: of the block. brief_count: how often it was there.
+    put into messages. line: of the block; label: of the note, else of the block. brief_count: how
+    often it was there.
     """
 
     id: int

@@ -17,6 +17,7 @@ from porteye_core.store.alerts import (
     Silence,
     add_silence,
     put_accept,
+    put_words,
 )
 from tests.kit.judging import DAY, HOOK, HOUR, MINUTE, SECOND, Judged, judged
 from tests.kit.values import process
@@ -399,6 +400,21 @@ def test_what_is_accepted_ends_and_stays_silent_until_its_time(machine: Judged) 
     assert machine.findings[0].ended_why == "accepted"
     machine.later(2 * HOUR, MINUTE)
     assert machine.told[2:] == [("begin", "new", 8080)]
+
+
+def test_a_finding_has_the_label_of_a_note_else_of_the_block(machine: Judged) -> None:
+    machine.expect(machine.text + '[[expected]]\nport = 9000\nprogram = "x"\nlabel = "Door"\n')
+    machine.opens(9000)
+    machine.later(5 * MINUTE)
+    (first,) = machine.findings
+    assert first.label == "Door"
+    put_words(machine.connection, Note(first.key, "Gate", at=machine.wall))
+    machine.engine.read_notes(machine.moment)
+    machine.closes(machine.listeners[9000])
+    machine.later(3 * HOUR, MINUTE)
+    machine.opens(9000)
+    machine.later(5 * MINUTE)
+    assert sorted(each.label for each in machine.findings) == ["Door", "Gate"]
 
 
 def test_a_silence_holds_back_and_what_is_still_true_is_told_after_it(machine: Judged) -> None:
