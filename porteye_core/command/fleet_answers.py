@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from porteye_core import filters, time_words
 from porteye_core.command.exits import HELD, NOBODY
+from porteye_core.command.present import CannotSay
 from porteye_core.command.screen import Column, Screen, Style, warn
 from porteye_core.errors import FilterError
 from porteye_core.spoken_times import ago, dated, moment
@@ -144,7 +145,7 @@ def _host_row(host: FleetHost) -> tuple[str, ...]:
         *(host.name, host.state.value, timestamp(host.enrolled_at)),
         "never" if host.lag is None else ago(0, host.lag),
         *(f"{each:,}" for each in (host.listeners, host.events, host.behind, host.dropped)),
-        "" if host.skew is None else f"{host.skew / 1e6:+.1f} s",
+        "" if host.skew is None else f"{round(host.skew / 1e6, 1) + 0:+.1f} s",
         host.version,
     )
 
@@ -155,6 +156,9 @@ def _who(address: str, wanted: Selection, at: int | None, form: _Form) -> int:
         if at is None:
             found = open_now(reader, wanted, _MOST)
         else:
+            if at < reader.kept_from:
+                since = dated(reader.kept_from, form.now, form.zone)
+                raise CannotSay(f"The fleet keeps what was since {since}.", "Ask for a later time.")
             found = open_at(reader, wanted, at, _MOST)
             form.say(f"At {dated(at, form.now, form.zone)}:", Style.STRONG)
     if form.is_table and not found:

@@ -179,6 +179,7 @@ def test_each_event_arrives_once_through_cuts_and_kills(folder: Path) -> None:
         for number, db in enumerate(dbs, start=1):
             assert local(db, "SELECT count(*) FROM event")[0][0] > 100
             assert rows_that_arrived(of, number) == rows_at_home(db)
+        _check_counts(of)
         _report(of, proxy.cut, shippers.killed)
         assert _naive(running) != [number for (number,) in local(dbs[0], "SELECT id FROM event")]
 
@@ -200,6 +201,18 @@ def _chaos(
             deaths.pop(0)
             running.kill()
             running.start()
+
+
+def _check_counts(of: Fleet) -> None:
+    """The counts over all hosts are what the rows add up to."""
+    by_kind = """SELECT count(*) FILTER (WHERE kind = 'opened'),
+        count(*) FILTER (WHERE kind = 'closed') FROM event"""
+    for table in ("fleet_turnover", "fleet_port_turnover"):
+        assert of.ask(f"SELECT sum(opened), sum(closed) FROM {table}") == of.ask(by_kind)
+    assert of.ask("SELECT host_id, listeners FROM host ORDER BY 1") == of.ask(
+        """SELECT h.host_id, count(l.id) FROM host h LEFT JOIN open_listener l
+            ON l.host_id = h.host_id GROUP BY 1 ORDER BY 1"""
+    )
 
 
 def _let_the_control_catch_up(running: Cluster, db: Path) -> None:

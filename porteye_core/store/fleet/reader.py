@@ -31,6 +31,11 @@ class FleetReader:
         """The time of the server."""
         return int(self.rows("SELECT now_us()", {})[0][0])
 
+    @property
+    def kept_from(self) -> int:
+        """The time from which the fleet has everything that its hosts have shipped."""
+        return int(self.rows("SELECT kept_from FROM setting", {})[0][0])
+
 
 @contextmanager
 def open_fleet(address: str) -> Iterator[FleetReader]:

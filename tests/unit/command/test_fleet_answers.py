@@ -104,6 +104,18 @@ def test_a_port_that_nobody_has(asked: Fleet, capsys: pytest.CaptureFixture[str]
     assert "No host listens there." in on_a_terminal("who", "7")
 
 
+def test_a_moment_that_the_fleet_does_not_keep_is_not_said_to_be_calm(
+    asked: Fleet, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked.ask("UPDATE setting SET kept_from = now_us() - %s", DAY)
+    try:
+        assert main(["porteye", "fleet", "who", "22", "--at", "2 days ago"]) == 3
+        assert "The fleet keeps what was since" in capsys.readouterr().err
+        assert main(["porteye", "fleet", "who", "22", "--at", "2 hours ago"]) == 0
+    finally:
+        asked.ask("UPDATE setting SET kept_from = 0")
+
+
 def test_ports_that_are_new(asked: Fleet, capsys: pytest.CaptureFixture[str]) -> None:
     found = records(capsys, "new", "--since", "60 days ago")
     ports = asked.ask("SELECT port, protocol FROM fleet_first WHERE port < 32768")
