@@ -156,7 +156,9 @@ def test_everything_works_through_nginx(behind: Proxied) -> None:
     assert behind.followed(f"{top}/api", **bearer) == f"{top}/api/docs"
     docs = behind.ask(f"{top}/api/docs", **bearer)[2]
     for link in re.findall(r'href="([^"]+)"', docs):
-        assert behind.ask(urljoin(f"{top}/api/docs", link), **bearer)[0] in (200, 503)
+        status, _, said = behind.ask(urljoin(f"{top}/api/docs", link), **bearer)
+        # No file says here what is expected; another 404 is a link that leads nowhere.
+        assert status in (200, 503) or (status == 404 and "no_expected_ports" in said), link
     first = f"{top}/api/history?limit=3&port=80"
     _status, headers, _body = behind.ask(first, **bearer)
     (older,) = re.findall(r'<([^>]+)>; rel="next"', headers["Link"])
