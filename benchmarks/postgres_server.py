@@ -39,6 +39,20 @@ BINARIES = next(iter(VERSIONS.values()), None)
 SETPRIV = shutil.which("setpriv")
 
 
+def _unprivileged(*words: str) -> list[str]:
+    """The command as nobody runs it, for root: PostgreSQL refuses to run as root."""
+    assert SETPRIV is not None
+    nobody = ("--reuid", _NOBODY, "--regid", _NOBODY, "--clear-groups")
+    return [SETPRIV, *(nobody if os.geteuid() == 0 else ()), *words]
+
+
+def is_reachable(binaries: Path) -> bool:
+    """Tell that the user of the server may run these programs: a folder above them, such as root's
+    home, may be closed to others."""
+    test = _unprivileged("test", "-x", str(binaries / "postgres"))
+    return subprocess.run(test, check=False).returncode == 0
+
+
 class Cluster:
     """A server on a Unix socket in a folder of its own, which ends with this process at the latest;
     `address` is that of its administrator and an empty database."""
@@ -92,14 +106,9 @@ class Cluster:
             self._process.wait(60)
 
     def _command(self, program: str, *arguments: str) -> list[str]:
-        """The command of a server's program, which ends with its parent; PostgreSQL refuses to run
-        as root."""
+        """The command of a server's program, which ends with its parent."""
         assert self._binaries is not None
-        assert SETPRIV is not None
-        nobody = ("--reuid", _NOBODY, "--regid", _NOBODY, "--clear-groups")
-        user = nobody if os.geteuid() == 0 else ()
-        binary = str(self._binaries / program)
-        return [SETPRIV, *user, "--pdeathsig", "INT", binary, *arguments]
+        return _unprivileged("--pdeathsig", "INT", str(self._binaries / program), *arguments)
 
     def _answers(self) -> bool:
         assert self._process is not None

@@ -10,13 +10,13 @@ import psycopg
 import pytest
 from psycopg.rows import tuple_row
 
-from benchmarks.postgres_server import BINARIES, SETPRIV, VERSIONS, Cluster, cluster
+from benchmarks.postgres_server import BINARIES, SETPRIV, VERSIONS, Cluster, cluster, is_reachable
 from porteye_core.exposure import Bound
 from porteye_core.store.file.connection import add_functions
 from porteye_core.store.fleet.host_connection import HostConnection
 from porteye_core.store.reading.listener_rows import FOUND_BY, from_tables, select_columns
 
-__all__ = ["VERSIONS", "Cluster", "cluster"]
+__all__ = ["VERSIONS", "Cluster", "cluster", "is_reachable"]
 
 _OPTIONS = "-c statement_timeout=60s"
 _TYPES = {"INTEGER": "bigint", "TEXT": "text", "BLOB": "bytea"}
