@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
 from porteye_core import stopping
-from porteye_core.store.alerts import beside
+from porteye_core.store.alerts import beside, open_to_write
 from tests.kit.app import App, dashboard
 from tests.kit.browser import PATIENCE, expect_watching, needs_chromium
 from tests.kit.nursery import Child, Nursery, nursery
@@ -173,7 +173,7 @@ def test_nothing_is_stopped_that_cannot_be_noted(
 ) -> None:
     child = processes.start()
     dialog = ask(page, app, child)
-    with closing(sqlite3.connect(beside(db), isolation_level=None)) as connection:
+    with open_to_write(beside(db)) as connection:  # made here, if no test before has done so
         connection.execute(
             "CREATE TRIGGER full BEFORE INSERT ON action BEGIN SELECT raise(FAIL, 'x'); END"
         )
