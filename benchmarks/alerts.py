@@ -1,4 +1,4 @@
-"""What does telling cost, and how soon is it done? By a real monitor and alerts process."""
+"""Cost and delay of telling, by a real monitor and alerts process."""
 
 import argparse
 import os
@@ -71,7 +71,7 @@ class _Hook:
 
 
 def add_flags(flags: argparse.ArgumentParser) -> None:
-    """How long, how often, and how much is judged."""
+    """Lengths, repetitions and the number of events that are judged."""
     flags.add_argument("--seconds", type=float, default=60, help="of idling")
     flags.add_argument("--rounds", type=int, default=10, help="listeners that become reachable")
     seed.add_scale(flags, events=100_000)

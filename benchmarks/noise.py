@@ -59,7 +59,7 @@ _BUDGET_A_DAY, _BUDGET_AN_HOUR, _RATE = 1.0, 2, 10_000
 
 
 def add_flags(flags: argparse.ArgumentParser) -> None:
-    """How much history."""
+    """Size of the history."""
     seed.add_scale(flags, events=300_000)
 
 

@@ -1,4 +1,4 @@
-"""How fast does a host ship, and how long do questions take, of one host's page and over many?"""
+"""Speed of shipping a host, and times of questions, of one host's page and over many hosts."""
 
 import argparse
 import os
@@ -38,7 +38,7 @@ _SLOWER = 5.0  # a page through the fleet, beside the host's own database
 
 
 def add_flags(flags: argparse.ArgumentParser) -> None:
-    """How much history, and how often."""
+    """Sizes of the histories, and repetitions."""
     flags.add_argument("--db", type=Path, help="kept, and used again if it exists")
     add_scale(flags, events=300_000)
     flags.add_argument("--rounds", type=int, default=20)

@@ -88,7 +88,7 @@ def confirm(dialog: Locator, typed: str) -> None:
 
 
 def kept(db: Path) -> list[tuple[str, ...]]:
-    """How and what became of it, of every action; the latest last."""
+    """Signal, author and outcome of every action; the latest last."""
     with closing(sqlite3.connect(f"{beside(db).as_uri()}?mode=ro", uri=True)) as connection:
         return connection.execute(
             "SELECT signal, author, outcome FROM action ORDER BY id"
