@@ -47,6 +47,11 @@ class Config:
     alerts_db: Path | None = None  # None: beside the database
     start_alerts: bool = True
 
+    @property
+    def alerts_file(self) -> Path:
+        """The alerts database: the one that is named, else the one beside the database."""
+        return self.alerts_db or places.alerts_database(self.db)
+
 
 def load(flags: Mapping[str, object], environ: Mapping[str, str]) -> Config:
     """Load the configuration from flags (None: not given) and environment.

@@ -27,6 +27,11 @@ def database(environ: Mapping[str, str] = os.environ) -> Path:
     return (TOP if IS_CHECKOUT else state_folder(environ)) / "porteye.db"
 
 
+def alerts_database(db: Path) -> Path:
+    """The alerts database of a database, unless another one is named."""
+    return db.with_name("porteye-alerts.db")
+
+
 def state_folder(
     environ: Mapping[str, str], platform: str = sys.platform, *, is_root: bool | None = None
 ) -> Path:

@@ -1,11 +1,11 @@
 """A file of settings that is read again when it changes; the last good one stays in force."""
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Generic, TypeVar
 
 from porteye_core.errors import PortEyeError
+from porteye_core.toml_files.reading import stamp_of
 
 T = TypeVar("T")
 
@@ -32,7 +32,7 @@ class KeptFile(Generic[T]):
         self.name = name
         self._find, self._text, self._parse = find, text, parse
         self._is_named, self._is_optional = is_named, is_optional
-        self._state: tuple[object, ...] | None = None
+        self._stamp: tuple[object, ...] | None = None
         self.value: T | None = None
         self.good_text = ""
         self.trouble = ""
@@ -53,15 +53,15 @@ class KeptFile(Generic[T]):
         except PortEyeError as err:
             self._miss(err)
         else:
-            state = _state(file)
-            if state == self._state:
+            stamp = stamp_of(file)
+            if stamp == self._stamp:
                 return False
-            self._state = state
+            self._stamp = stamp
             self._read(file)
         return before != (self.trouble, self.good_text, self.value is None)
 
     def _miss(self, err: PortEyeError) -> None:
-        self._state = None
+        self._stamp = None
         self.trouble = str(err) if self._is_named or not self._is_optional else ""
         if not self._is_named:
             self.value, self.good_text = None, ""
@@ -74,11 +74,3 @@ class KeptFile(Generic[T]):
             self.trouble = str(err)
         else:
             self.good_text, self.trouble = text, ""
-
-
-def _state(file: Path) -> tuple[object, ...]:
-    try:
-        found = os.stat(file)  # noqa: PTH116 - each second: a Path takes as long again
-    except OSError:
-        return (str(file),)
-    return str(file), found.st_mtime_ns, found.st_size, found.st_ino, found.st_mode

@@ -23,7 +23,6 @@ from porteye_core.judging.blocks import Expected
 from porteye_core.store.alerts import (
     Connection,
     Receiver,
-    beside,
     forget_text,
     held,
     keep_text,
@@ -60,7 +59,7 @@ class Service:
         ended: Callable[[], bool],
     ) -> None:
         self._config, self._wait, self._ended = config, wait, ended
-        self._alerts_db = config.alerts_db or beside(config.db)
+        self._alerts_db = config.alerts_file
         self._place = Place(config.db, self._alerts_db, socket.gethostname())
         self._clock, self._boot = SystemClock(), _boot_id()
         self._began = self._now()

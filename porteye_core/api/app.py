@@ -108,7 +108,7 @@ def create_api(
 
 
 def _add_routes(api: FastAPI, config: Config, restarts: Restarts) -> None:
-    db, alerts_db = config.db, config.alerts_db or alerts.beside(config.db)
+    db, alerts_db = config.db, config.alerts_file
 
     @api.get("/ports", responses={200: _PORTS, **INVALID})
     def ports(which: OfListeners) -> Response:
@@ -148,7 +148,7 @@ def _opinions(config: Config, form: Form) -> dict[str, Field]:
     """The fields of opinions, which CSV alone has. Raises StoreError if notes cannot be read."""
     if form is not Form.CSV:
         return {}
-    notes = alerts.read_notes(config.alerts_db or alerts.beside(config.db))
+    notes = alerts.read_notes(config.alerts_file)
     return opinion_fields(config, notes, moments.now())
 
 

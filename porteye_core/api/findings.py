@@ -55,7 +55,7 @@ def add(api: FastAPI, config: Config) -> None:
             is_open=open,
         )
         try:
-            with alerts.open_to_read(config.alerts_db or alerts.beside(config.db)) as connection:
+            with alerts.open_to_read(config.alerts_file) as connection:
                 found = alerts.wanted_findings(connection, wanted, limit, before)
         except StoreMissing:
             return JSONResponse([])

@@ -65,7 +65,7 @@ class _Refused(Exception):
 
 def add(api: FastAPI, config: Config, access: Access, guesses: Guesses) -> None:
     """Add the routes to the API."""
-    file = config.alerts_db or alerts.beside(config.db)
+    file = config.alerts_file
 
     @api.get("/notes", responses=_ANSWERS)
     def notes() -> Response:
@@ -140,7 +140,7 @@ def _changed(config: Config, change: NoteChange, author: str) -> Response:
     now = moments.now()
     until = _until(change, now)
     key = _identity(config, change).key
-    with alerts.writing(config.alerts_db or alerts.beside(config.db)) as connection:
+    with alerts.writing(config.alerts_file) as connection:
         before = _before(connection, key, change)
         after = replace(before, author=author, at=now)
         if not {"label", "note", "link"}.isdisjoint(change.model_fields_set):

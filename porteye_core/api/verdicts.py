@@ -66,7 +66,7 @@ def _at(config: Config, at: int, expected: Expected) -> Response:
 
 
 def _answer(config: Config, then: moment.Moment, at: int, expected: Expected) -> Response:
-    notes = alerts.read_notes(config.alerts_db or alerts.beside(config.db))
+    notes = alerts.read_notes(config.alerts_file)
     accepted = Accepted.of(notes, moments.now())
     of_moment = {"at": timestamp(at)}
     found = moment.judged(then, expected, accepted, words_of(notes))

@@ -20,9 +20,8 @@ def accepted_notes(question: Question) -> list[Note]:
 
 def all_notes(question: Question) -> list[Note]:
     """Every note; a database that cannot be read is warned of."""
-    file = question.alerts_db or alerts.beside(question.db)
     try:
-        return alerts.read_notes(file)
+        return alerts.read_notes(question.alerts_file)
     except StoreError as err:
         warn(f"What was accepted and noted is not known. {err}")
         return []

@@ -38,7 +38,7 @@ def export(given: Namespace, question: Question, screen: Screen) -> int:
     is_shown = sys.stderr.isatty() and not (to_screen and screen.is_terminal)
     progress = _Progress(question, sys.stderr, is_shown=is_shown)
     is_cleaned = to_screen and screen.is_terminal
-    of = Config(question.db, expected=question.expected, alerts_db=question.alerts_db)
+    of = Config(question.db, expected=question.expected, alerts_db=question.alerts_file)
     more = opinion_fields(of, all_notes(question), question.now)
     with open_file_reader(question.db) as reader, _opened(form, target, screen) as out:
         if form == _PARQUET:

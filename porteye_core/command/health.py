@@ -26,7 +26,7 @@ _ALERTS = {
 def health(_: Namespace, question: Question, screen: Screen) -> int:
     """Show the state of the monitor; returns the exit status."""
     status = monitor_status(question.db, question.now)
-    of_alerts = alerts.alerts_health(question.alerts_db or alerts.beside(question.db))
+    of_alerts = alerts.alerts_health(question.alerts_file)
     if question.is_json:
         record = health_record(status, __version__)
         version = record.pop("version")

@@ -21,9 +21,9 @@ class Question:
     db: Path
     now: int
     zone: ZoneInfo
+    alerts_file: Path  # the alerts database
     is_json: bool = False
     expected: Path | None = None  # the file that is named
-    alerts_db: Path | None = None  # the alerts database that is named
 
     @classmethod
     def of(cls, given: Namespace, environ: Mapping[str, str] = os.environ) -> "Question":
@@ -34,9 +34,9 @@ class Question:
             settings.db,
             time.time_ns() // 1000,
             local_zone(environ),
+            settings.alerts_file,
             getattr(given, "json", None) is True,  # that of export is the name of a file
             settings.expected,
-            settings.alerts_db,
         )
 
     def moment(self, field: str, text: str) -> int:

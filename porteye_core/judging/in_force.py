@@ -4,7 +4,6 @@ A file that was named and is gone is as one that is wrong. One that was not name
 more when it is gone. The alerts process has the same rule, see alerts.kept_file.
 """
 
-import os
 import threading
 from dataclasses import dataclass
 from functools import cache
@@ -17,6 +16,7 @@ from porteye_core.judging.judge import Judge
 from porteye_core.store import alerts
 from porteye_core.store.alerts import KeptText
 from porteye_core.system.clock import SystemClock
+from porteye_core.toml_files.reading import stamp_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class WatchedFile:
                 if stamp != self._stamp:
                     self._found = self._without(err)
             else:
-                stamp = _stamp(file)
+                stamp = stamp_of(file)
                 if stamp != self._stamp:
                     self._found = self._read(file)
             self._stamp = stamp
@@ -100,14 +100,4 @@ def watched_file(named: Path | None, db: Path, alerts_db: Path) -> WatchedFile:
 
 def in_force(config: Config) -> InForce:
     """The file that counts now by these settings."""
-    alerts_db = config.alerts_db or alerts.beside(config.db)
-    return watched_file(config.expected, config.db, alerts_db).in_force()
-
-
-def _stamp(file: Path) -> tuple[object, ...]:
-    """All that an editor changes when it saves a file, and whoever lets it be read."""
-    try:
-        found = os.stat(file)  # noqa: PTH116 - the same call for every kind of file
-    except OSError:
-        return (str(file),)
-    return str(file), found.st_mtime_ns, found.st_size, found.st_ino, found.st_mode
+    return watched_file(config.expected, config.db, config.alerts_file).in_force()

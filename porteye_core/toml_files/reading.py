@@ -51,6 +51,15 @@ def find(named: Path | None, usual: Sequence[Path], kind: FileKind, hint: str) -
     raise kind.error(f"There is no file of {kind.of}: {where}.", hint)
 
 
+def stamp_of(file: Path) -> tuple[object, ...]:
+    """All that an editor changes when it saves a file, and whoever lets it be read."""
+    try:
+        found = os.stat(file)  # noqa: PTH116 - every few seconds: a Path takes as long again
+    except OSError:
+        return (str(file),)
+    return str(file), found.st_mtime_ns, found.st_size, found.st_ino, found.st_mode
+
+
 def text_of(file: Path, kind: FileKind) -> str:
     """The text of a plain file that is not too large. Raises the error of its kind."""
     try:

@@ -10,7 +10,7 @@ from porteye_core import places
 from porteye_core.alerts import settings
 from porteye_core.config import Config
 from porteye_core.errors import AlertsError
-from porteye_core.store.alerts import beside, holder
+from porteye_core.store.alerts import holder
 from porteye_core.web.child_process import how, run
 
 log = logging.getLogger("porteye.launcher")
@@ -43,7 +43,7 @@ async def _keep_one(config: Config) -> None:
     """Start a process whenever none runs; of two that start, the lock admits one."""
     rest = _MIN_REST
     while True:
-        if holder(config.alerts_db or beside(config.db)) or not has_receivers(config):
+        if holder(config.alerts_file) or not has_receivers(config):
             await asyncio.sleep(_CHECK_INTERVAL)
             continue
         begun = time.monotonic()

@@ -6,6 +6,7 @@ open_to_write, and change nothing outside of a transaction of their caller.
 
 from sqlite3 import Connection
 
+from porteye_core.places import alerts_database as beside
 from porteye_core.store.alerts.actions import (
     TakenAction,
     actions_of,
@@ -14,7 +15,6 @@ from porteye_core.store.alerts.actions import (
     newest_actions,
 )
 from porteye_core.store.alerts.file import (
-    beside,
     held,
     holder,
     open_to_read,

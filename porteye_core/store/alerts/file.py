@@ -41,11 +41,6 @@ _OPENED = threading.Lock()
 _HINT = "Choose another place with --alerts-db, or move this file away."
 
 
-def beside(db: Path) -> Path:
-    """The alerts database of a database, unless another one is named."""
-    return db.with_name("porteye-alerts.db")
-
-
 def revision(file: Path) -> tuple[object, ...] | None:
     """A value that changes with every commit; None while there is no file that can be read."""
     try:
