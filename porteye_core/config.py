@@ -46,6 +46,7 @@ class Config:
     alerts: Path | None = None  # None: where the settings of alerts usually stand
     alerts_db: Path | None = None  # None: beside the database
     start_alerts: bool = True
+    fleet: str = field(default="", repr=False)  # address of a fleet's server, with a password
 
     @property
     def alerts_file(self) -> Path:
@@ -95,6 +96,7 @@ def load(flags: Mapping[str, object], environ: Mapping[str, str]) -> Config:
         alerts=None if is_off else _file(*given("alerts", "PORTEYE_ALERTS")),
         alerts_db=_file(*given("alerts_db", "PORTEYE_ALERTS_DB")),
         start_alerts=not is_off,
+        fleet=_one_line("PORTEYE_FLEET", environ.get("PORTEYE_FLEET", "")),
     )
 
 
@@ -124,6 +126,13 @@ def monitor_command(db: Path) -> str:
     if db != places.database() or (sudo and not places.IS_CHECKOUT):
         words += ["--db", str(db)]
     return subprocess.list2cmdline(words) if os.name == "nt" else shlex.join([*sudo, *words])
+
+
+def _one_line(name: str, value: str) -> str:
+    text = value.strip()
+    if not text.isprintable():
+        raise ConfigError(f"{name} has a control character.", "Give an address of libpq.")
+    return text
 
 
 def _file(name: str, value: object) -> Path | None:

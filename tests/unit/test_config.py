@@ -133,6 +133,14 @@ def test_alerts_have_their_settings_and_their_database_from_flag_or_variable() -
     assert config.load({"alerts": "/b.toml"}, variables).alerts == Path("/b.toml")
 
 
+def test_the_address_of_a_fleet_is_a_line_and_is_kept_out_of_the_representation() -> None:
+    named = config.load({}, {"PORTEYE_FLEET": " postgresql://reader:secret@db/fleet\n"})
+    assert named.fleet == "postgresql://reader:secret@db/fleet"
+    assert "secret" not in repr(named)
+    with pytest.raises(ConfigError, match="PORTEYE_FLEET has a control character"):
+        config.load({}, {"PORTEYE_FLEET": "dbname=fleet\nhost=db"})
+
+
 def test_off_starts_no_alerts_process_and_names_no_file() -> None:
     off = config.load({}, {"PORTEYE_ALERTS": "off"})
     assert not off.start_alerts
