@@ -4,11 +4,21 @@ import random
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from porteye_core.containers import Container
 from porteye_core.fleet.service import ship_all
-from porteye_core.model import Listener, Precision, Process, Tick
+from porteye_core.model import (
+    AttributedSocket,
+    Hidden,
+    Interface,
+    Listener,
+    Precision,
+    Process,
+    Tick,
+)
 from porteye_core.store.fleet.server import connect
 from porteye_core.store.fleet.shipper import Shipper
 from porteye_core.store.writing.startup import open_writer
@@ -28,6 +38,9 @@ _PROGRAMS = (
     ("Größe", "Größe --port"),
     ("100%_sure", "100%_sure"),
 )
+_USERS = ("www", "root", "größe")
+_CONTAINER = Container("docker", "ab" * 32, container_name="shop-web", compose_service="Käse")
+_HOMES = (("nginx.service", ""), ("Größe@1.service", ""), ("", f"docker:{'ab' * 32}"), ("", ""))
 _PORTS = (22, 53, 80, 443, 3306, 8000, 8001, 40_000, 50_000)
 
 
@@ -48,6 +61,7 @@ def _live(
 ) -> None:
     """A history that is shipped while it happens, with owners that are learnt later."""
     writer.begin_watch(now - 45 * DAY, PLAN)
+    writer.record_containers(now - 45 * DAY, [_CONTAINER])
     open_now = list[Listener]()
     times = sorted(now - round(chance.uniform(0, 40 * DAY)) for _ in range(lives))
     with connect(address) as server:
@@ -58,6 +72,7 @@ def _live(
                 chance.choice(_PORTS), chance.choice(("tcp", "udp")), chance.choice(_ADDRESSES)
             )
             seen = owned(where, owner if chance.random() < 0.8 else None)
+            seen = _with_particulars(seen, chance)
             (born,) = writer.record_changes(at, [Opening(seen, at, Precision.POLL)])
             if seen.owner is None and chance.random() < 0.5:
                 writer.record_changes(at + 1, reowned=[(born, owned(where, owner))])
@@ -78,4 +93,19 @@ def _close(writer: Writer, lives: list[Listener], chance: random.Random, at: int
 
 def _owner(chance: random.Random) -> Process:
     name, cmdline = chance.choice(_PROGRAMS)
-    return process(chance.randrange(100, 9999), 5, name, cmdline)
+    found = process(chance.randrange(100, 9999), 5, name, cmdline)
+    program = replace(found.program, user=chance.choice(_USERS))
+    unit, container = chance.choice(_HOMES)
+    return replace(found, program=program, unit=unit, container=container)
+
+
+def _with_particulars(seen: AttributedSocket, chance: random.Random) -> AttributedSocket:
+    """The socket with the user and the reason of one without owner, and what its address means."""
+    is_dual = chance.choice((True, False)) if seen.socket.endpoint.address == "::" else None
+    interface = Interface("eth0") if chance.random() < 0.2 else None
+    socket = replace(seen.socket, v6only=is_dual, interface=interface)
+    if seen.owner:
+        return replace(seen, socket=socket)
+    return replace(
+        seen, socket=socket, hidden=chance.choice(tuple(Hidden)), user=chance.choice(_USERS)
+    )

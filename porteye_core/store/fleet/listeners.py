@@ -8,7 +8,7 @@ from porteye_core.store.fleet.selection import (
     Conditions,
     Selection,
     key_conditions,
-    row_conditions,
+    listener_conditions,
 )
 
 _HOUR = 3_600_000_000
@@ -17,11 +17,17 @@ _CLASSES = ((0, _HOUR), (1, 24 * _HOUR), (2, None))
 
 _COLUMNS = """
 SELECT l.host_id, h.name, l.id, l.port, l.protocol, l.address, l.exposure::text, g.title, p.pid,
-    g."user", p.unit, l.opened_at, l.opened_seen, {closed}
+    coalesce(g."user", l."user"), p.unit, l.opened_at, l.opened_seen, {closed}, l.hidden,
+    p.container, c.container_name, c.pod, l.interface, l.v6only
 FROM {listeners} l JOIN host h ON h.host_id = l.host_id
 LEFT JOIN program g ON g.id = l.program_id
 LEFT JOIN process p ON p.host_id = l.host_id AND p.id = l.process_id
+LEFT JOIN container c ON c.host_id = p.host_id AND c.id = p.container_id
 """
+_FOUND_LIVES = (
+    "SELECT l.* FROM found f JOIN life l"
+    " ON l.host_id = f.host_id AND l.id = f.id AND l.closed_at = f.closed_at"
+)
 _ORDER = "ORDER BY 4, 5, 2, 6, 3 LIMIT %(limit)s"
 # One service of many hosts: a port, who has it, and whom it lets in.
 # Of a retired host nothing is known from then on.
@@ -50,7 +56,10 @@ JOIN host h USING (host_id) ORDER BY 3 DESC, 2, 1 LIMIT %(limit)s
 
 @dataclass(frozen=True, slots=True)
 class FleetListener:
-    """A listener of a host; closed_at: None if it is open, as far as its host has shipped."""
+    """A listener of a host; closed_at: None if it is open, as far as its host has shipped.
+
+    hidden: the reason for which its owner is not known. interface, v6only: what its address means.
+    """
 
     host_id: int
     host: str
@@ -66,6 +75,12 @@ class FleetListener:
     opened_at: int
     opened_seen: str
     closed_at: int | None
+    hidden: str | None = None
+    container: str | None = None
+    container_name: str | None = None
+    pod: str | None = None
+    interface: str | None = None
+    v6only: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,19 +117,24 @@ class HostCount:
 
 def open_now(reader: FleetReader, wanted: Selection, limit: int = 1000) -> list[FleetListener]:
     """The open listeners of hosts that are not retired, by port. Raises FleetError."""
-    where = _all(key_conditions(wanted, "l"), row_conditions(reader, wanted, "l"))
-    where.add(f"l.host_id NOT IN {_OF_THE_RETIRED.format(at='now_us()')}", limit=limit)
+    where = _is_open(reader, wanted)
     statement = _COLUMNS.format(listeners="open_listener", closed="NULL::bigint")
-    found = reader.rows(f"{statement} WHERE {where} {_ORDER}", where.parameters)
+    found = reader.rows(f"{statement} WHERE {where} {_ORDER}", {**where.parameters, "limit": limit})
     return [FleetListener(*row) for row in found]
+
+
+def count_now(reader: FleetReader, wanted: Selection) -> int:
+    """The number of open listeners of hosts that are not retired. Raises FleetError."""
+    where = _is_open(reader, wanted)
+    found = reader.rows(f"SELECT count(*) FROM open_listener l WHERE {where}", where.parameters)
+    return int(found[0][0])
 
 
 def services(reader: FleetReader, wanted: Selection, limit: int = 1000) -> list[Service]:
     """The open services, those of most hosts first; with exposures: who lets whom in on which port.
     Raises FleetError."""
-    where = _all(key_conditions(wanted, "l"), row_conditions(reader, wanted, "l"))
-    where.add(f"l.host_id NOT IN {_OF_THE_RETIRED.format(at='now_us()')}", limit=limit)
-    found = reader.rows(_SERVICES.format(where=where), where.parameters)
+    where = _is_open(reader, wanted)
+    found = reader.rows(_SERVICES.format(where=where), {**where.parameters, "limit": limit})
     return [Service(*row) for row in found]
 
 
@@ -122,23 +142,24 @@ def open_at(
     reader: FleetReader, wanted: Selection, at: int, limit: int = 1000
 ) -> list[FleetListener]:
     """The listeners that were open at a moment, by port. Raises FleetError."""
-    key, row = key_conditions(wanted, "l"), row_conditions(reader, wanted, "l")
+    key, row = key_conditions(wanted, "l"), listener_conditions(reader, wanted, "l")
     parameters = {**key.parameters, **row.parameters, "at": at, "limit": limit}
     still = (
         _COLUMNS.format(listeners="open_listener", closed="NULL::bigint")
         + f"WHERE {_is_open_since(key)} AND {row}"
     )
-    gone = _COLUMNS.format(
-        listeners="(SELECT l.* FROM found f JOIN life l"
-        " ON l.host_id = f.host_id AND l.id = f.id AND l.closed_at = f.closed_at)",
-        closed="l.closed_at",
-    )
+    gone = _COLUMNS.format(listeners=f"({_FOUND_LIVES})", closed="l.closed_at")
     found = reader.rows(
         f"WITH found AS MATERIALIZED ({_closed_since(key)})"
         f" ({still}) UNION ALL ({gone} WHERE {row}) {_ORDER}",
         parameters,
     )
     return [FleetListener(*each) for each in found]
+
+
+def count_at(reader: FleetReader, wanted: Selection, at: int) -> int:
+    """The number of listeners that were open at a moment. Raises FleetError."""
+    return int(_counted(reader, wanted, at, "SELECT count(*) FROM ({rows}) l", 1)[0][0])
 
 
 def ports_at(reader: FleetReader, wanted: Selection, at: int, limit: int = 1000) -> list[PortCount]:
@@ -156,14 +177,26 @@ def hosts_at(
 def _counted(
     reader: FleetReader, wanted: Selection, at: int, counts: str, limit: int
 ) -> list[tuple[Any, ...]]:
-    """Counts of listeners, which are chosen by host, port and protocol alone."""
-    key = key_conditions(wanted, "l")
+    """Counts of what was open at a moment. Host, port and protocol are chosen in indexes alone."""
+    key, row = key_conditions(wanted, "l"), listener_conditions(reader, wanted, "l")
+    gone = _closed_since(key)
+    if row.sql:
+        gone = f"SELECT * FROM ({_FOUND_LIVES.replace('found f', f'({gone}) f')}) l WHERE {row}"
     rows = (
         "SELECT l.port, l.protocol, l.host_id FROM open_listener l"
-        f" WHERE {_is_open_since(key)} UNION ALL"
-        f" SELECT port, protocol, host_id FROM ({_closed_since(key)}) AS c"
+        f" WHERE {_is_open_since(key)} AND {row} UNION ALL"
+        f" SELECT port, protocol, host_id FROM ({gone}) AS c"
     )
-    return reader.rows(counts.format(rows=rows), {**key.parameters, "at": at, "limit": limit})
+    parameters = {**key.parameters, **row.parameters, "at": at, "limit": limit}
+    return reader.rows(counts.format(rows=rows), parameters)
+
+
+def _is_open(reader: FleetReader, wanted: Selection) -> Conditions:
+    """The conditions of a listener that is open on a host that is not retired."""
+    key, row = key_conditions(wanted, "l"), listener_conditions(reader, wanted, "l")
+    where = Conditions([*key.sql, *row.sql], {**key.parameters, **row.parameters})
+    where.add(f"l.host_id NOT IN {_OF_THE_RETIRED.format(at='now_us()')}")
+    return where
 
 
 def _is_open_since(key: Conditions) -> str:
@@ -183,11 +216,3 @@ def _closed_since(key: Conditions) -> str:
             f" AND {key}"
         )
     return " UNION ALL ".join(parts)
-
-
-def _all(*parts: Conditions) -> Conditions:
-    together = Conditions()
-    for part in parts:
-        together.sql += part.sql
-        together.parameters |= part.parameters
-    return together

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from porteye_core.store.fleet.reader import FleetReader
 from porteye_core.store.fleet.selection import (
+    Conditions,
     Selection,
+    event_conditions,
     key_conditions,
-    row_conditions,
 )
 
 _HOUR = 3_600_000_000
@@ -19,7 +20,7 @@ _AHEAD = 300_000_000
 _WINDOWS = (_HOUR, 24 * _HOUR, 7 * 24 * _HOUR, 31 * 24 * _HOUR)
 _EVENTS = """
 SELECT e.at, e.host_id, e.id, h.name, e.kind, e.seen, e.port, e.protocol, e.address,
-    e.exposure::text, g.title, e.pid, e.listener_id
+    e.exposure::text, g.title, e.pid, e.listener_id, e.hidden, g."user"
 FROM (SELECT * FROM event e WHERE {where} AND e.at > %(after)s AND e.at <= %(to)s
     ORDER BY e.at DESC, e.host_id DESC, e.id DESC LIMIT %(limit)s) e
 JOIN host h ON h.host_id = e.host_id LEFT JOIN program g ON g.id = e.program_id
@@ -37,7 +38,7 @@ class EventPlace(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class FleetEvent:
-    """An opening or closing on a host."""
+    """An opening or closing on a host; hidden: the reason for which its program is not known."""
 
     at: int
     host_id: int
@@ -52,6 +53,8 @@ class FleetEvent:
     program: str | None
     pid: int | None
     listener_id: int
+    hidden: str | None = None
+    user: str | None = None
 
     @property
     def place(self) -> EventPlace:
@@ -64,14 +67,10 @@ def newest_events(
 ) -> list[FleetEvent]:
     """The newest events, the newest first; before: only those after it in this order. Raises
     FleetError."""
-    key, row = key_conditions(wanted, "e"), row_conditions(reader, wanted, "e")
-    where = [*key.sql, *row.sql]
-    parameters: dict[str, Any] = {**key.parameters, **row.parameters}
-    if parameters.get("programs") == []:
+    chosen = _chosen(reader, wanted)
+    where, parameters = chosen.sql, chosen.parameters
+    if parameters.get("programs") == [] or parameters.get("there") == []:
         return []
-    if wanted.kind is not None:
-        where.append("e.kind = %(kind)s")
-        parameters["kind"] = wanted.kind.value
     last = reader.now + _AHEAD if wanted.until is None else wanted.until
     if before is not None:
         last = min(last, before.at)
@@ -85,6 +84,26 @@ def newest_events(
         if len(found) >= limit:
             break
     return found
+
+
+def count_events(reader: FleetReader, wanted: Selection) -> int:
+    """The number of events. Raises FleetError."""
+    where = _chosen(reader, wanted)
+    last = reader.now + _AHEAD if wanted.until is None else wanted.until
+    where.add("e.at <= %(last)s", last=last)
+    if wanted.since is not None:
+        where.add("e.at >= %(first)s", first=wanted.since)
+    found = reader.rows(f"SELECT count(*) FROM event e WHERE {where}", where.parameters)
+    return int(found[0][0])
+
+
+def _chosen(reader: FleetReader, wanted: Selection) -> Conditions:
+    """The conditions of an event, without those of its time."""
+    key, row = key_conditions(wanted, "e"), event_conditions(reader, wanted, "e")
+    where = Conditions([*key.sql, *row.sql], {**key.parameters, **row.parameters})
+    if wanted.kind is not None:
+        where.add("e.kind = %(kind)s", kind=wanted.kind.value)
+    return where
 
 
 def _windows(last: int, first: int | None) -> Iterator[tuple[int, int]]:

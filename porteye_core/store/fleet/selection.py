@@ -1,6 +1,6 @@
 """A selection of listeners or events of many hosts, and the conditions that it means in SQL."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +18,16 @@ WHERE octet_length(name || title || cmdline) != length(name || title || cmdline)
     AND one_host.casefold(name || E'\n' || title || E'\n' || cmdline) LIKE %(pattern)s
 ORDER BY id
 """
+_OF_USER = 'SELECT id FROM program WHERE "user" = %(user)s ORDER BY id'
+# As porteye_core.store.reading.listener_rows.FOUND_BY.
+_NAMES = (
+    "c.container_name || ' / ' || c.compose_project || ' / ' || c.compose_service || ' / ' || c.pod"
+)
+# Every column of a listener that an event has not; few events need it.
+_LIVES = (
+    '(SELECT host_id, id, program_id, "user", interface, v6only FROM open_listener'
+    ' UNION ALL SELECT host_id, id, program_id, "user", interface, v6only FROM life)'
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +35,8 @@ class Selection:
     """The wanted listeners or events; empty or None: all of them.
 
     hosts: their numbers. ports: inclusive ranges. program: part of a name, title or command line,
-    in any case. kind, since, until: of events alone.
+    in any case. kind, since, until: of events alone. user: a whole name. home: part of a unit's or
+    a container's name, in any case. address: whole, as the page of a host shows it.
     """
 
     hosts: tuple[int, ...] = ()
@@ -36,6 +47,9 @@ class Selection:
     kind: Kind | None = None
     since: int | None = None
     until: int | None = None
+    user: str = ""
+    home: str = ""
+    address: str = ""
 
 
 @dataclass(slots=True)
@@ -77,13 +91,66 @@ def _ranges(wanted: Selection, of: str, found: Conditions) -> Iterator[str]:
             yield f"{of}.port BETWEEN %(low{place})s AND %(high{place})s"
 
 
-def row_conditions(reader: FleetReader, wanted: Selection, of: str) -> Conditions:
-    """The conditions on what a listener or event is beside its key."""
+def listener_conditions(reader: FleetReader, wanted: Selection, of: str) -> Conditions:
+    """The conditions on what a listener is beside its key."""
+    found = _common_conditions(reader, wanted, of)
+    if wanted.user:
+        found.add(
+            f"({of}.program_id = ANY (%(of_user)s)"
+            f' OR ({of}.program_id IS NULL AND {of}."user" = %(user)s))'
+        )
+    if wanted.address:
+        found.add(" AND ".join(f"{of}.{each}" for each in _bound_to(wanted, found)))
+    if wanted.home:
+        found.add(
+            f"EXISTS (SELECT FROM process p WHERE p.host_id = {of}.host_id"
+            f" AND p.id = {of}.process_id AND {_is_home(wanted.home, found)})"
+        )
+    return found
+
+
+def event_conditions(reader: FleetReader, wanted: Selection, of: str) -> Conditions:
+    """The conditions on what an event is beside its key."""
+    found = _common_conditions(reader, wanted, of)
+    if wanted.user:
+        found.add(
+            f"({of}.program_id = ANY (%(of_user)s) OR ({of}.program_id IS NULL"
+            f" AND ({of}.host_id, {of}.listener_id) IN (SELECT host_id, id FROM {_LIVES} l"
+            ' WHERE program_id IS NULL AND "user" = %(user)s)))'
+        )
+    if wanted.address:
+        address, *others = _bound_to(wanted, found)
+        found.add(f"{of}.{address}")
+        if others:
+            found.add(
+                f"EXISTS (SELECT FROM {_LIVES} l WHERE l.host_id = {of}.host_id"
+                f" AND l.id = {of}.listener_id AND {' AND '.join(others)})"
+            )
+    if wanted.home:
+        is_home = _is_home(wanted.home, found)
+        programs_there = f"SELECT DISTINCT program_id FROM process p WHERE {is_home} ORDER BY 1"
+        there = _column(reader, programs_there, found.parameters)
+        # The process that had the pid then: an event has no other number of it.
+        of_pid = f"SELECT * FROM process p WHERE p.host_id = {of}.host_id AND p.pid = {of}.pid"
+        found.add(
+            f"{of}.program_id = ANY (%(there)s) AND EXISTS (SELECT FROM"
+            f" ({of_pid} AND p.started_at <= {of}.at ORDER BY p.started_at DESC LIMIT 1) p"
+            f" WHERE {is_home})",
+            there=there,
+        )
+    return found
+
+
+def _common_conditions(reader: FleetReader, wanted: Selection, of: str) -> Conditions:
+    """The conditions on the program and the exposure, and the parameters of a user."""
     found = Conditions()
     if wanted.program:
         found.add(
             f"{of}.program_id = ANY (%(programs)s)", programs=programs(reader, wanted.program)
         )
+    if wanted.user:
+        found.parameters["user"] = wanted.user
+        found.parameters["of_user"] = _column(reader, _OF_USER, found.parameters)
     if wanted.exposure:
         found.add(
             f"{of}.exposure = ANY (%(exposure)s::exposure[])",
@@ -92,9 +159,42 @@ def row_conditions(reader: FleetReader, wanted: Selection, of: str) -> Condition
     return found
 
 
+def _bound_to(wanted: Selection, found: Conditions) -> Iterator[str]:
+    """The conditions of an address: `*` is what accepts IPv6 and IPv4, an interface after `%`
+    counts only where it is given."""
+    host, at, interface = wanted.address.partition("%")
+    found.parameters |= {"address": "::" if host == "*" else host, "interface": interface}
+    yield "address = %(address)s"
+    if host == "*":
+        yield "v6only = 0"
+    if at:
+        yield "interface = %(interface)s"
+
+
+def _is_home(text: str, found: Conditions) -> str:
+    """The condition that the unit or the container of a process `p` has the text in its names."""
+    found.parameters["home"] = _pattern(text)
+    fold = 'lower(({}) COLLATE "C")' if text.isascii() else "one_host.casefold({})"
+    of_process = fold.format("p.unit || E'\\n' || p.container")
+    of_container = fold.format(_NAMES)
+    return (
+        f"({of_process} LIKE %(home)s OR EXISTS (SELECT FROM container c"
+        f" WHERE c.host_id = p.host_id AND c.id = p.container_id AND {of_container} LIKE %(home)s))"
+    )
+
+
 def programs(reader: FleetReader, text: str) -> list[int]:
     """The programs whose name, title or command line has this text, in any case."""
+    return _column(reader, _PROGRAMS, {"pattern": _pattern(text)})
+
+
+def _pattern(text: str) -> str:
+    """The pattern of LIKE that finds this text anywhere, folded."""
     folded = text.casefold()
     for letter in "\\%_":
         folded = folded.replace(letter, f"\\{letter}")
-    return [row[0] for row in reader.rows(_PROGRAMS, {"pattern": f"%{folded}%"})]
+    return f"%{folded}%"
+
+
+def _column(reader: FleetReader, statement: str, parameters: Mapping[str, Any]) -> list[int]:
+    return [row[0] for row in reader.rows(statement, parameters)]

@@ -21,19 +21,23 @@ pytestmark = needs_postgres
 
 _LIVES = """
 SELECT l.host_id, h.name, l.id, l.port, l.protocol, l.address, l.exposure::text, g.title, p.pid,
-    g."user", p.unit, l.opened_at, l.opened_seen, l.closed_at, g.name, g.cmdline
+    coalesce(g."user", l."user"), p.unit, l.opened_at, l.opened_seen, l.closed_at, l.hidden,
+    p.container, c.container_name, c.pod, l.interface, l.v6only, g.name, g.cmdline,
+    concat_ws('/', c.container_name, c.compose_project, c.compose_service, c.pod)
 FROM (SELECT host_id, id, port, protocol, address, exposure, program_id, process_id, opened_at,
-        opened_seen, NULL AS closed_at FROM open_listener
+        opened_seen, NULL AS closed_at, hidden, interface, v6only, "user" FROM open_listener
     UNION ALL SELECT host_id, id, port, protocol, address, exposure, program_id, process_id,
-        opened_at, opened_seen, closed_at FROM life) l
+        opened_at, opened_seen, closed_at, hidden, interface, v6only, "user" FROM life) l
 JOIN host h ON h.host_id = l.host_id LEFT JOIN program g ON g.id = l.program_id
 LEFT JOIN process p ON p.host_id = l.host_id AND p.id = l.process_id
+LEFT JOIN container c ON c.host_id = p.host_id AND c.id = p.container_id
 """
 _EVENTS = """
 SELECT e.at, e.host_id, e.id, h.name, e.kind, e.seen, e.port, e.protocol, e.address,
-    e.exposure::text, g.title, e.pid, e.listener_id, g.name, g.cmdline
+    e.exposure::text, g.title, e.pid, e.listener_id, e.hidden, g."user", g.name, g.cmdline
 FROM event e JOIN host h ON h.host_id = e.host_id LEFT JOIN program g ON g.id = e.program_id
 """
+_SOUGHT = ("name", "cmdline", "names")  # in which a text is sought, and which no answer has
 SELECTIONS = {
     "everything": Selection(),
     "a host": Selection(hosts=(2,)),
@@ -52,6 +56,21 @@ SELECTIONS = {
     "local, on a port, by a word": Selection(
         exposure=(Exposure.MACHINE,), ports=((0, 9000),), program="ssh"
     ),
+    "a user": Selection(user="root"),
+    "a user with other letters, reachable": Selection(user="größe", exposure=REACHABLE),
+    "no user": Selection(user="roo"),
+    "a unit": Selection(home="NGINX.serv"),
+    "a unit with other letters": Selection(home="GRÖSSE@"),
+    "a container's id": Selection(home="abab"),
+    "a container's name": Selection(home="Shop-"),
+    "a service of a container": Selection(home="KÄSE"),
+    "a unit of a user, by a word": Selection(home=".service", user="www", program="nginx"),
+    "no unit": Selection(home="%"),
+    "an address": Selection(address="10.0.0.7"),
+    "every address": Selection(address="*"),
+    "IPv6": Selection(address="::"),
+    "an address of an interface": Selection(address="0.0.0.0%eth0", protocol=Protocol.TCP),
+    "every address of an interface": Selection(address="*%eth0"),
 }
 
 
@@ -64,13 +83,17 @@ class Asked(NamedTuple):
 
     def lives(self) -> list[dict[str, Any]]:
         """Every life of every host."""
-        names = [*listeners.FleetListener.__slots__, "name", "cmdline"]
+        names = [*listeners.FleetListener.__slots__, *_SOUGHT]
         return [dict(zip(names, row, strict=True)) for row in self.fleet.ask(_LIVES)]
 
     def events(self) -> list[dict[str, Any]]:
-        """Every event of every host."""
+        """Every event of every host, with what only its life tells."""
         names = [*newest_events.FleetEvent.__slots__, "name", "cmdline"]
-        return [dict(zip(names, row, strict=True)) for row in self.fleet.ask(_EVENTS)]
+        lives = {(row["host_id"], row["id"]): row for row in self.lives()}
+        rows = [dict(zip(names, row, strict=True)) for row in self.fleet.ask(_EVENTS)]
+        for row in rows:
+            row["life"] = lives[row["host_id"], row["listener_id"]]
+        return rows
 
 
 @pytest.fixture(scope="module")
@@ -83,21 +106,35 @@ def asked() -> Iterator[Asked]:
 
 
 def matches(row: dict[str, Any], wanted: Selection) -> bool:
-    """Tell whether a selection has a row, by its words."""
+    """Tell whether a selection has a listener or an event, by its words."""
+    life = row.get("life", row)
     texts = [str(row[name] or "").casefold() for name in ("name", "program", "cmdline")]
+    homes = [str(life[name] or "").casefold() for name in ("unit", "container", "names")]
     return (
         (not wanted.hosts or row["host_id"] in wanted.hosts)
         and (not wanted.ports or any(low <= row["port"] <= high for low, high in wanted.ports))
         and wanted.protocol in {None, row["protocol"]}
         and (not wanted.exposure or row["exposure"] in wanted.exposure)
         and (not wanted.program or any(wanted.program.casefold() in text for text in texts))
+        and wanted.user in {"", row["user"] or life["user"]}
+        and (not wanted.home or any(wanted.home.casefold() in text for text in homes))
+        and (not wanted.address or _is_at(life, wanted.address))
     )
+
+
+def _is_at(life: dict[str, Any], address: str) -> bool:
+    host, _, interface = address.partition("%")
+    if interface not in {"", life["interface"]}:
+        return False
+    if host == "*":
+        return (life["address"], life["v6only"]) == ("::", 0)
+    return str(life["address"]) == host
 
 
 def values(rows: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
     """The rows without what is only sought in."""
     return [
-        tuple(value for name, value in row.items() if name not in {"name", "cmdline"})
+        tuple(value for name, value in row.items() if name not in {*_SOUGHT, "life"})
         for row in rows
     ]
 
@@ -111,6 +148,18 @@ def by_port(row: dict[str, Any]) -> tuple[Any, ...]:
 
 
 @pytest.mark.parametrize("what", SELECTIONS)
+def test_each_selection_has_some_events_and_not_all(asked: Asked, what: str) -> None:
+    rows = asked.events()
+    found = sum(matches(row, SELECTIONS[what]) for row in rows)
+    if what.startswith("no ") or "backslash" in what:
+        assert found == 0
+    elif what == "everything":
+        assert found == len(rows)
+    else:
+        assert 0 < found < len(rows)
+
+
+@pytest.mark.parametrize("what", SELECTIONS)
 def test_what_is_open_now(asked: Asked, what: str) -> None:
     wanted = SELECTIONS[what]
     plain = [
@@ -120,6 +169,7 @@ def test_what_is_open_now(asked: Asked, what: str) -> None:
     ]
     found = listeners.open_now(asked.reader, wanted)
     assert [of(each) for each in found] == values(sorted(plain, key=by_port))
+    assert listeners.count_now(asked.reader, wanted) == len(plain)
 
 
 @pytest.mark.parametrize("what", SELECTIONS)
@@ -160,10 +210,11 @@ def test_what_was_open_at_a_moment(asked: Asked, what: str, days: float) -> None
     plain = sorted((row for row in open_then(asked, at) if matches(row, wanted)), key=by_port)
     found = listeners.open_at(asked.reader, wanted, at)
     assert [of(each) for each in found] == values(plain)
+    assert listeners.count_at(asked.reader, wanted, at) == len(plain)
 
 
 @pytest.mark.parametrize("days", [0, 3, 12, 39])
-@pytest.mark.parametrize("what", ["everything", "two hosts", "a port", "UDP"])
+@pytest.mark.parametrize("what", SELECTIONS)
 def test_counts_of_what_was_open_at_a_moment(asked: Asked, what: str, days: float) -> None:
     wanted, at = SELECTIONS[what], asked.now - round(days * DAY)
     plain = [row for row in open_then(asked, at) if matches(row, wanted)]
@@ -200,6 +251,7 @@ def test_the_newest_events(asked: Asked, what: str, kind: Kind | None) -> None:
         more = newest_events.newest_events(asked.reader, wanted, 50, found[-1].place)
         found += more
     assert [of(each) for each in found] == values(plain)
+    assert newest_events.count_events(asked.reader, wanted) == len(plain)
 
 
 @pytest.mark.parametrize("days", [(0, 2), (1, 9), (5, 35), (20, 60)])
@@ -208,8 +260,10 @@ def test_the_newest_events_of_a_time(asked: Asked, days: tuple[float, float]) ->
     until, since = (
         max(at for at in times if at <= asked.now - each * DAY or at == times[0]) for each in days
     )
-    found = newest_events.newest_events(asked.reader, Selection(since=since, until=until), 10_000)
+    wanted = Selection(since=since, until=until)
+    found = newest_events.newest_events(asked.reader, wanted, 10_000)
     assert [each.at for each in reversed(found)] == [at for at in times if since <= at <= until]
+    assert newest_events.count_events(asked.reader, wanted) == len(found)
 
 
 def test_a_clock_of_the_future_is_not_the_newest(asked: Asked) -> None:
