@@ -6,6 +6,8 @@ from typing import Any
 
 import pandas as pd
 
+from porteye_core.judging.acceptance import ACCEPTED
+from porteye_core.judging.verdicts import Verdict
 from porteye_core.reach import LOCAL, REACHABLE, Exposure
 from porteye_core.ui import cell_text
 from porteye_core.ui.layout import in_order
@@ -17,13 +19,16 @@ _WIDTHS = {
     "count": 72,
     "ports": 210,
     "exposure": 280,  # three of them
+    "verdict": 180,  # two of them
     "clients": 64,
     "cpu": 64,
     "memory": 80,
 }
 COLUMNS = columns(_WIDTHS)
 _WIDEST_FIRST = (*reversed((*LOCAL, *REACHABLE)), Exposure.CONTAINER, Exposure.UNKNOWN)
-_ON_A_PHONE = ("group", "count", "ports")
+_VERDICT = "verdict"  # there only if something says what is expected
+_ON_A_PHONE = ("group", "count", "verdict", "ports")
+_GRAVEST_FIRST = (*(each.value for each in Verdict), ACCEPTED)
 
 
 class By(StrEnum):
@@ -45,21 +50,23 @@ def names(services: pd.DataFrame, by: By) -> list[str]:
 
 def groups(services: pd.DataFrame, by: By) -> pd.DataFrame:
     """A row for each group, the one with most services first: name, count, ports, exposure,
-    clients, cpu in percent of a core and memory in MiB, each process counted once."""
+    clients, cpu in percent of a core and memory in MiB, each process counted once; and where the
+    services are judged their verdicts, the gravest first."""
     found = dict[str, list[dict[Any, Any]]]()
     for name, service in zip(names(services, by), services.to_dict("records"), strict=True):
         found.setdefault(name, []).append(service)
     rows = [_group(name, by, members) for name, members in found.items()]
-    frame = pd.DataFrame(rows, columns=["name", *_WIDTHS])
+    shown = [each for each in _WIDTHS if each != _VERDICT or _VERDICT in services]
+    frame = pd.DataFrame(rows, columns=["name", *shown])
     for column in ("cpu", "memory"):
         frame[column] = frame[column].astype("Float64").round(1 if column == "cpu" else 0)
     frame["clients"] = frame["clients"].astype("Int64")
     return frame.sort_values("count", ascending=False, kind="stable", ignore_index=True)
 
 
-def shown() -> list[str]:
-    """The columns in their order."""
-    return in_order(COLUMNS, _ON_A_PHONE)
+def shown(rows: pd.DataFrame) -> list[str]:
+    """The columns of these rows in their order."""
+    return [each for each in in_order(COLUMNS, _ON_A_PHONE) if each in rows]
 
 
 def label(name: str, by: By) -> str:
@@ -77,6 +84,7 @@ def _group(name: str, by: By, members: list[dict[Any, Any]]) -> dict[str, Any]:
         "count": len(members),
         "ports": cell_text.fitted(ports, _WIDTHS["ports"]),
         "exposure": _exposures(each["exposure"] for each in members),
+        "verdict": _verdicts(each.get(_VERDICT, "") for each in members),
         "clients": _sum(each["clients"] for each in members),
         "cpu": cpu,
         "memory": None if rss is None else rss / _MIB,
@@ -89,6 +97,11 @@ def _exposures(of: Iterable[list[str]]) -> list[str]:
     if Exposure.EVERYWHERE.value in found:
         found.discard(Exposure.IPV6.value)
     return [each.value for each in _WIDEST_FIRST if each.value in found]
+
+
+def _verdicts(of: Iterable[str]) -> list[str]:
+    found = set(of)
+    return [each for each in _GRAVEST_FIRST if each in found]
 
 
 def _sum(values: Iterable[Any]) -> Any:

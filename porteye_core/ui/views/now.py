@@ -189,7 +189,7 @@ def _draw_groups(services: pd.DataFrame, by: By) -> None:
     ids = [zlib.crc32(name.encode()) for name in groups["name"].tolist()]
     clicked = row_selection.table(
         groups,
-        now_groups.shown(),
+        now_groups.shown(groups),
         now_groups.COLUMNS,
         key=_GROUPS,
         ids=ids,

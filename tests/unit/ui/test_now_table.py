@@ -158,6 +158,13 @@ def test_a_group_has_its_widest_exposure_first_and_none_that_another_has_in_it()
     assert found["exposure"].tolist() == [["every interface", "one network", "this machine only"]]
 
 
+def test_a_group_has_each_verdict_of_its_services_once_and_the_gravest_first() -> None:
+    services = frame(service(port=1), service(port=2), service(port=3), service(port=4))
+    found = services.assign(verdict=["expected", "wider", "", "expected"])
+    assert groups(found, By.PROGRAM)["verdict"].tolist() == [["wider", "expected"]]
+    assert "verdict" not in groups(services, By.PROGRAM)
+
+
 def test_a_group_counts_a_process_once_however_many_ports_it_has() -> None:
     use = {(10, 5): (1.5, 42 << 20)}
     found = groups(
