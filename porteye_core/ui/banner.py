@@ -7,6 +7,7 @@ import streamlit as st
 from porteye_core.config import monitor_command
 from porteye_core.errors import StoreError
 from porteye_core.restarts import Restarts
+from porteye_core.store.database import Database
 from porteye_core.store.reading import State, Status, monitor_status
 from porteye_core.ui import advice, times, url_state
 from porteye_core.ui.advice import Advice
@@ -16,10 +17,15 @@ from porteye_core.ui.markdown import literal
 _MANY_TRIES = 3  # a monitor that fails so often does not start by itself
 
 
-def draw(db: Path, restarts: Restarts) -> None:
+def draw(db: Database, restarts: Restarts) -> None:
     """Keep a place above the view, which takes no room while somebody watches."""
     with st.container(key="banner"):
-        _banner(db, restarts)
+        if isinstance(db, Path):
+            _banner(db, restarts)
+            return
+        from porteye_core.ui import host_banner  # noqa: PLC0415 - needs psycopg
+
+        host_banner.draw(db)
 
 
 @st.fragment(run_every=2)

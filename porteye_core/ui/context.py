@@ -14,7 +14,8 @@ from porteye_core.errors import StoreError, StoreMissing, StoreSlow
 from porteye_core.guards.access import Access
 from porteye_core.model import Filters
 from porteye_core.store.alerts import beside
-from porteye_core.store.reading import Reader, open_reader
+from porteye_core.store.database import Database, open_reader
+from porteye_core.store.reading import Reader
 from porteye_core.ui.markdown import literal
 
 _KEY = "view"
@@ -25,20 +26,30 @@ class View:
     """The database and the filters of the page; `length` is that of a range which ends now,
     whenever that is, and None where the filters themselves bound the time. `access` signs the
     addresses of files. expected, alerts_db: the file of expected ports and the alerts database that
-    are named. stops: the page may stop processes."""
+    are named. stops: the page may stop processes. own_db: the database of this machine, where `db`
+    is a host of a fleet."""
 
-    db: Path
+    db: Database
     filters: Filters
     length: int | None = None
     access: Access = field(default_factory=Access)
     expected: Path | None = None
     alerts_db: Path | None = None
     stops: bool = False
+    own_db: Path | None = None
+
+    @property
+    def place(self) -> Path:
+        """The database of this machine, beside which settings stand."""
+        if isinstance(self.db, Path):
+            return self.db
+        assert self.own_db is not None
+        return self.own_db
 
     @property
     def alerts_file(self) -> Path:
         """The alerts database."""
-        return self.alerts_db or beside(self.db)
+        return self.alerts_db or beside(self.place)
 
     def filters_at(self, now: int) -> Filters:
         """The filters, with the times that they stand for at this moment."""
@@ -60,7 +71,7 @@ def now() -> int:
     return time.time_ns() // 1000
 
 
-def read(db: Path, draw: Callable[[Reader], None], *, silent: bool = False) -> None:
+def read(db: Database, draw: Callable[[Reader], None], *, silent: bool = False) -> None:
     """Draw a view from one moment of the database, or say that there is none: why, and what to do
     about it, stands above every view. Silent: another part of the view says it."""
     try:

@@ -1,11 +1,11 @@
 """The drawer of one listener, at the right of any view: `?listener=ID` in the address opens it."""
 
-from pathlib import Path
 from urllib.parse import urlencode
 
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from porteye_core.store.database import Database
 from porteye_core.store.reading import Life, Reader
 from porteye_core.ui import listener_note, listener_parts, url_state
 from porteye_core.ui.context import now, read, viewers_zone
@@ -30,7 +30,7 @@ def open_drawer(listener_id: int) -> None:
     st.rerun()
 
 
-def draw(db: Path) -> None:
+def draw(db: Database) -> None:
     """Draw the drawer if the address names a listener; before the view, which takes longer."""
     said = st.query_params.get(_NAME, "")
     if not said:
@@ -47,7 +47,7 @@ def number(said: str) -> int | None:
     return int(said) if said.isascii() and said.isdecimal() and len(said) < 16 else None
 
 
-def _open(reader: Reader, db: Path, said: str) -> None:
+def _open(reader: Reader, db: Database, said: str) -> None:
     listener_id = number(said)
     life = None if listener_id is None else reader.listener(listener_id)
     if life is None:
@@ -63,7 +63,7 @@ def _close() -> None:
 
 
 @st.fragment(run_every=_REFRESH)
-def _contents(db: Path, listener_id: int) -> None:
+def _contents(db: Database, listener_id: int) -> None:
     """All that the drawer tells; only this is drawn anew while it is open."""
 
     def tell(reader: Reader) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import streamlit as st
 
 from porteye_core.pasted_text import meaning
+from porteye_core.store.database import Database
 from porteye_core.store.reading import Answer, Life, Reader, answers
 from porteye_core.ui import layout
 from porteye_core.ui.context import now, read, viewers_zone
@@ -29,7 +30,7 @@ def script() -> str:
     return _SCRIPT.read_text("utf-8")
 
 
-def button(db: Path) -> None:
+def button(db: Database) -> None:
     """Draw the button, which its key presses from anywhere on the page."""
     key = None if layout.is_phone() else "Ctrl+K"
     if st.button("Find", icon=":material/search:", shortcut=key, key="quick", width="stretch"):
@@ -37,7 +38,7 @@ def button(db: Path) -> None:
 
 
 @st.fragment
-def field(db: Path) -> None:
+def field(db: Database) -> None:
     """Draw the field in a view, with its answers over what is below while it has the focus."""
     with st.container(key="find_place"):
         text = _input("find", _SHORT if layout.is_phone() else f"{_SHORT} ( / )")
@@ -47,7 +48,7 @@ def field(db: Path) -> None:
 
 
 @st.dialog(_LABEL)
-def _ask(db: Path) -> None:
+def _ask(db: Database) -> None:
     text = _input("lookup", _EXAMPLES)
     if text.strip():
         _answer(db, text, "lookup")
@@ -69,7 +70,7 @@ def _input(key: str, placeholder: str) -> str:
     )
 
 
-def _answer(db: Path, text: str, place: str = "find") -> None:
+def _answer(db: Database, text: str, place: str = "find") -> None:
     read(
         db, lambda reader: _draw(reader, list(answers(reader, meaning(text), _MAX_ANSWERS)), place)
     )

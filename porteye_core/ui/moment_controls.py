@@ -6,7 +6,7 @@ import streamlit as st
 
 from porteye_core import time_words
 from porteye_core.errors import FilterError, StoreError
-from porteye_core.store.reading import open_reader
+from porteye_core.store.database import open_reader
 from porteye_core.ui import cursor_url, time_range, url_state
 from porteye_core.ui.context import View, now, viewers_zone
 from porteye_core.ui.layout import is_phone

@@ -1,14 +1,14 @@
 """The sidebar's panel about the monitor."""
 
 from html import escape
-from pathlib import Path
 
 import streamlit as st
 
 from porteye_core.errors import StoreError
 from porteye_core.model import WatchPlan
 from porteye_core.restarts import Restarts
-from porteye_core.store.reading import State, Status, monitor_status
+from porteye_core.store.database import Database, monitor_status
+from porteye_core.store.reading import State, Status
 from porteye_core.ui import advice, times
 from porteye_core.ui.banner import next_try
 from porteye_core.ui.context import now
@@ -27,7 +27,7 @@ def in_words(plan: WatchPlan) -> str:
 
 
 @st.fragment(run_every=2)
-def panel(db: Path, restarts: Restarts) -> None:
+def panel(db: Database, restarts: Restarts) -> None:
     """The state of the monitor, kept up to date by itself."""
     st.subheader("Monitor", anchor=False)
     try:

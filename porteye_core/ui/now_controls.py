@@ -8,6 +8,7 @@ import streamlit as st
 from streamlit.elements.lib.mutable_popover_container import PopoverContainer
 
 from porteye_core.config import monitor_command
+from porteye_core.store.database import Database
 from porteye_core.store.reading import FREE_PORTS, Reader
 from porteye_core.ui import advice
 from porteye_core.ui.advice import Advice
@@ -106,7 +107,7 @@ def free_port(reader: Reader, now: int, *, is_open: bool) -> None:
     st.caption(f"No listener has used it {since}, and no service has it by custom.")
 
 
-def hidden_owners(count: int, db: Path) -> None:
+def hidden_owners(count: int, db: Database) -> None:
     """Draw the line about owners that only root may see."""
     if not count:
         return
@@ -115,7 +116,8 @@ def hidden_owners(count: int, db: Path) -> None:
     ):
         owners = "1 owner needs" if count == 1 else f"{count:,} owners need"
         st.caption(f"{owners} root.", width="content")
-        advice.how(Advice("", monitor_command(db)), "How?")
+        if isinstance(db, Path):
+            advice.how(Advice("", monitor_command(db)), "How?")
 
 
 def opened_group_line(by: By, name: str) -> None:

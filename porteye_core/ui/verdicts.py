@@ -57,7 +57,7 @@ class Opinion:
 
 def in_force(view: View) -> InForce:
     """The file of expected ports that counts for this page."""
-    return watched_file(view.expected, view.db, view.alerts_file).in_force()
+    return watched_file(view.expected, view.place, view.alerts_file).in_force()
 
 
 def verdicts(

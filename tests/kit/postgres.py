@@ -13,12 +13,13 @@ from psycopg.rows import tuple_row
 from benchmarks.postgres_server import BINARIES, SETPRIV, VERSIONS, Cluster, cluster, is_reachable
 from porteye_core.exposure import Bound
 from porteye_core.store.file.connection import add_functions
+from porteye_core.store.fleet.connections import kept_connections
 from porteye_core.store.fleet.host_connection import HostConnection
 from porteye_core.store.reading.listener_rows import FOUND_BY, from_tables, select_columns
 
 __all__ = ["VERSIONS", "Cluster", "cluster", "is_reachable"]
 
-_OPTIONS = "-c statement_timeout=60s"
+_SETTINGS = "; SET LOCAL statement_timeout = '60s'"
 _TYPES = {"INTEGER": "bigint", "TEXT": "text", "BLOB": "bytea"}
 # The server has no Python: tables hold what Python's functions return for the rows that there are.
 _FUNCTIONS = """
@@ -70,7 +71,7 @@ def server() -> Iterator[str]:
 @contextmanager
 def open_postgres(address: str) -> Iterator[HostConnection]:
     """One moment of the tables that `copy` made."""
-    with closing(HostConnection(address, _OPTIONS, titles=False)) as connection:
+    with closing(HostConnection(kept_connections(address), _SETTINGS, titles=False)) as connection:
         yield connection
 
 

@@ -96,7 +96,7 @@ def open_unchecked(db: Path) -> Iterator[sqlite3.Connection]:
         connection.execute("BEGIN")
         yield connection
     except sqlite3.Error as err:
-        raise _slow() if is_late(err) else _unreadable(db, err) from err
+        raise slow() if is_late(err) else _unreadable(db, err) from err
     except UNEXPECTED as err:
         # A damaged page may hold a number where a text must be: then it is the database's fault.
         if found := _damage(connection):
@@ -192,7 +192,8 @@ def _damaged(db: Path, found: str, hint: str) -> StoreDamaged:
     return StoreDamaged(f"The database {db} is damaged: {found}.", hint)
 
 
-def _slow() -> StoreSlow:
+def slow() -> StoreSlow:
+    """The error of a statement that took too long."""
     return StoreSlow(
         f"The question took longer than {MAX_QUERY_TIME:g} s and was given up.",
         "Narrow it: a shorter time range, a port or a process.",

@@ -15,6 +15,10 @@ import psycopg
 from psycopg.adapt import Buffer, Loader
 from psycopg.types.numeric import Int8Dumper
 
+from porteye_core.store import engine
+from porteye_core.store.file.authorizer import MAX_QUERY_TIME
+from porteye_core.store.fleet.connections import Connection, KeptConnections, kept_connections
+
 # A list of numbers in JSON: as an array the planner knows how many there are.
 _LIST = r"IN \(SELECT value FROM json_each\(\?\)\)"
 # A literal, a list, a parameter, or LIKE.
@@ -29,17 +33,14 @@ _FOUND_FIRST = re.compile(
     r"IN \((?=SELECT (?:id FROM program WHERE|(?:listener_)?id FROM event WHERE"
     r"|e\.id FROM (?:json_each\(\?\) j|program g)) )"
 )
-_READ_ONLY = (
-    "-c default_transaction_isolation=repeatable\\ read -c default_transaction_read_only=on"
-)
-
-
-# A page asks for few rows here and there: to read whole tables side by side, or to compile, takes
-# longer. Statements join up to a dozen views; their order is worth looking for.
-_FOR_A_PAGE = (
-    "-c jit=off -c max_parallel_workers_per_gather=0 -c random_page_cost=1"
-    " -c join_collapse_limit=14 -c from_collapse_limit=14"
-)
+_READ_ONLY = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+# Settings end with the transaction: the connection is another host's next, and a pooler may share
+# it. A page asks for few rows here and there: to read whole tables side by side, or to compile,
+# takes longer. Statements join up to a dozen views; their order is worth looking for.
+_OF_A_HOST = """; SET LOCAL porteye.host = '{host:d}'; SET LOCAL search_path = one_host, pg_catalog;
+SET LOCAL statement_timeout = '{timeout:g}s'; SET LOCAL jit = off;
+SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL random_page_cost = 1;
+SET LOCAL join_collapse_limit = 14; SET LOCAL from_collapse_limit = 14"""
 
 
 class Row(tuple[Any, ...]):
@@ -52,9 +53,13 @@ class Row(tuple[Any, ...]):
         return super().__getitem__(self.places[key] if isinstance(key, str) else key)
 
 
+@lru_cache(maxsize=512)
+def _row_of(*columns: str) -> type[Row]:
+    return type("Row", (Row,), {"places": {name: place for place, name in enumerate(columns)}})
+
+
 def _rows(cursor: psycopg.Cursor[Any]) -> Callable[[Sequence[Any]], Row]:
-    places = {column.name: place for place, column in enumerate(cursor.description or ())}
-    return type("Row", (Row,), {"places": places})
+    return _row_of(*(column.name for column in cursor.description or ()))
 
 
 class _Number(Loader):
@@ -65,49 +70,63 @@ class _Number(Loader):
         return float(text) if b"." in text else int(text)
 
 
+class _Done:
+    """The answer to a statement that has none."""
+
+    description = None
+
+    def fetchone(self) -> None:
+        return None
+
+    def fetchall(self) -> list[Any]:
+        return []
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(())
+
+
 class HostConnection:
     """A connection that reads one moment of a database; an engine.Connection.
 
-    options: settings of the session, as -c NAME=VALUE; titles: the tables have the title of each
-    program.
+    settings: statements that follow BEGIN; titles: the tables have the title of each program.
+    Between ROLLBACK and BEGIN it has no connection to the server, which serves others meanwhile.
     """
 
-    def __init__(self, address: str, options: str, *, titles: bool) -> None:
-        self._titles = titles
-        self._connection = psycopg.connect(
-            address,
-            autocommit=True,
-            cursor_factory=psycopg.RawCursor,
-            row_factory=_rows,
-            options=f"{_READ_ONLY} {options}",
-            # A plan that knows the values is several times as fast as one for any.
-            prepare_threshold=None,
-        )
-        self._connection.adapters.register_dumper(int, Int8Dumper)
-        self._connection.adapters.register_loader("numeric", _Number)
-        self.execute("BEGIN")
+    def __init__(self, connections: KeptConnections, settings: str, *, titles: bool) -> None:
+        self._connections, self._titles = connections, titles
+        self._begin = f"{_READ_ONLY}{settings}".encode()
+        self._connection: Connection | None = connections.begin(self._begin)
 
-    def execute(self, sql: str, parameters: Any = (), /) -> psycopg.Cursor[Row]:
+    def execute(self, sql: str, parameters: Any = (), /) -> engine.Answer:
         """Run a statement of the reading side."""
+        if sql == "ROLLBACK":
+            self.close()
+            return _Done()
+        if sql == "BEGIN":
+            self._connection = self._connections.begin(self._begin)
+            return _Done()
         text, names, lists = translate(_TITLE.sub(r"\1title", sql) if self._titles else sql)
         values = [parameters[name] for name in names] if names else list(parameters)
         for place in lists:
             values[place] = json.loads(values[place])
-        return self._connection.execute(text.encode(), values)
+        assert self._connection is not None
+        cursor = psycopg.RawCursor(self._connection, row_factory=_rows)
+        cursor.adapters.register_dumper(int, Int8Dumper)
+        cursor.adapters.register_loader("numeric", _Number)
+        return cursor.execute(text.encode(), values)
 
     def close(self) -> None:
         """End the moment."""
-        self._connection.close()
+        if self._connection is not None:
+            self._connections.end(self._connection)
+            self._connection = None
 
 
 @contextmanager
 def open_host(address: str, host: int) -> Iterator[HostConnection]:
-    """A connection to the history of one host of the fleet, by its number."""
-    options = (
-        f"-c porteye.host={host:d} -c search_path=one_host,pg_catalog -c statement_timeout=5s"
-        f" {_FOR_A_PAGE}"
-    )
-    with closing(HostConnection(address, options, titles=True)) as connection:
+    """A connection to the history of one host of the fleet, by its number. Raises psycopg.Error."""
+    settings = _OF_A_HOST.format(host=host, timeout=MAX_QUERY_TIME)
+    with closing(HostConnection(kept_connections(address), settings, titles=True)) as connection:
         yield connection
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from porteye_core.store.fleet.host_connection import HostConnection
 from porteye_core.store.fleet.server import Server, told
 
 # A host shows that it is alive once a beat; a busy machine may delay one or two.
@@ -12,16 +13,17 @@ _MISSED_BEATS = 3
 _CLOCK = 2_000_000
 
 _HOSTS = """
-SELECT now_us() AS now, h.host_id, h.name, h.enrolled_at, h.retired_at, h.received_at, h.skew,
+SELECT fleet.now_us() AS now, h.host_id, h.name, h.enrolled_at, h.retired_at, h.received_at, h.skew,
     h.beat, h.version, h.dropped, h.behind, h.listeners, coalesce(s.events, 0) AS events,
     w.seen_at, w.stopped_at, w.sample_interval
-FROM host h
-LEFT JOIN (SELECT host_id, sum(events)::bigint AS events FROM stream GROUP BY host_id) s
+FROM fleet.host h
+LEFT JOIN (SELECT host_id, sum(events)::bigint AS events FROM fleet.stream GROUP BY host_id) s
     ON s.host_id = h.host_id
-LEFT JOIN LATERAL (SELECT w.seen_at, w.stopped_at, w.sample_interval FROM watch w
+LEFT JOIN LATERAL (SELECT w.seen_at, w.stopped_at, w.sample_interval FROM fleet.watch w
     WHERE w.host_id = h.host_id ORDER BY w.id DESC LIMIT 1) w ON TRUE
-ORDER BY h.name, h.enrolled_at
 """
+_ALL = f"{_HOSTS}ORDER BY h.name, h.enrolled_at"
+_ONE = f"{_HOSTS}WHERE h.host_id = ?"
 
 
 class HostState(StrEnum):
@@ -60,17 +62,26 @@ class FleetHost:
     dropped: int
     watched_until: int | None
 
+    @property
+    def is_clock_off(self) -> bool:
+        """True if its times do not compare with those of others."""
+        return self.skew is not None and abs(self.skew) > _CLOCK
+
 
 def hosts(server: Server) -> list[FleetHost]:
     """Every host, retired ones too, by name. Raises FleetError."""
-    with told("The hosts could not be read"), server.transaction():
-        server.execute("SET LOCAL search_path = fleet, pg_temp")
-        found = server.execute(_HOSTS)
+    with told("The hosts could not be read"):
+        found = server.execute(_ALL)
         names = [column.name for column in found.description or ()]
         return [_host(dict(zip(names, row, strict=True))) for row in found]
 
 
-def _host(row: dict[str, Any]) -> FleetHost:
+def host(connection: HostConnection, host_id: int) -> FleetHost:
+    """The host of this number."""
+    return _host(connection.execute(_ONE, (host_id,)).fetchone())
+
+
+def _host(row: Any) -> FleetHost:
     received = row["received_at"]
     return FleetHost(
         row["host_id"],
@@ -90,7 +101,7 @@ def _host(row: dict[str, Any]) -> FleetHost:
     )
 
 
-def _state(row: dict[str, Any]) -> HostState:
+def _state(row: Any) -> HostState:
     if row["retired_at"] is not None:
         return HostState.RETIRED
     if row["received_at"] is None:
@@ -104,7 +115,7 @@ def _state(row: dict[str, Any]) -> HostState:
     return HostState.REPORTING if abs(row["skew"]) <= _CLOCK else HostState.CLOCK
 
 
-def _watches(row: dict[str, Any]) -> bool:
+def _watches(row: Any) -> bool:
     """Tell whether the monitor watched when the newest batch was made, by the host's own clock."""
     if row["seen_at"] is None or row["stopped_at"] is not None:
         return False

@@ -15,9 +15,10 @@ Server = psycopg.Connection[tuple[Any, ...]]
 _CONNECT_TIMEOUT = 10
 # TCP gives up an unanswered packet after so many milliseconds: a cable that was pulled.
 _TCP_TIMEOUT = 30_000
-_NOT_MADE = (
-    errors.InsufficientPrivilege,
+# Errors of a database without the schema, or with an older one.
+NOT_MADE = (
     errors.InvalidSchemaName,
+    errors.UndefinedColumn,
     errors.UndefinedFunction,
     errors.UndefinedTable,
 )
@@ -52,10 +53,15 @@ def told(what: str) -> Iterator[None]:
     try:
         yield
     except psycopg.Error as err:
-        message = err.diag.message_primary or str(err).strip().splitlines()[0]
-        sentence = f"{what}: {message.rstrip('.')}."
+        sentence = f"{what}: {reason(err)}."
         if err.sqlstate in _HINTS:
             raise FleetRefused(sentence, _HINTS[err.sqlstate]) from err
-        if isinstance(err, _NOT_MADE):
+        if isinstance(err, (*NOT_MADE, errors.InsufficientPrivilege)):
             raise FleetRefused(sentence, "An administrator runs: porteye fleet init.") from err
         raise FleetError(sentence) from err
+
+
+def reason(err: psycopg.Error) -> str:
+    """The first line of what the server or the library says, without a full stop."""
+    said = err.diag.message_primary or str(err).strip().partition("\n")[0]
+    return said.rstrip(".")

@@ -5,6 +5,7 @@ It loads no pandas, but takes as long to load as an answer of a RowReader takes.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -13,13 +14,14 @@ from porteye_core.store.file.connection import open_connection
 from porteye_core.store.reading import changes, export
 from porteye_core.store.reading.coverage import MomentCoverage
 from porteye_core.store.reading.row_reader import RowReader
+from porteye_core.store.reading.status import status
 
 
 @contextmanager
 def open_file_reader(db: Path) -> Iterator["FileReader"]:
     """A FileReader for one command; raises as open_reader does."""
     with open_connection(db) as connection:
-        yield FileReader(connection, db)
+        yield FileReader(connection, partial(status, connection, db))
 
 
 class FileReader(RowReader):

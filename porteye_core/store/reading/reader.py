@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -34,7 +35,7 @@ def open_reader(db: Path) -> Iterator["Reader"]:
     than authorizer.MAX_QUERY_TIME, or StoreError.
     """
     with open_connection(db) as connection:
-        yield Reader(connection, db)
+        yield Reader(connection, partial(statuses.status, connection, db))
 
 
 class Reader(FileReader):

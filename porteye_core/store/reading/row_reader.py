@@ -3,8 +3,9 @@
 It loads no pandas, so that a command answers at once.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ from porteye_core.store.reading.version import Version, version
 def open_row_reader(db: Path) -> Iterator["RowReader"]:
     """A RowReader for one command; raises as open_reader does."""
     with open_connection(db) as connection:
-        yield RowReader(connection, db)
+        yield RowReader(connection, partial(statuses.status, connection, db))
 
 
 def monitor_status(db: Path, now: int) -> statuses.Status:
@@ -49,11 +50,14 @@ def monitor_status(db: Path, now: int) -> statuses.Status:
 class RowReader:
     """Asks one moment of the database. Times are microseconds since the epoch.
 
-    `watching` says that the latest watch goes on, as `Status.is_current` does.
+    status: tells the state of the monitor. `watching` says that the latest watch goes on, as
+    `Status.is_current` does.
     """
 
-    def __init__(self, connection: engine.Connection, db: Path) -> None:
-        self._connection, self._db = connection, db
+    def __init__(
+        self, connection: engine.Connection, status: Callable[[int], statuses.Status]
+    ) -> None:
+        self._connection, self._status = connection, status
         self._watches = dict[bool, Watches]()
         self._published: published.Published | None = None
 
@@ -63,7 +67,7 @@ class RowReader:
 
     def status(self, now: int) -> statuses.Status:
         """The state of the monitor that writes to the database."""
-        return statuses.status(self._connection, self._db, now)
+        return self._status(now)
 
     # What listens.
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -21,7 +22,7 @@ _MISSED_BEATS = 3
 
 
 class State(StrEnum):
-    """The state of the monitor of a database."""
+    """The state of the monitor of a database; the last three are those of a host of a fleet."""
 
     WATCHING = "watching"
     STARTING = "starting"  # it has the database, and has not scanned yet
@@ -29,6 +30,9 @@ class State(StrEnum):
     STALLED = "stalled"  # it runs, and has not been able to scan for several ticks
     STOPPED = "stopped"
     NEVER = "never"  # no monitor ever scanned
+    BEHIND = "behind"  # events follow that the host has not shipped yet
+    SILENT = "silent"  # the host ships no more
+    RETIRED = "retired"  # its login was taken away
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +86,44 @@ def current(db: Path, now: int) -> Status:
 def status(connection: engine.Connection, db: Path, now: int) -> Status:
     """The state of the monitor that writes to this database."""
     holder = lock.holder(db)
-    pid = holder.pid if holder else None
+    pid, trouble = (holder.pid, holder.trouble) if holder else (None, "")
+    found = latest(connection, holder.limitations if holder else ())
+    if found is None:
+        return Status(_without_watch(holder), pid, None, trouble=trouble)
+    rows = connection.execute("SELECT id, name, machine_id FROM host ORDER BY id").fetchall()
+    (of,) = (row for row in rows if row["id"] == found.host_id)
+    return found.status(
+        _state(found.watch, holder, now),
+        pid,
+        trouble=trouble,
+        host=of["name"],
+        # A monitor that holds the database is on this machine, though a container that only reads
+        # may have another id.
+        is_elsewhere=holder is None and of["machine_id"] != machine_id(),
+        other_hosts=tuple(row["name"] for row in rows if row is not of),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class LatestWatch:
+    """The latest watch, the number of its host, and the numbers of its latest sampling tick."""
+
+    watch: Watch
+    host_id: int
+    pid: int
+    numbers: tuple[int | None, int | None, int | None, int | None]
+
+    def status(self, state: State, pid: int | None, **more: Any) -> Status:
+        """The state of its monitor."""
+        return Status(state, pid, self.watch, *self.numbers, **more)
+
+
+def latest(connection: engine.Connection, present: Sequence[Limitation] = ()) -> LatestWatch | None:
+    """The latest watch, None if there never was any; present: limitations that its monitor has
+    now."""
     row = connection.execute("SELECT * FROM watch ORDER BY id DESC LIMIT 1").fetchone()
     if row is None:
-        return Status(_without_watch(holder), pid, None, trouble=_trouble(holder))
+        return None
     tick = connection.execute(
         # The newest of all: to seek one of this watch reads every tick until it has any.
         "SELECT scan_us, hidden, lost, left_out, left_out_us FROM"
@@ -93,13 +131,8 @@ def status(connection: engine.Connection, db: Path, now: int) -> Status:
         (row["id"],),
     ).fetchone()
     scan_us, hidden, lost, left_out, left_out_us = tick or (None,) * 5
-    present = holder.limitations if holder else ()
     watch = _watch(row, (*present, *_left_out(left_out, left_out_us), *_dropped(connection)))
-    state, trouble = _state(watch, holder, now), _trouble(holder)
-    return Status(
-        state, pid, watch, scan_us, hidden, lost, left_out, trouble,
-        *_hosts(connection, row["host_id"], is_held=holder is not None),
-    )  # fmt: skip
+    return LatestWatch(watch, row["host_id"], row["pid"], (scan_us, hidden, lost, left_out))
 
 
 def health_record(status: Status, version: str) -> dict[str, Any]:
@@ -131,29 +164,10 @@ def health_record(status: Status, version: str) -> dict[str, Any]:
     }
 
 
-def _hosts(
-    connection: engine.Connection, latest: int, *, is_held: bool
-) -> tuple[str, bool, tuple[str, ...]]:
-    """The name of the host of the latest watch, whether it is elsewhere, and the other names.
-
-    A monitor that holds the database is on this machine, though a container that only reads may
-    have another id.
-    """
-    rows = connection.execute("SELECT id, name, machine_id FROM host ORDER BY id").fetchall()
-    of = {row["id"]: row for row in rows}
-    others = tuple(row["name"] for row in rows if row["id"] != latest)
-    is_elsewhere = not is_held and of[latest]["machine_id"] != machine_id()
-    return of[latest]["name"], is_elsewhere, others
-
-
 def _without_watch(holder: lock.Holder | None) -> State:
     if holder is None:
         return State.NEVER
     return State.HOLDING if holder.trouble else State.STARTING
-
-
-def _trouble(holder: lock.Holder | None) -> str:
-    return holder.trouble if holder else ""
 
 
 def _state(watch: Watch, holder: lock.Holder | None, now: int) -> State:

@@ -126,7 +126,7 @@ def _state(view: View, found: _Read) -> None:
         return
     st.markdown("Nobody is told yet of what should not listen, or of what should and does not.")
     with st.expander("How to begin", icon=":material/play_arrow:", expanded=not found.findings):
-        st.code(begin(view.db), language="sh", wrap_lines=True)
+        st.code(begin(view.place), language="sh", wrap_lines=True)
         st.caption(
             "Read expected.toml before you keep it. docs/alerts.md has mail, webhooks, the journal"
             " and more."

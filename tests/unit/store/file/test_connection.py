@@ -1,6 +1,7 @@
 """A reader reads, and nothing else, and not for ever."""
 
 import sqlite3
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from porteye_core.model import Filters
 from porteye_core.store.file import authorizer
 from porteye_core.store.file.connection import open_connection
 from porteye_core.store.reading import Form, Reader, open_reader
+from porteye_core.store.reading.status import status
 from tests.kit.seeding import ENDLESS, Instant, grow
 
 NOT_READING = [
@@ -90,7 +92,9 @@ def test_an_export_has_its_time_anew_for_every_piece(
 ) -> None:
     grow(seeded.db, 2_000)
     with open_connection(seeded.db) as connection:
-        pieces = Reader(connection, seeded.db).export_history(Form.CSV, Filters())
+        pieces = Reader(connection, partial(status, connection, seeded.db)).export_history(
+            Form.CSV, Filters()
+        )
         next(pieces)
         assert isinstance(connection, authorizer.GuardedConnection)
         connection._until = 0  # the client was slow to take the first piece

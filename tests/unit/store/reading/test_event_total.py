@@ -1,6 +1,7 @@
 """How many events a range has, from buckets and by counting them."""
 
 import random
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from porteye_core.model import Filters, Precision
 from porteye_core.store.file.connection import open_connection
 from porteye_core.store.reading import Reader
+from porteye_core.store.reading.status import status
 from porteye_core.store.writing.writer import Opening, Writer
 from tests.kit.values import SECOND, endpoint, owned
 
@@ -24,7 +26,7 @@ def test_the_buckets_count_what_the_events_do(db: Path, writer: Writer, seed: in
         closed = (at + chance.randrange(DAY), Precision.KERNEL)
         writer.record_changes(at, [Opening(owned(endpoint(1)), at, Precision.KERNEL, closed)])
     with open_connection(db) as connection:
-        reader = Reader(connection, db)
+        reader = Reader(connection, partial(status, connection, db))
         for _ in range(60):
             since, until = sorted(chance.randrange(START - DAY, at + 2 * DAY) for _ in range(2))
             for asked in (

@@ -4,7 +4,7 @@ import random
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TypeVar
 from zoneinfo import ZoneInfo
@@ -34,6 +34,7 @@ from porteye_core.reach import LOCAL, REACHABLE, Exposure, InterfaceKind
 from porteye_core.store.file.connection import open_connection
 from porteye_core.store.reading import Reader, busy_ports, event_counts, open_reader
 from porteye_core.store.reading.export import Form
+from porteye_core.store.reading.status import status
 from porteye_core.store.reading.time_bounds import buckets
 from porteye_core.store.tables.host_row import Host
 from porteye_core.store.writing.startup import open_writer
@@ -187,7 +188,7 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
         writer.begin_watch(BEGIN - DAY, PLAN)
         write(writer)
     with open_connection(db) as connection:
-        yield Reader(connection, db)
+        yield Reader(connection, partial(status, connection, db))
 
 
 def some(*values: _T) -> st.SearchStrategy[_T]:

@@ -2,6 +2,7 @@
 
 import sqlite3
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from benchmarks.seeding.scale import Scale
 from porteye_core.model import Precision
 from porteye_core.store.file.connection import open_connection
 from porteye_core.store.reading import Reader, open_reader
+from porteye_core.store.reading.status import status
 from porteye_core.store.writing.writer import Closing, Writer
 from tests.kit.seeding import MINUTE, Instant, seed
 from tests.kit.values import by_id
@@ -72,7 +74,7 @@ def test_a_pid_that_came_again_has_the_last_life_of_its_newest_process(tmp_path:
         connection.execute("UPDATE process SET pid = 7000 + id % 40")  # each comes again
         connection.commit()
     with open_connection(db) as connection:
-        reader = Reader(connection, db)
+        reader = Reader(connection, partial(status, connection, db))
         for pid in range(7000, 7040):
             if not any(each.closed_at is None for each in reader.of_pid(pid, 5)):
                 (last,) = reader.of_pid(pid, 5)

@@ -1,6 +1,7 @@
 """What was open at a moment, by the index of lives and by reading them all."""
 
 import random
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from porteye_core.model import Filters, Listener, Precision, Tick
 from porteye_core.store.file.connection import open_connection
 from porteye_core.store.reading import Gap, Reader, open_reader
+from porteye_core.store.reading.status import status
 from porteye_core.store.writing.writer import Closing, Opening, Writer
 from tests.kit.seeding import PLAN, Instant
 from tests.kit.values import SECOND, endpoint, owned, process
@@ -35,7 +37,7 @@ def test_the_index_finds_what_reading_every_life_finds(db: Path, writer: Writer,
             [Closing(each, now, Precision.KERNEL) for each in closing],
         )
     with open_connection(db) as connection:
-        reader = Reader(connection, db)
+        reader = Reader(connection, partial(status, connection, db))
         for _ in range(40):
             at = chance.randrange(START, now)
             wanted = connection.execute(

@@ -1,6 +1,7 @@
 """Filters to DataFrames, on a history that is known."""
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -20,6 +21,7 @@ from porteye_core.store.reading import (
     timeline,
 )
 from porteye_core.store.reading.listener_rows import FRESH_US
+from porteye_core.store.reading.status import status
 from porteye_core.store.writing.writer import Closing, Opening, Writer
 from tests.kit.seeding import MINUTE, Instant
 from tests.kit.values import SECOND, by_id, endpoint, owned, process
@@ -113,7 +115,7 @@ def test_an_owner_learnt_later_is_found_in_the_whole_history(db: Path, writer: W
     writer.record_changes(7, closed=[Closing(born, 7, Precision.POLL)])
     range_ = Filters(process="nginx", since=1, until=9)
     with open_connection(db) as connection:
-        found = Reader(connection, db).events(range_)
+        found = Reader(connection, partial(status, connection, db)).events(range_)
         assert list(found["process"]) == ["nginx", "nginx"]
         assert event_counts.turnover(connection, range_, [0, 5, 6, 10])["open"].min() == 0
 
@@ -121,7 +123,7 @@ def test_an_owner_learnt_later_is_found_in_the_whole_history(db: Path, writer: W
 def test_an_empty_answer_has_its_columns(seeded: Instant) -> None:
     nothing = Filters(ports=((1, 1),), since=seeded.now - MINUTE, until=seeded.now)
     with open_connection(seeded.db) as connection:
-        reader = Reader(connection, seeded.db)
+        reader = Reader(connection, partial(status, connection, seeded.db))
         assert "cmdline" in reader.open_now(nothing, seeded.now)
         assert "at" in reader.events(nothing)
         edges = [seeded.now - MINUTE, seeded.now + SECOND]

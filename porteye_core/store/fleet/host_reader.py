@@ -1,0 +1,73 @@
+"""A Reader of one host of the fleet, whose errors are those of a database."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+from psycopg import errors
+
+from porteye_core.errors import StoreError
+from porteye_core.store.file.connection import slow
+from porteye_core.store.fleet.host_connection import HostConnection, open_host
+from porteye_core.store.fleet.host_status import status
+from porteye_core.store.fleet.hosts import FleetHost, host
+from porteye_core.store.fleet.server import NOT_MADE, reason
+from porteye_core.store.reading import Reader
+
+_NUMBER = """
+SELECT host_id FROM fleet.host WHERE name = ? ORDER BY retired_at IS NOT NULL, host_id DESC LIMIT 1
+"""
+_NO_HOST = 0  # a number that no host has
+
+
+@contextmanager
+def open_host_reader(address: str, host_id: int) -> Iterator[Reader]:
+    """A Reader of one moment of a host. Raises StoreSlow or StoreError."""
+    with _asked(address, host_id) as connection:
+        yield Reader(connection, lambda _now: status(connection, host_id))
+
+
+def host_now(address: str, host_id: int) -> FleetHost:
+    """The host as the fleet knows it now. Raises StoreSlow or StoreError."""
+    with _asked(address, host_id) as connection:
+        return host(connection, host_id)
+
+
+def host_number(address: str, name: str) -> int | None:
+    """The number of the host of this name, of a retired one if no other has it; None if there is
+    none. Raises StoreSlow or StoreError."""
+    with _asked(address, _NO_HOST) as connection:
+        row = connection.execute(_NUMBER, (name,)).fetchone()
+    return None if row is None else int(row[0])
+
+
+@contextmanager
+def _asked(address: str, host_id: int) -> Iterator[HostConnection]:
+    try:
+        with open_host(address, host_id) as connection:
+            yield connection
+    except psycopg.Error as err:
+        raise _store_error(err) from err
+
+
+def _store_error(err: psycopg.Error) -> StoreError:
+    if isinstance(err, errors.QueryCanceled):
+        return slow()
+    if isinstance(err, errors.InsufficientPrivilege):
+        return StoreError(
+            "The login of PORTEYE_FLEET may not read the fleet.",
+            "An administrator lets it: GRANT porteye_reader TO its login.",
+        )
+    if isinstance(err, NOT_MADE):
+        return StoreError(
+            "The database of PORTEYE_FLEET has no fleet, or one of another version.",
+            "An administrator runs: porteye fleet init.",
+        )
+    if isinstance(err, psycopg.ProgrammingError) and err.sqlstate is None:
+        return StoreError(  # what is wrong with it may be a part of its password
+            "PORTEYE_FLEET is no address of libpq.",
+            "Give one like postgresql://porteye_page@db.example/fleet.",
+        )
+    return StoreError(
+        f"The fleet's server does not answer: {reason(err)}.", "It is asked again and again."
+    )
