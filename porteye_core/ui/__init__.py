@@ -39,6 +39,11 @@ def main(config: Config, access: Access, restarts: Restarts) -> None:
     st.logo(str(_ICON), size="large")
     if access.login and not _logged_in():
         return
+    if config.fleet and "host" not in st.query_params:
+        from porteye_core.ui import fleet  # noqa: PLC0415 - needs psycopg, as nothing else does
+
+        fleet.draw(config, access)
+        return
     page = st.navigation(pages(), position="hidden")
     layout.title(page.title, anew=True)
     filter_errors.clear()

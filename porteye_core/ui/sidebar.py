@@ -7,7 +7,9 @@ from typing import TypeVar
 import streamlit as st
 
 from porteye_core import filters as texts
+from porteye_core import host_patterns
 from porteye_core.errors import FilterError
+from porteye_core.host_patterns import Patterns
 from porteye_core.model import Filters, Kind, Protocol
 from porteye_core.pasted_text import Ranges
 from porteye_core.ui import filter_errors, time_range, url_state
@@ -27,6 +29,7 @@ _EXPOSURES = {
     },
 }
 _RECORDS = 100
+_HOSTS = "hosts"
 _LARGEST = (1 << 53) - 1  # the largest number that a browser counts exactly
 
 
@@ -43,6 +46,19 @@ def filters() -> tuple[Filters, int | None]:
     more = _more(Filters(ports, process, protocol, limit, bounds.since, bounds.until))
     _write(limit, bounds)
     return more, bounds.length
+
+
+def hosts() -> Patterns:
+    """Draw the field for hosts of a fleet, above the filters, and return what it says."""
+    url_state.follow_the_browser()
+    url_state.start(_HOSTS, str, "")
+    text = st.text_input(
+        "Hosts",
+        key=_HOSTS,
+        placeholder="web*, db1",
+        help="Names and patterns, separated by commas; * stands for any text, ? for a character.",
+    )
+    return _understood(_HOSTS, text, host_patterns.parse, ())
 
 
 def _more(narrowed: Filters) -> Filters:
@@ -206,6 +222,8 @@ def _write(limit: int, bounds: Bounds) -> None:
     }
     if limit != _RECORDS:
         said["limit"] = str(limit)
+    if st.session_state.get(_HOSTS):  # a fleet's
+        said[_HOSTS] = str(st.session_state[_HOSTS])
     if (
         st.session_state["range"] == CUSTOM
         and bounds.since is not None

@@ -67,6 +67,18 @@ _VERDICTS = {
 }
 
 
+# By the values of store.fleet.hosts.HostState, which needs psycopg.
+HOST_STATES = {
+    "silent": _RED,
+    "unwatched": _ORANGE,
+    "never shipped": _BROWN,
+    "behind": _BROWN,
+    "clock off": _BROWN,
+    "reporting": _GREY,
+    "retired": _GREY,
+}
+
+
 def reachable_from(exposure: str) -> str:
     """The hosts that an exposure lets in, in the words of the tables."""
     return _REACH[Exposure(exposure)][0]
@@ -160,6 +172,35 @@ _COLUMNS = {
     "error": _text("Error", "Of the last try"),
     "cmdline": _text("Command line"),
     "parents": _text("Started by"),
+    "host": _text("Host"),
+    "host_state": _chips(
+        "State",
+        "silent: it ships no more; unwatched: its monitor does not watch; never shipped: nothing"
+        " has come; behind: events follow; clock off: by more than 2 s; retired: it has no login",
+        HOST_STATES,
+    ),
+    "latest": _text("Latest batch", "When the newest news of it came, by the server's clock"),
+    "enrolled": _text("Enrolled"),
+    "clock": _text("Clock", "Its clock less the server's"),
+    "version": _text("Version", "Of PortEye there"),
+    "listeners": _number("Listeners", "Open now, as far as it has shipped", "%d"),
+    "exposed": _number(
+        "Exposed", "Listeners that other machines reach; a firewall may let in less"
+    ),
+    "events": _number("Events", "That it has shipped since it was enrolled", "localized"),
+    "behind": _number("Behind", "Events that it has not shipped yet", "localized"),
+    "dropped": _number(
+        "Dropped", "Events that its own retention dropped before they were shipped", "localized"
+    ),
+    "hosts": _number("Hosts", "That have it open now"),
+    "host_names": _text("On", "The first of the hosts"),
+    "sockets": _number("Sockets", "Listeners together, such as those for IPv4 and IPv6"),
+    "since_text": _text("Since", "≥: it was there already when PortEye began to watch"),
+    "first_seen": _text("First seen", "By any host of the fleet, in your time zone"),
+    "first_host": _text("First on", "The host that had it first"),
+    "hosts_now": _number("Hosts now", "That have it open now"),
+    "opened_count": _number("Opened", None, "localized"),
+    "closed_count": _number("Closed", None, "localized"),
 }
 
 

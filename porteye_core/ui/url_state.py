@@ -16,7 +16,7 @@ from porteye_core.errors import FilterError
 
 _T = TypeVar("_T")
 _LISTENERS = ("port", "process", "protocol", "exposure", "user", "home", "address")
-_NAMES = (*_LISTENERS, "kind", "range", "since", "until", "limit")
+_NAMES = (*_LISTENERS, "hosts", "kind", "range", "since", "until", "limit")
 _MOMENTS = ("since", "until", "at", "versus", "around")
 _FOLLOWED = tuple(dict.fromkeys((*_NAMES, *_MOMENTS)))
 _BOUNDS, _TWO = {"range", "since", "until"}, {"at", "versus", "around"}

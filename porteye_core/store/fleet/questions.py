@@ -1,0 +1,66 @@
+"""The questions of the page over many hosts: the one door to PostgreSQL, which the page opens only
+with a fleet."""
+
+from porteye_core.store.fleet.activity import (
+    Bucket,
+    BusyPort,
+    busiest_ports,
+    by_day,
+    by_hour,
+)
+from porteye_core.store.fleet.first_seen import EPHEMERAL, FirstSeen, NewPorts, new_ports
+from porteye_core.store.fleet.host_counts import (
+    HostPorts,
+    exposed_counts,
+    ports_by_host,
+    watched_at,
+)
+from porteye_core.store.fleet.hosts import FleetHost, HostState, hosts
+from porteye_core.store.fleet.listeners import (
+    FleetListener,
+    HostCount,
+    PortCount,
+    Service,
+    hosts_at,
+    open_at,
+    open_now,
+    ports_at,
+    services,
+)
+from porteye_core.store.fleet.newest_events import EventPlace, FleetEvent, newest_events
+from porteye_core.store.fleet.reader import FleetReader, open_fleet
+from porteye_core.store.fleet.selection import Selection
+
+__all__ = [
+    "EPHEMERAL",
+    "Bucket",
+    "BusyPort",
+    "EventPlace",
+    "FirstSeen",
+    "FleetEvent",
+    "FleetHost",
+    "FleetListener",
+    "FleetReader",
+    "HostCount",
+    "HostPorts",
+    "HostState",
+    "NewPorts",
+    "PortCount",
+    "Selection",
+    "Service",
+    "busiest_ports",
+    "by_day",
+    "by_hour",
+    "exposed_counts",
+    "hosts",
+    "hosts_at",
+    "new_ports",
+    "newest_events",
+    "open_at",
+    "open_fleet",
+    "open_now",
+    "ports_at",
+    "ports_by_host",
+    "services",
+    "watched_at",
+]

@@ -1,0 +1,72 @@
+"""States of hosts in words: the gravest first, and what each means for what a view shows; pure."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from porteye_core.store.fleet.questions import FleetHost, HostState
+
+_NAMED = 5  # hosts in a sentence
+# The gravest first: of the first ones nothing new is known.
+GRAVEST_FIRST = (
+    HostState.SILENT,
+    HostState.UNWATCHED,
+    HostState.NEVER,
+    HostState.BEHIND,
+    HostState.CLOCK,
+    HostState.REPORTING,
+    HostState.RETIRED,
+)
+_MEANINGS = {
+    HostState.SILENT: "What is shown of {them} is as old as {their} latest batch.",
+    HostState.UNWATCHED: "No monitor watches there: what opened since is not known.",
+    HostState.NEVER: "Nothing is known of {them}.",
+    HostState.BEHIND: "Events of {them} are still to come.",
+    HostState.CLOCK: "{Their} times do not compare with those of others.",
+}
+
+
+def gravest_first(hosts: Iterable[FleetHost]) -> list[FleetHost]:
+    """The hosts by the gravity of their states, then by name."""
+    return sorted(hosts, key=lambda host: (GRAVEST_FIRST.index(host.state), host.name, host.id))
+
+
+def counts(hosts: Iterable[FleetHost]) -> dict[HostState, int]:
+    """The number of hosts in each state that some are in, the gravest first."""
+    found = Counter(host.state for host in hosts)
+    return {state: found[state] for state in GRAVEST_FIRST if found[state]}
+
+
+def doubts(hosts: Iterable[FleetHost]) -> list[tuple[str, str]]:
+    """What cannot be trusted, a pair of texts for each state: how many hosts are in it, and which
+    they are with what that means."""
+    found = []
+    for state in _MEANINGS:
+        names = [host.name for host in hosts if host.state is state]
+        if names:
+            found.append((_count(len(names), state), f"{named(names)}. {_meaning(state, names)}"))
+    return found
+
+
+def named(names: Sequence[str]) -> str:
+    """The names in a sentence, the first few if they are many.
+
+    >>> named(["a", "b"]), named(list("abcdefg"))
+    ('a, b', 'a, b, c, d, e and 2 more')
+    """
+    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
+
+
+def _count(number: int, state: HostState) -> str:
+    if state is HostState.NEVER:
+        return f"{number:,} {'host has' if number == 1 else 'hosts have'} never shipped:"
+    what = "clock is" if number == 1 else "clocks are"
+    if state is HostState.CLOCK:
+        return f"{number:,} {what} off:"
+    return f"{number:,} {'host is' if number == 1 else 'hosts are'} {state.value}:"
+
+
+def _meaning(state: HostState, names: Sequence[str]) -> str:
+    if len(names) == 1:
+        return _MEANINGS[state].format(them="it", their="its", Their="Its")
+    return _MEANINGS[state].format(them="them", their="their", Their="Their")

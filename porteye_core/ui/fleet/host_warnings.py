@@ -1,0 +1,21 @@
+"""The word above each view about hosts of which the present is not known."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from porteye_core.store.fleet.questions import FleetHost
+from porteye_core.ui.fleet import pages
+from porteye_core.ui.fleet.host_states import doubts
+from porteye_core.ui.markdown import literal
+
+
+def draw(hosts: Sequence[FleetHost]) -> None:
+    """Say which of these hosts cannot be trusted, and why; nothing if all can."""
+    found = doubts(hosts)
+    if not found:
+        return
+    said = "  \n".join(f"**{literal(count)}** {literal(which)}" for count, which in found)
+    with st.container(key="host_warnings", gap=None):
+        st.warning(said, icon=":material/warning:")
+        pages.view_link("hosts", "See all hosts")

@@ -1,0 +1,78 @@
+"""The table of listeners of many hosts; a click leads to the page of their host."""
+
+from collections.abc import Collection, Sequence
+
+import pandas as pd
+
+from porteye_core.store.fleet.questions import FleetListener
+from porteye_core.ui import row_selection
+from porteye_core.ui.cell_text import fitted
+from porteye_core.ui.context import viewers_zone
+from porteye_core.ui.fleet.context import FleetMoment
+from porteye_core.ui.layout import in_order, table_height
+from porteye_core.ui.table_columns import columns
+from porteye_core.ui.times import moment
+
+_WIDTHS = {
+    "host": 150,
+    "port": 58,
+    "protocol": 66,
+    "program": 150,
+    "exposure": 112,
+    "address": 110,
+    "home": 120,
+    "user": 70,
+    "pid": 66,
+    "since_text": 150,
+}
+_CUT = ("host", "program", "address", "home", "user")
+_ON_A_PHONE = ("host", "port", "program", "exposure")
+# Listeners are counted by each host for itself.
+_IDS_OF_A_HOST = 1 << 63
+
+
+def draw(
+    listeners: Sequence[FleetListener], at: FleetMoment, key: str, without: Collection[str] = ()
+) -> FleetListener | None:
+    """Draw the listeners in this order, without some columns; return the one that was clicked."""
+    table = cells(listeners, at.now).drop(columns=list(without))
+    clicked = row_selection.table(
+        table,
+        in_order(table.columns, _ON_A_PHONE),
+        columns({name: _WIDTHS[name] for name in table.columns}),
+        key=key,
+        ids=[each.host_id * _IDS_OF_A_HOST + each.id for each in listeners],
+        alt="Listeners of many hosts",
+        height=table_height(len(table)),
+    )
+    if clicked is None:
+        return None
+    host, listener = divmod(clicked, _IDS_OF_A_HOST)
+    return next((each for each in listeners if each.host_id == host and each.id == listener), None)
+
+
+def cells(listeners: Sequence[FleetListener], now: int) -> pd.DataFrame:
+    """The cells of the listeners' rows."""
+    table = pd.DataFrame(
+        {
+            "host": [each.host for each in listeners],
+            "port": [each.port for each in listeners],
+            "protocol": [each.protocol for each in listeners],
+            "program": [each.program or "" for each in listeners],
+            "exposure": [[each.exposure] for each in listeners],
+            "address": [each.address for each in listeners],
+            "home": [(each.unit or "").removesuffix(".service") for each in listeners],
+            "user": [each.user or "" for each in listeners],
+            "pid": pd.array([each.pid for each in listeners], dtype="Int64"),
+            "since_text": [since(each.opened_at, now, each.opened_seen) for each in listeners],
+        }
+    )
+    for name in _CUT:
+        table[name] = [fitted(text, _WIDTHS[name]) for text in table[name].tolist()]
+    return table
+
+
+def since(opened_at: int, now: int, opened_seen: str = "") -> str:
+    """The time of an opening, at least, where nobody saw it."""
+    at = moment(opened_at, now, viewers_zone())
+    return f"≥ {at}" if opened_seen == "gap" else at

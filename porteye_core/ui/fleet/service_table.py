@@ -1,0 +1,159 @@
+"""Services of many hosts: one row for a program on a port, and the listeners of the one that is
+open."""
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import pandas as pd
+import streamlit as st
+
+from porteye_core.filters import MAX_RECORDS
+from porteye_core.model import Protocol
+from porteye_core.reach import Exposure
+from porteye_core.store.fleet.questions import FleetListener, Selection, Service, open_now
+from porteye_core.ui import row_selection
+from porteye_core.ui.cell_text import fitted
+from porteye_core.ui.context import draw_again
+from porteye_core.ui.fleet import listener_table
+from porteye_core.ui.fleet.context import FleetMoment
+from porteye_core.ui.fleet.listener_table import since
+from porteye_core.ui.layout import in_order, table_height
+from porteye_core.ui.markdown import literal
+from porteye_core.ui.table_columns import columns, reachable_from
+
+_WIDTHS = {
+    "port": 64,
+    "protocol": 70,
+    "program": 260,
+    "exposure": 130,
+    "hosts": 80,
+    "sockets": 80,
+    "since_text": 170,
+}
+_ON_A_PHONE = ("port", "program", "exposure", "hosts")
+_OF = "service"  # in the URL
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceKey:
+    """What tells a service from others: who lets whom in on which port."""
+
+    port: int
+    protocol: str
+    exposure: str
+    program: str
+
+    @property
+    def text(self) -> str:
+        """The key as it stands in the URL."""
+        return "/".join((str(self.port), self.protocol, Exposure(self.exposure).name, self.program))
+
+    @property
+    def words(self) -> str:
+        """The service as a reader sees it."""
+        who = self.program or "an owner that is not known"
+        return f"{who} on {self.port}/{self.protocol}, reachable from {self.reach}"
+
+    @property
+    def reach(self) -> str:
+        """The hosts that it lets in."""
+        return reachable_from(self.exposure)
+
+
+def key_of(text: str) -> ServiceKey | None:
+    """The key that a text of the URL says, None if it is none.
+
+    >>> key_of("22/tcp/EVERYWHERE/a/b").program, key_of("22/tcp/x/y"), key_of("")
+    ('a/b', None, None)
+    """
+    port, _, rest = text.partition("/")
+    protocol, _, rest = rest.partition("/")
+    exposure, _, program = rest.partition("/")
+    known = port.isascii() and port.isdecimal() and len(port) < 6 and protocol in set(Protocol)
+    if not known or exposure not in Exposure.__members__:
+        return None
+    return ServiceKey(int(port), protocol, Exposure[exposure].value, program)
+
+
+def opened() -> ServiceKey | None:
+    """The service whose listeners are shown, None if all services are."""
+    return key_of(st.query_params.get(_OF, ""))
+
+
+def draw(services: Sequence[Service], at: FleetMoment, key: str) -> None:
+    """Draw the services in this order; a click opens one."""
+    table = cells(services, at.now)
+    keys = [_key(each) for each in services]
+    # The order of services changes with every refresh: what was clicked is known by its key.
+    ids = [zlib.crc32(each.text.encode()) for each in keys]
+    clicked = row_selection.table(
+        table,
+        in_order(table.columns, _ON_A_PHONE),
+        columns(_WIDTHS),
+        key=key,
+        ids=ids,
+        alt="Services of many hosts",
+        height=table_height(len(table)),
+    )
+    if clicked in ids:
+        st.query_params[_OF] = keys[ids.index(clicked)].text
+        draw_again()
+
+
+def cells(services: Sequence[Service], now: int) -> pd.DataFrame:
+    """The cells of the services' rows."""
+    return pd.DataFrame(
+        {
+            "port": [each.port for each in services],
+            "protocol": [each.protocol for each in services],
+            "program": [fitted(each.program, _WIDTHS["program"]) for each in services],
+            "exposure": [[each.exposure] for each in services],
+            "hosts": [each.hosts for each in services],
+            "sockets": [each.listeners for each in services],
+            "since_text": [since(each.since, now) for each in services],
+        }
+    )
+
+
+def draw_opened(
+    of: ServiceKey, wanted: Selection, at: FleetMoment, key: str
+) -> FleetListener | None:
+    """Draw the listeners of a service, and the way back; return the one that was clicked."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.button(
+            "All services",
+            icon=":material/arrow_back:",
+            type="tertiary",
+            key=f"{key}_all",
+            on_click=st.query_params.pop,
+            args=(_OF, None),
+        )
+        place = st.empty()
+    found = listeners_of(of, wanted, at)
+    hosts = len({each.host_id for each in found})
+    count = f"{len(found):,} listener{'' if len(found) == 1 else 's'}"
+    place.markdown(
+        f"**{literal(of.words)}**: {count} on {hosts:,} host{'' if hosts == 1 else 's'}",
+        width="content",
+    )
+    if not found:
+        st.caption("It is not open on any of these hosts now.")
+        return None
+    return listener_table.draw(found, at, key, without=("port", "protocol", "program", "exposure"))
+
+
+def listeners_of(of: ServiceKey, wanted: Selection, at: FleetMoment) -> list[FleetListener]:
+    """The open listeners of a service."""
+    narrowed = replace(
+        wanted,
+        ports=((of.port, of.port),),
+        protocol=Protocol(of.protocol),
+        exposure=(Exposure(of.exposure),),
+    )
+    found = open_now(at.reader, narrowed, MAX_RECORDS)
+    return [each for each in found if (each.program or "") == of.program]
+
+
+def _key(service: Service) -> ServiceKey:
+    return ServiceKey(service.port, service.protocol, service.exposure, service.program)

@@ -1,0 +1,1 @@
+"""The views over many hosts, each a page of the navigation."""
