@@ -62,14 +62,19 @@ def steps(view: View) -> None:
                 on_click=_to_change,
                 args=(view, forward),
             )
-        if is_phone():
-            with st.popover("Steps", type="tertiary", icon=":material/more_time:"):
-                _lengths()
-        else:
+        lengths()
+
+
+def lengths() -> None:
+    """Draw the steps by lengths of time, to a day, and to now."""
+    if is_phone():
+        with st.popover("Steps", type="tertiary", icon=":material/more_time:"):
             _lengths()
-            # Not in a popover: that would close with the calendar, before the field tells its day.
-            with st.container(width=225):
-                time_range.field("at", "Moment", is_labelled=False)
+    else:
+        _lengths()
+        # Not in a popover: that would close with the calendar, before the field tells its day.
+        with st.container(width=225):
+            time_range.field("at", "Moment", is_labelled=False)
 
 
 def _lengths() -> None:

@@ -1,9 +1,15 @@
 """Openings and closings over all hosts, by the hour and by the day."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from porteye_core.store.fleet.first_seen import EPHEMERAL
 from porteye_core.store.fleet.reader import FleetReader
+from porteye_core.store.fleet.selection import (
+    Conditions,
+    Selection,
+    event_conditions,
+    key_conditions,
+)
 
 _HOUR = 3_600_000_000
 _DAY = 24 * _HOUR
@@ -24,6 +30,15 @@ _BUSIEST = """
 SELECT port, protocol, sum(opened)::bigint AS opened, sum(closed)::bigint AS closed
 FROM fleet_port_turnover WHERE bucket >= %(since)s AND bucket < %(until)s
 GROUP BY 1, 2 ORDER BY sum(opened) + sum(closed) DESC, 1, 2 LIMIT %(limit)s
+"""
+# Where no count is kept of what is wanted, its events are counted.
+_COUNTS = "count(*) FILTER (WHERE e.kind = 'opened'), count(*) FILTER (WHERE e.kind = 'closed')"
+_BUCKETS_OF_EVENTS = f"""
+SELECT e.at - e.at %% %(size)s::bigint, {_COUNTS} FROM event e WHERE {{where}} GROUP BY 1 ORDER BY 1
+"""
+_BUSIEST_OF_EVENTS = f"""
+SELECT least(e.port, {EPHEMERAL}), e.protocol, {_COUNTS} FROM event e WHERE {{where}}
+GROUP BY 1, 2 ORDER BY count(*) DESC, 1, 2 LIMIT %(limit)s
 """
 
 
@@ -65,6 +80,52 @@ def busiest_ports(reader: FleetReader, since: int, until: int, limit: int = 20) 
     FleetError."""
     days = _whole(since, until, _DAY)
     return [BusyPort(*row) for row in reader.rows(_BUSIEST, {**days, "limit": limit})]
+
+
+def buckets(
+    reader: FleetReader, wanted: Selection, since: int, until: int, *, days: bool
+) -> list[Bucket]:
+    """The hours or days of this time in which wanted events are, whole ones; the selection's own
+    times do not count. Raises FleetError."""
+    size = _DAY if days else _HOUR
+    port = _single_port(wanted)
+    if wanted == Selection() or port is not None:
+        return (by_day if days else by_hour)(reader, since, until, port)
+    where = _events(reader, wanted, _whole(since, until, size))
+    found = reader.rows(_BUCKETS_OF_EVENTS.format(where=where), where.parameters)
+    return [Bucket(*row) for row in found]
+
+
+def busiest(
+    reader: FleetReader, wanted: Selection, since: int, until: int, limit: int = 20
+) -> list[BusyPort]:
+    """The ports of most wanted events in the days of this time, whole ones; the selection's own
+    times do not count. Raises FleetError."""
+    if wanted == Selection():
+        return busiest_ports(reader, since, until, limit)
+    where = _events(reader, wanted, _whole(since, until, _DAY))
+    found = reader.rows(
+        _BUSIEST_OF_EVENTS.format(where=where), {**where.parameters, "limit": limit}
+    )
+    return [BusyPort(*row) for row in found]
+
+
+def _single_port(wanted: Selection) -> int | None:
+    """The port, if a selection says a port and nothing else."""
+    if len(wanted.ports) != 1 or replace(wanted, ports=()) != Selection():
+        return None
+    ((low, high),) = wanted.ports
+    return low if low == high else None
+
+
+def _events(reader: FleetReader, wanted: Selection, time: dict[str, int]) -> Conditions:
+    """The conditions of wanted events in a time."""
+    key, row = key_conditions(wanted, "e"), event_conditions(reader, wanted, "e")
+    where = Conditions([*key.sql, *row.sql], {**key.parameters, **row.parameters, **time})
+    where.add("e.at >= %(since)s AND e.at < %(until)s")
+    if wanted.kind is not None:
+        where.add("e.kind = %(kind)s", kind=wanted.kind.value)
+    return where
 
 
 def _whole(since: int, until: int, size: int) -> dict[str, int]:

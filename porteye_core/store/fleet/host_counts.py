@@ -5,7 +5,7 @@ from typing import Any
 
 from porteye_core.reach import REACHABLE
 from porteye_core.store.fleet.reader import FleetReader
-from porteye_core.store.fleet.selection import Selection, key_conditions, row_conditions
+from porteye_core.store.fleet.selection import Selection, key_conditions, listener_conditions
 
 _EXPOSED = """
 SELECT l.host_id, count(*) FROM open_listener l
@@ -71,7 +71,7 @@ def exposed_counts(reader: FleetReader) -> dict[int, int]:
 
 def ports_by_host(reader: FleetReader, wanted: Selection, limit: int = 1000) -> list[HostPorts]:
     """The hosts with what they have open, those with most first. Raises FleetError."""
-    key, row = key_conditions(wanted, "l"), row_conditions(reader, wanted, "l")
+    key, row = key_conditions(wanted, "l"), listener_conditions(reader, wanted, "l")
     where = " AND ".join([*key.sql, *row.sql]) or "TRUE"
     values: dict[str, Any] = {**key.parameters, **row.parameters}
     values |= {"limit": limit, "most": _MOST_PORTS}

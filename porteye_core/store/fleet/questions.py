@@ -1,16 +1,11 @@
 """The questions of the page over many hosts: the one door to PostgreSQL, which the page opens only
 with a fleet."""
 
-from porteye_core.store.fleet.activity import (
-    Bucket,
-    BusyPort,
-    busiest_ports,
-    by_day,
-    by_hour,
-)
+from porteye_core.store.fleet.activity import Bucket, BusyPort, buckets, busiest
 from porteye_core.store.fleet.first_seen import EPHEMERAL, FirstSeen, NewPorts, new_ports
 from porteye_core.store.fleet.host_counts import (
     HostPorts,
+    WatchedAt,
     exposed_counts,
     ports_by_host,
     watched_at,
@@ -21,6 +16,8 @@ from porteye_core.store.fleet.listeners import (
     HostCount,
     PortCount,
     Service,
+    count_at,
+    count_now,
     hosts_at,
     open_at,
     open_now,
@@ -48,9 +45,11 @@ __all__ = [
     "PortCount",
     "Selection",
     "Service",
-    "busiest_ports",
-    "by_day",
-    "by_hour",
+    "WatchedAt",
+    "buckets",
+    "busiest",
+    "count_at",
+    "count_now",
     "exposed_counts",
     "hosts",
     "hosts_at",

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 import streamlit as st
 
 from porteye_core import host_patterns
-from porteye_core.errors import FleetError
+from porteye_core.errors import FleetError, StoreSlow
 from porteye_core.guards.access import Access
 from porteye_core.host_patterns import Patterns
 from porteye_core.model import Filters
@@ -77,6 +77,9 @@ class FleetMoment:
             program=wanted.process,
             protocol=wanted.protocol,
             exposure=wanted.exposure,
+            user=wanted.user,
+            home=wanted.home,
+            address=wanted.address,
         )
 
     @property
@@ -97,6 +100,8 @@ def read(draw: Callable[[FleetMoment], None], *, warn: bool = True) -> None:
     try:
         with open_fleet(view.address) as reader:
             _draw(_moment(reader, view), draw, warn=warn)
+    except StoreSlow as err:
+        st.warning(literal(err), icon=":material/hourglass_disabled:")
     except FleetError as err:
         st.error(
             f"**The fleet cannot be shown.** {literal(err)} It is asked again by itself.",

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from porteye_core.store.fleet.questions import FleetHost, HostState
+from porteye_core.store.fleet.questions import FleetHost, HostState, WatchedAt
 
 _NAMED = 5  # hosts in a sentence
 # The gravest first: of the first ones nothing new is known.
@@ -16,6 +16,8 @@ GRAVEST_FIRST = (
     HostState.REPORTING,
     HostState.RETIRED,
 )
+# What the fleet has of these is what is so now, or will be once the rest has come.
+_REPORTS = (HostState.REPORTING, HostState.CLOCK, HostState.BEHIND)
 _MEANINGS = {
     HostState.SILENT: "What is shown of {them} is as old as {their} latest batch.",
     HostState.UNWATCHED: "No monitor watches there: what opened since is not known.",
@@ -70,3 +72,12 @@ def _meaning(state: HostState, names: Sequence[str]) -> str:
     if len(names) == 1:
         return _MEANINGS[state].format(them="it", their="its", Their="Its")
     return _MEANINGS[state].format(them="them", their="their", Their="Their")
+
+
+def unknown_at(hosts: Iterable[FleetHost], watched: Iterable[WatchedAt], at: int) -> list[str]:
+    """The names of the hosts of which it is not known what they had at a moment."""
+    of = {each.host_id: each for each in watched}
+    there = (host for host in hosts if host.retired_at is None or host.retired_at > at)
+    return [
+        host.name for host in there if not of[host.id].is_known(at, reports=host.state in _REPORTS)
+    ]

@@ -16,6 +16,8 @@ def draw(hosts: Sequence[FleetHost]) -> None:
     if not found:
         return
     said = "  \n".join(f"**{literal(count)}** {literal(which)}" for count, which in found)
-    with st.container(key="host_warnings", gap=None):
-        st.warning(said, icon=":material/warning:")
+    with st.container(
+        horizontal=True, vertical_alignment="center", gap="small", key="host_warnings"
+    ):
+        st.warning(said, icon=":material/warning:", width="stretch")
         pages.view_link("hosts", "See all hosts")

@@ -14,16 +14,16 @@ from porteye_core.ui.table_columns import columns
 from porteye_core.ui.times import moment
 
 _WIDTHS = {
-    "host": 150,
-    "port": 58,
-    "protocol": 66,
-    "program": 150,
-    "exposure": 112,
-    "address": 110,
-    "home": 120,
-    "user": 70,
-    "pid": 66,
-    "since_text": 150,
+    "host": 140,
+    "port": 54,
+    "protocol": 64,
+    "program": 140,
+    "exposure": 110,
+    "address": 100,
+    "home": 106,
+    "user": 62,
+    "pid": 58,
+    "since_text": 146,
 }
 _CUT = ("host", "program", "address", "home", "user")
 _ON_A_PHONE = ("host", "port", "program", "exposure")

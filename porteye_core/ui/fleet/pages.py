@@ -5,7 +5,7 @@ from pathlib import Path
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
-from porteye_core.ui import url_state
+from porteye_core.ui import cursor_url, url_state
 from porteye_core.ui.pages import page as page_of_one_host
 from porteye_core.ui.pages import parameters_of
 
@@ -38,7 +38,7 @@ def bar() -> None:
     """Links to the views; each keeps the filters, and the time machine its moment."""
     with st.container(horizontal=True, key="views"):
         for name in _PAGES:
-            moment = _moment() if name == "time_machine" else {}
+            moment = cursor_url.parameters() if name == "time_machine" else {}
             st.page_link(page(name), query_params={**url_state.filters(), **moment})
 
 
@@ -62,8 +62,3 @@ def go_to_host(host: str, view: str = "now", **parameters: str) -> None:
     kept.pop("hosts", None)
     to = page(view) if view in _PAGES else page_of_one_host(view)
     st.switch_page(to, query_params={"host": host, **kept})
-
-
-def _moment() -> dict[str, str]:
-    at = st.query_params.get("at")
-    return {} if at is None else {"at": at}

@@ -53,12 +53,7 @@ class ServiceKey:
     def words(self) -> str:
         """The service as a reader sees it."""
         who = self.program or "an owner that is not known"
-        return f"{who} on {self.port}/{self.protocol}, reachable from {self.reach}"
-
-    @property
-    def reach(self) -> str:
-        """The hosts that it lets in."""
-        return reachable_from(self.exposure)
+        return f"{who} on {self.port}/{self.protocol}, {reachable_from(self.exposure)}"
 
 
 def key_of(text: str) -> ServiceKey | None:

@@ -2,13 +2,8 @@
 
 import streamlit as st
 
-from porteye_core.filters import MAX_RECORDS
-from porteye_core.store.fleet.questions import open_now, services
-from porteye_core.ui import layout, url_state
-from porteye_core.ui.fleet import listener_table, service_table
+from porteye_core.ui.fleet import listening
 from porteye_core.ui.fleet.context import FleetMoment, read
-from porteye_core.ui.fleet.counted import shown_of
-from porteye_core.ui.fleet.pages import go_to_host, view_link
 
 _REFRESH = 5  # seconds
 _ROWS, _KEY = "rows", "fleet_rows"  # in the URL, and of the widget
@@ -22,36 +17,15 @@ def now() -> None:
 
 
 def _draw(at: FleetMoment) -> None:
-    if (of := service_table.opened()) is not None:
-        clicked = service_table.draw_opened(of, at.listeners, at, "now_service")
-        layout.title(f"{of.port} {of.program}")
-        if clicked is not None:
-            go_to_host(clicked.host, port=str(clicked.port))
+    if listening.draw_opened(at, at.listeners, "now_service"):
         return
     with st.container(horizontal=True, vertical_alignment="center"):
         is_by_service = _by_service()
         place = st.empty()
     if is_by_service:
-        found = services(at.reader, at.listeners, MAX_RECORDS)
-        place.caption(shown_of(found, at.filters.limit, "service"), width="content")
-        if found:
-            service_table.draw(found[: at.filters.limit], at, "now_services")
+        listening.draw_services(at, at.listeners, place, "now_services")
     else:
-        _listeners(at, place)
-        return
-    if not found:
-        _say_nothing()
-
-
-def _listeners(at: FleetMoment, place: "st.delta_generator.DeltaGenerator") -> None:
-    found = open_now(at.reader, at.listeners, MAX_RECORDS)
-    place.caption(shown_of(found, at.filters.limit, "listener"), width="content")
-    if not found:
-        _say_nothing()
-        return
-    clicked = listener_table.draw(found[: at.filters.limit], at, "now_listeners")
-    if clicked is not None:
-        go_to_host(clicked.host, port=str(clicked.port))
+        listening.draw_listeners(at, at.listeners, place, "now_listeners")
 
 
 def _by_service() -> bool:
@@ -68,13 +42,6 @@ def _by_service() -> bool:
     else:
         st.query_params[_ROWS] = _LISTENERS
     return chosen
-
-
-def _say_nothing() -> None:
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption("No listener matches the filters.", width="content")
-        if kept := url_state.filters():
-            view_link("now", "Clear filters", **dict.fromkeys(kept, ""))
 
 
 now()
