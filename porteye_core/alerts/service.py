@@ -2,7 +2,6 @@
 
 import logging
 import os
-import socket
 import stat
 from collections.abc import Callable
 from contextlib import suppress
@@ -33,6 +32,7 @@ from porteye_core.store.alerts import (
     transaction,
 )
 from porteye_core.system.clock import SystemClock, moment
+from porteye_core.system.host_name import host_name
 
 log = logging.getLogger("porteye.alerts")
 
@@ -60,7 +60,7 @@ class Service:
     ) -> None:
         self._config, self._wait, self._ended = config, wait, ended
         self._alerts_db = config.alerts_file
-        self._place = Place(config.db, self._alerts_db, socket.gethostname())
+        self._place = Place(config.db, self._alerts_db, host_name())
         self._clock, self._boot = SystemClock(), _boot_id()
         self._began = self._now()
         self._wake, self._is_woken = wake, False
@@ -159,7 +159,8 @@ class Service:
     def _put_in_force(self, file: KeptFile[Any], engine: Engine, connection: Connection) -> None:
         now = self._now()
         if file is self._expected:
-            engine.set_expected(self._expected.value, now)
+            found = self._expected.value
+            engine.set_expected(None if found is None else found.on(self._place.host), now)
         else:
             self._use(self._settings.value, engine, connection)
         engine.set_trouble(file.name, file.trouble, now)

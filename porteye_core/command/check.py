@@ -48,7 +48,7 @@ def check(given: Namespace, question: Question, screen: Screen) -> int:
 
 
 def _check(given: Namespace, question: Question, screen: Screen) -> int:
-    expected = expected_file.read(expected_file.find(question.expected, question.db))
+    expected = expected_file.read_here(expected_file.find(question.expected, question.db))
     notes = all_notes(question)
     accepted = Accepted.of(notes, question.now)
     if given.at:

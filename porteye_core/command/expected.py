@@ -51,7 +51,7 @@ def _known(question: Question) -> Mapping[str, Seen]:
     """A listener of each identity of the history, by its key: an identity does not tell a
     container from a program."""
     try:
-        file = expected_file.read(expected_file.find(question.expected, question.db))
+        file = expected_file.read_here(expected_file.find(question.expected, question.db))
     except ExpectedError:
         file = Expected(Path(expected_file.NAME), local_ports=ephemeral_ports())
     try:

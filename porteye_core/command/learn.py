@@ -26,7 +26,7 @@ def learn(given: Namespace, question: Question, screen: Screen) -> int:
     """Print blocks; returns the exit status."""
     since = question.moment("since", given.since)
     if given.diff:
-        expected = expected_file.read(expected_file.find(question.expected, question.db))
+        expected = expected_file.read_here(expected_file.find(question.expected, question.db))
     else:
         expected = Expected(Path(expected_file.NAME), local_ports=ephemeral_ports())
     with open_row_reader(question.db) as reader:

@@ -1,11 +1,13 @@
 """Blocks of expected ports, and the listeners that they fit; pure."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from porteye_core import host_patterns
+from porteye_core.host_patterns import Patterns
 from porteye_core.judging.seen import Seen, is_within
 from porteye_core.model import Protocol
 from porteye_core.reach import Exposure
@@ -34,7 +36,8 @@ class Defaults:
 @dataclass(frozen=True, slots=True)
 class Block:
     """Listeners that are expected: shell patterns of the owner, None for any; ports: inclusive
-    ranges. takes_ephemeral: every ephemeral port, too. line: the line of the file."""
+    ranges. takes_ephemeral: every ephemeral port, too. hosts: where it counts, on every host if
+    there is none. line: the line of the file."""
 
     ports: tuple[tuple[int, int], ...]
     takes_ephemeral: bool = False
@@ -49,6 +52,7 @@ class Block:
     note: str = ""
     link: str = ""
     line: int = 0
+    hosts: Patterns = ()
 
     def names(self, protocol: Protocol, port: int) -> bool:
         """Tell that it has this port by number."""
@@ -70,13 +74,18 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """A file of expected ports; local_ports: the first and the last ephemeral port of this
-    machine."""
+    """A file of expected ports, or what of it counts on a host; local_ports: the first and the last
+    ephemeral port of this machine."""
 
     file: Path
     defaults: Defaults = Defaults()
     blocks: tuple[Block, ...] = ()
     local_ports: tuple[int, int] = (32768, 60999)
+
+    def on(self, host: str) -> "Expected":
+        """The part of it that counts on the host of this name, as if no other block were there."""
+        counting = tuple(each for each in self.blocks if host_patterns.matches(each.hosts, host))
+        return self if len(counting) == len(self.blocks) else replace(self, blocks=counting)
 
     def is_ephemeral(self, protocol: Protocol, port: int) -> bool:
         """Tell that a port is ephemeral: the kernel gives it away, and no block names it."""

@@ -5,12 +5,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from porteye_core import programs
-from porteye_core.errors import ExpectedError
+from porteye_core import host_patterns, programs
+from porteye_core.errors import ExpectedError, FilterError
+from porteye_core.host_patterns import Patterns
 from porteye_core.judging.blocks import OWNER_KEYS, Block, Defaults, Ephemeral, Expected
 from porteye_core.judging.seen import REACHES
 from porteye_core.model import Protocol
 from porteye_core.reach import Exposure
+from porteye_core.system.host_name import host_name
 from porteye_core.system.local_ports import ephemeral_ports
 from porteye_core.system.plain_text import clean
 from porteye_core.toml_files import reading
@@ -20,9 +22,12 @@ NAME = "expected.toml"
 OF_SYSTEM = Path("/etc/porteye") / NAME
 # A block has some 150 bytes: three thousand of them, and reading takes 0.5 s at most.
 MAX_SIZE = 512_000  # bytes
-BLOCK_KEYS = ("port", "protocol", "reach", *OWNER_KEYS, "always", "label", "note", "link")
+BLOCK_KEYS = ("port", "protocol", "reach", *OWNER_KEYS, "hosts", "always", "label", "note", "link")
 DEFAULT_KEYS = ("hold", "missing", "ephemeral")
 EPHEMERAL = "ephemeral"
+_GROUP = "@"  # stands before the name of a group of hosts
+_GROUP_NAME = re.compile(r"[A-Za-z0-9_-]{1,60}", re.ASCII)
+_HOSTS_HINT = 'Write hosts = ["web*", "@databases"].'
 _SET = re.compile(r"\[[^]]*\]")  # of characters, in a shell pattern
 _RANGE = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?", re.ASCII)
 
@@ -35,8 +40,13 @@ def find(named: Path | None, db: Path) -> Path:
 
 
 def read(file: Path) -> Expected:
-    """The blocks of a file; raises ExpectedError, which names the line."""
+    """The blocks of a file, of all hosts; raises ExpectedError, which names the line."""
     return parse(text(file), file)
+
+
+def read_here(file: Path) -> Expected:
+    """The part of a file that counts on this machine; raises ExpectedError."""
+    return read(file).on(host_name())
 
 
 def text(file: Path) -> str:
@@ -45,9 +55,10 @@ def text(file: Path) -> str:
 
 
 def parse(said: str, file: Path) -> Expected:
-    """The blocks of a text; file: where it stands."""
+    """The blocks of a text, of all hosts; file: where it stands."""
     reading = _Reading(said, file, _KIND)
-    reading.known("of the file", reading.content, ("defaults", "expected"), 1)
+    reading.known("of the file", reading.content, ("defaults", "groups", "expected"), 1)
+    reading.read_groups(reading.table("groups"))
     blocks = reading.blocks("expected")
     return Expected(
         file,
@@ -67,7 +78,70 @@ _KIND = FileKind(
 
 
 class _Reading(Reading):
-    """Reads defaults and blocks."""
+    """Reads defaults, groups of hosts and blocks."""
+
+    groups: Mapping[str, Patterns]
+
+    def read_groups(self, table: Mapping[str, Any]) -> None:
+        """Read the groups, by their names, for the blocks that follow."""
+        self.begin(self.lines.of_key("groups"))
+        found = dict[str, Patterns]()
+        for name, value in table.items():
+            if not _GROUP_NAME.fullmatch(name):
+                raise self.wrong(
+                    name,
+                    f"{shown(name)} is no name of a group",
+                    "Use letters, digits, - and _, and write @ before it in a block alone.",
+                )
+            found[name] = self._patterns(name, value, of_group=True)
+        self.groups = found
+
+    def _hosts(self, table: Mapping[str, Any]) -> Patterns:
+        """The hosts on which a block counts."""
+        value = table.get("hosts")
+        return () if value is None else self._patterns("hosts", value, of_group=False)
+
+    def _patterns(self, key: str, value: object, *, of_group: bool) -> Patterns:
+        """The names and patterns of a list, or of a single text."""
+        each = value if isinstance(value, list) else [value]
+        if not each:
+            raise self.wrong(key, f"{key} has no host", "Name one, or leave the key out.")
+        found = list[str]()
+        for item in each:
+            if not isinstance(item, str):
+                raise self.wrong(key, f"{shown(item)} is no name of a host", _HOSTS_HINT)
+            if item.startswith(_GROUP):
+                found += self._group(key, item[1:], of_group=of_group)
+            else:
+                found += self._pattern_of_host(key, item)
+        if len(found) > host_patterns.MAX_PATTERNS:
+            raise self.wrong(
+                key,
+                f"{key} has more than {host_patterns.MAX_PATTERNS} names and patterns",
+                "Use wider patterns.",
+            )
+        return tuple(dict.fromkeys(found))
+
+    def _pattern_of_host(self, key: str, text: str) -> Patterns:
+        if not text.strip():
+            raise self.wrong(key, "an empty name of a host never fits", "Leave it out.")
+        if "," in text:
+            raise self.wrong(
+                key, f"{shown(text)} has a comma", "Write each host as a text of its own."
+            )
+        try:
+            return host_patterns.parse(text, key)
+        except FilterError as err:
+            raise self.wrong(key, err.message.rstrip("."), err.hint) from err
+
+    def _group(self, key: str, name: str, *, of_group: bool) -> Patterns:
+        if of_group:
+            raise self.wrong(key, "a group has no other group", "Name its hosts and patterns.")
+        if name not in self.groups:
+            known = ", ".join(sorted(self.groups)[:10])
+            hint = f"The groups are {known}." if known else "Add one to [groups]."
+            raise self.wrong(key, f"there is no group {shown(name)}", hint)
+        return self.groups[name]
 
     def defaults(self, table: Mapping[str, Any]) -> Defaults:
         """The settings of all blocks."""
@@ -111,6 +185,7 @@ class _Reading(Reading):
             note=self.string(table, "note") or "",
             link=self.string(table, "link") or "",
             line=line,
+            hosts=self._hosts(table),
         )
 
     def _ports(self, value: object) -> tuple[tuple[tuple[int, int], ...], bool]:

@@ -12,20 +12,30 @@ from pathlib import Path
 from porteye_core.config import Config
 from porteye_core.errors import ExpectedError, StoreError
 from porteye_core.judging import expected_file
-from porteye_core.judging.judge import Judge
+from porteye_core.judging.judge import Judge, Judges
 from porteye_core.store import alerts
 from porteye_core.store.alerts import KeptText
 from porteye_core.system.clock import SystemClock
+from porteye_core.system.host_name import host_name
 from porteye_core.toml_files.reading import stamp_of
 
 
 @dataclass(frozen=True, slots=True)
 class InForce:
-    """The judge by the last good file, None if there is none; error: why the newest file is not in
+    """The judges by the last good file, None if there is none; error: why the newest file is not in
     force, empty if it is, or if there is no file."""
 
-    judge: Judge | None = None
+    judges: Judges | None = None
     error: str = ""
+
+    @property
+    def judge(self) -> Judge | None:
+        """The judge of this machine."""
+        return self.on(host_name())
+
+    def on(self, host: str) -> Judge | None:
+        """The judge of the host of this name."""
+        return None if self.judges is None else self.judges.on(host)
 
 
 class WatchedFile:
@@ -65,7 +75,7 @@ class WatchedFile:
 
     def _read(self, file: Path) -> InForce:
         try:
-            found = InForce(Judge(expected_file.read(file)))
+            found = InForce(Judges(expected_file.read(file)))
         except ExpectedError as err:
             return self._last_good(err)
         self._since = self._clock.now()
@@ -76,13 +86,13 @@ class WatchedFile:
         kept = self._kept()
         if kept is not None and kept.at > self._since:
             try:
-                judge = Judge(expected_file.parse(kept.text, Path(expected_file.NAME)))
+                judges = Judges(expected_file.parse(kept.text, Path(expected_file.NAME)))
             except ExpectedError:  # of a later version
                 pass
             else:
                 self._since = kept.at
-                return InForce(judge, str(err))
-        return InForce(self._found.judge, str(err))
+                return InForce(judges, str(err))
+        return InForce(self._found.judges, str(err))
 
     def _kept(self) -> KeptText | None:
         try:

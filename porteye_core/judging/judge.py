@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from porteye_core.judging.acceptance import ACCEPTED, Accepted, after
-from porteye_core.judging.blocks import Expected
+from porteye_core.judging.blocks import Block, Expected
 from porteye_core.judging.note_words import Words
 from porteye_core.judging.seen import Identity, Seen
 from porteye_core.judging.verdicts import Judgement, judge
@@ -61,7 +61,31 @@ class Judge:
         return Judged(judge(seen, self.expected), seen.identity(is_ephemeral=is_ephemeral))
 
 
+class Judges:
+    """The judges of many hosts by one file: hosts for which the same blocks count have one."""
+
+    def __init__(self, expected: Expected) -> None:
+        self.expected = expected
+        self._of_host: dict[str, Judge] = {}
+        self._of_blocks: dict[tuple[Block, ...], Judge] = {}
+
+    def on(self, host: str) -> Judge:
+        """The judge of the host of this name."""
+        found = self._of_host.get(host)
+        if found is None:
+            counting = self.expected.on(host)
+            found = self._of_blocks.setdefault(counting.blocks, Judge(counting))
+            self._of_host[host] = found
+        return found
+
+
 @cache
 def without_file() -> Judge:
     """A judge who only knows identities."""
-    return Judge(Expected(Path(), local_ports=ephemeral_ports()))
+    return judges_without_file().on("")
+
+
+@cache
+def judges_without_file() -> Judges:
+    """The same of many hosts."""
+    return Judges(Expected(Path(), local_ports=ephemeral_ports()))

@@ -108,6 +108,6 @@ def test_the_places_and_bounds_are_those_of_the_code() -> None:
     assert f"at most {MAX_SIZE // 1000} kB, and a text in it {MAX_TEXT:,} characters" in DOCUMENT
 
 
-def test_the_example_can_be_read() -> None:
-    (example,) = re.findall(r"```toml\n(.*?)```", DOCUMENT, re.DOTALL)
-    assert len(parse(example, Path(NAME)).blocks) == 3
+def test_the_examples_can_be_read() -> None:
+    examples = re.findall(r"```toml\n(.*?)```", DOCUMENT, re.DOTALL)
+    assert [len(parse(each, Path(NAME)).blocks) for each in examples] == [3, 1]

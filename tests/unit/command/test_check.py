@@ -71,6 +71,21 @@ def test_the_exit_status_is_that_of_the_gravest_verdict(
         assert verdicts(answered) == found
 
 
+def test_a_file_of_many_hosts_is_judged_as_this_machine(
+    seeded: Instant, porteye: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("socket.gethostname", lambda: "web1.example")
+    others = '[groups]\nothers = ["db*"]\n'
+    others += '[[expected]]\nport = 22\nalways = true\nhosts = ["@others"]\n'
+    here = EVERYTHING.replace("port = 53\n", 'port = 53\nhosts = ["web1.*"]\n')
+    expect(seeded.db, others + here)
+    answered = porteye("check", "--json")
+    assert (answered.status, verdicts(answered)) == (0, {})
+    expect(seeded.db, others + here.replace("web1.*", "db1"))
+    answered = porteye("check", "--json")
+    assert (answered.status, verdicts(answered)) == (2, {53: "new"})
+
+
 def test_without_a_file_it_cannot_be_said(seeded: Instant, porteye: Command) -> None:
     answered = porteye("check")
     assert answered.status == 3

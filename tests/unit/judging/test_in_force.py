@@ -48,6 +48,18 @@ def test_without_a_file_nothing_is_judged_and_nothing_is_wrong(db: Path) -> None
     assert (found.judge, found.error) == (None, "")
 
 
+def test_a_file_of_many_hosts_has_a_judge_of_this_machine_and_of_each_other_one(
+    db: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("socket.gethostname", lambda: "here")
+    watched = watch(db)
+    save(db, GOOD + 'hosts = ["here"]\n[[expected]]\nport = 80\nhosts = ["there"]\n')
+    assert ports(watched) == [22]
+    there = watched.in_force().on("there")
+    assert there is not None
+    assert [block.ports for block in there.expected.blocks] == [((80, 80),)]
+
+
 def test_a_file_that_comes_counts_at_once_and_one_that_goes_no_longer(db: Path) -> None:
     watched = watch(db)
     assert watched.in_force().judge is None
