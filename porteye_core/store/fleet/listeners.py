@@ -117,7 +117,7 @@ class HostCount:
 
 def open_now(reader: FleetReader, wanted: Selection, limit: int = 1000) -> list[FleetListener]:
     """The open listeners of hosts that are not retired, by port. Raises FleetError."""
-    where = _is_open(reader, wanted)
+    where = open_conditions(reader, wanted)
     statement = _COLUMNS.format(listeners="open_listener", closed="NULL::bigint")
     found = reader.rows(f"{statement} WHERE {where} {_ORDER}", {**where.parameters, "limit": limit})
     return [FleetListener(*row) for row in found]
@@ -125,7 +125,7 @@ def open_now(reader: FleetReader, wanted: Selection, limit: int = 1000) -> list[
 
 def count_now(reader: FleetReader, wanted: Selection) -> int:
     """The number of open listeners of hosts that are not retired. Raises FleetError."""
-    where = _is_open(reader, wanted)
+    where = open_conditions(reader, wanted)
     found = reader.rows(f"SELECT count(*) FROM open_listener l WHERE {where}", where.parameters)
     return int(found[0][0])
 
@@ -133,7 +133,7 @@ def count_now(reader: FleetReader, wanted: Selection) -> int:
 def services(reader: FleetReader, wanted: Selection, limit: int = 1000) -> list[Service]:
     """The open services, those of most hosts first; with exposures: who lets whom in on which port.
     Raises FleetError."""
-    where = _is_open(reader, wanted)
+    where = open_conditions(reader, wanted)
     found = reader.rows(_SERVICES.format(where=where), {**where.parameters, "limit": limit})
     return [Service(*row) for row in found]
 
@@ -191,7 +191,7 @@ def _counted(
     return reader.rows(counts.format(rows=rows), parameters)
 
 
-def _is_open(reader: FleetReader, wanted: Selection) -> Conditions:
+def open_conditions(reader: FleetReader, wanted: Selection) -> Conditions:
     """The conditions of a listener that is open on a host that is not retired."""
     key, row = key_conditions(wanted, "l"), listener_conditions(reader, wanted, "l")
     where = Conditions([*key.sql, *row.sql], {**key.parameters, **row.parameters})
