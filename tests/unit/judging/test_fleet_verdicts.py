@@ -28,7 +28,7 @@ from porteye_core.store.fleet.listeners import (
 )
 from porteye_core.store.fleet.reader import FleetReader, open_fleet
 from porteye_core.store.fleet.selection import Selection
-from porteye_core.store.reading import RowReader
+from porteye_core.store.reading.past_uses import open_by_id
 from tests.kit.fleet import Fleet
 from tests.kit.many_hosts import DAY, NAMES, many_hosts
 from tests.kit.postgres import needs_postgres
@@ -79,7 +79,7 @@ def judges(text: str = TEXT) -> Court:
 def at_home(of: Fleet, host_id: int, judge: Judge) -> dict[int, Judged]:
     """The verdicts that one host gives, by its listeners."""
     with open_host(of.address, host_id) as connection:
-        uses = RowReader(connection, Path()).open_by_id()
+        uses = open_by_id(connection)
     return {number: judge.judged(use) for number, use in uses.items()}
 
 
