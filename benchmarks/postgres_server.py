@@ -8,6 +8,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -53,15 +54,36 @@ def is_reachable(binaries: Path) -> bool:
     return subprocess.run(test, check=False).returncode == 0
 
 
+@dataclass(frozen=True, slots=True)
+class Access:
+    """TCP of a server: its address, its lines of pg_hba.conf, and settings.
+
+    files: copied to the server's folder, for its user alone; settings name them from data.
+    within: a command that starts the server in another network namespace.
+    """
+
+    address: str
+    admitted: tuple[str, ...]
+    settings: tuple[str, ...] = ()
+    files: tuple[Path, ...] = ()
+    within: tuple[str, ...] = ()
+
+
 class Cluster:
     """A server on a Unix socket in a folder of its own, which ends with this process at the latest;
     `address` is that of its administrator and an empty database."""
 
     def __init__(
-        self, folder: Path, binaries: Path | None = None, of: "Cluster | None" = None
+        self,
+        folder: Path,
+        binaries: Path | None = None,
+        of: "Cluster | None" = None,
+        access: Access | None = None,
     ) -> None:
-        """of: the server that it is a standby of, and copies now."""
+        """of: the server that it is a standby of, and copies now; access: the socket alone if not
+        given."""
         self.folder, self._binaries = folder, binaries or BINARIES
+        self._access = access or Access("", ())
         self._log = folder / "log"
         self._process: subprocess.Popen[bytes] | None = None
         self.address = f"host={folder} user=porteye dbname=postgres"
@@ -77,16 +99,32 @@ class Cluster:
                 *("--checkpoint=fast", f"--host={of.folder}", "--username=porteye"),
             )
         subprocess.run(made, cwd=folder, check=True, stdout=subprocess.DEVNULL)
+        if access is not None:
+            self._admit(access)
+
+    def _admit(self, access: Access) -> None:
+        """Admit everybody by the Unix socket, and by TCP those whom it admits."""
+        rules = "\n".join(("local all all trust", *access.admitted))
+        (self.folder / "data" / "pg_hba.conf").write_text(f"{rules}\n")
+        for file in access.files:
+            copied = self.folder / file.name
+            copied.touch(0o600)
+            copied.write_bytes(file.read_bytes())
+            if os.geteuid() == 0:
+                os.chown(copied, int(_NOBODY), int(_NOBODY))
 
     def start(self) -> None:
         """Start the server, and wait until it answers."""
         with self._log.open("ab") as out:
-            # No TCP; -F: nothing here is worth a sync.
+            # -F: nothing here is worth a sync.
+            settings = (f"listen_addresses={self._access.address}", *self._access.settings)
             run = self._command(
-                *("postgres", "-D", "data", "-k", str(self.folder)),
-                *("-c", "listen_addresses=", "-F"),
+                *("postgres", "-D", "data", "-k", str(self.folder), "-F"),
+                *(word for setting in settings for word in ("-c", setting)),
             )
-            self._process = subprocess.Popen(run, cwd=self.folder, stdout=out, stderr=out)
+            self._process = subprocess.Popen(
+                [*self._access.within, *run], cwd=self.folder, stdout=out, stderr=out
+            )
         _until(self._answers)
 
     def kill(self) -> None:
@@ -136,10 +174,12 @@ def _works_in(process: Path, folder: Path) -> bool:
 
 
 @contextmanager
-def cluster(binaries: Path | None = None, of: Cluster | None = None) -> Iterator[Cluster]:
+def cluster(
+    binaries: Path | None = None, of: Cluster | None = None, access: Access | None = None
+) -> Iterator[Cluster]:
     """A server that runs, and ends with the block; of: the server that it is a standby of."""
     with TemporaryDirectory(prefix="porteye-postgres-") as name:
-        made = Cluster(Path(name), binaries, of)
+        made = Cluster(Path(name), binaries, of, access)
         try:
             made.start()
             yield made

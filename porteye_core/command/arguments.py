@@ -358,6 +358,14 @@ def _ship(ship: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help="how often to look for news; from 60 on it disconnects between (default: 10)",
     )
+    ship.add_argument(
+        "--beat",
+        type=float,
+        default=60.0,
+        metavar="SECONDS",
+        help="how often to show without news that this host is alive; silent for three of these, it"
+        " counts as silent (default: 60)",
+    )
     ship.add_argument("--once", action="store_true", help="ship what there is, and end")
 
 

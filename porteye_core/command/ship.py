@@ -9,7 +9,7 @@ from pathlib import Path
 from porteye_core.command.exits import HELD
 from porteye_core.command.fleet_extra import check_extra
 from porteye_core.command.question import Question
-from porteye_core.config import SHORTEST_INTERVAL
+from porteye_core.config import LONGEST_INTERVAL, SHORTEST_INTERVAL
 from porteye_core.errors import ConfigError
 
 # Group and others, who would have the password.
@@ -24,17 +24,17 @@ def ship(given: Namespace, question: Question) -> int:
     from porteye_core.store.fleet.server import connect  # noqa: PLC0415
     from porteye_core.store.fleet.shipper import Shipper  # noqa: PLC0415
 
-    if not given.interval >= SHORTEST_INTERVAL:
-        raise ConfigError(
-            f"--interval {given.interval:g} is too short.", f"Give {SHORTEST_INTERVAL:g} or more."
-        )
+    for name, seconds in (("interval", given.interval), ("beat", given.beat)):
+        if not SHORTEST_INTERVAL <= seconds <= LONGEST_INTERVAL:
+            hint = f"Give a number of seconds from {SHORTEST_INTERVAL:g} to {LONGEST_INTERVAL:g}."
+            raise ConfigError(f"--{name} {seconds:g} is not possible.", hint)
     address = _address(Path(given.file))
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(message)s")
     if given.once:
         with connect(address) as server:
             service.ship_all(Shipper(question.db, server))
         return HELD
-    service.run(service.Plan(question.db, address, given.interval))
+    service.run(service.Plan(question.db, address, given.interval, given.beat))
     return HELD
 
 

@@ -16,8 +16,6 @@ from porteye_core.store.fleet.shipper import Shipper
 
 log = logging.getLogger("porteye")
 
-# Seconds without news after which a batch shows that this host is alive.
-_BEAT = 60.0
 # The longest wait after failures. A random part of it: a thousand hosts come back at once.
 _LONGEST_WAIT, _DOUBLINGS = 60.0, 6
 # A connection takes 8 MiB of the server: it is kept only if it is used this often.
@@ -26,11 +24,13 @@ _KEPT = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A database to ship, the address of the server, and seconds between two looks for news."""
+    """A database to ship and the address of the server; seconds between two looks for news, and
+    those without news after which a batch shows that this host is alive."""
 
     db: Path
     address: str
-    interval: float
+    interval: float = 10.0
+    beat: float = 60.0
 
 
 def run(plan: Plan) -> None:
@@ -40,10 +40,10 @@ def run(plan: Plan) -> None:
         try:
             with ExitStack() as opened:
                 server = opened.enter_context(connect(plan.address))
-                shipper = Shipper(plan.db, server, max(_BEAT, plan.interval))
+                shipper = Shipper(plan.db, server, max(plan.beat, plan.interval))
                 beaten = float("-inf")
                 while True:
-                    beaten = ship_all(shipper, beaten)
+                    beaten = ship_all(shipper, beaten, plan.beat)
                     if said:
                         log.info("The fleet's server takes the history again.")
                     failures, said = 0, ""
@@ -61,11 +61,14 @@ def run(plan: Plan) -> None:
             time.sleep(wait_after(failures))
 
 
-def ship_all(shipper: Shipper, beaten: float = float("-inf")) -> float:
-    """Ship until nothing is left; return when a batch went last, by the monotonic clock."""
+def ship_all(shipper: Shipper, beaten: float = float("-inf"), beat: float = 0.0) -> float:
+    """Ship until nothing is left; return when a batch went last, by the monotonic clock.
+
+    A batch without news goes if the last one went that many seconds ago.
+    """
     while True:
         now = time.monotonic()
-        shipped = shipper.ship(even_nothing=now - beaten >= _BEAT)
+        shipped = shipper.ship(even_nothing=now - beaten >= beat)
         if shipped.dropped:
             log.warning(
                 "%s events were dropped by retention before they were shipped.",

@@ -10,14 +10,22 @@ import psycopg
 import pytest
 from psycopg.rows import tuple_row
 
-from benchmarks.postgres_server import BINARIES, SETPRIV, VERSIONS, Cluster, cluster, is_reachable
+from benchmarks.postgres_server import (
+    BINARIES,
+    SETPRIV,
+    VERSIONS,
+    Access,
+    Cluster,
+    cluster,
+    is_reachable,
+)
 from porteye_core.exposure import Bound
 from porteye_core.store.file.connection import add_functions
 from porteye_core.store.fleet.connections import kept_connections
 from porteye_core.store.fleet.host_connection import HostConnection
 from porteye_core.store.reading.listener_rows import FOUND_BY, from_tables, select_columns
 
-__all__ = ["VERSIONS", "Cluster", "cluster", "is_reachable"]
+__all__ = ["VERSIONS", "Access", "Cluster", "cluster", "is_reachable"]
 
 _SETTINGS = "; SET LOCAL statement_timeout = '60s'"
 _TYPES = {"INTEGER": "bigint", "TEXT": "text", "BLOB": "bytea"}

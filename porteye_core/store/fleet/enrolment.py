@@ -45,6 +45,10 @@ def enrol(server: Server, name: str, reached: str = "") -> str:
             "statement_timeout = '30s'",
             "idle_in_transaction_session_timeout = '30s'",
             "lock_timeout = '20s'",
+            # A host that lost its power leaves no connection for hours: it may have four.
+            "tcp_keepalives_idle = 15",
+            "tcp_keepalives_interval = 5",
+            "tcp_keepalives_count = 3",
         ):
             server.execute(
                 sql.SQL("ALTER ROLE {} SET {}").format(sql.Identifier(role), sql.SQL(setting))

@@ -72,8 +72,10 @@ def test_from_nothing_to_a_host_that_ships(
         (("fleet", "init"), "No server is named"),
         (("fleet", "enrol", "--server", "dbname=x"), "No host is named"),
         (("fleet", "retire", "--server", "dbname=x"), "No host is named"),
-        (("ship", "/nowhere/web1.fleet", "--interval", "0"), "--interval 0 is too short"),
-        (("ship", "/nowhere/web1.fleet", "--interval", "nan"), "--interval nan is too short"),
+        (("ship", "/nowhere/web1.fleet", "--interval", "0"), "--interval 0 is not possible"),
+        (("ship", "/nowhere/web1.fleet", "--interval", "nan"), "--interval nan is not possible"),
+        (("ship", "/nowhere/web1.fleet", "--interval", "inf"), "--interval inf is not possible"),
+        (("ship", "/nowhere/web1.fleet", "--beat", "0"), "--beat 0 is not possible"),
         (("ship", "/nowhere/web1.fleet"), "cannot be read"),
     ],
 )
