@@ -150,8 +150,8 @@ class Scene:
 def scene() -> Iterator[Scene]:
     """Three hosts that watch and ship."""
     # Short: the path of a Unix socket has 107 bytes at most.
-    with TemporaryDirectory(prefix="porteye-hosts-") as name, ExitStack() as stack:
-        folder = Path(name)
+    with TemporaryDirectory(prefix="porteye-hosts-") as place, ExitStack() as stack:
+        folder = Path(place)
         made = stack.enter_context(network())
         address = made.server.address
         certificate = Certificate.of(folder, f"IP:{address}")
