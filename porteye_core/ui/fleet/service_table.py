@@ -111,6 +111,10 @@ def cells(services: Sequence[Service], now: int) -> pd.DataFrame:
     )
 
 
+def _close() -> None:
+    st.query_params.pop(_OF, None)
+
+
 def draw_opened(
     of: ServiceKey, wanted: Selection, at: FleetMoment, key: str
 ) -> FleetListener | None:
@@ -121,8 +125,7 @@ def draw_opened(
             icon=":material/arrow_back:",
             type="tertiary",
             key=f"{key}_all",
-            on_click=st.query_params.pop,
-            args=(_OF, None),
+            on_click=_close,
         )
         place = st.empty()
     found = listeners_of(of, wanted, at)

@@ -3,7 +3,14 @@
 import streamlit as st
 
 from porteye_core.filters import MAX_RECORDS
-from porteye_core.store.fleet.questions import count_at, hosts_at, open_at, ports_at, watched_at
+from porteye_core.store.fleet.questions import (
+    HostCount,
+    count_at,
+    hosts_at,
+    open_at,
+    ports_at,
+    watched_at,
+)
 from porteye_core.ui import cursor_url, moment_controls, time_range
 from porteye_core.ui.fleet import listener_table, moment_counts
 from porteye_core.ui.fleet.context import FleetMoment, read
@@ -60,7 +67,7 @@ def _tell_unwatched(at: FleetMoment, then: int) -> None:
         st.warning(f"**{literal(count)}** {literal(said)}", icon=":material/visibility_off:")
 
 
-def _draw_counts(at: FleetMoment, then: int, hosts: list[moment_counts.HostCount]) -> None:
+def _draw_counts(at: FleetMoment, then: int, hosts: list[HostCount]) -> None:
     stamp = time_range.stamp(then)
     left, right = st.columns(2)
     with left:
