@@ -51,6 +51,11 @@ def in_order(columns: Iterable[str], on_a_phone: Iterable[str]) -> list[str]:
     return list(dict.fromkeys([*first, *all_]))
 
 
+def fitting(widths: Mapping[str, int], on_a_phone: Mapping[str, int]) -> dict[str, int]:
+    """The widths of columns in pixels; on a phone, those which fit its width."""
+    return {**widths, **(on_a_phone if is_phone() else {})}
+
+
 def style() -> str:
     """The CSS of the page, which the server puts into it."""
     return _STYLE.read_text("utf-8")

@@ -28,7 +28,7 @@ _WIDTHS = {
     "pid": 64,
 }
 _CUT = ("host", "program", "address", "user")
-_ON_A_PHONE = ("at", "kind", "host", "port", "program")
+_ON_A_PHONE = ("at", "port", "kind", "host", "program")
 _THEN = ":material/schedule:"
 _SEEN = {
     Precision.KERNEL: "exact",

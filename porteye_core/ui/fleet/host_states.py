@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from porteye_core.store.fleet.questions import FleetHost, HostState, WatchedAt
 
@@ -38,14 +39,23 @@ def counts(hosts: Iterable[FleetHost]) -> dict[HostState, int]:
     return {state: found[state] for state in GRAVEST_FIRST if found[state]}
 
 
-def doubts(hosts: Iterable[FleetHost]) -> list[tuple[str, str]]:
-    """What cannot be trusted, a pair of texts for each state: how many hosts are in it, and which
-    they are with what that means."""
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """Hosts that cannot be trusted for one reason, in words."""
+
+    count: str
+    names: str
+    meaning: str
+
+
+def doubts(hosts: Iterable[FleetHost]) -> list[Doubt]:
+    """The hosts that cannot be trusted, by their states, the gravest first."""
+    of = list(hosts)
     found = []
     for state in _MEANINGS:
-        names = [host.name for host in hosts if host.state is state]
+        names = [host.name for host in of if host.state is state]
         if names:
-            found.append((_count(len(names), state), f"{named(names)}. {_meaning(state, names)}"))
+            found.append(Doubt(_count(len(names), state), named(names), _meaning(state, names)))
     return found
 
 

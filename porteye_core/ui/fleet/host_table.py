@@ -9,7 +9,7 @@ from porteye_core.ui import row_selection
 from porteye_core.ui.cell_text import fitted
 from porteye_core.ui.context import viewers_zone
 from porteye_core.ui.fleet.context import FleetMoment
-from porteye_core.ui.layout import in_order, table_height
+from porteye_core.ui.layout import fitting, in_order, table_height
 from porteye_core.ui.table_columns import columns
 from porteye_core.ui.times import ago, moment
 
@@ -27,17 +27,18 @@ _WIDTHS = {
     "enrolled": 124,
 }
 _SELDOM = ("behind", "dropped")  # there only if a host has any
-_ON_A_PHONE = ("host", "host_state", "exposed", "latest")
+_ON_A_PHONE = {"host": 128, "host_state": 118, "exposed": 62, "latest": 112}
 
 
 def draw(hosts: Sequence[FleetHost], at: FleetMoment, exposed: Mapping[int, int]) -> int | None:
     """Draw the hosts in this order; return the number of the one that was clicked."""
-    table = cells(hosts, at.now, exposed)
+    widths = fitting(_WIDTHS, _ON_A_PHONE)
+    table = cells(hosts, at.now, exposed, widths["host"])
     shown = in_order(table.columns, _ON_A_PHONE)
     return row_selection.table(
         table,
         shown,
-        columns({name: _WIDTHS[name] for name in table.columns}),
+        columns({name: widths[name] for name in table.columns}),
         key="hosts_table",
         ids=[host.id for host in hosts],
         alt="Hosts of the fleet, the gravest states first",
@@ -45,12 +46,17 @@ def draw(hosts: Sequence[FleetHost], at: FleetMoment, exposed: Mapping[int, int]
     )
 
 
-def cells(hosts: Sequence[FleetHost], now: int, exposed: Mapping[int, int]) -> pd.DataFrame:
-    """The cells of the hosts' rows; a column of which no host has anything is left out."""
+def cells(
+    hosts: Sequence[FleetHost], now: int, exposed: Mapping[int, int], wide: int
+) -> pd.DataFrame:
+    """The cells of the hosts' rows; a column of which no host has anything is left out.
+
+    wide: pixels of the name.
+    """
     zone = viewers_zone()
     table = pd.DataFrame(
         {
-            "host": [fitted(host.name, _WIDTHS["host"]) for host in hosts],
+            "host": [fitted(host.name, wide) for host in hosts],
             "host_state": [[host.state.value] for host in hosts],
             "latest": ["never" if host.lag is None else ago(0, host.lag) for host in hosts],
             "listeners": [host.listeners for host in hosts],

@@ -6,7 +6,8 @@ import streamlit as st
 
 from porteye_core.store.fleet.questions import FleetHost
 from porteye_core.ui.fleet import pages
-from porteye_core.ui.fleet.host_states import doubts
+from porteye_core.ui.fleet.host_states import Doubt, doubts
+from porteye_core.ui.layout import is_phone
 from porteye_core.ui.markdown import literal
 
 
@@ -15,9 +16,15 @@ def draw(hosts: Sequence[FleetHost]) -> None:
     found = doubts(hosts)
     if not found:
         return
-    said = "  \n".join(f"**{literal(count)}** {literal(which)}" for count, which in found)
     with st.container(
         horizontal=True, vertical_alignment="center", gap="small", key="host_warnings"
     ):
+        said = "  \n".join(map(_line, found))
         st.warning(said, icon=":material/warning:", width="stretch")
         pages.view_link("hosts", "See all hosts")
+
+
+def _line(of: Doubt) -> str:
+    """A line, which has no room on a phone for what it means."""
+    meaning = "" if is_phone() else f" {of.meaning}"
+    return f"**{literal(of.count)}** {literal(f'{of.names}.{meaning}')}"

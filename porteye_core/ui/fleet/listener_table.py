@@ -1,6 +1,6 @@
 """The table of listeners of many hosts; a click leads to the page of their host."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import pandas as pd
 
@@ -9,7 +9,7 @@ from porteye_core.ui import row_selection
 from porteye_core.ui.cell_text import fitted
 from porteye_core.ui.context import viewers_zone
 from porteye_core.ui.fleet.context import FleetMoment
-from porteye_core.ui.layout import in_order, table_height
+from porteye_core.ui.layout import fitting, in_order, table_height
 from porteye_core.ui.table_columns import columns
 from porteye_core.ui.times import moment
 
@@ -24,9 +24,10 @@ _WIDTHS = {
     "user": 62,
     "pid": 58,
     "since_text": 146,
+    "until_text": 146,
 }
 _CUT = ("host", "program", "address", "home", "user")
-_ON_A_PHONE = ("host", "port", "program", "exposure")
+_ON_A_PHONE = {"host": 96, "port": 54, "program": 100, "exposure": 108}
 # Listeners are counted by each host for itself.
 _IDS_OF_A_HOST = 1 << 63
 
@@ -35,11 +36,12 @@ def draw(
     listeners: Sequence[FleetListener], at: FleetMoment, key: str, without: Collection[str] = ()
 ) -> FleetListener | None:
     """Draw the listeners in this order, without some columns; return the one that was clicked."""
-    table = cells(listeners, at.now).drop(columns=list(without))
+    widths = fitting(_WIDTHS, _ON_A_PHONE)
+    table = cells(listeners, at.now, widths).drop(columns=list(without))
     clicked = row_selection.table(
         table,
         in_order(table.columns, _ON_A_PHONE),
-        columns({name: _WIDTHS[name] for name in table.columns}),
+        columns({name: widths[name] for name in table.columns}),
         key=key,
         ids=[each.host_id * _IDS_OF_A_HOST + each.id for each in listeners],
         alt="Listeners of many hosts",
@@ -51,7 +53,7 @@ def draw(
     return next((each for each in listeners if each.host_id == host and each.id == listener), None)
 
 
-def cells(listeners: Sequence[FleetListener], now: int) -> pd.DataFrame:
+def cells(listeners: Sequence[FleetListener], now: int, widths: Mapping[str, int]) -> pd.DataFrame:
     """The cells of the listeners' rows."""
     table = pd.DataFrame(
         {
@@ -65,10 +67,15 @@ def cells(listeners: Sequence[FleetListener], now: int) -> pd.DataFrame:
             "user": [each.user or "" for each in listeners],
             "pid": pd.array([each.pid for each in listeners], dtype="Int64"),
             "since_text": [since(each.opened_at, now, each.opened_seen) for each in listeners],
+            "until_text": [
+                "" if each.closed_at is None else since(each.closed_at, now) for each in listeners
+            ],
         }
     )
+    if not any(table["until_text"]):
+        table = table.drop(columns="until_text")
     for name in _CUT:
-        table[name] = [fitted(text, _WIDTHS[name]) for text in table[name].tolist()]
+        table[name] = [fitted(text, widths[name]) for text in table[name].tolist()]
     return table
 
 

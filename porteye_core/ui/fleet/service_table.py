@@ -18,7 +18,7 @@ from porteye_core.ui.context import draw_again
 from porteye_core.ui.fleet import listener_table
 from porteye_core.ui.fleet.context import FleetMoment
 from porteye_core.ui.fleet.listener_table import since
-from porteye_core.ui.layout import in_order, table_height
+from porteye_core.ui.layout import fitting, in_order, table_height
 from porteye_core.ui.markdown import literal
 from porteye_core.ui.table_columns import columns, reachable_from
 
@@ -31,7 +31,7 @@ _WIDTHS = {
     "sockets": 80,
     "since_text": 170,
 }
-_ON_A_PHONE = ("port", "program", "exposure", "hosts")
+_ON_A_PHONE = {"port": 54, "program": 126, "exposure": 112, "hosts": 62}
 _OF = "service"  # in the URL
 
 
@@ -78,14 +78,15 @@ def opened() -> ServiceKey | None:
 
 def draw(services: Sequence[Service], at: FleetMoment, key: str) -> None:
     """Draw the services in this order; a click opens one."""
-    table = cells(services, at.now)
+    widths = fitting(_WIDTHS, _ON_A_PHONE)
+    table = cells(services, at.now, widths["program"])
     keys = [_key(each) for each in services]
     # The order of services changes with every refresh: what was clicked is known by its key.
     ids = [zlib.crc32(each.text.encode()) for each in keys]
     clicked = row_selection.table(
         table,
         in_order(table.columns, _ON_A_PHONE),
-        columns(_WIDTHS),
+        columns(widths),
         key=key,
         ids=ids,
         alt="Services of many hosts",
@@ -96,13 +97,13 @@ def draw(services: Sequence[Service], at: FleetMoment, key: str) -> None:
         draw_again()
 
 
-def cells(services: Sequence[Service], now: int) -> pd.DataFrame:
-    """The cells of the services' rows."""
+def cells(services: Sequence[Service], now: int, wide: int) -> pd.DataFrame:
+    """The cells of the services' rows; wide: pixels of the program."""
     return pd.DataFrame(
         {
             "port": [each.port for each in services],
             "protocol": [each.protocol for each in services],
-            "program": [fitted(each.program, _WIDTHS["program"]) for each in services],
+            "program": [fitted(each.program, wide) for each in services],
             "exposure": [[each.exposure] for each in services],
             "hosts": [each.hosts for each in services],
             "sockets": [each.listeners for each in services],
@@ -139,6 +140,10 @@ def draw_opened(
         st.caption("It is not open on any of these hosts now.")
         return None
     return listener_table.draw(found, at, key, without=("port", "protocol", "program", "exposure"))
+
+
+def _close() -> None:
+    st.query_params.pop(_OF, None)
 
 
 def listeners_of(of: ServiceKey, wanted: Selection, at: FleetMoment) -> list[FleetListener]:

@@ -26,7 +26,7 @@ _WIDTHS = {
     "address": 110,
     "hosts_now": 84,
 }
-_ON_A_PHONE = ("port", "first_host", "hosts_now", "first_seen")
+_ON_A_PHONE = {"port": 56, "first_host": 110, "first_seen": 126, "hosts_now": 66}
 
 
 @st.fragment(run_every=_REFRESH)
@@ -58,13 +58,13 @@ def _summary(shown: int, count: int, ephemeral: int) -> str:
 
 
 def _table(found: Sequence[FirstSeen], at: FleetMoment) -> None:
-    zone = viewers_zone()
+    zone, widths = viewers_zone(), layout.fitting(_WIDTHS, _ON_A_PHONE)
     table = pd.DataFrame(
         {
             "first_seen": [moment(each.at, at.now, zone) for each in found],
             "port": [each.port for each in found],
             "protocol": [each.protocol for each in found],
-            "first_host": [fitted(each.host, _WIDTHS["first_host"]) for each in found],
+            "first_host": [fitted(each.host, widths["first_host"]) for each in found],
             "program": [fitted(each.program or "", _WIDTHS["program"]) for each in found],
             "exposure": [[each.exposure] if each.exposure else [] for each in found],
             "address": [fitted(each.address or "", _WIDTHS["address"]) for each in found],
@@ -76,7 +76,7 @@ def _table(found: Sequence[FirstSeen], at: FleetMoment) -> None:
     clicked = row_selection.table(
         table,
         layout.in_order(_WIDTHS, _ON_A_PHONE),
-        columns(_WIDTHS),
+        columns(widths),
         key="first_seen_ports",
         ids=ids,
         alt="Ports that are new in the fleet, the newest first",

@@ -19,7 +19,7 @@ from porteye_core.ui.fleet.host_states import named, unknown_at
 from porteye_core.ui.fleet.pages import go, go_to_host
 from porteye_core.ui.markdown import literal
 
-_REFRESH = 30  # seconds, while it shows the present
+_REFRESH = 30  # seconds: hosts may ship late what they had then
 _SECOND = 1_000_000
 
 
@@ -31,6 +31,7 @@ def controls() -> None:
     moment_controls.errors()
 
 
+@st.fragment(run_every=_REFRESH)
 def moment() -> None:
     """The counts and the listeners of the moment."""
     read(_draw)
@@ -90,7 +91,7 @@ def _draw_listeners(at: FleetMoment, then: int, count: int) -> None:
         go_to_host(clicked.host, "timeline", at=stamp, port=str(clicked.port))
 
 
-shown = cursor_url.cursor()
+cursor_url.cursor()
 cursor_url.write()
 controls()
-st.fragment(moment, run_every=_REFRESH if shown.at is None else None)()
+moment()
