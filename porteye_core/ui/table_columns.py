@@ -193,8 +193,6 @@ _COLUMNS = {
         "Dropped", "Events that its own retention dropped before they were shipped", "localized"
     ),
     "hosts": _number("Hosts", "That have it open now"),
-    "host_names": _text("On", "The first of the hosts"),
-    "sockets": _number("Sockets", "Listeners together, such as those for IPv4 and IPv6"),
     "since_text": _text("Since", "≥: it was there already when PortEye began to watch"),
     "until_text": _text("Until", "Empty: it is open still"),
     "first_seen": _text("First seen", "By any host of the fleet, in your time zone"),

@@ -16,7 +16,7 @@ from porteye_core.ui.table_columns import columns
 WIDEST_FIRST = tuple(reversed(REACHABLE))
 _WIDTHS = {
     "host": 170,
-    "sockets": 80,
+    "listeners": 80,
     "exposure": 240,
     "ports": 330,
     "since_text": 160,
@@ -30,7 +30,7 @@ def draw(found: Sequence[HostPorts], at: FleetMoment) -> HostPorts | None:
     table = pd.DataFrame(
         {
             "host": [fitted(each.host, widths["host"]) for each in found],
-            "sockets": [each.listeners for each in found],
+            "listeners": [each.listeners for each in found],
             "exposure": [
                 [reach.value for reach in WIDEST_FIRST if reach.value in each.exposures]
                 for each in found
@@ -42,7 +42,7 @@ def draw(found: Sequence[HostPorts], at: FleetMoment) -> HostPorts | None:
     clicked = row_selection.table(
         table,
         in_order(_WIDTHS, _ON_A_PHONE),
-        columns(widths),
+        columns(widths, listeners={"help": None}),
         key="exposed_hosts",
         ids=[each.host_id for each in found],
         alt="Hosts that let others in",

@@ -28,7 +28,7 @@ _WIDTHS = {
     "program": 260,
     "exposure": 130,
     "hosts": 80,
-    "sockets": 80,
+    "listeners": 80,
     "since_text": 170,
 }
 _ON_A_PHONE = {"port": 54, "program": 126, "exposure": 112, "hosts": 62}
@@ -86,7 +86,7 @@ def draw(services: Sequence[Service], at: FleetMoment, key: str) -> None:
     clicked = row_selection.table(
         table,
         in_order(table.columns, _ON_A_PHONE),
-        columns(widths),
+        columns(widths, listeners={"help": None}),
         key=key,
         ids=ids,
         alt="Services of many hosts",
@@ -106,7 +106,7 @@ def cells(services: Sequence[Service], now: int, wide: int) -> pd.DataFrame:
             "program": [fitted(each.program, wide) for each in services],
             "exposure": [[each.exposure] for each in services],
             "hosts": [each.hosts for each in services],
-            "sockets": [each.listeners for each in services],
+            "listeners": [each.listeners for each in services],
             "since_text": [since(each.since, now) for each in services],
         }
     )
