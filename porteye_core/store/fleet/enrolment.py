@@ -66,9 +66,7 @@ def retire(server: Server, name: str) -> None:
     with told(f"The host {name} could not be retired"), server.transaction():
         server.execute("SET LOCAL search_path = fleet, pg_temp")
         found = server.execute(
-            "UPDATE host SET retired_at = now_us() WHERE name = %s AND retired_at IS NULL"
-            " RETURNING role",
-            (name,),
+            "SELECT role, retire(host_id) FROM host WHERE name = %s AND retired_at IS NULL", (name,)
         ).fetchone()
         if found is None:
             raise FleetRefused(f"No host {name} is enrolled.", "See: porteye fleet hosts.")

@@ -43,6 +43,11 @@ FROM (SELECT l.port, l.protocol, coalesce(g.title, '') AS program, l.exposure, l
 GROUP BY s.port, s.protocol, s.program, s.exposure
 ORDER BY 5 DESC, 1, 2, 3, 4 LIMIT %(limit)s
 """
+# Of all hosts they are counted already.
+_COUNTED_SERVICES = """
+SELECT l.port, l.protocol, l.program, l.exposure::text, l.hosts, l.listeners, l.since
+FROM fleet_service l WHERE {where} ORDER BY l.hosts DESC, 1, 2, 3, 4 LIMIT %(limit)s
+"""
 _PORTS = """
 SELECT port, protocol, sum(n)::bigint, count(*) FROM (
     SELECT port, protocol, host_id, count(*) AS n FROM ({rows}) l GROUP BY 1, 2, 3) l
@@ -125,16 +130,23 @@ def open_now(reader: FleetReader, wanted: Selection, limit: int = 1000) -> list[
 
 def count_now(reader: FleetReader, wanted: Selection) -> int:
     """The number of open listeners of hosts that are not retired. Raises FleetError."""
-    where = open_conditions(reader, wanted)
-    found = reader.rows(f"SELECT count(*) FROM open_listener l WHERE {where}", where.parameters)
-    return int(found[0][0])
+    if wanted.is_counted:
+        where = _both(reader, wanted)
+        statement = "SELECT coalesce(sum(l.listeners), 0) FROM fleet_service l"
+    else:
+        where = open_conditions(reader, wanted)
+        statement = "SELECT count(*) FROM open_listener l"
+    return int(reader.rows(f"{statement} WHERE {where}", where.parameters)[0][0])
 
 
 def services(reader: FleetReader, wanted: Selection, limit: int = 1000) -> list[Service]:
     """The open services, those of most hosts first; with exposures: who lets whom in on which port.
     Raises FleetError."""
-    where = open_conditions(reader, wanted)
-    found = reader.rows(_SERVICES.format(where=where), {**where.parameters, "limit": limit})
+    if wanted.is_counted:
+        statement, where = _COUNTED_SERVICES, _both(reader, wanted)
+    else:
+        statement, where = _SERVICES, open_conditions(reader, wanted)
+    found = reader.rows(statement.format(where=where), {**where.parameters, "limit": limit})
     return [Service(*row) for row in found]
 
 
@@ -193,10 +205,15 @@ def _counted(
 
 def open_conditions(reader: FleetReader, wanted: Selection) -> Conditions:
     """The conditions of a listener that is open on a host that is not retired."""
-    key, row = key_conditions(wanted, "l"), listener_conditions(reader, wanted, "l")
-    where = Conditions([*key.sql, *row.sql], {**key.parameters, **row.parameters})
+    where = _both(reader, wanted)
     where.add(f"l.host_id NOT IN {_OF_THE_RETIRED.format(at='now_us()')}")
     return where
+
+
+def _both(reader: FleetReader, wanted: Selection) -> Conditions:
+    """The conditions on what a listener is."""
+    key, row = key_conditions(wanted, "l"), listener_conditions(reader, wanted, "l")
+    return Conditions([*key.sql, *row.sql], {**key.parameters, **row.parameters})
 
 
 def _is_open_since(key: Conditions) -> str:

@@ -51,6 +51,11 @@ class Selection:
     home: str = ""
     address: str = ""
 
+    @property
+    def is_counted(self) -> bool:
+        """True if port, protocol and exposure alone choose: what is open is counted by these."""
+        return not (self.hosts or self.program or self.user or self.home or self.address)
+
 
 @dataclass(slots=True)
 class Conditions:

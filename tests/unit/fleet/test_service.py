@@ -63,3 +63,26 @@ def test_a_refusal_ends_it(db: Path, writer: Writer) -> None:
     seed(writer, NOW)
     with fleet() as running, pytest.raises(FleetRefused, match="No host is enrolled"):
         run(Plan(db, running.address, 10.0))
+
+
+def test_a_host_that_has_shipped_its_rows_of_the_day_says_so_and_goes_on(
+    db: Path, writer: Writer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    seed(writer, NOW)
+    with fleet() as running:
+        address = running.enrol("web1")
+        running.ask("UPDATE setting SET rows_a_day = 1")
+
+        def sleep(seconds: float) -> None:
+            if seconds == 10.0:
+                raise _Over
+            if len(caplog.records) == 1:
+                running.ask("UPDATE setting SET rows_a_day = DEFAULT")
+
+        with monkeypatch.context() as patch, caplog.at_level("INFO", "porteye"):
+            patch.setattr(time, "sleep", sleep)
+            with pytest.raises(_Over):
+                run(Plan(db, address, 10.0))
+        assert rows_that_arrived(running) == rows_at_home(db)
+    assert "may ship 1 a day: the next are taken from" in caplog.records[0].message
+    assert caplog.records[1].message == "The fleet's server takes the history again."

@@ -12,17 +12,20 @@ CREATE DOMAIN interface_kind AS text COLLATE "C" CHECK (VALUE IN ('machine', 'co
 CREATE TYPE exposure AS ENUM ('this machine only', 'local containers', 'one link', 'one network',
     'IPv6 only', 'every interface', 'inside a container', 'not known');
 
--- keep: microseconds; kept_from: what is older has been dropped, and is not taken any more.
+-- keep: microseconds; kept_from: what is older has been dropped, and is not taken any more. rows_a_day:
+-- what a host may ship in a day of UTC.
 CREATE TABLE setting (
     one boolean PRIMARY KEY DEFAULT TRUE CHECK (one),
     keep bigint NOT NULL DEFAULT 90 * 86400000000 CHECK (keep > 0),
     kept_from bigint NOT NULL DEFAULT 0,
-    tidied_at bigint NOT NULL DEFAULT 0
+    tidied_at bigint NOT NULL DEFAULT 0,
+    rows_a_day bigint NOT NULL DEFAULT 5000000 CHECK (rows_a_day > 0)
 );
 INSERT INTO setting DEFAULT VALUES;
 
 -- received_at, skew, behind: of the newest batch, the host's clock less the server's, and the events
--- that follow it. dropped: events that the host dropped before they were shipped.
+-- that follow it. dropped: events that the host dropped before they were shipped. shipped_rows: what it
+-- has shipped in the day that begins at shipped_day.
 CREATE TABLE host (
     host_id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     name text COLLATE "C" NOT NULL CHECK (length(name) BETWEEN 1 AND 253),
@@ -33,7 +36,9 @@ CREATE TABLE host (
     skew bigint,
     version text COLLATE "C" NOT NULL DEFAULT '',
     dropped bigint NOT NULL DEFAULT 0,
-    behind bigint NOT NULL DEFAULT 0
+    behind bigint NOT NULL DEFAULT 0,
+    shipped_day bigint NOT NULL DEFAULT 0,
+    shipped_rows bigint NOT NULL DEFAULT 0
 ) WITH (fillfactor = 50);
 CREATE UNIQUE INDEX host_name ON host (name) WHERE retired_at IS NULL;
 

@@ -1,23 +1,24 @@
 -- What a host may do: fill its inboxes and call hello and apply. The host is the login: it is no
 -- parameter, and SET ROLE does not change session_user. COPY refuses tables with row level
--- security, so host_id comes from a default that an agent has no right to set. The functions
--- run as the owner, with a fixed search_path, and no agent may make a temporary table for them.
+-- security, so the login comes from a default that an agent has no right to set; the default calls
+-- no function, which would take a third of the time of a row. The functions run as the owner, with a
+-- fixed search_path, and no agent may make a temporary table for them.
 CREATE FUNCTION me() RETURNS integer STABLE SECURITY DEFINER LANGUAGE sql
 SET search_path = fleet, pg_temp AS
 $$ SELECT host_id FROM host WHERE role = session_user AND retired_at IS NULL $$;
 
 -- A batch lies here for the length of its transaction.
 CREATE UNLOGGED TABLE inbox_program (
-    host_id integer NOT NULL DEFAULT fleet.me(),
+    login name NOT NULL DEFAULT session_user,
     local bigint, name text, exe text, "user" text, cmdline text, title text
 );
 CREATE UNLOGGED TABLE inbox_process (
-    host_id integer NOT NULL DEFAULT fleet.me(),
+    login name NOT NULL DEFAULT session_user,
     local bigint, machine bigint, pid integer, started_at bigint, program bigint, ppid integer,
     parents text, unit text, container text, cwd text, container_id bigint
 );
 CREATE UNLOGGED TABLE inbox_listener (
-    host_id integer NOT NULL DEFAULT fleet.me(),
+    login name NOT NULL DEFAULT session_user,
     local bigint, machine bigint, protocol protocol, family family, address text, port integer,
     netns bigint, inode bigint, fd bigint, uid bigint, "user" text, process bigint, program bigint,
     hidden hidden, opened_at bigint, opened_seen seen, interface text,
@@ -26,12 +27,12 @@ CREATE UNLOGGED TABLE inbox_listener (
     closed_at bigint, closed_seen seen
 );
 CREATE UNLOGGED TABLE inbox_event (
-    host_id integer NOT NULL DEFAULT fleet.me(),
+    login name NOT NULL DEFAULT session_user,
     local bigint, machine bigint, at bigint, kind kind, seen seen, listener bigint, port integer,
     program bigint, pid integer, protocol protocol, hidden hidden, exposure exposure, address text
 );
 CREATE UNLOGGED TABLE inbox_rollup (
-    host_id integer NOT NULL DEFAULT fleet.me(),
+    login name NOT NULL DEFAULT session_user,
     listener bigint, bucket bigint, beats bigint, cpu_sum bigint, cpu_max bigint, rss_max bigint,
     clients_max bigint, queue_max bigint, backlog bigint
 );
@@ -40,11 +41,11 @@ ALTER TABLE inbox_process SET (autovacuum_vacuum_scale_factor = 0, autovacuum_va
 ALTER TABLE inbox_listener SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
 ALTER TABLE inbox_event SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
 ALTER TABLE inbox_rollup SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
-CREATE INDEX ON inbox_program (host_id);
-CREATE INDEX ON inbox_process (host_id);
-CREATE INDEX ON inbox_listener (host_id);
-CREATE INDEX ON inbox_event (host_id);
-CREATE INDEX ON inbox_rollup (host_id);
+CREATE INDEX ON inbox_program (login);
+CREATE INDEX ON inbox_process (login);
+CREATE INDEX ON inbox_listener (login);
+CREATE INDEX ON inbox_event (login);
+CREATE INDEX ON inbox_rollup (login);
 
 GRANT USAGE ON SCHEMA fleet TO porteye_agent;
 GRANT INSERT (local, name, exe, "user", cmdline, title) ON inbox_program TO porteye_agent;
@@ -59,6 +60,23 @@ GRANT INSERT (local, machine, at, kind, seen, listener, port, program, pid, prot
 GRANT INSERT (listener, bucket, beats, cpu_sum, cpu_max, rss_max, clients_max, queue_max, backlog)
     ON inbox_rollup TO porteye_agent;
 
+-- A host fills the server with its own rows up to a number for each day. `hello` says so before
+-- anything is copied. `more`: the rows of a batch that lies in the inboxes.
+CREATE FUNCTION refuse_beyond_quota(of_host integer, more bigint) RETURNS void STABLE LANGUAGE plpgsql
+AS $$
+DECLARE day bigint := 86400000000; now bigint := fleet.now_us(); today bigint := now - now % day;
+    h fleet.host; most bigint;
+BEGIN
+    SELECT * INTO h FROM fleet.host x WHERE x.host_id = of_host;
+    SELECT s.rows_a_day INTO most FROM fleet.setting s;
+    IF more > most OR (h.shipped_day = today AND h.shipped_rows >= most) THEN
+        RAISE EXCEPTION 'The host % has shipped % rows today, and may ship % a day: the next are taken from % UTC on.',
+            h.name, CASE h.shipped_day WHEN today THEN h.shipped_rows ELSE 0 END + more, most,
+            to_char(to_timestamp((today + day) / 1000000) AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI')
+            USING ERRCODE = 'PE004';
+    END IF;
+END $$;
+
 -- The state of the server for this database of the caller's; locks its stream until the transaction ends.
 -- protocols: the versions of this conversation that the server speaks.
 CREATE FUNCTION hello(of_origin uuid, OUT events bigint, OUT revisions bigint, OUT ticks bigint,
@@ -70,6 +88,7 @@ BEGIN
     IF mine IS NULL THEN
         RAISE EXCEPTION 'No host is enrolled for the login %.', session_user USING ERRCODE = 'PE001';
     END IF;
+    PERFORM refuse_beyond_quota(mine, 0);
     SELECT * INTO s FROM stream x WHERE x.host_id = mine AND x.origin = of_origin FOR UPDATE;
     IF NOT FOUND THEN
         PERFORM FROM host h WHERE h.host_id = mine FOR UPDATE;
@@ -109,12 +128,22 @@ $$ SELECT sha256(convert_to(jsonb_build_array(p.name, p.exe, p."user", p.cmdline
 CREATE FUNCTION tidy_daily() RETURNS void LANGUAGE plpgsql SET search_path = fleet, pg_temp
 SET lock_timeout = '1s' AS $$
 BEGIN
-    IF (SELECT tidied_at < now_us() - 86400000000 FROM setting)
-        AND pg_try_advisory_xact_lock(hashtext('porteye fleet tidy')) THEN
+    IF pg_try_advisory_xact_lock(hashtext('porteye fleet tidy')) THEN
         PERFORM tidy();
     END IF;
 EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
     RAISE LOG 'the fleet is tidied with a later batch';
+END $$;
+-- The time from which rows are taken, after the fleet was tidied today.
+CREATE FUNCTION kept_now() RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE s fleet.setting;
+BEGIN
+    SELECT * INTO s FROM fleet.setting;
+    IF s.tidied_at < fleet.now_us() - 86400000000 THEN
+        PERFORM fleet.tidy_daily();
+        SELECT * INTO s FROM fleet.setting;
+    END IF;
+    RETURN s.kept_from;
 END $$;
 
 -- A host gives the number of a process that its retention has forgotten to another one. The fleet may
@@ -153,7 +182,8 @@ IMMUTABLE LANGUAGE sql AS $$ VALUES (60, FALSE), (3600, TRUE), (86400, TRUE) $$;
 CREATE FUNCTION apply(of_origin uuid, knows bytea, new_mark bytea, to_event bigint,
     to_revision bigint, to_tick bigint, to_rollup bigint, sent_at bigint, news jsonb)
 RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER SET search_path = fleet, pg_temp AS $$
-DECLARE mine integer := fleet.me(); s stream; base bigint; kept bigint; stored bigint; learnt bigint[];
+DECLARE mine integer := fleet.me(); caller name := session_user; s stream; base bigint; kept bigint;
+    stored bigint; learnt bigint[]; more bigint; now bigint := now_us();
 BEGIN
     SELECT * INTO s FROM stream x WHERE x.host_id = mine AND x.origin = of_origin FOR UPDATE;
     IF NOT FOUND THEN
@@ -167,24 +197,32 @@ BEGIN
         OR (to_event > s.events AND new_mark IS NULL) THEN
         RAISE EXCEPTION 'A cursor goes back.' USING ERRCODE = 'PE003';
     END IF;
-    IF EXISTS (SELECT FROM inbox_event i WHERE i.host_id = mine
+    IF EXISTS (SELECT FROM inbox_event i WHERE i.login = caller
         AND (i.local <= s.events OR i.local > to_event OR i.listener NOT BETWEEN 1 AND (1::bigint << 40) - 1)) THEN
         RAISE EXCEPTION 'An event is not of this batch.' USING ERRCODE = 'PE003';
     END IF;
-    IF EXISTS (SELECT FROM inbox_listener i WHERE i.host_id = mine
+    IF EXISTS (SELECT FROM inbox_listener i WHERE i.login = caller
             AND i.local NOT BETWEEN 1 AND (1::bigint << 40) - 1)
-        OR EXISTS (SELECT FROM inbox_process i WHERE i.host_id = mine
+        OR EXISTS (SELECT FROM inbox_process i WHERE i.login = caller
             AND i.local NOT BETWEEN 1 AND (1::bigint << 40) - 1)
-        OR EXISTS (SELECT FROM inbox_program i WHERE i.host_id = mine
+        OR EXISTS (SELECT FROM inbox_program i WHERE i.login = caller
             AND i.local NOT BETWEEN 1 AND (1::bigint << 40) - 1)
-        OR EXISTS (SELECT FROM inbox_rollup i WHERE i.host_id = mine
+        OR EXISTS (SELECT FROM inbox_rollup i WHERE i.login = caller
             AND i.listener NOT BETWEEN 1 AND (1::bigint << 40) - 1)
         OR to_event >= 1::bigint << 40 THEN
         RAISE EXCEPTION 'An id is outside of its epoch.' USING ERRCODE = 'PE003';
     END IF;
     base := s.epoch::bigint << 40;
-    PERFORM tidy_daily();
-    SELECT kept_from INTO kept FROM setting;
+    more := (SELECT count(*) FROM inbox_event i WHERE i.login = caller)
+        + (SELECT count(*) FROM inbox_listener i WHERE i.login = caller)
+        + (SELECT count(*) FROM inbox_process i WHERE i.login = caller)
+        + (SELECT count(*) FROM inbox_program i WHERE i.login = caller)
+        + (SELECT count(*) FROM inbox_rollup i WHERE i.login = caller)
+        + coalesce(jsonb_array_length(news->'ticks'), 0) + coalesce(jsonb_array_length(news->'watches'), 0)
+        + coalesce(jsonb_array_length(news->'machines'), 0)
+        + coalesce(jsonb_array_length(news->'containers'), 0);
+    PERFORM refuse_beyond_quota(mine, more);
+    kept := kept_now();
 
     INSERT INTO machine AS m
     SELECT mine, base + j.id, j.name, j.machine_id, j.platform, j.memory, j.netns, j.boot_id, j.booted_at
@@ -209,10 +247,10 @@ BEGIN
     -- batches wait for each other.
     INSERT INTO program (digest, name, exe, "user", cmdline, title)
     SELECT DISTINCT ON (n.digest) n.digest, n.name, n.exe, n."user", n.cmdline, n.title
-    FROM (SELECT *, program_digest(i) AS digest FROM inbox_program i WHERE i.host_id = mine) n
+    FROM (SELECT *, program_digest(i) AS digest FROM inbox_program i WHERE i.login = caller) n
     WHERE NOT EXISTS (SELECT FROM program p WHERE p.digest = n.digest)
     ORDER BY n.digest ON CONFLICT (digest) DO NOTHING;
-    WITH gone AS (DELETE FROM inbox_program i WHERE i.host_id = mine RETURNING *)
+    WITH gone AS (DELETE FROM inbox_program i WHERE i.login = caller RETURNING *)
     INSERT INTO host_program
     SELECT mine, base + g.local, (SELECT p.id FROM program p WHERE p.digest = program_digest(g))
     FROM gone g
@@ -221,8 +259,8 @@ BEGIN
 
     PERFORM set_apart(mine, p.id) FROM inbox_process i
     JOIN process p ON p.host_id = mine AND p.id = base + i.local
-    WHERE i.host_id = mine AND (p.pid, p.started_at) != (i.pid, i.started_at);
-    WITH gone AS (DELETE FROM inbox_process i WHERE i.host_id = mine RETURNING *)
+    WHERE i.login = caller AND (p.pid, p.started_at) != (i.pid, i.started_at);
+    WITH gone AS (DELETE FROM inbox_process i WHERE i.login = caller RETURNING *)
     INSERT INTO process
     SELECT mine, base + g.local, base + g.machine, g.pid, g.started_at, l.program_id, g.ppid,
         g.parents, g.unit, g.container, g.cwd, base + g.container_id
@@ -234,15 +272,15 @@ BEGIN
 
     PERFORM set_life_apart(mine, l.id, l.opened_at, l.closed_at) FROM inbox_event i
     JOIN life l ON l.host_id = mine AND l.id = base + i.listener AND l.opened_at != i.at
-    WHERE i.host_id = mine AND i.kind = 'opened' AND i.listener <= s.listeners;
-    s.listeners := greatest(s.listeners, (SELECT max(i.local) FROM inbox_listener i WHERE i.host_id = mine));
+    WHERE i.login = caller AND i.kind = 'opened' AND i.listener <= s.listeners;
+    s.listeners := greatest(s.listeners, (SELECT max(i.local) FROM inbox_listener i WHERE i.login = caller));
 
     SELECT array_agg(o.id) INTO learnt FROM inbox_listener i
     JOIN open_listener o ON o.host_id = mine AND o.id = base + i.local
-    WHERE i.host_id = mine AND o.program_id IS NULL AND i.program IS NOT NULL;
+    WHERE i.login = caller AND o.program_id IS NULL AND i.program IS NOT NULL;
 
     -- A listener that has closed leaves open_listener.
-    WITH gone AS (DELETE FROM inbox_listener i WHERE i.host_id = mine RETURNING *)
+    WITH gone AS (DELETE FROM inbox_listener i WHERE i.login = caller RETURNING *)
     , known AS MATERIALIZED (
         SELECT base + g.local AS id, base + g.machine AS machine, g.protocol, g.family, g.address,
             g.port, g.netns, g.inode, g.fd, g.uid, g."user", base + g.process AS process_id,
@@ -330,7 +368,7 @@ BEGIN
             DO UPDATE SET opened = a.opened + excluded.opened;
     END IF;
 
-    WITH gone AS (DELETE FROM inbox_event i WHERE i.host_id = mine RETURNING *)
+    WITH gone AS (DELETE FROM inbox_event i WHERE i.login = caller RETURNING *)
     , new AS (
         INSERT INTO event
         SELECT mine, base + g.local, g.at, base + g.machine, g.kind, g.seen, base + g.listener,
@@ -357,7 +395,7 @@ BEGIN
             DO UPDATE SET opened = t.opened + excluded.opened, closed = t.closed + excluded.closed)
     SELECT count(*) INTO stored FROM new;
 
-    WITH gone AS (DELETE FROM inbox_rollup i WHERE i.host_id = mine RETURNING *)
+    WITH gone AS (DELETE FROM inbox_rollup i WHERE i.login = caller RETURNING *)
     INSERT INTO rollup
     SELECT mine, base + g.listener, g.bucket, g.beats, g.cpu_sum, g.cpu_max, g.rss_max,
         g.clients_max, g.queue_max, g.backlog
@@ -389,7 +427,8 @@ BEGIN
     UPDATE stream x SET events = to_event, revisions = to_revision, ticks = to_tick,
         rollups = to_rollup, listeners = s.listeners, mark = coalesce(new_mark, x.mark)
     WHERE x.host_id = mine AND x.epoch = s.epoch;
-    UPDATE host h SET received_at = now_us(), skew = sent_at - now_us(),
+    UPDATE host h SET received_at = now, skew = sent_at - now, shipped_day = now - now % 86400000000,
+        shipped_rows = more + CASE WHEN h.shipped_day = now - now % 86400000000 THEN h.shipped_rows ELSE 0 END,
         version = coalesce(news->>'version', h.version),
         dropped = h.dropped + coalesce((news->>'dropped')::bigint, 0),
         behind = coalesce((news->>'behind')::bigint, 0)

@@ -1,7 +1,8 @@
 -- Indexes for questions over many hosts.
 CREATE INDEX open_listener_of_port ON open_listener (port, host_id) INCLUDE (protocol, opened_at);
+CREATE INDEX open_listener_of_program ON open_listener (program_id);
 CREATE INDEX event_newest ON event (at);
-CREATE INDEX event_of_port ON event (port, at);
+CREATE INDEX event_of_port ON event (port, at) INCLUDE (kind);
 CREATE INDEX event_of_program ON event (program_id, at);
 -- A moment before reads the keys of what was open then from this index alone.
 CREATE INDEX life_everywhere ON life (span, closed_at, opened_at) INCLUDE (port, protocol, host_id, id);

@@ -27,10 +27,11 @@ FORBIDDEN = {
     "read the views of a host": "SELECT * FROM one_host.event",
     "read an inbox": "SELECT * FROM fleet.inbox_event",
     "write an event past the functions": "INSERT INTO fleet.event (host_id) VALUES (1)",
-    "name the host in an inbox": "INSERT INTO fleet.inbox_event (host_id, local) VALUES (2, 1)",
-    "copy the host into an inbox": "COPY fleet.inbox_event (host_id, local) FROM STDIN",
+    "name the host in an inbox": "INSERT INTO fleet.inbox_event (login, local)"
+    " VALUES ('agent_2', 1)",
+    "copy the host into an inbox": "COPY fleet.inbox_event (login, local) FROM STDIN",
     "empty an inbox": "DELETE FROM fleet.inbox_event",
-    "change an inbox": "UPDATE fleet.inbox_event SET host_id = 2",
+    "change an inbox": "UPDATE fleet.inbox_event SET login = 'agent_2'",
     "truncate an inbox": "TRUNCATE fleet.inbox_event",
     "move its cursor": "UPDATE fleet.stream SET events = 0",
     "change a program": "UPDATE fleet.program SET name = 'x'",
@@ -57,6 +58,16 @@ FORBIDDEN = {
     "'11111111-1111-1111-1111-111111111111', NULL, NULL, 0, 0, 0, 0, 0, '{}')",
     "read counts of all hosts": "SELECT * FROM fleet.fleet_turnover",
     "write a first time": "INSERT INTO fleet.fleet_first VALUES (1, 'tcp', 1, 1)",
+    "read the services of all hosts": "SELECT * FROM fleet.fleet_service",
+    "change the services of all hosts": "UPDATE fleet.fleet_service SET hosts = 0",
+    "count services of its own making": "SELECT fleet.count_services(NULL, NULL)",
+    "ask for the services of another host": "SELECT fleet.services_of(2, ARRAY[80])",
+    "retire another host": "SELECT fleet.retire(2)",
+    "raise its quota": "UPDATE fleet.setting SET rows_a_day = 1000000000",
+    "forget what it has shipped today": "UPDATE fleet.host SET shipped_rows = 0",
+    "read the quota": "SELECT rows_a_day FROM fleet.setting",
+    "ask about the quota of another host": "SELECT fleet.refuse_beyond_quota(2, 1)",
+    "tidy when it likes": "SELECT fleet.kept_now()",
     "make a partition": "SELECT fleet.make_partitions(0, 1)",
     "leave another host's epochs": "SELECT fleet.leave_epochs_before(2, 5::smallint)",
     "read passwords": "SELECT rolpassword FROM pg_authid",
@@ -99,7 +110,7 @@ def test_the_host_of_a_row_is_the_login(running: Fleet, agents: tuple[str, str])
         agent.rollback()
         agent.execute("INSERT INTO fleet.inbox_program (local, name) VALUES (1, 'x')")
         agent.commit()
-    assert running.ask("SELECT host_id FROM inbox_program") == [(2,)]
+    assert running.ask("SELECT login::text FROM inbox_program") == [("agent_2",)]
     running.ask("DELETE FROM inbox_program")
 
 
@@ -149,6 +160,60 @@ def test_an_id_of_another_epoch_is_refused(agents: tuple[str, str]) -> None:
             agent.execute(
                 "SELECT fleet.apply(%s::uuid, NULL, NULL, 0, 0, 0, 0, 0, '{}')", (origin,)
             )
+
+
+def test_a_host_that_has_shipped_its_rows_of_the_day_waits_for_the_next(
+    running: Fleet, db: Path, writer: Writer
+) -> None:
+    seed(writer, NOW)
+    address = running.enrol("busy")
+    ship(db, address)
+    (shipped,) = running.ask("SELECT shipped_rows FROM host WHERE name = 'busy'")[0]
+    assert shipped > running.ask("SELECT count(*) FROM event")[0][0]
+    running.ask("UPDATE setting SET rows_a_day = %s", shipped)
+    try:
+        with pytest.raises(
+            FleetError, match=f"host busy has shipped {shipped} rows today"
+        ) as found:
+            ship(db, address)
+        assert not isinstance(found.value, FleetRefused)  # the next day takes the next
+        running.ask("UPDATE host SET shipped_day = shipped_day - 86400000000 WHERE name = 'busy'")
+        ship(db, address)
+        (again,) = running.ask("SELECT shipped_rows FROM host WHERE name = 'busy'")[0]
+        assert 0 < again < shipped
+    finally:
+        running.ask("UPDATE setting SET rows_a_day = DEFAULT")
+
+
+def test_no_batch_is_larger_than_a_day(running: Fleet, agents: tuple[str, str]) -> None:
+    origin = "11111111-1111-1111-1111-111111111114"
+    running.ask("UPDATE setting SET rows_a_day = 1000")
+    try:
+        with psycopg.connect(agents[0]) as agent:
+            agent.execute("SELECT fleet.hello(%s::uuid)", (origin,))
+            agent.execute(
+                "INSERT INTO fleet.inbox_program (local, name)"
+                " SELECT n, 'x' FROM generate_series(1, 1001) n"
+            )
+            with pytest.raises(psycopg.Error, match="may ship 1000 a day") as found:
+                agent.execute(
+                    "SELECT fleet.apply(%s::uuid, NULL, NULL, 0, 0, 0, 0, 0, '{}')", (origin,)
+                )
+        assert found.value.sqlstate == "PE004"
+    finally:
+        running.ask("UPDATE setting SET rows_a_day = DEFAULT")
+
+
+def test_what_an_agent_leaves_in_an_inbox_goes_with_the_next_day(
+    running: Fleet, agents: tuple[str, str], db: Path, writer: Writer
+) -> None:
+    seed(writer, NOW)
+    with psycopg.connect(agents[0]) as agent:
+        agent.execute("INSERT INTO fleet.inbox_event (local) SELECT generate_series(1, 1000)")
+    running.ask("UPDATE setting SET tidied_at = 0")
+    ship(db, running.enrol("other"))
+    assert running.ask("SELECT 1 FROM inbox_event") == []
+    assert running.ask("SELECT 1 FROM event e JOIN host h USING (host_id) WHERE h.name = 'other'")
 
 
 def test_no_agent_names_the_program_of_another(running: Fleet, db: Path, writer: Writer) -> None:

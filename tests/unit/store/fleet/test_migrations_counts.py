@@ -35,11 +35,18 @@ _FIRST = """SELECT DISTINCT ON (port, protocol) port, protocol, at, host_id FROM
 _COUNTED_FIRST = "SELECT port, protocol, at, host_id FROM fleet_first ORDER BY port, protocol"
 _LISTENERS = "SELECT host_id, count(*) FROM open_listener GROUP BY 1 ORDER BY 1"
 _COUNTED_LISTENERS = "SELECT host_id, listeners FROM host WHERE listeners > 0 ORDER BY 1"
+_SERVICES = """SELECT l.port, l.protocol, coalesce(g.title, ''), l.exposure::text,
+    count(DISTINCT l.host_id), count(*), min(l.opened_at)
+    FROM open_listener l JOIN host h ON h.host_id = l.host_id AND h.retired_at IS NULL
+    LEFT JOIN program g ON g.id = l.program_id GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4"""
+_COUNTED_SERVICES = """SELECT port, protocol, program, exposure::text, hosts, listeners, since
+    FROM fleet_service ORDER BY 1, 2, 3, 4"""
 COUNTS = {
     "openings by hour": (_COUNTED_HOURS, _HOURS),
     "openings by port": (_COUNTED_PORTS, _PORTS),
     "first openings": (_COUNTED_FIRST, _FIRST),
     "open listeners": (_COUNTED_LISTENERS, _LISTENERS),
+    "open services": (_COUNTED_SERVICES, _SERVICES),
 }
 
 

@@ -99,6 +99,7 @@ class Asked(NamedTuple):
 @pytest.fixture(scope="module")
 def asked() -> Iterator[Asked]:
     with many_hosts(lives=120) as (running, now):
+        running.ask("SELECT retire(host_id) FROM host WHERE name = 'delta'")
         running.ask("UPDATE host SET retired_at = %s WHERE name = 'delta'", now - 10 * DAY)
         running.ask("CREATE ROLE someone LOGIN IN ROLE porteye_reader")
         with open_fleet(running.address.replace("user=porteye", "user=someone")) as reader:
