@@ -112,10 +112,6 @@ def cells(services: Sequence[Service], now: int, wide: int) -> pd.DataFrame:
     )
 
 
-def _close() -> None:
-    st.query_params.pop(_OF, None)
-
-
 def draw_opened(
     of: ServiceKey, wanted: Selection, at: FleetMoment, key: str
 ) -> FleetListener | None:
