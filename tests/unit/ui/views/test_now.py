@@ -1,5 +1,6 @@
 """Now in Streamlit's own test runner: its filters, groups, rows, pause and free port."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -40,6 +41,14 @@ def test_a_filter_shows_its_rows_and_stands_in_the_address(page: AppTest) -> Non
     assert address(page) == {}
 
 
+@pytest.fixture
+def noon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The viewer's day began about twelve hours ago."""
+    zone = f"Etc/GMT{datetime.now(UTC).hour - 12:+d}"  # POSIX: west of Greenwich is positive
+    monkeypatch.setattr("streamlit.runtime.context.ContextProxy.timezone", property(lambda _: zone))
+
+
+@pytest.mark.usefixtures("noon")
 def test_what_was_there_already_is_told_apart_from_what_opened_today(page: AppTest) -> None:
     choice(page, "Show").set_value("today").run()
     assert ports(page) == [8765]
