@@ -6,6 +6,7 @@ PortEyeError
 ├── ExpectedError          the file of expected ports cannot be used
 ├── FilterError            the text of a filter cannot be understood
 ├── FleetError             the fleet's server did not take or answer it; a later try may succeed
+│   ├── FleetBusy          as many answers are being sent as may be at once
 │   └── FleetRefused       it refused, and will again
 ├── PrivilegeError         administrative rights were required and are missing
 ├── SourceError            the system could not be read this time; the next scan may succeed
@@ -70,6 +71,10 @@ class FilterError(PortEyeError):
 
 class FleetError(PortEyeError):
     """The fleet's server did not take or answer it; a later try may succeed."""
+
+
+class FleetBusy(FleetError):
+    """As many answers are being sent as may be at once."""
 
 
 class FleetRefused(FleetError):

@@ -31,7 +31,7 @@ _FOUND_LIVES = (
 _ORDER = "ORDER BY 4, 5, 2, 6, 3 LIMIT %(limit)s"
 # One service of many hosts: a port, who has it, and whom it lets in.
 # Of a retired host nothing is known from then on.
-_OF_THE_RETIRED = "(SELECT r.host_id FROM host r WHERE r.retired_at <= {at})"
+OF_THE_RETIRED = "(SELECT r.host_id FROM host r WHERE r.retired_at <= {at})"
 # One row for each host first: to count the distinct ones of each service sorts every listener.
 _SERVICES = """
 SELECT s.port, s.protocol, s.program, s.exposure::text, count(*), sum(s.listeners)::bigint,
@@ -158,11 +158,11 @@ def open_at(
     parameters = {**key.parameters, **row.parameters, "at": at, "limit": limit}
     still = (
         _COLUMNS.format(listeners="open_listener", closed="NULL::bigint")
-        + f"WHERE {_is_open_since(key)} AND {row}"
+        + f"WHERE {is_open_since(key)} AND {row}"
     )
     gone = _COLUMNS.format(listeners=f"({_FOUND_LIVES})", closed="l.closed_at")
     found = reader.rows(
-        f"WITH found AS MATERIALIZED ({_closed_since(key)})"
+        f"WITH found AS MATERIALIZED ({closed_since(key)})"
         f" ({still}) UNION ALL ({gone} WHERE {row}) {_ORDER}",
         parameters,
     )
@@ -191,12 +191,12 @@ def _counted(
 ) -> list[tuple[Any, ...]]:
     """Counts of what was open at a moment. Host, port and protocol are chosen in indexes alone."""
     key, row = key_conditions(wanted, "l"), listener_conditions(reader, wanted, "l")
-    gone = _closed_since(key)
+    gone = closed_since(key)
     if row.sql:
         gone = f"SELECT * FROM ({_FOUND_LIVES.replace('found f', f'({gone}) f')}) l WHERE {row}"
     rows = (
         "SELECT l.port, l.protocol, l.host_id FROM open_listener l"
-        f" WHERE {_is_open_since(key)} AND {row} UNION ALL"
+        f" WHERE {is_open_since(key)} AND {row} UNION ALL"
         f" SELECT port, protocol, host_id FROM ({gone}) AS c"
     )
     parameters = {**key.parameters, **row.parameters, "at": at, "limit": limit}
@@ -206,7 +206,7 @@ def _counted(
 def open_conditions(reader: FleetReader, wanted: Selection) -> Conditions:
     """The conditions of a listener that is open on a host that is not retired."""
     where = _both(reader, wanted)
-    where.add(f"l.host_id NOT IN {_OF_THE_RETIRED.format(at='now_us()')}")
+    where.add(f"l.host_id NOT IN {OF_THE_RETIRED.format(at='now_us()')}")
     return where
 
 
@@ -216,13 +216,13 @@ def _both(reader: FleetReader, wanted: Selection) -> Conditions:
     return Conditions([*key.sql, *row.sql], {**key.parameters, **row.parameters})
 
 
-def _is_open_since(key: Conditions) -> str:
+def is_open_since(key: Conditions) -> str:
     """The condition of listeners that were open at a moment and are still."""
-    retired = _OF_THE_RETIRED.format(at="%(at)s")
+    retired = OF_THE_RETIRED.format(at="%(at)s")
     return f"l.opened_at <= %(at)s AND {key} AND l.host_id NOT IN {retired}"
 
 
-def _closed_since(key: Conditions) -> str:
+def closed_since(key: Conditions) -> str:
     """The keys of lives that were open at a moment and have closed, from an index alone."""
     parts = []
     for span, length in _CLASSES:

@@ -67,16 +67,12 @@ def newest_events(
 ) -> list[FleetEvent]:
     """The newest events, the newest first; before: only those after it in this order. Raises
     FleetError."""
-    chosen = _chosen(reader, wanted)
-    where, parameters = chosen.sql, chosen.parameters
+    where = event_choice(reader, wanted, before)
+    parameters = where.parameters
     if parameters.get("programs") == [] or parameters.get("there") == []:
         return []
-    last = reader.now + _AHEAD if wanted.until is None else wanted.until
-    if before is not None:
-        last = min(last, before.at)
-        where.append("(e.at, e.host_id, e.id) < (%(at)s, %(of_host)s, %(of_id)s)")
-        parameters |= {"at": before.at, "of_host": before.host_id, "of_id": before.id}
-    statement = _EVENTS.format(where=" AND ".join(where) or "TRUE")
+    last = latest(reader, wanted, before)
+    statement = _EVENTS.format(where=where)
     found: list[FleetEvent] = []
     for after, to in _windows(last, None if wanted.since is None else wanted.since - 1):
         bounds = {"after": after, "to": to, "limit": limit - len(found)}
@@ -88,8 +84,8 @@ def newest_events(
 
 def count_events(reader: FleetReader, wanted: Selection) -> int:
     """The number of events. Raises FleetError."""
-    where = _chosen(reader, wanted)
-    last = reader.now + _AHEAD if wanted.until is None else wanted.until
+    where = event_choice(reader, wanted)
+    last = latest(reader, wanted)
     where.add("e.at <= %(last)s", last=last)
     if wanted.since is not None:
         where.add("e.at >= %(first)s", first=wanted.since)
@@ -97,12 +93,24 @@ def count_events(reader: FleetReader, wanted: Selection) -> int:
     return int(found[0][0])
 
 
-def _chosen(reader: FleetReader, wanted: Selection) -> Conditions:
-    """The conditions of an event, without those of its time."""
+def latest(reader: FleetReader, wanted: Selection, before: EventPlace | None = None) -> int:
+    """The latest time of an event that counts."""
+    last = reader.now + _AHEAD if wanted.until is None else wanted.until
+    return last if before is None else min(last, before.at)
+
+
+def event_choice(
+    reader: FleetReader, wanted: Selection, before: EventPlace | None = None
+) -> Conditions:
+    """The conditions of an event, but for the times of the selection; before: only those after it
+    in the order of the newest."""
     key, row = key_conditions(wanted, "e"), event_conditions(reader, wanted, "e")
     where = Conditions([*key.sql, *row.sql], {**key.parameters, **row.parameters})
     if wanted.kind is not None:
         where.add("e.kind = %(kind)s", kind=wanted.kind.value)
+    if before is not None:
+        place = {"at": before.at, "of_host": before.host_id, "of_id": before.id}
+        where.add("(e.at, e.host_id, e.id) < (%(at)s, %(of_host)s, %(of_id)s)", **place)
     return where
 
 

@@ -1,30 +1,61 @@
 """One moment of the whole fleet, for questions over many hosts."""
 
-from collections.abc import Iterator, Mapping
+import threading
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from psycopg import errors
+from psycopg.rows import dict_row
+
+from porteye_core.errors import FleetBusy, StoreSlow
+from porteye_core.store.fleet.connections import kept_connections
 from porteye_core.store.fleet.server import Server, connect, told
 
 # As for one host's page: to compile a statement, or to read side by side, takes longer than it
-# saves; a plan that knows the values is several times as fast as one for any.
-_OPTIONS = (
-    "-c default_transaction_isolation=repeatable\\ read -c default_transaction_read_only=on"
-    " -c search_path=fleet,pg_catalog -c statement_timeout=10s"
-    " -c work_mem=32MB -c jit=off -c max_parallel_workers_per_gather=0 -c random_page_cost=1"
-)
+# saves. Settings end with the transaction, for the connection is another question's next.
+_BEGIN = b"""
+BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL search_path = fleet, pg_catalog;
+SET LOCAL statement_timeout = '10s'; SET LOCAL work_mem = '32MB'; SET LOCAL jit = off;
+SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL random_page_cost = 1
+"""
+# Of a file: each of its batches may take as long, and its client as long to take one. A moment of
+# the server that stays for longer would keep its tables from being cleaned.
+_OF_A_FILE = b"""
+SET LOCAL statement_timeout = '60s'; SET LOCAL idle_in_transaction_session_timeout = '10min'
+"""
+# Each takes a connection, of which a server has a hundred, for as long as its client takes.
+_MOST_FILES = 8
+_files = threading.BoundedSemaphore(_MOST_FILES)
+_ASKED = "The fleet could not be asked"
 
 
 class FleetReader:
-    """Asks one moment of the fleet; every question raises FleetError."""
+    """Asks one moment of the fleet; every question raises FleetError, or StoreSlow."""
 
     def __init__(self, server: Server) -> None:
         self.server = server
 
     def rows(self, statement: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         """The rows of a question."""
-        with told("The fleet could not be asked"):
+        with _answered():
             return self.server.execute(statement.encode(), parameters).fetchall()
+
+    def records(self, statement: str, parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """The rows of a question with the names of their columns."""
+        with _answered(), self.server.cursor(row_factory=dict_row) as cursor:
+            return cursor.execute(statement.encode(), parameters).fetchall()
+
+    def batches(
+        self, statement: str, parameters: Mapping[str, Any], size: int
+    ) -> Generator[Sequence[tuple[Any, ...]]]:
+        """The rows of a question in batches, of which the first may be empty; those that follow
+        wait in a cursor of the server."""
+        with _answered(), self.server.cursor("batches") as cursor:
+            cursor.execute(statement.encode(), parameters)
+            yield cursor.fetchmany(size)
+            while rows := cursor.fetchmany(size):
+                yield rows
 
     @property
     def now(self) -> int:
@@ -37,8 +68,47 @@ class FleetReader:
         return int(self.rows("SELECT kept_from FROM setting", {})[0][0])
 
 
+def too_slow() -> StoreSlow:
+    """The error of a question that was stopped."""
+    return StoreSlow(
+        "The question took too long and was stopped.", "Ask for fewer hosts, or a shorter time."
+    )
+
+
+@contextmanager
+def _answered() -> Iterator[None]:
+    with told(_ASKED):
+        try:
+            yield
+        except errors.QueryCanceled as err:
+            raise too_slow() from err
+
+
 @contextmanager
 def open_fleet(address: str) -> Iterator[FleetReader]:
-    """A reader of one moment; a login that has the role porteye_reader is enough."""
-    with connect(address, options=_OPTIONS, prepare_threshold=None) as server, server.transaction():
+    """A reader of one moment; a login that has the role porteye_reader is enough. Raises
+    FleetError."""
+    kept = kept_connections(address)
+    with told("The fleet's server cannot be reached"):
+        server = kept.begin(_BEGIN)
+    try:
         yield FleetReader(server)
+    finally:
+        kept.end(server)
+
+
+@contextmanager
+def open_for_file(address: str) -> Iterator[FleetReader]:
+    """A reader of one moment for a file, which may take hours, by a connection of its own. Raises
+    FleetError, FleetBusy if there are too many already."""
+    if not _files.acquire(blocking=False):
+        raise FleetBusy(
+            f"{_MOST_FILES} answers are being sent already.", "Try again when one has ended."
+        )
+    try:
+        with connect(address, prepare_threshold=None) as server:
+            server.execute(_BEGIN)
+            server.execute(_OF_A_FILE)
+            yield FleetReader(server)
+    finally:
+        _files.release()

@@ -12,7 +12,7 @@ from porteye_core.store.reading.coverage import Coverage, Gap, MomentCoverage
 from porteye_core.store.reading.followed import FollowedEvent, Newest
 from porteye_core.store.reading.free_port import CANDIDATES as FREE_PORTS
 from porteye_core.store.reading.free_port import FreePort
-from porteye_core.store.reading.json_records import CHANGE, EVENT, MOMENT, PORT, Field
+from porteye_core.store.reading.json_records import CHANGE, EVENT, MOMENT, PORT, Field, record
 from porteye_core.store.reading.listener import Boot, Former, Held, Life, PortLife, PortLives
 from porteye_core.store.reading.lookup_answers import Answer, answers
 from porteye_core.store.reading.open_uses import OpenUse
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from porteye_core.store.reading.change_words import is_reachable, summary
     from porteye_core.store.reading.changes import Changes
     from porteye_core.store.reading.differences import Change
-    from porteye_core.store.reading.export import Form
+    from porteye_core.store.reading.export import Form, file_pieces
     from porteye_core.store.reading.file_reader import FileReader, open_file_reader
     from porteye_core.store.reading.listener_frames import changes_frame, gap_frame
     from porteye_core.store.reading.monitor_usage import MonitorUsage
@@ -81,6 +81,7 @@ __all__ = [
     "by_service",
     "by_socket",
     "changes_frame",
+    "file_pieces",
     "gap_frame",
     "health_record",
     "is_reachable",
@@ -88,6 +89,7 @@ __all__ = [
     "open_file_reader",
     "open_reader",
     "open_row_reader",
+    "record",
     "summary",
     "use_of",
 ]
@@ -111,6 +113,7 @@ _LATER = {
     "by_service": "service_rows",
     "by_socket": "service_rows",
     "changes_frame": "listener_frames",
+    "file_pieces": "export",
     "gap_frame": "listener_frames",
     "is_reachable": "change_words",
     "open_file_reader": "file_reader",

@@ -48,7 +48,9 @@ def history(
 ) -> Iterator[str]:
     """Make the file of all events that the filters let through, newest first, whatever `limit`
     says; before: the id of an event, for older ones only."""
-    return _file(form, json_records.EVENT, event_batches(connection, filters, before, told), more)
+    return file_pieces(
+        form, json_records.EVENT, event_batches(connection, filters, before, told), more
+    )
 
 
 def listeners_now(
@@ -60,7 +62,7 @@ def listeners_now(
 ) -> Iterator[str]:
     """Make the file of the listeners that are open, by port."""
     rows = open_listeners.open_now_rows(connection, filters, now)
-    return _file(form, json_records.PORT, _batches(connection, rows), more)
+    return file_pieces(form, json_records.PORT, _batches(connection, rows), more)
 
 
 def listeners_at(
@@ -73,7 +75,7 @@ def listeners_at(
 ) -> Iterator[str]:
     """Make the file of the listeners that were open at a moment, by port; coverage: of it."""
     rows = open_listeners.open_at_rows(connection, filters, at, coverage)
-    return _file(form, json_records.MOMENT, _batches(connection, rows), more)
+    return file_pieces(form, json_records.MOMENT, _batches(connection, rows), more)
 
 
 def changes(
@@ -88,11 +90,13 @@ def changes(
     event is so old."""
     found = changes_.changes(connection, watches, filters, since, until)
     rows = [] if found is None else found.described
-    return _file(form, json_records.CHANGE, _batches(connection, rows))
+    return file_pieces(form, json_records.CHANGE, _batches(connection, rows))
 
 
-def _file(form: Form, fields: Fields, batches: Batches, more: Fields = _NO_FIELDS) -> Iterator[str]:
-    """Make the file; more: columns at the end of one of CSV."""
+def file_pieces(
+    form: Form, fields: Fields, batches: Batches, more: Fields = _NO_FIELDS
+) -> Iterator[str]:
+    """Make the file of these rows; more: columns at the end of one of CSV."""
     return _csv({**fields, **more}, batches) if form is Form.CSV else _json(fields, batches)
 
 

@@ -56,7 +56,11 @@ class Published:
 
 def published(connection: engine.Connection) -> Published:
     """The ends of the published ports that are open."""
-    rows = connection.execute(*OPEN_ENDS).fetchall()
+    return published_of(connection.execute(*OPEN_ENDS).fetchall())
+
+
+def published_of(rows: Sequence[Row]) -> Published:
+    """The ends of published ports among the sockets of one host, which have these columns."""
     leads_to, published_by = dict[int, int](), dict[int, list[int]]()
     for host, inside in ends(rows).items():
         leads_to[rows[host]["id"]] = rows[inside[0]]["id"]
