@@ -104,6 +104,10 @@ def create_api(
     notes.add(api, config, access or Access(), guesses or Guesses())
     for form in Form:
         _add_files(api, config, form)
+    if config.fleet:
+        from porteye_core.api import fleet_routes  # noqa: PLC0415 - which alone needs psycopg
+
+        fleet_routes.add(api, config.fleet)
     return api
 
 

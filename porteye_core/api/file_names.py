@@ -2,6 +2,7 @@
 system takes."""
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from porteye_core.filters import parameters
@@ -15,16 +16,18 @@ _TIMES = ("since", "until")
 _DAY_US = 86_400_000_000
 
 
-def file_name(what: str, form: Form, filters: Filters, *times: int | None) -> str:
+def file_name(
+    what: str, form: Form, filters: Filters, *times: int | None, hosts: Sequence[str] = ()
+) -> str:
     """Return the name of a file of `what`, made by these filters; times: a moment or the two ends
-    of a range, whose first may be open.
+    of a range, whose first may be open; hosts: names and patterns.
 
     >>> at = 1_795_417_380_000_000
     >>> file_name("history", Form.CSV, Filters(process="node"), at - 7 * _DAY_US, at)
     'porteye-history-node-2026-11-16-to-23.csv'
     """
-    said = parameters(filters)
-    words = [_word(name, text) for name, text in said.items() if name not in _TIMES]
+    said = {"host": ",".join(hosts), **parameters(filters)}
+    words = [_word(name, text) for name, text in said.items() if text and name not in _TIMES]
     stem = "-".join(filter(None, ("porteye", what, *words)))
     return f"{stem[:_LONGEST].rstrip('-,.')}-{_range(*times)}.{form}"
 

@@ -4,15 +4,37 @@ from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
+from anyio import CancelScope
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from porteye_core.store.reading import Form, Reader, open_reader
 
 HEADERS_ONLY = "porteye.headers_only"  # key of an ASGI scope whose answer ends with its headers
-_TYPES = {Form.CSV: "text/csv; charset=utf-8", Form.JSON: "application/json"}
+TYPES = {Form.CSV: "text/csv; charset=utf-8", Form.JSON: "application/json"}
 
 Export = Callable[[Reader], Iterator[str]]
+
+
+class SentPieces(StreamingResponse):
+    """An answer with the pieces of a generator, which ends with it, also if its client goes away.
+
+    first: the piece that was read while an error could still become a status.
+    """
+
+    def __init__(self, first: str, pieces: Generator[str], **options: Any) -> None:
+        super().__init__(_after(first, pieces), **options)
+        self._pieces = pieces
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the pieces."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            with CancelScope(shield=True):
+                await run_in_threadpool(self._pieces.close)
 
 
 def file_response(request: Request, db: Path, export: Export, name: str, form: Form) -> Response:
@@ -24,9 +46,10 @@ def file_response(request: Request, db: Path, export: Export, name: str, form: F
         first = ""
     else:
         first = next(pieces)
-    return StreamingResponse(
-        _after(first, pieces),
-        media_type=_TYPES[form],
+    return SentPieces(
+        first,
+        pieces,
+        media_type=TYPES[form],
         headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )
 
@@ -46,6 +69,5 @@ def _pieces(db: Path, export: Export) -> Generator[str]:
 
 
 def _after(first: str, rest: Iterator[str]) -> Iterator[str]:
-    """The pieces, of which the first was read while an error could still become a status."""
     yield first
     yield from rest

@@ -13,7 +13,7 @@ from porteye_core.store.reading import Field as Declared
 from porteye_core.system.clock import timestamp
 
 
-def _shape(name: str, doc: str, fields: dict[str, Declared]) -> type[BaseModel]:
+def shape(name: str, doc: str, fields: dict[str, Declared]) -> type[BaseModel]:
     """The OpenAPI description of records with these fields."""
     described: dict[str, Any] = {
         key: (field.type, Field(description=field.description)) for key, field in fields.items()
@@ -21,10 +21,10 @@ def _shape(name: str, doc: str, fields: dict[str, Declared]) -> type[BaseModel]:
     return create_model(name, __doc__=doc, **described)
 
 
-PORT_SHAPE = _shape("Port", "A listener that is open now.", PORT)
-EVENT_SHAPE = _shape("Event", "A listener opened or closed.", EVENT)
-MOMENT_SHAPE = _shape("PortAtMoment", "A listener that was open at a moment.", MOMENT)
-CHANGE_SHAPE = _shape("Change", "A difference between the listeners of two moments.", CHANGE)
+PORT_SHAPE = shape("Port", "A listener that is open now.", PORT)
+EVENT_SHAPE = shape("Event", "A listener opened or closed.", EVENT)
+MOMENT_SHAPE = shape("PortAtMoment", "A listener that was open at a moment.", MOMENT)
+CHANGE_SHAPE = shape("Change", "A difference between the listeners of two moments.", CHANGE)
 
 
 class VerdictRecord(BaseModel):

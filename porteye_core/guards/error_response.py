@@ -10,6 +10,9 @@ from starlette.responses import JSONResponse
 
 from porteye_core.errors import (
     FilterError,
+    FleetBusy,
+    FleetError,
+    FleetRefused,
     PortEyeError,
     StoreError,
     StoreMissing,
@@ -20,7 +23,10 @@ from porteye_core.errors import (
 READ_ONLY = "The API reads by GET; only /api/notes takes POST."
 _DOCS = "See api/docs below the address of the dashboard."
 _HINTS = {404: _DOCS, 405: READ_ONLY}
-_STORE_CODES: dict[type[PortEyeError], str] = {
+_CODES: dict[type[PortEyeError], str] = {
+    FleetBusy: "fleet_busy",
+    FleetError: "fleet_unreachable",
+    FleetRefused: "fleet_refused",
     StoreMissing: "no_database",
     StoreOlder: "older_schema",
     StoreSlow: "question_too_slow",
@@ -69,8 +75,8 @@ def response_of(err: PortEyeError) -> JSONResponse:
     """An error of PortEye's own as a response."""
     if isinstance(err, FilterError):
         return error_response(422, "invalid_parameter", f"{err.field}: {err.message}", err.hint)
-    status = 503 if isinstance(err, StoreError) else 500
-    code = _STORE_CODES.get(type(err), "database_unreadable")
+    status = 503 if isinstance(err, (StoreError, FleetError)) else 500
+    code = _CODES.get(type(err), "database_unreadable")
     return error_response(status, code, err.message, err.hint)
 
 

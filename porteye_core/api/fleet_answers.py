@@ -1,0 +1,116 @@
+"""Answers over many hosts: records at once, or as they are read, with what is not known beside."""
+
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from porteye_core import host_patterns
+from porteye_core.api.files import HEADERS_ONLY, TYPES, SentPieces
+from porteye_core.errors import FilterError, FleetRefused
+from porteye_core.store.fleet.doubts import Doubts
+from porteye_core.store.fleet.hosts import FleetHost, hosts
+from porteye_core.store.fleet.reader import FleetReader, open_for_file
+from porteye_core.store.reading import Field, Form, file_pieces
+from porteye_core.system.clock import timestamp
+
+UNCERTAIN = "Uncertain-Hosts"
+KEPT = "Kept-From"
+EPHEMERAL = "Ephemeral-Count"
+# Hosts that the header names: with names of 253 characters it stays below what a proxy takes.
+_NAMED = 5
+# Letters that a string of a structured field may have, and that percent-encoding leaves.
+_PLAIN = " !#$&'()*+,-./:;<=>?@[]^_`{|}~"
+
+Batches = Iterator[Sequence[Any]]
+Headers = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The hosts that a question is about; of all of them the numbers are empty."""
+
+    hosts: tuple[FleetHost, ...]
+    numbers: tuple[int, ...]
+
+
+def known_hosts(reader: FleetReader, patterns: host_patterns.Patterns) -> Known:
+    """The hosts that these patterns mean. Raises FilterError if one of them means none,
+    FleetError."""
+    found = hosts(reader.server)
+    if not found:
+        raise FleetRefused("No host is enrolled.", "Enrol one: porteye fleet enrol HOST.")
+    for pattern in patterns:
+        if not any(host_patterns.matches((pattern,), host.name) for host in found):
+            raise FilterError(
+                "host", f"No host of the fleet is called “{pattern[:40]}”.", "See /api/hosts."
+            )
+    meant = tuple(host for host in found if host_patterns.matches(patterns, host.name))
+    return Known(meant, tuple(host.id for host in meant) if patterns else ())
+
+
+def streamed(
+    request: Request,
+    address: str,
+    patterns: host_patterns.Patterns,
+    ask: Callable[[FleetReader, Known], tuple[Headers, Batches]],
+    fields: Mapping[str, Field],
+    form: Form = Form.JSON,
+    name: str = "",
+) -> Response:
+    """The answer with records of these fields, which are sent as they are read; name: of a file.
+
+    Only the first ones are read before the status.
+    """
+    headers = dict[str, str]()
+    if name:
+        headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    pieces = _pieces(address, patterns, ask, fields, form, headers)
+    next(pieces)
+    if request.scope.get(HEADERS_ONLY):
+        pieces.close()
+        first = ""
+    else:
+        first = next(pieces)
+    return SentPieces(first, pieces, media_type=TYPES[form], headers=headers)
+
+
+def _pieces(
+    address: str,
+    patterns: host_patterns.Patterns,
+    ask: Callable[[FleetReader, Known], tuple[Headers, Batches]],
+    fields: Mapping[str, Field],
+    form: Form,
+    headers: dict[str, str],
+) -> Generator[str]:
+    """The pieces; before them an empty one, once `headers` has those of the answer."""
+    with open_for_file(address) as reader:
+        more, batches = ask(reader, known_hosts(reader, patterns))
+        headers.update(more)
+        yield ""
+        yield from file_pieces(form, fields, batches)
+
+
+def uncertain(of: Doubts) -> Headers:
+    """The header that names the hosts of which the answer does not tell what is so.
+
+    A dictionary of structured fields (RFC 9651): of each state a list of names, percent-encoded
+    where they are not ASCII, and with the parameter `more` how many it leaves out.
+    """
+    if not of:
+        return {}
+    said = []
+    for state, hosts_of in of.items():
+        names = " ".join(f'"{quote(host.name, safe=_PLAIN)}"' for host in hosts_of[:_NAMED])
+        more = f";more={len(hosts_of) - _NAMED}" if len(hosts_of) > _NAMED else ""
+        said.append(f"{state.value.replace(' ', '-')}=({names}){more}")
+    return {UNCERTAIN: ", ".join(said)}
+
+
+def kept(reader: FleetReader) -> Headers:
+    """The header that tells from when on the fleet has what happened."""
+    since = reader.kept_from
+    return {KEPT: timestamp(since)} if since else {}
