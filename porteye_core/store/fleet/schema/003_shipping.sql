@@ -3,9 +3,13 @@
 -- security, so the login comes from a default that an agent has no right to set; the default calls
 -- no function, which would take a third of the time of a row. The functions run as the owner, with a
 -- fixed search_path, and no agent may make a temporary table for them.
-CREATE FUNCTION me() RETURNS integer STABLE SECURITY DEFINER LANGUAGE sql
-SET search_path = fleet, pg_temp AS
-$$ SELECT host_id FROM host WHERE role = session_user AND retired_at IS NULL $$;
+CREATE FUNCTION me() RETURNS integer STABLE SECURITY DEFINER LANGUAGE plpgsql
+SET search_path = fleet, pg_temp AS $$
+DECLARE found integer;
+BEGIN
+    SELECT h.host_id INTO found FROM host h WHERE h.role = session_user AND h.retired_at IS NULL;
+    RETURN found;
+END $$;
 
 -- A batch lies here for the length of its transaction.
 CREATE UNLOGGED TABLE inbox_program (
@@ -61,18 +65,18 @@ GRANT INSERT (listener, bucket, beats, cpu_sum, cpu_max, rss_max, clients_max, q
     ON inbox_rollup TO porteye_agent;
 
 -- A host fills the server with its own rows up to a number for each day. `hello` says so before
--- anything is copied. `more`: the rows of a batch that lies in the inboxes.
+-- anything is copied. more: the rows of a batch that lies in the inboxes.
 CREATE FUNCTION refuse_beyond_quota(of_host integer, more bigint) RETURNS void STABLE LANGUAGE plpgsql
 AS $$
-DECLARE day bigint := 86400000000; now bigint := fleet.now_us(); today bigint := now - now % day;
-    h fleet.host; most bigint;
+DECLARE day bigint := 86400000000; now bigint := fleet.now_us(); shipped bigint; most bigint; h fleet.host;
 BEGIN
     SELECT * INTO h FROM fleet.host x WHERE x.host_id = of_host;
+    shipped := CASE WHEN h.shipped_day = now - now % day THEN h.shipped_rows ELSE 0 END;
     SELECT s.rows_a_day INTO most FROM fleet.setting s;
-    IF more > most OR (h.shipped_day = today AND h.shipped_rows >= most) THEN
+    IF more > most OR shipped >= most THEN
         RAISE EXCEPTION 'The host % has shipped % rows today, and may ship % a day: the next are taken from % UTC on.',
-            h.name, CASE h.shipped_day WHEN today THEN h.shipped_rows ELSE 0 END + more, most,
-            to_char(to_timestamp((today + day) / 1000000) AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI')
+            h.name, shipped + more, most,
+            to_char(to_timestamp((now - now % day + day) / 1000000) AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI')
             USING ERRCODE = 'PE004';
     END IF;
 END $$;

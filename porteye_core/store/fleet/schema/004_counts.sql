@@ -210,9 +210,10 @@ BEGIN
                 count(*) FILTER (WHERE i.kind = 'closed') AS closed
             FROM inbox_event i WHERE i.login = caller AND i.at >= kept GROUP BY 1, 2, 3) n;
     END IF;
-    -- A listener keeps the port that its first batch gave it: so a number that comes again may have two.
+    -- Where something is open before the batch or after it. A listener keeps the port that its first
+    -- batch gave it: a number that comes again may have two.
     SELECT array_agg(DISTINCT n.port) INTO touched FROM (
-        SELECT i.port FROM inbox_listener i WHERE i.login = caller
+        SELECT i.port FROM inbox_listener i WHERE i.login = caller AND i.closed_at IS NULL
         UNION ALL
         SELECT o.port FROM inbox_listener i JOIN open_listener o ON o.host_id = mine
             AND o.id = i.local + ((SELECT x.epoch FROM stream x
