@@ -5,7 +5,6 @@ in memory is what the alerts database holds, so that it can be read again after 
 """
 
 import heapq
-import json
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
@@ -13,6 +12,7 @@ from typing import NamedTuple
 from porteye_core.alerts import states
 from porteye_core.alerts.judge import Judge, Judged, kind_of
 from porteye_core.alerts.records import Records, of_block, of_judged, of_listener, of_watch
+from porteye_core.alerts.state_rows import row_of, state_of
 from porteye_core.alerts.states import Act, State
 from porteye_core.errors import StoreError
 from porteye_core.judging.seen import Identity, is_within
@@ -21,7 +21,6 @@ from porteye_core.reach import Exposure
 from porteye_core.store.alerts import (
     Connection,
     Finding,
-    IdentityRow,
     identities,
     open_listeners,
     set_identities,
@@ -45,7 +44,8 @@ class Ledger:
     """Open listeners and states of identities.
 
     look: reads listeners by their ids; absence: tells for how long a missing block must wait on,
-    because nobody watched or the machine has just started.
+    because nobody watched or the machine has just started. host: of a fleet, empty for the fleet
+    itself and for a single machine.
     """
 
     def __init__(
@@ -55,12 +55,14 @@ class Ledger:
         judge: Judge,
         look: Callable[[Collection[int]], Iterable[Life]],
         absence: Callable[[int], int],
+        host: str = "",
     ) -> None:
         self._connection, self._records, self.judge = connection, records, judge
+        self._host = host
         self._look, self._absence = look, absence
         self.entries: dict[int, Entry] = {}
         self._members: dict[str, set[int]] = {}
-        self.states = {row.key: _state_of(row) for row in identities(connection)}
+        self.states = {row.key: state_of(row) for row in identities(connection, host)}
         self._why: dict[str, str] = {}
         self._due = [(each.due, key) for key, each in self.states.items() if each.due is not None]
         heapq.heapify(self._due)
@@ -72,7 +74,10 @@ class Ledger:
     def load(self, at: int) -> None:
         """Take up the listeners that were open at the cursor. Their owners may have been learnt, or
         the file changed, while nobody judged."""
-        stored = {number: (key, opened) for number, key, opened in open_listeners(self._connection)}
+        stored = {
+            number: (key, opened)
+            for number, key, opened in open_listeners(self._connection, self._host)
+        }
         lives = {life.id: life for life in self._look(stored)}
         for number, (key, opened) in stored.items():
             if number not in lives:  # retention has dropped it
@@ -132,7 +137,9 @@ class Ledger:
     def begin_anew(self, lives: Sequence[Life], at: Callable[[Life], int], now: int) -> None:
         """Take up all that is open in a database that is read for the first time, or that was
         replaced: an identity that is open in both stays as it is."""
-        self._changed_listeners |= {number for number, *_ in open_listeners(self._connection)}
+        self._changed_listeners |= {
+            number for number, *_ in open_listeners(self._connection, self._host)
+        }
         self.entries.clear()
         self._members.clear()
         for life in lives:
@@ -208,17 +215,19 @@ class Ledger:
         """Write what has changed, in the transaction of the caller."""
         self._records.flush()
         changed = [
-            _row_of(key, self.states[key]) for key in self._changed_states if key in self.states
+            row_of(self._host, key, self.states[key])
+            for key in self._changed_states
+            if key in self.states
         ]
         gone = [key for key in self._changed_states if key not in self.states]
-        set_identities(self._connection, changed, gone)
+        set_identities(self._connection, changed, gone, self._host)
         listeners = [
             (number, self.entries[number].judged.key, self.entries[number].opened)
             for number in self._changed_listeners
             if number in self.entries
         ]
         closed = [number for number in self._changed_listeners if number not in self.entries]
-        set_open_listeners(self._connection, listeners, closed)
+        set_open_listeners(self._connection, listeners, closed, self._host)
         self._changed_states.clear()
         self._changed_listeners.clear()
 
@@ -378,18 +387,3 @@ def _continues(was: Identity, now: Identity) -> bool:
     is_same_owner = not was.who or (was.who, was.user) == (now.who, now.user)
     is_no_wider = was.reach is Exposure.UNKNOWN or is_within(now.reach, was.reach) is True
     return is_same_port and is_same_owner and is_no_wider
-
-
-def _state_of(row: IdentityRow) -> State:
-    openings = tuple(json.loads(row.openings))
-    return State(
-        row.verdict, row.opened, row.closed, row.due, row.finding_id, row.told, openings,
-        bool(row.is_flapping),
-    )  # fmt: skip
-
-
-def _row_of(key: str, state: State) -> IdentityRow:
-    return IdentityRow(
-        key, state.verdict, state.opened, state.closed, state.due, state.finding_id, state.told,
-        json.dumps(state.openings), int(state.is_flapping),
-    )  # fmt: skip

@@ -159,8 +159,7 @@ class Service:
     def _put_in_force(self, file: KeptFile[Any], engine: Engine, connection: Connection) -> None:
         now = self._now()
         if file is self._expected:
-            found = self._expected.value
-            engine.set_expected(None if found is None else found.on(self._place.host), now)
+            engine.set_expected(self._expected.value, now)
         else:
             self._use(self._settings.value, engine, connection)
         engine.set_trouble(file.name, file.trouble, now)

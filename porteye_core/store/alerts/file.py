@@ -149,6 +149,9 @@ def open_to_read(file: Path) -> Iterator[sqlite3.Connection]:
         raise StoreError(f"{file} cannot be read: {err.strerror}.") from err
     if not is_there:
         raise StoreMissing(f"There is no alerts database at {file}.", "Start porteye alerts.")
+    if mode == "rw" and _is_older(file):
+        with open_to_write(file):
+            pass  # it is up to date then
     try:
         with closing(_connect(file, mode)) as connection:
             connection.execute("PRAGMA query_only = ON")
@@ -156,9 +159,12 @@ def open_to_read(file: Path) -> Iterator[sqlite3.Connection]:
             connection.execute("BEGIN")
             found = _version(connection)
             _check_not_newer(found, file)
+            if not found:
+                raise StoreMissing(f"{file} is no alerts database yet.", "Start porteye alerts.")
             if found < len(_STEPS):
-                raise StoreMissing(
-                    f"{file} is not an alerts database of this version.", "Start porteye alerts."
+                raise StoreError(
+                    f"{file} has schema {found}, and this program reads {len(_STEPS)}.",
+                    "Start porteye alerts, which brings it up to date.",
                 )
             yield connection
     except sqlite3.Error as err:
@@ -249,6 +255,15 @@ def _statements(script: str) -> Iterator[str]:
 
 def _version(connection: sqlite3.Connection) -> int:
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _is_older(file: Path) -> bool:
+    """Tell that the tables are those of an older version; False where nothing can be read."""
+    try:
+        with closing(_connect(file, "rw")) as connection:
+            return 0 < _version(connection) < len(_STEPS)
+    except (sqlite3.Error, StoreError):
+        return False
 
 
 def _check_not_newer(found: int, file: Path) -> None:

@@ -78,13 +78,15 @@ def findings_between(
 class Wanted:
     """Findings that are asked for: true at some time of a range, with one of these verdicts.
 
-    verdicts: empty for all. is_open: still true or over, None for both.
+    verdicts: empty for all. is_open: still true or over, None for both. host: of a fleet, empty for
+    all of them.
     """
 
     since: int | None = None
     until: int | None = None
     verdicts: tuple[str, ...] = ()
     is_open: bool | None = None
+    host: str = ""
 
 
 def wanted_findings(
@@ -104,6 +106,9 @@ def wanted_findings(
     if wanted.verdicts:
         conditions.append(f"verdict IN ({', '.join('?' * len(wanted.verdicts))})")
         values += wanted.verdicts
+    if wanted.host:
+        conditions.append("host = ?")
+        values.append(wanted.host)
     if wanted.is_open is not None:
         # What was brief is over; its row counts on until the daily digest tells it.
         is_open = "(ended_at IS NULL AND kind != 'brief')"
@@ -123,10 +128,32 @@ def untold_ends(connection: sqlite3.Connection) -> list[Finding]:
     return [finding_of(row) for row in rows]
 
 
-def findings_on(connection: sqlite3.Connection, listeners: Sequence[int]) -> list[Finding]:
-    """The findings on these listeners, the oldest first."""
-    marks = ", ".join("?" * len(listeners))
+def late_findings(connection: sqlite3.Connection) -> list[Finding]:
+    """The findings that ended before they could be told, because their host shipped late."""
     rows = connection.execute(
-        f"{_SELECT} WHERE listener_id IN ({marks}) ORDER BY id", tuple(listeners)
+        f"{_SELECT} WHERE ended_at IS NOT NULL AND told_at IS NULL AND end_told_at IS NULL"
+        " ORDER BY id"
     )
     return [finding_of(row) for row in rows]
+
+
+def findings_on(
+    connection: sqlite3.Connection, listeners: Sequence[int], host: str | None = None
+) -> list[Finding]:
+    """The findings on these listeners, the oldest first; host: of a fleet, None for the single
+    machine."""
+    marks = ", ".join("?" * len(listeners))
+    rows = connection.execute(
+        f"{_SELECT} WHERE listener_id IN ({marks}) AND (? IS NULL OR host = ?) ORDER BY id",
+        (*listeners, host, host),
+    )
+    return [finding_of(row) for row in rows]
+
+
+def open_counts(connection: sqlite3.Connection) -> dict[str, int]:
+    """The number of findings of each host that are true now, but for what was brief."""
+    rows = connection.execute(
+        "SELECT host, count(*) FROM finding WHERE ended_at IS NULL AND kind != 'brief'"
+        " GROUP BY host"
+    )
+    return {row[0]: row[1] for row in rows}

@@ -14,25 +14,30 @@ _COLUMNS = tuple(each.name for each in fields(Note))
 _EMPTY = "label = '' AND text = '' AND link = '' AND accepted_at IS NULL"
 
 
-def notes(connection: sqlite3.Connection) -> list[Note]:
-    """Every note, by key."""
-    rows = connection.execute(f"SELECT {', '.join(_COLUMNS)} FROM note ORDER BY key")
+def notes(connection: sqlite3.Connection, host: str = "") -> list[Note]:
+    """Every note of a host, by key."""
+    return [each for each in notes_of_all(connection) if each.host == host]
+
+
+def notes_of_all(connection: sqlite3.Connection) -> list[Note]:
+    """Every note of all hosts, by host and key."""
+    rows = connection.execute(f"SELECT {', '.join(_COLUMNS)} FROM note ORDER BY host, key")
     return [Note(*row) for row in rows]
 
 
-def read_notes(file: Path) -> list[Note]:
-    """Every note of a file, none where there is no file. Raises StoreError."""
+def read_notes(file: Path, host: str = "") -> list[Note]:
+    """Every note of a host in a file, none where there is no file. Raises StoreError."""
     try:
         with open_to_read(file) as connection:
-            return notes(connection)
+            return notes(connection, host)
     except StoreMissing:
         return []
 
 
-def note(connection: sqlite3.Connection, key: str) -> Note | None:
+def note(connection: sqlite3.Connection, key: str, host: str = "") -> Note | None:
     """The note on an identity, None if there is none."""
     row = connection.execute(
-        f"SELECT {', '.join(_COLUMNS)} FROM note WHERE key = ?", (key,)
+        f"SELECT {', '.join(_COLUMNS)} FROM note WHERE host = ? AND key = ?", (host, key)
     ).fetchone()
     return None if row is None else Note(*row)
 
@@ -55,14 +60,16 @@ def put_accept(connection: sqlite3.Connection, of: Note) -> None:
 
 def _put(connection: sqlite3.Connection, of: Note, said: Mapping[str, Any]) -> None:
     """Change these values alone: the others of the note may be old by now."""
-    new = Note(of.key, author=of.author, at=of.at, **said)
+    new = Note(of.key, host=of.host, author=of.author, at=of.at, **said)
     changed = ", ".join(f"{name} = excluded.{name}" for name in (*said, "author", "at"))
     connection.execute(
         f"INSERT INTO note ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"
-        f" ON CONFLICT (key) DO UPDATE SET {changed}",
+        f" ON CONFLICT (host, key) DO UPDATE SET {changed}",
         tuple(getattr(new, name) for name in _COLUMNS),
     )
-    connection.execute(f"DELETE FROM note WHERE key = ? AND {_EMPTY}", (of.key,))
+    connection.execute(
+        f"DELETE FROM note WHERE host = ? AND key = ? AND {_EMPTY}", (of.host, of.key)
+    )
 
 
 def add_silence(connection: sqlite3.Connection, silence: Silence) -> int:

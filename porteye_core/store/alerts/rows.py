@@ -9,10 +9,11 @@ from typing import Self
 class Finding:
     """Something to tell: of a listener, of a block without one, or of the watch itself.
 
-    kind: listener, flapping, brief, missing, unwatched, settings or database; verdict: as
-    judging.Verdict, empty for the last three. at: when it began; ended_at: None while it is true;
-    ended_why: why it ended, if not by a closing. told_at, end_told_at: when beginning and end were
-    put into messages. line: of the block; label: of the note, else of the block. brief_count: how
+    kind: listener, flapping, brief, missing, unwatched, settings or database, and of the hosts of a
+    fleet silent, behind or clock; verdict: as judging.Verdict, empty for what is of the watch. at:
+    when it began; ended_at: None while it is true; ended_why: why it ended, if not by a closing.
+    told_at, end_told_at: when beginning and end were put into messages. line: of the block; label:
+    of the note, else of the block. host: the machine, or the host of a fleet. brief_count: how
     often it was there.
     """
 
@@ -93,7 +94,8 @@ class Note:
     """Note of people on an identity; accepted_until: None for good.
 
     accepted_by: who accepted it at accepted_at; words_by: who wrote label, text or link last, at
-    words_at. author: who changed any of them last, at a time.
+    words_at. author: who changed any of them last, at a time. host: of a fleet, empty on a single
+    machine.
     """
 
     key: str
@@ -107,6 +109,7 @@ class Note:
     accepted_by: str = ""
     words_by: str = ""
     words_at: int | None = None
+    host: str = ""
 
     def accepts(self, now: int) -> bool:
         """Tell that its identity is expected now."""
@@ -126,6 +129,7 @@ class Matcher:
     unit: str = ""
     user: str = ""
     verdict: str = ""
+    host: str = ""
 
     @classmethod
     def of(cls, text: str) -> Self:

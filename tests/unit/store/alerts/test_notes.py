@@ -15,6 +15,7 @@ from porteye_core.store.alerts import (
     end_silence,
     note,
     notes,
+    notes_of_all,
     open_to_read,
     open_to_write,
     put_accept,
@@ -127,3 +128,20 @@ def test_who_may_not_write_is_told_why(file: Path) -> None:
 
 def test_a_folder_that_is_not_there_cannot_be_written_to(file: Path) -> None:
     assert "nowhere" in unwritable(file.parent / "nowhere" / file.name)
+
+
+def test_notes_of_one_host_are_not_those_of_another(file: Path) -> None:
+    for host in ("", "web1", "web2"):
+        with open_to_write(file) as connection, transaction(connection, file):
+            put_words(connection, Note(KEY, f"SSH of {host}", author="ada", at=1, host=host))
+            put_accept(connection, Note(KEY, accepted_at=2, author="bob", at=2, host=host))
+    with open_to_write(file) as connection, transaction(connection, file):
+        put_accept(connection, Note(KEY, author="bob", at=3, host="web1"))
+        put_words(connection, Note(KEY, author="bob", at=4, host="web2"))
+    with open_to_read(file) as connection:
+        found = {each.host: (each.label, each.accepted_at) for each in notes_of_all(connection)}
+        assert found == {"": ("SSH of ", 2), "web1": ("SSH of web1", None), "web2": ("", 2)}
+        assert [each.label for each in notes(connection)] == ["SSH of "]
+        of_web1 = note(connection, KEY, "web1")
+        assert of_web1 is not None
+        assert notes(connection, "web1") == [of_web1]
