@@ -3,15 +3,18 @@
 from pathlib import Path
 
 import streamlit as st
+from streamlit.navigation.page import StreamlitPage
 
 from porteye_core import __version__
 from porteye_core.config import Config
 from porteye_core.guards.access import Access
 from porteye_core.places import IS_CHECKOUT, TOP
 from porteye_core.restarts import Restarts
+from porteye_core.store.database import Database
 from porteye_core.ui import (
     banner,
     filter_errors,
+    host_choice,
     layout,
     listener_drawer,
     lookup_dialog,
@@ -44,27 +47,41 @@ def main(config: Config, access: Access, restarts: Restarts) -> None:
 
         fleet.draw(config, access)
         return
-    page = st.navigation(pages(), position="hidden")
-    layout.title(page.title, anew=True)
+    page = st.navigation(pages(of_host=bool(config.fleet)), position="hidden")
+    if not config.fleet:
+        _draw(config, access, restarts, page, config.db)
+    elif not page.url_path:  # a host's first page is not the fleet's
+        page.run()
+    elif (host := host_choice.chosen(config.fleet)) is not None:
+        _draw(config, access, restarts, page, host)
+
+
+def _draw(
+    config: Config, access: Access, restarts: Restarts, page: StreamlitPage, db: Database
+) -> None:
+    """Draw a page of this machine, or of a host of the fleet: it has what makes sense from here."""
+    name = "" if isinstance(db, Path) else db.name
+    layout.title(page.title, anew=True, host=name)
     filter_errors.clear()
     with st.sidebar:
-        lookup_dialog.button(config.db)
+        lookup_dialog.button(db)
         filters, length = sidebar.filters()
         st.divider()
-        monitor_panel.panel(config.db, restarts)
+        monitor_panel.panel(db, restarts)
     View(
-        config.db,
+        db,
         filters,
         length,
         access,
         config.expected,
         alerts_db=config.alerts_db,
-        stops=config.stops,
+        stops=config.stops and not name,
+        own_db=config.db,
     ).save()
-    bar()
+    bar(name)
     if not stop_dialog.draw(config.db) and page.url_path != "listener":
-        listener_drawer.draw(config.db)
-    banner.draw(config.db, restarts)
+        listener_drawer.draw(db)
+    banner.draw(db, restarts)
     filter_errors.repeat_in_main()
     page.run()
 

@@ -46,9 +46,12 @@ def draw_newest() -> None:
 
 
 def _read(listener: int | None = None) -> list[TakenAction]:
-    """The newest actions on a listener, or of all."""
+    """The newest actions on a listener, or of all; of a host of a fleet none."""
+    view = View.current()
+    if view.of_host:
+        return []
     try:
-        with open_to_read(View.current().alerts_file) as connection:
+        with open_to_read(view.alerts_file) as connection:
             if listener is not None:
                 return actions_of(connection, listener, _MOST)
             return newest_actions(connection, _MOST)

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import streamlit as st
 
 from porteye_core.model import Limitation
+from porteye_core.ui.context import View
 
 _TAKES_OVER = "Run this in a terminal. It takes over from the dashboard's own monitor."
 
@@ -25,8 +26,8 @@ def of_limitation(limit: Limitation) -> Advice:
 
 
 def how(advice: Advice, label: str) -> None:
-    """Draw a button that shows the command, if there is one."""
-    if advice.command:
+    """Draw a button that shows the command, if there is one for this machine."""
+    if advice.command and not View.current().of_host:
         with st.popover(label, type="tertiary"):
             st.text(_TAKES_OVER)
             st.code(advice.command, language=None, wrap_lines=True)

@@ -39,6 +39,12 @@ class View:
     own_db: Path | None = None
 
     @property
+    def of_host(self) -> bool:
+        """True if the page is that of a host of a fleet, of which this machine knows only what it
+        has shipped."""
+        return not isinstance(self.db, Path)
+
+    @property
     def place(self) -> Path:
         """The database of this machine, beside which settings stand."""
         if isinstance(self.db, Path):

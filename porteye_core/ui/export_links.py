@@ -4,6 +4,7 @@ The browser's own download takes the file as the API sends it; Streamlit's would
 memory.
 """
 
+from pathlib import Path
 from urllib.parse import urlencode
 
 import streamlit as st
@@ -37,7 +38,7 @@ def draw(view: View, what: str, filters: Filters, count: int, **moments: int) ->
     """
     file, row = _FILES[what]
     rows = f"{count:,} {row if count == 1 else row + 's'}"
-    which = _which(what, filters, moments)
+    which = {**_host(view), **_which(what, filters, moments)}
     with st.container(
         horizontal=True, vertical_alignment="center", width="content", key=f"export_{what}"
     ):
@@ -52,6 +53,10 @@ def draw(view: View, what: str, filters: Filters, count: int, **moments: int) ->
                 help=help_,
                 key=f"export_{what}_{form}",
             )
+
+
+def _host(view: View) -> dict[str, str]:
+    return {} if isinstance(view.db, Path) else {"host": view.db.name}
 
 
 def address(access: Access, file: str, which: dict[str, str]) -> str:

@@ -33,7 +33,8 @@ def _state(host: FleetHost) -> str:
     match host.state:
         case HostState.RETIRED:
             return (
-                f"**{name} is retired** {_time(host.retired_at)}: what it shipped until then stays."
+                f"**{name} was retired** {_time(host.retired_at)}: what it shipped until then"
+                " is kept as long as that of others."
             )
         case HostState.NEVER:
             return (

@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 _ROW, _HEADER, _TALLEST = 35, 38, 820  # pixels, as Streamlit draws a table
-_TITLE = "tab_title"
+_TITLE, _OF = "tab_title", "tab_host"
 _STYLE = Path(__file__).with_name("style.css")
 
 
@@ -61,10 +61,13 @@ def style() -> str:
     return _STYLE.read_text("utf-8")
 
 
-def title(text: str, *, anew: bool = False) -> None:
+def title(text: str, *, anew: bool = False, host: str = "") -> None:
     """Name the browser's tab after what the page shows. A fragment may call it at each run; anew:
-    this run has named it otherwise."""
-    named = f"{text} - PortEye"
+    this run has named it otherwise, and begins the page of this host of a fleet, if it is of
+    one."""
+    if anew:
+        st.session_state[_OF] = host
+    named = " - ".join(filter(None, (text, st.session_state[_OF], "PortEye")))
     if anew or st.session_state.get(_TITLE) != named:
         st.session_state[_TITLE] = named
         st.set_page_config(page_title=named)

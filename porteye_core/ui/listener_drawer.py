@@ -139,4 +139,4 @@ def _tell_others(reader: Reader, life: Life) -> None:
 def _link(life: Life) -> str:
     """The address of Now with the filters of now and this drawer."""
     page_url = (st.context.url or "").rstrip("/")
-    return f"{page_url}/?{urlencode({**url_state.filters(), _NAME: life.id})}"
+    return f"{page_url}/?{urlencode({**url_state.kept(), _NAME: life.id})}"

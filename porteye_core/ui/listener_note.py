@@ -30,6 +30,8 @@ _FAILED = "note_failed"
 def draw(life: Life) -> None:
     """Draw the verdict and the words, and what can be done about them."""
     view, at = View.current(), now()
+    if view.of_host:
+        return
     said = verdicts.opinion(view, life, at)
     with st.container(key="opinion", gap="small"):
         if said.is_judged:

@@ -11,7 +11,7 @@ from porteye_core.containers import short_container
 from porteye_core.programs import DELETED
 from porteye_core.store.reading import Life, Reader
 from porteye_core.ui import life_strip, stop_dialog
-from porteye_core.ui.context import viewers_zone
+from porteye_core.ui.context import View, viewers_zone
 from porteye_core.ui.life_strip import Strip
 from porteye_core.ui.listener_actions import actions, url
 from porteye_core.ui.listener_summary import address, chain, reach
@@ -66,8 +66,10 @@ def draw_other_ends(reader: Reader, life: Life) -> None:
 
 
 def draw_steps(reader: Reader, life: Life) -> None:
-    """Draw the commands for a listener, to copy, and the link to its URL; a published port stops
-    with its container."""
+    """Draw the commands for a listener of this machine, to copy, and the link to its URL; a
+    published port stops with its container."""
+    if View.current().of_host:
+        return
     for action in actions(_inside(reader, life) or life, windows=os.name == "nt"):
         st.caption(action.purpose)
         st.code(action.command, language=None, wrap_lines=True)

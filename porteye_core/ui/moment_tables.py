@@ -169,7 +169,7 @@ def _link(parameters: Mapping[str, str]) -> str:
     """
     if not st.context.url:
         return ""
-    kept = {name: text for name, text in url_state.filters().items() if name not in _OF_THE_PAGE}
+    kept = {name: text for name, text in url_state.kept().items() if name not in _OF_THE_PAGE}
     said = urlencode({**kept, **parameters}, safe=":")
     return f"{st.context.url.rsplit('/', 1)[0]}/timeline?{said}"
 

@@ -54,12 +54,12 @@ def _details(state: Status, restarts: Restarts) -> None:
         _caption(f"It {how} {times.hover(ended)}.")
         st.caption(literal(next_try(restarts)))
         return
-    if state.state is State.STALLED:
-        _caption(f"It has recorded nothing since {times.hover(watch.seen_at)}. See its log.")
+    if said := _LAST_SEEN.get(state.state):
+        _caption(said.format(times.hover(watch.seen_at)))
     plan = watch.plan
+    pid = "" if state.pid is None else f", pid {state.pid}"
     _caption(
-        f"Since {times.hover(watch.started_at)}, pid {state.pid}, by"
-        f" <strong>{escape(in_words(plan))}</strong>."
+        f"Since {times.hover(watch.started_at)}{pid}, by <strong>{escape(in_words(plan))}</strong>."
     )
     if plan.why:
         st.caption(f":material/help: {literal(plan.why)}")
@@ -83,6 +83,11 @@ def _caption(html: str) -> None:
     st.html(f'<p class="caption">{html}</p>')
 
 
+_KNOWN = "Known is what it saw until {}."
+_LAST_SEEN = {
+    State.STALLED: "It has recorded nothing since {}. See its log.",
+    **dict.fromkeys((State.BEHIND, State.SILENT, State.RETIRED), _KNOWN),
+}
 _BADGES = {
     State.WATCHING: lambda: st.badge("Watching", icon=":material/visibility:", color="green"),
     State.STARTING: lambda: st.badge("Starting", icon=":material/hourglass_empty:", color="blue"),
@@ -90,4 +95,7 @@ _BADGES = {
     State.STALLED: lambda: st.badge("Cannot scan", icon=":material/warning:", color="orange"),
     State.STOPPED: lambda: st.badge("Not running", icon=":material/visibility_off:", color="red"),
     State.NEVER: lambda: st.badge("Not running", icon=":material/visibility_off:", color="red"),
+    State.BEHIND: lambda: st.badge("Behind", icon=":material/hourglass_bottom:", color="orange"),
+    State.SILENT: lambda: st.badge("Silent", icon=":material/visibility_off:", color="red"),
+    State.RETIRED: lambda: st.badge("Retired", icon=":material/inventory_2:", color="gray"),
 }

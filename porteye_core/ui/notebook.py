@@ -58,7 +58,9 @@ def _kept(file: Path) -> _Kept:
 
 
 def notes(view: View) -> Notes:
-    """The notes of now; none where there is no alerts database yet."""
+    """The notes of now; none where there is no alerts database yet, or of a host of a fleet."""
+    if view.of_host:
+        return Notes()
     return _kept(view.alerts_file).notes()
 
 

@@ -58,20 +58,23 @@ _SHOWN = "now_columns"
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """The moment of a table; watched: somebody watches, so that what is stored is so now."""
+    """The moment of a table; watched: somebody watches, so that what is stored is so now; measured:
+    there are samples of what listeners use."""
 
     now: int
     watched: bool
+    measured: bool = True
 
 
 def cells(
     services: pd.DataFrame,
     moment: Moment,
     kept: Collection[str] = _SELDOM,
-    page_url: str = "",
+    page_url: str | None = "",
 ) -> pd.DataFrame:
     """The cells of these services' rows, as the table shows them; page_url: of the page, from
-    which a link leads to a service.
+    which a link leads to a service, None where services are on another machine, which may be in
+    another network.
 
     A column of which most tables have nothing is left out where this one has nothing in it, unless
     it is among the kept.
@@ -98,12 +101,14 @@ def cells(
         up(at, seen, 0, moment.now)
         for at, seen in zip(opened, services["opened_seen"].tolist(), strict=True)
     ]
-    if not moment.watched:
+    is_measured = moment.watched and moment.measured
+    if not is_measured:
         table[["clients", "cpu", "memory"]] = pd.NA
         table["waiting"] = ""
     table["home"] = services["home"].map(_text)
     has = {name: any(table[name].tolist()) for name in _SELDOM if name not in _MEASURED}
-    has |= dict.fromkeys(_MEASURED, moment.watched)
+    has |= dict.fromkeys(_MEASURED, is_measured)
+    has["open"] = page_url is not None
     has[_VERDICT] = _VERDICT in services
     has[_LABEL] = _LABEL in services and any(services[_LABEL].tolist())
     stays = set(kept) - {_VERDICT, *(() if _LABEL in services else (_LABEL,))}
@@ -149,7 +154,7 @@ def waiting(queue: Any, backlog: Any) -> str:
     return f"{queue:,} {verb}" + ("" if pd.isna(backlog) else f", room for {backlog:,}")
 
 
-def draw(services: pd.DataFrame, moment: Moment, page_url: str) -> int | None:
+def draw(services: pd.DataFrame, moment: Moment, page_url: str | None) -> int | None:
     """Draw the table; return the listener whose row the reader has just clicked.
 
     A column that was there once stays, or columns would jump whenever something opens.
@@ -205,13 +210,15 @@ def _states(services: pd.DataFrame, moment: Moment) -> list[list[str]]:
     ]
 
 
-def _url(service: dict[Any, Any], page_url: str) -> str | None:
+def _url(service: dict[Any, Any], page_url: str | None) -> str | None:
     """The URL of an open service, by the address that most hosts reach; None if it has none.
 
     With both protocols, that address may be of either: they have to reach equally far.
     """
     exposures, protocol = service["exposure"], service["protocol"]
-    if service["closed"] or not (protocol == "tcp" or (protocol != "udp" and len(exposures) == 1)):
+    if page_url is None or service["closed"]:
+        return None
+    if protocol == "udp" or (protocol != "tcp" and len(exposures) != 1):
         return None
     address = service["address"].partition(", ")[0]
     return url_of(Exposure(exposures[0]), address, service["port"], page_url) or None

@@ -22,6 +22,7 @@ _FOLLOWED = tuple(dict.fromkeys((*_NAMES, *_MOMENTS)))
 _BOUNDS, _TWO = {"range", "since", "until"}, {"at", "versus", "around"}
 _WRITTEN, _KNOWN = "written_filters", "known_urls"
 _PAGE = ("before", "after")  # of the history
+_HOST = "host"  # of a fleet
 
 
 def follow_the_browser() -> None:
@@ -83,6 +84,17 @@ def filters() -> dict[str, str]:
     """The filters of the URL, for a link to another view."""
     said = st.query_params.to_dict()
     return {name: said[name] for name in _NAMES if name in said}
+
+
+def host() -> str:
+    """The host of a fleet that the URL names, empty if it names none."""
+    return st.query_params.get(_HOST, "")
+
+
+def kept() -> dict[str, str]:
+    """The filters of the URL and its host, for a link to another view of the same host."""
+    of = host()
+    return {**({_HOST: of} if of else {}), **filters()}
 
 
 def first(name: str, parse: Callable[[str], _T], default: _T) -> _T:

@@ -25,9 +25,9 @@ _STEADY = 60.0  # seconds after which a start counts as successful
 async def alerts_beside(config: Config) -> AsyncIterator[None]:
     """Keep an alerts process running for this database while the context is open.
 
-    One that somebody else has started is left alone.
+    One that somebody else has started is left alone. The dashboard of a fleet starts none.
     """
-    if not config.start_alerts:
+    if config.fleet or not config.start_alerts:
         yield
         return
     keeping = asyncio.create_task(_keep_one(config))

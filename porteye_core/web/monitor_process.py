@@ -30,9 +30,9 @@ async def monitor_beside(config: Config, restarts: Restarts) -> AsyncIterator[No
     """Keep a monitor running for this database while the context is open.
 
     Another monitor of the database is left alone. The dashboard's own one gives way to a monitor
-    that somebody starts.
+    that somebody starts. The dashboard of a fleet shows what others watch, and starts none.
     """
-    if not config.start_monitor:
+    if config.fleet or not config.start_monitor:
         yield
         return
     keeping = asyncio.create_task(_keep_one(config, restarts))

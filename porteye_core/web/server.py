@@ -48,7 +48,13 @@ from porteye_core.web.tcp_nodelay import send_at_once
 def config() -> Config:
     """Configuration from the environment; a wrong variable ends the process with a message."""
     with _said_before_exit():
-        return configuration.load({}, os.environ)
+        found = configuration.load({}, os.environ)
+        if found.fleet and find_spec("psycopg") is None:
+            raise ConfigError(
+                "PORTEYE_FLEET needs psycopg, which is not installed.",
+                "Install it: pip install 'psycopg[binary]~=3.3'",
+            )
+        return found
 
 
 @cache

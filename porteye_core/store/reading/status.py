@@ -222,4 +222,5 @@ def _lost(kind: str, before: int, reason: str) -> str:
     what = f"{kind.capitalize()} from before {moment} were dropped"
     if reason == "size":
         return f"{what}, so that the database stays within --max-size."
-    return f"{what}, as --keep-events says; what is still open stays."
+    whose = "the fleet's retention" if reason == "fleet" else "--keep-events"
+    return f"{what}, as {whose} says; what is still open stays."

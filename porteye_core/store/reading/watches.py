@@ -17,6 +17,16 @@ _GOING_ON = {
     State.HOLDING: "cannot write now",
     State.STALLED: "cannot scan now",
 }
+_UNTIL_NOW = {
+    State.HOLDING: "what is seen waits in the monitor's memory, and is not stored yet",
+    State.STALLED: "the monitor runs, but cannot scan",
+}
+# A host of a fleet may go on watching; what it saw is not here.
+_NOT_SHIPPED = {
+    State.BEHIND: "the host has not shipped it yet",
+    State.SILENT: "the host is silent",
+    State.RETIRED: "the host was retired",
+}
 _BEYOND = 1 << 62  # no watch has this number
 
 
@@ -53,7 +63,7 @@ def watches(
         lately = state if watch.id == latest else State.STOPPED
         end = now if lately is State.WATCHING else watch.end
         if watch.started_at <= until and end >= since:
-            ended = _GOING_ON.get(lately) or ("stopped" if watch.stopped_at else "no stop recorded")
+            ended = _GOING_ON.get(lately) or _end(watch.stopped_at, lately)
             rows.append((watch.started_at, end, ended, watch.source, watch.why, watch.pid,
                          watch.version))  # fmt: skip
     gaps = list(_jumps(found, since, until))
@@ -70,13 +80,19 @@ def watches(
     )
 
 
+def _end(stopped_at: int | None, lately: State) -> str:
+    if stopped_at:
+        return "stopped"
+    return "not known" if lately in _NOT_SHIPPED else "no stop recorded"
+
+
 def _reason(gap: Gap, booted: int, state: State) -> str:
     if gap.after is None:
         return "the machine slept, or the monitor could not scan"
-    if gap.end is None and state is State.HOLDING:
-        return "what is seen waits in the monitor's memory, and is not stored yet"
-    if gap.end is None and state is State.STALLED:
-        return "the monitor runs, but cannot scan"
+    if gap.end is None and state in _UNTIL_NOW:
+        return _UNTIL_NOW[state]
+    if gap.end is None and state in _NOT_SHIPPED and not gap.after.stopped_at:
+        return _NOT_SHIPPED[state]
     if gap.after.end < booted and (gap.end is None or booted <= gap.end):
         return "the machine was started anew"
     if gap.after.stopped_at:

@@ -124,7 +124,7 @@ def _read(reader: Reader, filters: Filters, moment: int, rows: _Rows) -> _Table:
     today = clock(moment, viewers_zone()).replace(hour=0, minute=0, second=0, microsecond=0)
     return _Table(
         services[~gone].reset_index(drop=True) if gone.any() else services,
-        now_table.Moment(moment, watched=status.is_current),
+        now_table.Moment(moment, watched=status.is_current, measured=not View.current().of_host),
         pd.Timestamp(today),
     )
 
@@ -143,9 +143,10 @@ def _verdicts(services: pd.DataFrame, found: Verdicts | None) -> Choice:
 
 
 def _changes(reader: Reader, filters: Filters, table: _Table) -> int | None:
-    """Draw what has changed since the browser's last visit; return the listener pressed."""
+    """Draw what has changed since the browser's last visit; return the listener pressed. Of a host
+    of a fleet the browser does not tell when that was."""
     moment = table.moment
-    since = since_last_visit.begin(moment.now)
+    since = None if View.current().of_host else since_last_visit.begin(moment.now)
     if since is None:
         return None
     found = since_last_visit.entries(reader, filters, table.services, since, watched=moment.watched)
@@ -180,7 +181,8 @@ def _rows(table: _Table, chosen: "pd.Series[bool]", by: By, show: Show) -> int |
     if by is not By.NOTHING and group is None:
         _draw_groups(services, by)
         return None
-    return now_table.draw(services, table.moment, st.context.url or "")
+    page_url = None if View.current().of_host else st.context.url or ""
+    return now_table.draw(services, table.moment, page_url)
 
 
 def _draw_groups(services: pd.DataFrame, by: By) -> None:

@@ -101,7 +101,7 @@ SELECT NULL::integer AS resolution, NULL::bigint AS bucket, NULL::text AS protoc
 WHERE FALSE;
 
 CREATE VIEW one_host.dropped AS
-SELECT 'events'::text AS kind, kept_from AS before, 'age'::text AS reason
+SELECT 'events'::text AS kind, kept_from AS before, 'fleet'::text AS reason
 FROM fleet.setting
 WHERE EXISTS (SELECT FROM fleet.watch w
     WHERE w.host_id = current_setting('porteye.host')::integer AND w.started_at < kept_from);
