@@ -12,10 +12,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from porteye_core import __version__
 from porteye_core.api import files, findings, moments, notes, shapes, verdicts
+from porteye_core.api.asked_database import OfDatabase, host_names, let_ask
 from porteye_core.api.docs_page import docs_page
 from porteye_core.api.file_names import file_name
 from porteye_core.api.parameters import Before, OfEvents, OfListeners
-from porteye_core.api.shapes import ERRORS, INVALID
+from porteye_core.api.shapes import INVALID
 from porteye_core.config import Config
 from porteye_core.guards import error_response, security_headers
 from porteye_core.guards.access import Access
@@ -25,13 +26,8 @@ from porteye_core.guards.token import TokenGuard
 from porteye_core.judging.opinion_fields import opinion_fields
 from porteye_core.restarts import Restarts
 from porteye_core.store import alerts
-from porteye_core.store.reading import (
-    Field,
-    Form,
-    Reader,
-    monitor_status,
-    open_reader,
-)
+from porteye_core.store.database import Database, monitor_status, open_reader
+from porteye_core.store.reading import Field, Form, Reader
 
 log = logging.getLogger("porteye.api")
 _Route = TypeVar("_Route", bound=Callable[..., Response])
@@ -98,6 +94,7 @@ def create_api(
             expose_headers=["Link"],
         )
     api.add_middleware(SecurityHeaders, security_headers.API)
+    let_ask(api, config)
     _add_routes(api, config, restarts or Restarts())
     verdicts.add(api, config)
     findings.add(api, config)
@@ -112,10 +109,8 @@ def create_api(
 
 
 def _add_routes(api: FastAPI, config: Config, restarts: Restarts) -> None:
-    db, alerts_db = config.db, config.alerts_file
-
     @api.get("/ports", responses={200: _PORTS, **INVALID})
-    def ports(which: OfListeners) -> Response:
+    def ports(which: OfListeners, db: OfDatabase) -> Response:
         """The open listeners, by port; `since` and `until` bound the time at which each opened."""
         now = moments.now()
         with open_reader(db) as reader:
@@ -125,7 +120,9 @@ def _add_routes(api: FastAPI, config: Config, restarts: Restarts) -> None:
             return JSONResponse(reader.open_now_records(which, now))
 
     @api.get("/history", responses={200: _EVENTS, **INVALID})
-    def history(request: Request, which: OfEvents, before: Before = None) -> Response:
+    def history(
+        request: Request, which: OfEvents, db: OfDatabase, before: Before = None
+    ) -> Response:
         """The events, the newest first. Where there may be more, the header Link names
         the next page, whose rel is next."""
         with open_reader(db) as reader:
@@ -137,10 +134,11 @@ def _add_routes(api: FastAPI, config: Config, restarts: Restarts) -> None:
             response.headers["Link"] = f'<?{older.query}>; rel="next"'
         return response
 
-    @api.get("/health", responses={200: {"model": shapes.Health}, **ERRORS})
-    def health() -> Response:
+    @api.get("/health", responses={200: {"model": shapes.Health}, **INVALID})
+    def health(db: OfDatabase) -> Response:
         """The state of the monitor, its limits, and the state of the alerts process."""
-        status, of_alerts = monitor_status(db, moments.now()), alerts.alerts_health(alerts_db)
+        status = monitor_status(db, moments.now())
+        of_alerts = alerts.alerts_health(config.alerts_file)
         return JSONResponse(shapes.health(status, of_alerts, restarts, __version__))
 
     @api.get("/docs", include_in_schema=False)
@@ -148,16 +146,16 @@ def _add_routes(api: FastAPI, config: Config, restarts: Restarts) -> None:
         return HTMLResponse(docs_page(api.openapi(), request.scope.get("root_path", "")))
 
 
-def _opinions(config: Config, form: Form) -> dict[str, Field]:
+def _opinions(config: Config, form: Form, db: Database) -> dict[str, Field]:
     """The fields of opinions, which CSV alone has. Raises StoreError if notes cannot be read."""
     if form is not Form.CSV:
         return {}
-    notes = alerts.read_notes(config.alerts_file)
-    return opinion_fields(config, notes, moments.now())
+    (host,) = host_names(db) or ("",)
+    notes = alerts.read_notes(config.alerts_file, host)
+    return opinion_fields(config, notes, moments.now(), host)
 
 
 def _add_files(api: FastAPI, config: Config, form: Form) -> None:
-    db = config.db
     csv_only: dict[str, Any] = {"response_class": Response} if form is Form.CSV else {}
 
     def route(name: str, shape: Any) -> Callable[[_Route], _Route]:
@@ -165,10 +163,13 @@ def _add_files(api: FastAPI, config: Config, form: Form) -> None:
         return api.get(f"/{name}.{form}", responses=answered, **csv_only)
 
     @route("history", shapes.EVENT_SHAPE)
-    def history_file(request: Request, which: OfEvents, before: Before = None) -> Response:
+    def history_file(
+        request: Request, which: OfEvents, db: OfDatabase, before: Before = None
+    ) -> Response:
         """The whole history that the filters let through; `limit` does not count."""
-        name = file_name("history", form, which, which.since, which.until or moments.now())
-        more = _opinions(config, form)
+        until, of = which.until or moments.now(), host_names(db)
+        name = file_name("history", form, which, which.since, until, hosts=of)
+        more = _opinions(config, form, db)
         return files.file_response(
             request,
             db,
@@ -178,25 +179,27 @@ def _add_files(api: FastAPI, config: Config, form: Form) -> None:
         )
 
     @route("ports", shapes.PORT_SHAPE)
-    def ports_file(request: Request, which: OfListeners) -> Response:
+    def ports_file(request: Request, which: OfListeners, db: OfDatabase) -> Response:
         """The open listeners, by port; `since` and `until` do not count."""
         now = moments.now()
         if not (monitor := monitor_status(db, now)).is_current:
             return moments.not_watching(monitor, db)
-        name = file_name("now", form, which, now)
-        more = _opinions(config, form)
+        name = file_name("now", form, which, now, hosts=host_names(db))
+        more = _opinions(config, form, db)
         return files.file_response(
             request, db, lambda reader: reader.export_now(form, which, now, more), name, form
         )
 
     @route("moment", shapes.MOMENT_SHAPE)
-    def moment_file(request: Request, which: OfListeners, at: Annotated[str, _AT]) -> Response:
+    def moment_file(
+        request: Request, which: OfListeners, db: OfDatabase, at: Annotated[str, _AT]
+    ) -> Response:
         """The listeners that were open at a moment, by port; `since` and `until` do not count."""
         (moment,) = moments.moments(at=at)
-        name = file_name("at", form, which, moment)
+        name = file_name("at", form, which, moment, hosts=host_names(db))
 
         def export(reader: Reader) -> Iterator[str]:
-            more = _opinions(config, form)
+            more = _opinions(config, form, db)
             return reader.export_at(form, which, *moments.covered(reader, moment), more)
 
         return files.file_response(request, db, export, name, form)
@@ -205,13 +208,14 @@ def _add_files(api: FastAPI, config: Config, form: Form) -> None:
     def changes_file(
         request: Request,
         which: OfListeners,
+        db: OfDatabase,
         at: Annotated[str, _AT],
         versus: Annotated[str, _VERSUS],
     ) -> Response:
         """The changes between two moments, the most important first; `since` and `until` do not
         count."""
         earlier, later = sorted(moments.moments(at=at, versus=versus))
-        name = file_name("changes", form, which, earlier, later)
+        name = file_name("changes", form, which, earlier, later, hosts=host_names(db))
 
         def export(reader: Reader) -> Iterator[str]:
             moments.covered(reader, later)

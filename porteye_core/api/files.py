@@ -1,7 +1,6 @@
 """Files to save, sent as they are made."""
 
 from collections.abc import Callable, Generator, Iterator
-from pathlib import Path
 from typing import Any
 
 from anyio import CancelScope
@@ -10,7 +9,8 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from porteye_core.store.reading import Form, Reader, open_reader
+from porteye_core.store.database import Database, open_reader
+from porteye_core.store.reading import Form, Reader
 
 HEADERS_ONLY = "porteye.headers_only"  # key of an ASGI scope whose answer ends with its headers
 TYPES = {Form.CSV: "text/csv; charset=utf-8", Form.JSON: "application/json"}
@@ -37,7 +37,9 @@ class SentPieces(StreamingResponse):
                 await run_in_threadpool(self._pieces.close)
 
 
-def file_response(request: Request, db: Path, export: Export, name: str, form: Form) -> Response:
+def file_response(
+    request: Request, db: Database, export: Export, name: str, form: Form
+) -> Response:
     """Answer with the pieces of an export, of which only the first is made before the status."""
     pieces = _pieces(db, export)
     next(pieces)
@@ -61,7 +63,7 @@ def answers(form: Form, shape: Any) -> dict[str, Any]:
     return {"content": {"text/csv": {}}, "description": "CSV, with a column for each field"}
 
 
-def _pieces(db: Path, export: Export) -> Generator[str]:
+def _pieces(db: Database, export: Export) -> Generator[str]:
     """The pieces; before them an empty one, once the database is open."""
     with open_reader(db) as reader:
         yield ""

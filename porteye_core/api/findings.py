@@ -9,6 +9,7 @@ from starlette.responses import JSONResponse, Response
 
 from porteye_core import filters
 from porteye_core.api import shapes
+from porteye_core.api.asked_database import OfHost
 from porteye_core.api.parameters import Before, RowLimit
 from porteye_core.config import Config
 from porteye_core.errors import FilterError, StoreMissing
@@ -39,6 +40,7 @@ def add(api: FastAPI, config: Config) -> None:
     @api.get("/findings", responses=_ANSWERS)
     def findings(
         request: Request,
+        of: OfHost,
         since: Annotated[str, _SINCE] = "",
         until: Annotated[str, _UNTIL] = "",
         verdict: Annotated[str, _VERDICT] = "",
@@ -53,6 +55,7 @@ def add(api: FastAPI, config: Config) -> None:
             filters.time("until", until),
             _verdicts(verdict),
             is_open=open,
+            host=of.name if of else "",
         )
         try:
             with alerts.open_to_read(config.alerts_file) as connection:

@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Match
 from starlette.types import Scope
 
-from porteye_core.api import files, fleet_shapes, moments, shapes
+from porteye_core.api import files, fleet_health, fleet_shapes, moments, shapes
 from porteye_core.api.file_names import file_name
 from porteye_core.api.fleet_answers import (
     EPHEMERAL,
@@ -76,6 +76,7 @@ def add(api: FastAPI, address: str) -> None:
     _add_listeners(many, address)
     _add_history(many, address)
     _add_of_one_host(many)
+    fleet_health.add(many, address)
     for form in Form:
         _add_files(many, address, form)
     described = {each.path for each in _routes(many.routes) if each.include_in_schema}

@@ -7,7 +7,7 @@ browser sends them by itself.
 import json
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from fastapi import FastAPI
 from pydantic import ValidationError
@@ -18,6 +18,7 @@ from starlette.responses import JSONResponse, Response
 
 from porteye_core import filters
 from porteye_core.api import moments, shapes
+from porteye_core.api.asked_database import OfHost
 from porteye_core.api.shapes import NoteChange
 from porteye_core.config import Config
 from porteye_core.errors import FilterError
@@ -31,7 +32,7 @@ from porteye_core.judging.note_words import checked
 from porteye_core.judging.seen import Identity, Seen
 from porteye_core.store import alerts
 from porteye_core.store.alerts import Connection, Note
-from porteye_core.store.reading import open_row_reader
+from porteye_core.store.database import HostAtServer, open_reader
 from porteye_core.system.clock import timestamp
 from porteye_core.system.plain_text import clean
 
@@ -63,25 +64,36 @@ class _Refused(Exception):
         self.response = error_response(status, code, message, hint)
 
 
+class _Asked(NamedTuple):
+    """The settings, and the host of a fleet that a change is about."""
+
+    config: Config
+    of: HostAtServer | None
+
+
 def add(api: FastAPI, config: Config, access: Access, guesses: Guesses) -> None:
     """Add the routes to the API."""
     file = config.alerts_file
 
     @api.get("/notes", responses=_ANSWERS)
-    def notes() -> Response:
+    def notes(of: OfHost) -> Response:
         """Notes of people on identities: accepts, labels, texts and links, by key."""
         now = moments.now()
-        return JSONResponse([_record(each, now) for each in alerts.read_notes(file)])
+        if config.fleet and of is None:
+            found = alerts.read_notes_of_all(file)
+        else:
+            found = alerts.read_notes(file, of.name if of else "")
+        return JSONResponse([_record(each, now) for each in found])
 
     @api.post("/notes", responses=_CHANGED, openapi_extra=_BODY)
-    async def change_note(request: Request) -> Response:
+    async def change_note(request: Request, of: OfHost) -> Response:
         """Change what is said of an identity; what is not given stays. It takes the header
         `Authorization: Bearer` and the token, and the body as JSON."""
         try:
             await _check_token(request, access, guesses)
             change = _change(await _body(request))
             author = f"the API, from {clean(request.client.host) if request.client else 'a socket'}"
-            return await run_in_threadpool(_changed, config, change, author)
+            return await run_in_threadpool(_changed, _Asked(config, of), change, author)
         except _Refused as refused:
             return refused.response
         except HTTPException as refused:
@@ -135,13 +147,15 @@ def _change(said: Mapping[str, Any]) -> NoteChange:
     return change
 
 
-def _changed(config: Config, change: NoteChange, author: str) -> Response:
+def _changed(asked: _Asked, change: NoteChange, author: str) -> Response:
     """Make the change, and answer with what is said now. Raises FilterError, StoreError."""
-    now = moments.now()
+    if asked.config.fleet and asked.of is None:
+        raise FilterError("host", "No host is named.", "Name one, like host=web1.")
+    now, host = moments.now(), asked.of.name if asked.of else ""
     until = _until(change, now)
-    key = _identity(config, change).key
-    with alerts.writing(config.alerts_file) as connection:
-        before = _before(connection, key, change)
+    key = _identity(asked, change).key
+    with alerts.writing(asked.config.alerts_file) as connection:
+        before = _before(connection, key, change, host)
         after = replace(before, author=author, at=now)
         if not {"label", "note", "link"}.isdisjoint(change.model_fields_set):
             words = checked(
@@ -153,14 +167,14 @@ def _changed(config: Config, change: NoteChange, author: str) -> Response:
         if change.accept is not None:
             at = now if change.accept else None
             alerts.put_accept(connection, replace(after, accepted_at=at, accepted_until=until))
-        found = alerts.note(connection, key) or Note(key, author=author, at=now)
+        found = alerts.note(connection, key, host) or Note(key, author=author, at=now, host=host)
     return JSONResponse(_record(found, now))
 
 
-def _before(connection: Connection, key: str, change: NoteChange) -> Note:
+def _before(connection: Connection, key: str, change: NoteChange, host: str) -> Note:
     """The note as it is; raises _Refused if it is not the one that the change is to, or if there
     are too many."""
-    found = alerts.note(connection, key)
+    found = alerts.note(connection, key, host)
     if change.at is not None and (found is None or timestamp(found.at) != change.at):
         raise _Refused(
             409,
@@ -168,9 +182,9 @@ def _before(connection: Connection, key: str, change: NoteChange) -> Note:
             "Somebody has changed this note since, or it is not there.",
             "Read it again.",
         )
-    if found is None and len(alerts.notes(connection)) >= _MOST:
+    if found is None and len(alerts.notes_of_all(connection)) >= _MOST:
         raise _Refused(409, "too_many_notes", f"There are {_MOST:,} notes.", "Empty some of them.")
-    return found or Note(key)
+    return found or Note(key, host=host)
 
 
 def _until(change: NoteChange, now: int) -> int | None:
@@ -180,7 +194,7 @@ def _until(change: NoteChange, now: int) -> int | None:
     return at
 
 
-def _identity(config: Config, change: NoteChange) -> Identity:
+def _identity(asked: _Asked, change: NoteChange) -> Identity:
     """The identity that a change names by its key or by one of its listeners."""
     if (change.key is None) == (change.listener is None):
         raise FilterError("key", "Name the identity.", "Give either key or listener.")
@@ -191,11 +205,12 @@ def _identity(config: Config, change: NoteChange) -> Identity:
         except (ValueError, RecursionError):
             raise FilterError("key", "This is no identity.", "Use a key of /api/notes.") from None
         return found
-    with open_row_reader(config.db) as reader:
+    with open_reader(asked.of or asked.config.db) as reader:
         life = reader.listener(change.listener or 0)
     if life is None:
         raise _Refused(404, "no_listener", f"No listener {change.listener} is recorded.")
-    judge = in_force(config).judge or without_file()
+    file = in_force(asked.config)
+    judge = (file.on(asked.of.name) if asked.of else file.judge) or without_file()
     return judge.of(Seen.of(life)).identity
 
 
@@ -205,6 +220,7 @@ def _record(note: Note, now: int) -> dict[str, Any]:
     except ValueError:  # of another version
         of = None
     return {
+        "host": note.host,
         "key": note.key,
         "protocol": of.protocol.value if of else "",
         "port": of.port if of else None,

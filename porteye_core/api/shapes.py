@@ -84,6 +84,7 @@ class FindingRecord(BaseModel):
 class NoteRecord(BaseModel):
     """The words of people on an identity."""
 
+    host: str = Field(description="of a fleet, empty on a single machine")
     key: str = Field(description="the identity, for a change")
     protocol: str
     port: int | None = Field(description="null: every ephemeral port")

@@ -1,11 +1,13 @@
 """The route of verdicts: what `porteye check` says, as records."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import FastAPI, Query
 from starlette.responses import JSONResponse, Response
 
 from porteye_core.api import moments, shapes
+from porteye_core.api.asked_database import OfDatabase, host_names
 from porteye_core.config import Config
 from porteye_core.guards.error_response import error_response
 from porteye_core.judging import moment
@@ -15,7 +17,8 @@ from porteye_core.judging.in_force import in_force
 from porteye_core.judging.note_words import words_of
 from porteye_core.judging.verdict_records import record
 from porteye_core.store import alerts
-from porteye_core.store.reading import open_row_reader
+from porteye_core.store.alerts import Note
+from porteye_core.store.database import Database, open_reader
 from porteye_core.system.clock import timestamp
 
 _AT = Query(description="a moment before, ISO 8601 with offset; now without it")
@@ -30,28 +33,32 @@ def add(api: FastAPI, config: Config) -> None:
     """Add the route to the API."""
 
     @api.get("/verdicts", responses=_ANSWERS)
-    def verdicts(at: Annotated[str, _AT] = "") -> Response:
+    def verdicts(db: OfDatabase, at: Annotated[str, _AT] = "") -> Response:
         """The verdicts on what listens, and on what should, the gravest first. The listeners of one
         identity have one. The last good file of expected ports counts, and what people accept."""
         earlier = next(moments.moments(at=at)) if at else None
-        found = in_force(config)
-        if found.judge is None:
+        found, (host,) = in_force(config), host_names(db) or ("",)
+        judge = found.on(host) if host else found.judge
+        if judge is None:
             return _no_file(found.error)
-        expected = found.judge.expected
-        return _now(config, expected) if earlier is None else _at(config, earlier, expected)
+        notes = alerts.read_notes(config.alerts_file, host)
+        if earlier is None:
+            return _now(db, judge.expected, notes)
+        return _at(db, earlier, judge.expected, notes)
 
 
-def _now(config: Config, expected: Expected) -> Response:
+def _now(db: Database, expected: Expected, notes: Sequence[Note]) -> Response:
     now = moments.now()
-    with open_row_reader(config.db) as reader:
+    with open_reader(db) as reader:
         monitor = reader.status(now)
         if not monitor.is_current:
-            return moments.not_watching(monitor, config.db)
-        return _answer(config, moment.present(reader, now, expected, past=reader), now, expected)
+            return moments.not_watching(monitor, db)
+        then = moment.present(reader, now, expected, past=reader)
+        return _answer(then, now, expected, notes)
 
 
-def _at(config: Config, at: int, expected: Expected) -> Response:
-    with open_row_reader(config.db) as reader:
+def _at(db: Database, at: int, expected: Expected, notes: Sequence[Note]) -> Response:
+    with open_reader(db) as reader:
         watching = reader.status(moments.now()).is_current
         _, coverage = moments.covered(reader, at)
         then = moment.earlier(reader, at, coverage, expected, watching=watching)
@@ -62,11 +69,10 @@ def _at(config: Config, at: int, expected: Expected) -> Response:
                 f"Nobody watched at {timestamp(at)}: what listened then is not known.",
                 "Ask for a moment that was watched.",
             )
-        return _answer(config, then, at, expected)
+        return _answer(then, at, expected, notes)
 
 
-def _answer(config: Config, then: moment.Moment, at: int, expected: Expected) -> Response:
-    notes = alerts.read_notes(config.alerts_file)
+def _answer(then: moment.Moment, at: int, expected: Expected, notes: Sequence[Note]) -> Response:
     accepted = Accepted.of(notes, moments.now())
     of_moment = {"at": timestamp(at)}
     found = moment.judged(then, expected, accepted, words_of(notes))

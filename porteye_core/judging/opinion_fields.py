@@ -22,10 +22,13 @@ class _Opinion(NamedTuple):
     verdict: str
 
 
-def opinion_fields(config: Config, notes: Sequence[Note], now: int) -> dict[str, Field]:
+def opinion_fields(
+    config: Config, notes: Sequence[Note], now: int, host: str = ""
+) -> dict[str, Field]:
     """The fields of one file; the verdict is that of now, empty if no file says what is expected.
-    notes: all that people say."""
-    judge = in_force(config).judge
+    notes: all that people say. host: of a fleet, empty for this machine."""
+    found = in_force(config)
+    judge = found.on(host) if host else found.judge
     return _fields(judge, Accepted.of(notes, now), words_of(notes))
 
 

@@ -18,7 +18,7 @@ _GOES_ON = (State.WATCHING, State.HOLDING, State.STALLED)
 _UP = MetricFamily(
     "porteye_up", Type.GAUGE, "1 while a monitor watches and stores what it sees, else 0."
 )
-_BUILD = MetricFamily(
+BUILD = MetricFamily(
     "porteye_build",
     Type.INFO,
     "Version of the program that answers, and the source of the monitor that watches.",
@@ -52,7 +52,7 @@ _SIZE = MetricFamily(
     "bytes",
 )
 FAMILIES = (
-    *(_UP, _BUILD, *listeners.FAMILIES),
+    *(_UP, BUILD, *listeners.FAMILIES),
     *(_WATCH, _SCAN, _HIDDEN, _EVENTS, _GAPS, _LOST, _SIZE),
 )
 """Every family, without samples."""
@@ -94,4 +94,4 @@ def _families(reader: RowReader, now: int, limit: int) -> Iterator[MetricFamily]
 def _of_watch(status: Status | None) -> Iterator[MetricFamily]:
     watch = status.watch if status is not None and status.is_current else None
     yield _UP.single(0 if watch is None else 1)
-    yield _BUILD.single(1, __version__, "" if watch is None else watch.plan.source)
+    yield BUILD.single(1, __version__, "" if watch is None else watch.plan.source)

@@ -116,7 +116,10 @@ def routes() -> tuple[BaseRoute, ...]:
     api = create_api(config(), access(), _guesses(), restarts())
     base = _base_path()
     return (
-        Route(f"{base}/metrics", create_metrics(config().db, access(), _guesses())),
+        Route(
+            f"{base}/metrics",
+            create_metrics(config().db, access(), _guesses(), config().fleet),
+        ),
         Route(f"{base}/api", _Root()),
         Mount(f"{base}/api", api),
     )

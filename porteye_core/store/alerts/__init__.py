@@ -50,6 +50,7 @@ from porteye_core.store.alerts.notes import (
     put_accept,
     put_words,
     read_notes,
+    read_notes_of_all,
     silences,
 )
 from porteye_core.store.alerts.outbox import (
@@ -176,6 +177,7 @@ __all__ = [
     "put_words",
     "quiet_windows",
     "read_notes",
+    "read_notes_of_all",
     "receivers",
     "revision",
     "set_cursor",

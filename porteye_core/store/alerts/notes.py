@@ -34,6 +34,15 @@ def read_notes(file: Path, host: str = "") -> list[Note]:
         return []
 
 
+def read_notes_of_all(file: Path) -> list[Note]:
+    """Every note of all hosts in a file, none where there is no file. Raises StoreError."""
+    try:
+        with open_to_read(file) as connection:
+            return notes_of_all(connection)
+    except StoreMissing:
+        return []
+
+
 def note(connection: sqlite3.Connection, key: str, host: str = "") -> Note | None:
     """The note on an identity, None if there is none."""
     row = connection.execute(
