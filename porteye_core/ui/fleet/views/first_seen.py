@@ -47,7 +47,7 @@ def _draw(at: FleetMoment) -> None:
 
 def _summary(shown: int, count: int, ephemeral: int) -> str:
     if not count:
-        said = "No port was new in the fleet."
+        said = "No port that matches the filters was new in the fleet."
     elif shown == count:
         said = f"{count:,} port{' was' if count == 1 else 's were'} new in the fleet."
     else:
