@@ -1,7 +1,6 @@
 """Answers over many hosts: records at once, or as they are read, with what is not known beside."""
 
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
@@ -10,9 +9,8 @@ from starlette.responses import Response
 
 from porteye_core import host_patterns
 from porteye_core.api.files import HEADERS_ONLY, TYPES, SentPieces
-from porteye_core.errors import FilterError, FleetRefused
 from porteye_core.store.fleet.doubts import Doubts
-from porteye_core.store.fleet.hosts import FleetHost, hosts
+from porteye_core.store.fleet.known_hosts import Known, known_hosts
 from porteye_core.store.fleet.reader import FleetReader, open_for_file
 from porteye_core.store.reading import Field, Form, file_pieces
 from porteye_core.system.clock import timestamp
@@ -27,29 +25,6 @@ _PLAIN = " !#$&'()*+,-./:;<=>?@[]^_`{|}~"
 
 Batches = Iterator[Sequence[Any]]
 Headers = Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """The hosts that a question is about; of all of them the numbers are empty."""
-
-    hosts: tuple[FleetHost, ...]
-    numbers: tuple[int, ...]
-
-
-def known_hosts(reader: FleetReader, patterns: host_patterns.Patterns) -> Known:
-    """The hosts that these patterns mean. Raises FilterError if one of them means none,
-    FleetError."""
-    found = hosts(reader.server)
-    if not found:
-        raise FleetRefused("No host is enrolled.", "Enrol one: porteye fleet enrol HOST.")
-    for pattern in patterns:
-        if not any(host_patterns.matches((pattern,), host.name) for host in found):
-            raise FilterError(
-                "host", f"No host of the fleet is called “{pattern[:40]}”.", "See /api/hosts."
-            )
-    meant = tuple(host for host in found if host_patterns.matches(patterns, host.name))
-    return Known(meant, tuple(host.id for host in meant) if patterns else ())
 
 
 def streamed(

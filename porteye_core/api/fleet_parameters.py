@@ -21,9 +21,7 @@ _HOST = Query(
 _BEFORE = Query(description="only those before this place, which the header `Link` has")
 _BY = Query(description="hour or day, of UTC")
 _PATTERN = re.compile(r"[*?\[,]")
-_PLACE = re.compile(r"(-?\d{1,19})\.(\d{1,10})\.(-?\d{1,19})", re.ASCII)
 _MONTH = 30 * 86_400_000_000
-_LONGEST, _LARGEST = 2**31, 2**63
 
 
 def names_one_host(query: QueryParams) -> bool:
@@ -40,36 +38,8 @@ Hosts = Annotated[host_patterns.Patterns, Depends(_hosts)]
 """The names and patterns of the hosts that a question is about."""
 
 
-def place_text(place: EventPlace) -> str:
-    """The place of an event as the parameter `before` takes it.
-
-    >>> place_text(EventPlace(1000, 7, 3))
-    '1000.7.3'
-    """
-    return ".".join(map(str, place))
-
-
-def event_place(text: str) -> EventPlace | None:
-    """The place that `place_text` wrote; raises FilterError.
-
-    >>> event_place("1000.7.3")
-    EventPlace(at=1000, host_id=7, id=3)
-    """
-    if not text.strip():
-        return None
-    found = _PLACE.fullmatch(text.strip())
-    numbers = [int(each) for each in found.groups()] if found else []
-    if not numbers or numbers[1] >= _LONGEST or any(abs(each) >= _LARGEST for each in numbers):
-        raise FilterError(
-            "before",
-            f"“{text[:40]}” is not the place of an event.",
-            "Take it from the header Link.",
-        )
-    return EventPlace(*numbers)
-
-
 def _before(before: Annotated[str, _BEFORE] = "") -> EventPlace | None:
-    return event_place(before)
+    return EventPlace.of(before) if before.strip() else None
 
 
 BeforePlace = Annotated[EventPlace | None, Depends(_before)]

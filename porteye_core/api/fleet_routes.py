@@ -19,9 +19,7 @@ from porteye_core.api.fleet_answers import (
     EPHEMERAL,
     Batches,
     Headers,
-    Known,
     kept,
-    known_hosts,
     streamed,
     uncertain,
 )
@@ -30,7 +28,6 @@ from porteye_core.api.fleet_parameters import (
     Hosts,
     OfActivity,
     names_one_host,
-    place_text,
 )
 from porteye_core.api.parameters import OfEvents, OfListeners
 from porteye_core.api.shapes import INVALID
@@ -42,6 +39,7 @@ from porteye_core.store.fleet.activity import buckets
 from porteye_core.store.fleet.doubts import doubts
 from porteye_core.store.fleet.first_seen import new_ports
 from porteye_core.store.fleet.hosts import hosts
+from porteye_core.store.fleet.known_hosts import Known, known_hosts
 from porteye_core.store.fleet.listeners import services
 from porteye_core.store.fleet.moment_coverage import coverages
 from porteye_core.store.fleet.newest_events import EventPlace
@@ -148,7 +146,7 @@ def _add_history(api: APIRouter, address: str) -> None:
             headers = dict(_of_past(reader, known, which.until))
         if len(rows) == which.limit:
             last = EventPlace(rows[-1]["at"], rows[-1]["host_id"], rows[-1]["id"])
-            older = request.url.include_query_params(before=place_text(last))
+            older = request.url.include_query_params(before=str(last))
             headers["Link"] = f'<?{older.query}>; rel="next"'
         found = [record(fleet_records.FLEET_EVENT, row) for row in rows]
         return JSONResponse(found, headers=headers)

@@ -68,6 +68,9 @@ _EXAMPLES_OF = {
   porteye fleet hosts                  who reports, is silent or behind
   porteye fleet who 3306 --at "last tue 03:10"
   porteye fleet new --since yesterday  ports that no host had before
+  porteye fleet now --host "web*" --port 3306
+  porteye fleet exposed                which services others reach, and on how many hosts
+  porteye fleet history --since "2h ago" --all --csv > history.csv
 """,
     "ship": """\
   porteye ship /etc/porteye/web1.fleet
@@ -95,6 +98,12 @@ def commands() -> dict[str, argparse.ArgumentParser]:
         if isinstance(action, argparse._SubParsersAction)  # noqa: SLF001
     ]
     return dict(found)
+
+
+_FLEET_ACTIONS = (
+    *("init", "enrol", "retire", "tidy"),
+    *("hosts", "who", "new", "now", "exposed", "history"),
+)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -326,13 +335,13 @@ def _export_expected(of: argparse.ArgumentParser) -> None:
 
 def _fleet(fleet: argparse.ArgumentParser) -> None:
     add = fleet.add_argument
-    add("action", choices=("init", "enrol", "retire", "hosts", "who", "new", "tidy"))
+    add("action", choices=_FLEET_ACTIONS)
     add("of", nargs="?", metavar="HOST|PORT", help="a host for enrol and retire, a port for who")
     add(
         "--server",
         metavar="ADDRESS",
-        help="the PostgreSQL of the fleet, with its administrator, or a reader for hosts, who and"
-        " new (default: PORTEYE_FLEET)",
+        help="the PostgreSQL of the fleet, with its administrator, or a reader for questions"
+        " (default: PORTEYE_FLEET)",
     )
     add("--file", metavar="FILE", help="where enrol writes the login (default: HOST.fleet)")
     add(
@@ -342,10 +351,20 @@ def _fleet(fleet: argparse.ArgumentParser) -> None:
         help="where the host reaches the server, if not as this command does",
     )
     _at(fleet)
-    add(
-        "--since", default="", metavar="TIME", help='new: since then, such as yesterday or "2h ago"'
-    )
-    add("--json", action="store_true", help="hosts, who and new: as records")
+    _fleet_rows(fleet)
+    form = fleet.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="questions: as records")
+    form.add_argument("--csv", action="store_true", help="now, exposed and history: as CSV")
+
+
+def _fleet_rows(fleet: argparse.ArgumentParser) -> None:
+    add = fleet.add_argument
+    add("--host", default="", metavar="NAMES", help="names and patterns of hosts: web*,db1")
+    _filters(fleet)
+    _kind(fleet)
+    add("--limit", type=_limit, default=100, metavar="N", help="how many events (default: 100)")
+    add("--before", default="", metavar="PLACE", help="history: only events before this place")
+    add("--all", action="store_true", help="history: every event, with --csv or --json")
 
 
 def _ship(ship: argparse.ArgumentParser) -> None:

@@ -27,10 +27,14 @@ def fleet(given: Namespace, environ: Mapping[str, str], screen: Screen) -> int:
     if not given.of and (what := _NEEDED.get(given.action)):
         hint = f"Give it: porteye fleet {given.action} {what.upper()}."
         raise ConfigError(f"No {what} is named.", hint)
-    if given.action in {"hosts", "who", "new"}:
+    if given.action in {"hosts", "new"}:
         from porteye_core.command.fleet_answers import answer  # noqa: PLC0415 - as above
 
         return answer(given, address, screen, environ)
+    if given.action in {"who", "now", "exposed", "history"}:
+        from porteye_core.command.fleet_rows import rows  # noqa: PLC0415 - as above
+
+        return rows(given, address, screen, environ)
     from porteye_core.store.fleet.server import connect  # noqa: PLC0415 - as above
 
     with connect(address) as server:

@@ -4,6 +4,7 @@ To connect takes as long as the questions of a view. psycopg's own pool says of 
 away only that no connection came in time; here the reason is told, and at once.
 """
 
+import atexit
 import threading
 import time
 from collections.abc import Callable
@@ -64,6 +65,13 @@ class KeptConnections:
         for unused, _ in old:
             unused.close()
 
+    def close(self) -> None:
+        """Close the connections that nobody uses."""
+        with self._lock:
+            kept, self._kept = self._kept, []
+        for unused, _ in kept:
+            unused.close()
+
     def _begun(self, statement: bytes) -> Connection:
         while (kept := self._take()) is not None:
             try:
@@ -97,8 +105,10 @@ class KeptConnections:
 
 @cache
 def kept_connections(address: str) -> KeptConnections:
-    """The connections of this process to an address of libpq."""
-    return KeptConnections(lambda: _connected(address))
+    """The connections of this process to an address of libpq; they end with it."""
+    made = KeptConnections(lambda: _connected(address))
+    atexit.register(made.close)
+    return made
 
 
 def _connected(address: str) -> Connection:

@@ -1,9 +1,11 @@
 """The newest openings and closings of many hosts."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from porteye_core.errors import FilterError
 from porteye_core.store.fleet.reader import FleetReader
 from porteye_core.store.fleet.selection import (
     Conditions,
@@ -12,6 +14,7 @@ from porteye_core.store.fleet.selection import (
     key_conditions,
 )
 
+_PLACE = re.compile(r"(-?\d{1,19})\.(\d{1,10})\.(-?\d{1,19})", re.ASCII)
 _HOUR = 3_600_000_000
 # A host whose clock is years ahead would be the newest for ever.
 _AHEAD = 300_000_000
@@ -34,6 +37,26 @@ class EventPlace(NamedTuple):
     at: int
     host_id: int
     id: int
+
+    @classmethod
+    def of(cls, text: str) -> "EventPlace":
+        """The place whose text this is; raises FilterError.
+
+        >>> EventPlace.of(str(EventPlace(1000, 7, -3)))
+        EventPlace(at=1000, host_id=7, id=-3)
+        """
+        found = _PLACE.fullmatch(text.strip())
+        numbers = [int(each) for each in found.groups()] if found else []
+        if not numbers or numbers[1] >= 2**31 or any(abs(each) >= 2**63 for each in numbers):
+            raise FilterError(
+                "before",
+                f"“{text[:40]}” is not the place of an event.",
+                "Take the one that the page before it gives.",
+            )
+        return cls(*numbers)
+
+    def __str__(self) -> str:
+        return f"{self.at}.{self.host_id}.{self.id}"
 
 
 @dataclass(frozen=True, slots=True)
