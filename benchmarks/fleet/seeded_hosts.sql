@@ -82,5 +82,9 @@ SELECT DISTINCT ON (port, protocol) port, protocol, opened_at, host_id FROM (
     SELECT port, protocol, opened_at, host_id FROM open_listener
     UNION ALL SELECT port, protocol, opened_at, host_id FROM life) l
 ORDER BY port, protocol, opened_at, host_id;
+SELECT list_busiest(ARRAY(SELECT DISTINCT bucket FROM fleet_port_turnover));
+INSERT INTO fleet_service
+SELECT l.port, l.protocol, g.title, l.exposure, count(DISTINCT l.host_id), count(*), min(l.opened_at)
+FROM open_listener l JOIN program g ON g.id = l.program_id GROUP BY 1, 2, 3, 4;
 UPDATE host SET listeners = {open};
 DROP TABLE lived, index_to_make;

@@ -1,6 +1,7 @@
 """Openings and closings over all hosts, by the hour and by the day."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 from porteye_core.store.fleet.first_seen import EPHEMERAL
 from porteye_core.store.fleet.reader import FleetReader
@@ -24,11 +25,11 @@ FROM event WHERE port = %(port)s AND at >= %(since)s AND at < %(until)s GROUP BY
 """
 _DAYS_OF_PORT = """
 SELECT bucket, sum(opened)::bigint, sum(closed)::bigint FROM fleet_port_turnover
-WHERE port = %(port)s AND bucket >= %(since)s AND bucket < %(until)s GROUP BY 1 ORDER BY 1
+WHERE port = %(port)s AND bucket = ANY (%(days)s) GROUP BY 1 ORDER BY 1
 """
 _BUSIEST = """
 SELECT port, protocol, sum(opened)::bigint AS opened, sum(closed)::bigint AS closed
-FROM fleet_port_turnover WHERE bucket >= %(since)s AND bucket < %(until)s
+FROM fleet_port_turnover WHERE bucket = ANY (%(days)s)
 GROUP BY 1, 2 ORDER BY sum(opened) + sum(closed) DESC, 1, 2 LIMIT %(limit)s
 """
 # Where no count is kept of what is wanted, its events are counted.
@@ -40,6 +41,27 @@ _BUSIEST_OF_EVENTS = f"""
 SELECT least(e.port, {EPHEMERAL}), e.protocol, {_COUNTS} FROM event e WHERE {{where}}
 GROUP BY 1, 2 ORDER BY count(*) DESC, 1, 2 LIMIT %(limit)s
 """
+# Of the busiest of each day, and of what no list has yet, those that can be the busiest of all.
+# With the most events that a port had which is in no list.
+_BUSIEST_OF_LISTS = """
+WITH every AS (
+    SELECT bucket, port, protocol, events FROM fleet_port_most WHERE bucket = ANY (%(days)s)
+    UNION ALL (SELECT 0, port, protocol, sum(opened + closed)::bigint AS events
+        FROM fleet_port_turnover WHERE slot < 16 AND bucket >= %(since)s AND bucket < %(until)s
+        GROUP BY port, protocol ORDER BY 4 DESC LIMIT {most}))
+, listed AS (SELECT port, protocol, sum(events) AS events FROM every GROUP BY port, protocol)
+, others AS (SELECT coalesce(sum(l.events), 0)::bigint AS events FROM
+    (SELECT min(events) AS events FROM every GROUP BY bucket HAVING count(*) >= {most}) l)
+SELECT l.port, l.protocol, t.opened, t.closed, o.events
+FROM listed l CROSS JOIN others o CROSS JOIN LATERAL (
+    SELECT sum(t.opened)::bigint AS opened, sum(t.closed)::bigint AS closed
+    FROM fleet_port_turnover t
+    WHERE t.bucket = ANY (%(days)s) AND t.port = l.port AND t.protocol = l.protocol) t
+WHERE l.events + o.events >= coalesce((SELECT events FROM listed ORDER BY events DESC
+    LIMIT 1 OFFSET %(limit)s - 1), 0)
+ORDER BY t.opened + t.closed DESC, 1, 2 LIMIT %(limit)s
+"""
+_LISTED = 100  # ports of a day in fleet_port_most
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +100,17 @@ def by_day(reader: FleetReader, since: int, until: int, port: int | None = None)
 def busiest_ports(reader: FleetReader, since: int, until: int, limit: int = 20) -> list[BusyPort]:
     """The ports of most openings and closings in the days of this time, whole ones. Raises
     FleetError."""
-    days = _whole(since, until, _DAY)
-    return [BusyPort(*row) for row in reader.rows(_BUSIEST, {**days, "limit": limit})]
+    time = {**_days(_whole(since, until, _DAY)), "limit": limit}
+    listed = reader.rows(_BUSIEST_OF_LISTS.format(most=_LISTED), time)
+    others = listed[0][-1] if listed else 0
+    found = [BusyPort(*row[:-1]) for row in listed]
+    if others and (len(found) < limit or found[-1].opened + found[-1].closed <= others):
+        found = [BusyPort(*row) for row in reader.rows(_BUSIEST, time)]
+    return found
+
+
+def _days(time: dict[str, int]) -> dict[str, Any]:
+    return {**time, "days": list(range(time["since"], time["until"], _DAY))}
 
 
 def buckets(
@@ -140,4 +171,4 @@ def _whole(since: int, until: int, size: int) -> dict[str, int]:
 def _buckets(
     reader: FleetReader, statement: str, time: dict[str, int], port: int | None
 ) -> list[Bucket]:
-    return [Bucket(*row) for row in reader.rows(statement, {**time, "port": port})]
+    return [Bucket(*row) for row in reader.rows(statement, {**_days(time), "port": port})]

@@ -15,20 +15,28 @@ _HOUR = 3_600_000_000
 # Lives of a class that were open at a moment closed at most the class's length after it.
 _CLASSES = ((0, _HOUR), (1, 24 * _HOUR), (2, None))
 
-_COLUMNS = """
-SELECT l.host_id, h.name, l.id, l.port, l.protocol, l.address, l.exposure::text, g.title, p.pid,
-    coalesce(g."user", l."user"), p.unit, l.opened_at, l.opened_seen, {closed}, l.hidden,
+# The rows are chosen before anything is joined to them: the planner takes what was open at a moment
+# for a single row, and would compare every one with every host.
+_LISTENERS = """
+SELECT l.host_id, l.host, l.id, l.port, l.protocol, l.address, l.exposure::text, g.title, p.pid,
+    coalesce(g."user", l."user"), p.unit, l.opened_at, l.opened_seen, l.closed_at, l.hidden,
     p.container, c.container_name, c.pod, l.interface, l.v6only
-FROM {listeners} l JOIN host h ON h.host_id = l.host_id
+FROM ({rows} ORDER BY port, protocol, host, address, id LIMIT %(limit)s) l
 LEFT JOIN program g ON g.id = l.program_id
 LEFT JOIN process p ON p.host_id = l.host_id AND p.id = l.process_id
 LEFT JOIN container c ON c.host_id = p.host_id AND c.id = p.container_id
+ORDER BY l.port, l.protocol, l.host, l.address, l.id
+"""
+_ROWS = """
+SELECT l.host_id, (SELECT h.name FROM host h WHERE h.host_id = l.host_id) AS host, l.id, l.port,
+    l.protocol, l.address, l.exposure, l."user", l.program_id, l.process_id, l.opened_at,
+    l.opened_seen, l.hidden, l.interface, l.v6only, {closed} AS closed_at
+FROM {listeners} l WHERE {where}
 """
 _FOUND_LIVES = (
     "SELECT l.* FROM found f JOIN life l"
     " ON l.host_id = f.host_id AND l.id = f.id AND l.closed_at = f.closed_at"
 )
-_ORDER = "ORDER BY 4, 5, 2, 6, 3 LIMIT %(limit)s"
 # One service of many hosts: a port, who has it, and whom it lets in.
 # Of a retired host nothing is known from then on.
 OF_THE_RETIRED = "(SELECT r.host_id FROM host r WHERE r.retired_at <= {at})"
@@ -49,8 +57,7 @@ SELECT l.port, l.protocol, l.program, l.exposure::text, l.hosts, l.listeners, l.
 FROM fleet_service l WHERE {where} ORDER BY l.hosts DESC, 1, 2, 3, 4 LIMIT %(limit)s
 """
 _PORTS = """
-SELECT port, protocol, sum(n)::bigint, count(*) FROM (
-    SELECT port, protocol, host_id, count(*) AS n FROM ({rows}) l GROUP BY 1, 2, 3) l
+SELECT port, protocol, count(*), count(DISTINCT host_id) FROM ({rows}) l
 GROUP BY 1, 2 ORDER BY 4 DESC, 3 DESC, 1, 2 LIMIT %(limit)s
 """
 _HOSTS = """
@@ -123,8 +130,8 @@ class HostCount:
 def open_now(reader: FleetReader, wanted: Selection, limit: int = 1000) -> list[FleetListener]:
     """The open listeners of hosts that are not retired, by port. Raises FleetError."""
     where = open_conditions(reader, wanted)
-    statement = _COLUMNS.format(listeners="open_listener", closed="NULL::bigint")
-    found = reader.rows(f"{statement} WHERE {where} {_ORDER}", {**where.parameters, "limit": limit})
+    rows = _ROWS.format(listeners="open_listener", closed="NULL::bigint", where=where)
+    found = reader.rows(_LISTENERS.format(rows=rows), {**where.parameters, "limit": limit})
     return [FleetListener(*row) for row in found]
 
 
@@ -156,14 +163,15 @@ def open_at(
     """The listeners that were open at a moment, by port. Raises FleetError."""
     key, row = key_conditions(wanted, "l"), listener_conditions(reader, wanted, "l")
     parameters = {**key.parameters, **row.parameters, "at": at, "limit": limit}
-    still = (
-        _COLUMNS.format(listeners="open_listener", closed="NULL::bigint")
-        + f"WHERE {is_open_since(key)} AND {row}"
+    still = _ROWS.format(
+        listeners="open_listener",
+        closed="NULL::bigint",
+        where=f"{is_open_since(key)} AND {row}",
     )
-    gone = _COLUMNS.format(listeners=f"({_FOUND_LIVES})", closed="l.closed_at")
+    gone = _ROWS.format(listeners=f"({_FOUND_LIVES})", closed="l.closed_at", where=row)
+    rows = f"{still} UNION ALL {gone}"
     found = reader.rows(
-        f"WITH found AS MATERIALIZED ({closed_since(key)})"
-        f" ({still}) UNION ALL ({gone} WHERE {row}) {_ORDER}",
+        f"WITH found AS MATERIALIZED ({closed_since(key)}) {_LISTENERS.format(rows=rows)}",
         parameters,
     )
     return [FleetListener(*each) for each in found]

@@ -132,20 +132,45 @@ BEGIN
     END IF;
 END $$;
 
-CREATE FUNCTION merge_slots(before bigint) RETURNS void LANGUAGE sql
+-- The busiest hundred ports of each day that is over: what is busy over many days is among them, and a
+-- port that is not had at most as many events a day as the last of them.
+CREATE TABLE fleet_port_most (
+    bucket bigint NOT NULL,
+    port integer NOT NULL,
+    protocol protocol NOT NULL,
+    events bigint NOT NULL,
+    PRIMARY KEY (bucket, port, protocol)
+);
+CREATE INDEX fleet_port_turnover_slots ON fleet_port_turnover (bucket) WHERE slot < 16;
+CREATE FUNCTION list_busiest(days bigint[]) RETURNS void LANGUAGE sql
 SET search_path = fleet, pg_temp AS $$
-WITH gone AS (DELETE FROM fleet_turnover WHERE bucket < before AND slot < 16 RETURNING *)
-INSERT INTO fleet_turnover AS t
-SELECT g.bucket, 16, sum(g.opened), sum(g.closed) FROM gone g GROUP BY 1 ORDER BY 1
-ON CONFLICT (bucket, slot)
-    DO UPDATE SET opened = t.opened + excluded.opened, closed = t.closed + excluded.closed;
-WITH gone AS (DELETE FROM fleet_port_turnover WHERE bucket < before AND slot < 16 RETURNING *)
-INSERT INTO fleet_port_turnover AS t
-SELECT g.bucket, g.port, g.protocol, 16, sum(g.opened), sum(g.closed) FROM gone g
-GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
-ON CONFLICT (bucket, port, protocol, slot)
-    DO UPDATE SET opened = t.opened + excluded.opened, closed = t.closed + excluded.closed;
+DELETE FROM fleet_port_most WHERE bucket = ANY (days);
+INSERT INTO fleet_port_most
+SELECT t.bucket, t.port, t.protocol, t.opened + t.closed
+FROM unnest(days) d(bucket) CROSS JOIN LATERAL (SELECT * FROM fleet_port_turnover t
+    WHERE t.bucket = d.bucket AND t.slot = 16
+    ORDER BY t.opened + t.closed DESC, t.port, t.protocol LIMIT 100) t;
 $$;
+SELECT list_busiest(ARRAY(SELECT DISTINCT bucket FROM fleet_port_turnover));
+
+CREATE FUNCTION merge_slots(before bigint) RETURNS void LANGUAGE plpgsql
+SET search_path = fleet, pg_temp AS $$
+DECLARE days bigint[];
+BEGIN
+    days := ARRAY(SELECT DISTINCT bucket FROM fleet_port_turnover WHERE bucket < before AND slot < 16);
+    WITH gone AS (DELETE FROM fleet_turnover WHERE bucket < before AND slot < 16 RETURNING *)
+    INSERT INTO fleet_turnover AS t
+    SELECT g.bucket, 16, sum(g.opened), sum(g.closed) FROM gone g GROUP BY 1 ORDER BY 1
+    ON CONFLICT (bucket, slot)
+        DO UPDATE SET opened = t.opened + excluded.opened, closed = t.closed + excluded.closed;
+    WITH gone AS (DELETE FROM fleet_port_turnover WHERE bucket < before AND slot < 16 RETURNING *)
+    INSERT INTO fleet_port_turnover AS t
+    SELECT g.bucket, g.port, g.protocol, 16, sum(g.opened), sum(g.closed) FROM gone g
+    GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+    ON CONFLICT (bucket, port, protocol, slot)
+        DO UPDATE SET opened = t.opened + excluded.opened, closed = t.closed + excluded.closed;
+    PERFORM list_busiest(days);
+END $$;
 
 ALTER FUNCTION tidy() RENAME TO tidy_partitions;
 CREATE FUNCTION tidy() RETURNS bigint LANGUAGE plpgsql SET search_path = fleet, pg_temp AS $$
@@ -154,6 +179,7 @@ BEGIN
     PERFORM merge_slots(today);
     DELETE FROM fleet_turnover WHERE bucket < until;
     DELETE FROM fleet_port_turnover WHERE bucket < until;
+    DELETE FROM fleet_port_most WHERE bucket < until;
     -- What was left in an inbox without a batch. The caller's own rows may be those of its batch.
     DELETE FROM inbox_program i WHERE i.login != session_user;
     DELETE FROM inbox_process i WHERE i.login != session_user;
@@ -251,9 +277,9 @@ BEGIN
     RETURN stored;
 END $$;
 
-REVOKE EXECUTE ON FUNCTION merge_slots(bigint), tidy(), leave_epochs_before(integer, smallint),
+REVOKE EXECUTE ON FUNCTION merge_slots(bigint), list_busiest(bigint[]), tidy(), leave_epochs_before(integer, smallint),
     services_of(integer, integer[]), count_services(fleet_service[], fleet_service[]), retire(integer),
     apply(uuid, bytea, bytea, bigint, bigint, bigint, bigint, bigint, jsonb) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION apply(uuid, bytea, bytea, bigint, bigint, bigint, bigint, bigint, jsonb)
     TO porteye_agent;
-GRANT SELECT ON fleet_first, fleet_turnover, fleet_port_turnover, fleet_service TO porteye_reader;
+GRANT SELECT ON fleet_first, fleet_turnover, fleet_port_turnover, fleet_port_most, fleet_service TO porteye_reader;

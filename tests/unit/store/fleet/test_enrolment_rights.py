@@ -53,6 +53,7 @@ FORBIDDEN = {
     "set a process of another host apart": "SELECT fleet.set_apart(2, 1)",
     "set a life of another host apart": "SELECT fleet.set_life_apart(2, 1, 0, 1)",
     "tidy": "SELECT fleet.tidy_daily()",
+    "list the busiest ports": "SELECT fleet.list_busiest(NULL)",
     "merge the slots of counts": "SELECT fleet.merge_slots(0)",
     "store a batch uncounted": "SELECT fleet.store_batch("
     "'11111111-1111-1111-1111-111111111111', NULL, NULL, 0, 0, 0, 0, 0, '{}')",

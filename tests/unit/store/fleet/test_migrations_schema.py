@@ -19,7 +19,7 @@ pytestmark = needs_postgres
 # What Citus would copy to every server: rows of no single host.
 REFERENCE = {"host", "program", "fold", "setting", "step", "fleet_first"}
 # Counts over all hosts, which are no host's: tables of the coordinator.
-REFERENCE |= {"fleet_turnover", "fleet_port_turnover", "fleet_service"}
+REFERENCE |= {"fleet_turnover", "fleet_port_turnover", "fleet_port_most", "fleet_service"}
 DAY = 86_400 * 1_000_000
 
 

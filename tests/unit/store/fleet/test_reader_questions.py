@@ -312,6 +312,36 @@ def test_the_busiest_ports_have_ephemeral_ones_as_one(asked: Asked) -> None:
     assert all(plain[each.port, each.protocol] == each.opened + each.closed for each in found)
 
 
+@pytest.mark.parametrize("spread", [1, 4, 1000])
+@pytest.mark.parametrize("limit", [1, 20, 700])
+def test_the_busiest_ports_of_many_days_are_not_those_of_each_day(
+    asked: Asked, limit: int, spread: int
+) -> None:
+    """Some days are listed and some are not; a port may be in no list, and busy nevertheless."""
+    asked.fleet.ask(
+        """WITH n AS (SELECT day, port, 1 + hashint8(day * 7919 + port) & 1023 AS draw
+            FROM generate_series(0, 5) day CROSS JOIN generate_series(1, 300) port)
+        INSERT INTO fleet_port_turnover SELECT day * 86400000000, port, 'tcp',
+            CASE WHEN day < 4 THEN 16 ELSE port %% 16 END, 10 + draw %% %s, draw %% 3 FROM n""",
+        spread,
+    )
+    try:
+        days = "SELECT n * 86400000000 FROM generate_series(0, 3) n"
+        asked.fleet.ask(f"SELECT list_busiest(ARRAY({days}))")
+        plain = asked.fleet.ask(
+            """SELECT port, protocol, sum(opened), sum(closed) FROM fleet_port_turnover
+            WHERE bucket < 6 * 86400000000 GROUP BY 1, 2
+            ORDER BY sum(opened) + sum(closed) DESC, 1, 2 LIMIT %s""",
+            limit,
+        )
+        with open_fleet(asked.fleet.address) as reader:
+            found = activity.busiest_ports(reader, 0, 6 * DAY, limit)
+        assert [of(each) for each in found] == plain
+    finally:
+        for table in ("fleet_port_turnover", "fleet_port_most"):
+            asked.fleet.ask(f"DELETE FROM {table} WHERE bucket < 6 * 86400000000")
+
+
 @pytest.mark.parametrize("days", [1, 38, 39.5, 60])
 def test_ports_that_are_new_in_the_fleet(asked: Asked, days: float) -> None:
     since = asked.now - round(days * DAY)
