@@ -77,9 +77,10 @@ class Batch:
 
 @dataclass(slots=True)
 class Sent:
-    """Rows at the server that many batches refer to, by table and id."""
+    """Rows at the server that many batches refer to, by table and id; watch: the newest one."""
 
     rows: dict[str, dict[int, int]] = field(default_factory=dict)
+    watch: Row | None = None
     _MOST = 50_000
 
     def new(self, table: str, rows: Iterable[Row]) -> list[Row]:
@@ -115,11 +116,12 @@ def _digest(event: Row) -> bytes:
     return sha256("|".join(map(str, event)).encode()).digest()
 
 
-def has_news(connection: sqlite3.Connection, since: Cursors, now: int) -> bool:
+def has_news(connection: sqlite3.Connection, since: Cursors, sent: Sent, now: int) -> bool:
     """Tell whether anything follows these cursors but a watch that goes on."""
     _, _, ticks = _ticks(connection, since.ticks)
     return bool(
         newest_event(connection) > since.events
+        or _newest_watch(connection) != sent.watch
         or _revised(connection, since.revisions)[1]
         or any(tick["is_kept"] for tick in ticks)
         or _rollups(connection, since.rollups, now)[1]
@@ -135,6 +137,7 @@ def next_batch(connection: sqlite3.Connection, since: Cursors, sent: Sent, now: 
     to_rollup, rollups = _rollups(connection, since.rollups, now)
     listeners = _of_ids(connection, _LISTENERS, {row[5] for row in events} | set(revised))
     owners = _Owners(connection, events, listeners)
+    sent.watch = _newest_watch(connection)
     to = Cursors(to_event, revisions, to_tick, to_rollup)
     return Batch(
         to=to,
@@ -162,6 +165,13 @@ def next_batch(connection: sqlite3.Connection, since: Cursors, sent: Sent, now: 
 def _event(row: Row) -> Row:
     *first, address, interface, kind, v6only, namespace = row
     return (*first, exposure(bound(address, interface, kind, v6only, namespace)).value, address)
+
+
+def _newest_watch(connection: sqlite3.Connection) -> Row | None:
+    """The newest watch, by what changes when it begins and ends."""
+    found = connection.execute("SELECT id, stopped_at FROM watch ORDER BY id DESC LIMIT 1")
+    row = found.fetchone()
+    return None if row is None else tuple(row)
 
 
 def _revised(connection: sqlite3.Connection, after: int) -> tuple[int, list[int]]:

@@ -87,7 +87,7 @@ class Shipper:
         self._expected = None
         knows = _same_history(connection, since, mark)
         now = time.time_ns() // 1000
-        if not even_nothing and not has_news(connection, since, now):
+        if not even_nothing and not has_news(connection, since, self._sent, now):
             self._expected = name, since
             return Shipped(0, 0, is_last=True, is_sent=False)
         batch = next_batch(connection, since, self._sent, now)

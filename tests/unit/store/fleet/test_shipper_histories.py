@@ -178,6 +178,21 @@ def test_a_watch_that_goes_on_is_no_news_until_the_next_beat(
     assert arrived(hosts, host) == rows_at_home(db)
 
 
+def test_a_watch_that_begins_or_ends_is_news(hosts: Hosts, db: Path, writer: Writer) -> None:
+    host, address = hosts.enrol()
+    watches = "SELECT count(*), count(stopped_at) FROM watch WHERE host_id = %s"
+    with connect(address) as server:
+        ships = Shipper(db, server)
+        ships.ship()
+        writer.end_watch(NOW)
+        assert ships.ship(even_nothing=False).is_sent
+        assert hosts.fleet.ask(watches, host) == [(1, 1)]
+        writer.begin_watch(NOW + SECOND, PLAN)
+        assert ships.ship(even_nothing=False).is_sent
+        assert hosts.fleet.ask(watches, host) == [(2, 1)]
+        assert not ships.ship(even_nothing=False).is_sent
+
+
 def test_a_shipper_that_breaks_off_leaves_nothing_and_its_next_batch_is_whole(
     hosts: Hosts, db: Path, writer: Writer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
