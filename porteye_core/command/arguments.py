@@ -350,6 +350,7 @@ def _fleet(fleet: argparse.ArgumentParser) -> None:
         metavar="ADDRESS",
         help="where the host reaches the server, if not as this command does",
     )
+    add("--certificate", action="store_true", help="enrol: a login by certificate, not by password")
     _at(fleet)
     _fleet_rows(fleet)
     form = fleet.add_mutually_exclusive_group()

@@ -53,9 +53,19 @@ def _act(given: Namespace, server: "Server", screen: Screen) -> None:
             if file.exists():
                 raise ConfigError(f"{file} exists already.", "Name another one by --file.")
             with new_file(file) as out:
-                out.write(f"{enrolment.enrol(server, given.of, given.reached)}\n".encode())
-            screen.write(f"{file} is the login of {given.of}. Move it there, and run:")
-            screen.write(f"  porteye ship {file.name}")
+                address = enrolment.enrol(
+                    server, given.of, given.reached, by_certificate=given.certificate
+                )
+                out.write(f"{address}\n".encode())
+            if enrolment.is_local(address):
+                screen.write(f"{file} is the login of {given.of} on the server's own machine.")
+                screen.write("For another machine say where that reaches the server: --reached.")
+            else:
+                screen.write(f"{file} is the login of {given.of}. Move it there, and run:")
+                screen.write(f"  porteye ship {file.name}")
+            if given.certificate:
+                login = enrolment.login_of(address)
+                screen.write(f"Its certificate has to have the common name {login}.")
         case "retire":
             enrolment.retire(server, given.of)
             screen.write(f"{given.of} ships no more. What it has shipped stays.")

@@ -6,10 +6,12 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import psutil
 import pytest
 
+from tests.kit.service import PROJECT
 from tests.kit.unit import missing
 from tests.kit.waiting import until
 
@@ -44,10 +46,10 @@ class Machine:
     pid: int
     address: str
 
-    def command(self, *words: str) -> list[str]:
+    def command(self, *words: str, cwd: Path = PROJECT) -> list[str]:
         """The command that runs these words there, as a child of what runs it."""
-        where = ("--net", "--pid", "--mount", "--uts")
-        return ["nsenter", "-t", str(self.pid), *where, f"--wd={os.getcwd()}", "--", *words]  # noqa: PTH109
+        where = ("--net", "--pid", "--mount", "--uts", f"--wdns={cwd}")
+        return ["nsenter", "-t", str(self.pid), *where, "--", *words]
 
     @property
     def network(self) -> tuple[str, ...]:

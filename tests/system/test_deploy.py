@@ -25,7 +25,8 @@ from tests.kit.values import SECOND
 from tests.kit.waiting import until
 
 ALERTS_UNIT = PROJECT / "deploy" / "porteye-alerts.service"
-EXPOSURE, ALERTS_EXPOSURE = 24, 15  # tenths, of systemd 252; docs/service.md states them
+SHIP_UNIT = PROJECT / "deploy" / "porteye-ship.service"
+EXPOSURE, ALERTS_EXPOSURE, SHIP_EXPOSURE = 24, 15, 15  # tenths, of systemd 252; docs/service.md states them
 NOBODY, DAEMON = 65534, 1
 _UNWRITABLE = """
 import sys
@@ -48,7 +49,7 @@ traceable = pytest.mark.skipif(
 
 
 @analyze
-@pytest.mark.parametrize("of", [UNIT, ALERTS_UNIT], ids=lambda path: path.name)
+@pytest.mark.parametrize("of", [UNIT, ALERTS_UNIT, SHIP_UNIT], ids=lambda path: path.name)
 def test_systemd_finds_no_fault_with_the_unit(tmp_path: Path, of: Path) -> None:
     here = of.read_text().replace("/opt/porteye/.venv/bin/python", sys.executable)
     unit = tmp_path / of.name
@@ -63,7 +64,10 @@ def test_systemd_finds_no_fault_with_the_unit(tmp_path: Path, of: Path) -> None:
 
 
 @analyze
-@pytest.mark.parametrize(("of", "exposure"), [(UNIT, EXPOSURE), (ALERTS_UNIT, ALERTS_EXPOSURE)])
+@pytest.mark.parametrize(
+    ("of", "exposure"),
+    [(UNIT, EXPOSURE), (ALERTS_UNIT, ALERTS_EXPOSURE), (SHIP_UNIT, SHIP_EXPOSURE)],
+)
 def test_the_unit_is_exposed_no_more_than_is_stated(of: Path, exposure: int) -> None:
     command = ["systemd-analyze", "security", "--offline=yes", f"--threshold={exposure}"]
     done = subprocess.run([*command, str(of)], capture_output=True, text=True, check=False)

@@ -20,7 +20,7 @@ from tests.kit.fleet import Fleet, local, rows_at_home, rows_that_arrived
 from tests.kit.machines import Machine, Network, needs_machines, network
 from tests.kit.postgres import Access, cluster, needs_postgres
 from tests.kit.processes import bound, end, logged
-from tests.kit.service import PROJECT, SERVICE, environment, rows
+from tests.kit.service import SERVICE, environment, rows
 from tests.kit.waiting import until
 
 pytestmark = [needs_postgres, needs_openssl, needs_machines, pytest.mark.long]
@@ -57,7 +57,6 @@ class Host:
         """Run a shipper that the server refuses."""
         return subprocess.run(
             bound(*self.machine.command(sys.executable, *self._ships)),
-            cwd=PROJECT,
             env=environment(),
             capture_output=True,
             text=True,
@@ -73,7 +72,7 @@ class Host:
     def _start(self, name: str, *words: str) -> None:
         log = self.db.with_name(f"{self.machine.name}-{name}.log")
         inside = self.machine.command(sys.executable, *words)
-        self.stack.enter_context(logged(log, *inside, cwd=PROJECT, env=environment()))
+        self.stack.enter_context(logged(log, *inside, env=environment()))
 
     @contextmanager
     def open(self, *ports: int) -> Iterator[None]:

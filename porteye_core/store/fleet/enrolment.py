@@ -1,22 +1,42 @@
 """Hosts of a fleet: a login for each, which can write its own rows and nothing else."""
 
 import secrets
+from collections.abc import Mapping
+from typing import Any
 
 from psycopg import sql
-from psycopg.conninfo import make_conninfo
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from porteye_core.errors import FleetRefused
 from porteye_core.store.fleet.server import Server, told
 
+# By SCRAM the server proves that it knows the password, too, and channel binding ties that to the
+# certificate of the connection: nobody can stand between, and no authority is needed. By libpq's
+# default a login would do without TLS, and send the password to whoever asks for it.
+_PROVEN = {"sslmode": "require", "channel_binding": "require"}
 
-def enrol(server: Server, name: str, reached: str = "") -> str:
+_OF_A_LOGIN = (
+    "statement_timeout = '30s'",
+    "idle_in_transaction_session_timeout = '30s'",
+    "lock_timeout = '20s'",
+    # A host that lost its power leaves no connection for hours: it may have four.
+    "tcp_keepalives_idle = 15",
+    "tcp_keepalives_interval = 5",
+    "tcp_keepalives_count = 3",
+)
+
+
+def enrol(server: Server, name: str, reached: str = "", *, by_certificate: bool = False) -> str:
     """Enrol a host and make its login; return the address with which it ships.
 
     reached: where hosts reach the server, if not as this connection does, such as
-    "host=db.example sslmode=verify-full". The address has the only copy of the login's password.
+    "host=db.example sslmode=verify-full". The address has the only copy of the login's password;
+    by_certificate: it has none, for a certificate whose common name is the login.
     Raises FleetRefused if a host of this name is enrolled, FleetError.
     """
-    password = secrets.token_urlsafe(24)
+    with told(f"The host {name} could not be enrolled"):
+        where = _where(server, reached)
+    password = None if by_certificate else secrets.token_urlsafe(24)
     with told(f"The host {name} could not be enrolled"), server.transaction():
         server.execute("SET LOCAL search_path = fleet, pg_temp")
         known = server.execute(
@@ -33,29 +53,62 @@ def enrol(server: Server, name: str, reached: str = "") -> str:
             (name,),
         ).fetchone()
         assert made is not None
-        role = f"agent_{made[0]}"
+        role = _free_role(server, f"agent_{made[0]}")
         server.execute("UPDATE host SET role = %s WHERE host_id = %s", (role, made[0]))
-        server.execute("SET LOCAL password_encryption = 'scram-sha-256'")
+        _make_login(server, role, password)
+    secret = {} if password is None else {"password": password}
+    return make_conninfo(**where, dbname=server.info.dbname, user=role, **secret)
+
+
+def _make_login(server: Server, role: str, password: str | None) -> None:
+    # The server gets what it keeps: its log may have the statement.
+    kept = password and server.pgconn.encrypt_password(
+        password.encode(), role.encode(), b"scram-sha-256"
+    ).decode("ascii")
+    server.execute(
+        sql.SQL("CREATE ROLE {} LOGIN PASSWORD {} CONNECTION LIMIT 4 IN ROLE porteye_agent").format(
+            sql.Identifier(role), kept
+        )  # NULL: none
+    )
+    for setting in _OF_A_LOGIN:
         server.execute(
-            sql.SQL(
-                "CREATE ROLE {} LOGIN PASSWORD {} CONNECTION LIMIT 4 IN ROLE porteye_agent"
-            ).format(sql.Identifier(role), password)
+            sql.SQL("ALTER ROLE {} SET {}").format(sql.Identifier(role), sql.SQL(setting))
         )
-        for setting in (
-            "statement_timeout = '30s'",
-            "idle_in_transaction_session_timeout = '30s'",
-            "lock_timeout = '20s'",
-            # A host that lost its power leaves no connection for hours: it may have four.
-            "tcp_keepalives_idle = 15",
-            "tcp_keepalives_interval = 5",
-            "tcp_keepalives_count = 3",
-        ):
-            server.execute(
-                sql.SQL("ALTER ROLE {} SET {}").format(sql.Identifier(role), sql.SQL(setting))
-            )
+
+
+def _free_role(server: Server, role: str) -> str:
+    """The name, or one with the number of the database if another fleet of this server has it: all
+    of them share its roles."""
+    taken, database = server.execute(
+        "SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = %s), oid FROM pg_database"
+        " WHERE datname = current_database()",
+        (role,),
+    ).fetchone() or (False, 0)
+    return f"{role}_{database}" if taken else role
+
+
+def login_of(address: str) -> str:
+    """The role as which a host ships that has this address."""
+    return str(conninfo_to_dict(address)["user"])
+
+
+def is_local(address: str) -> bool:
+    """Tell whether an address reaches the server on the server's own machine alone."""
+    return _is_local(conninfo_to_dict(address))
+
+
+def _where(server: Server, reached: str) -> dict[str, Any]:
+    """The part of an address that tells where the server is, and how it proves who it is."""
     given = server.info
-    where = reached or make_conninfo(host=given.host, port=given.port)
-    return make_conninfo(where, dbname=given.dbname, user=role, password=password)
+    where = conninfo_to_dict(reached) if reached else {"host": given.host, "port": given.port}
+    for name in ("dbname", "user", "password"):
+        where.pop(name, None)
+    is_told = _is_local(where) or where.keys() & _PROVEN.keys()
+    return where if is_told else {**where, **_PROVEN}
+
+
+def _is_local(where: Mapping[str, Any]) -> bool:
+    return str(where.get("host", "/")).startswith(("/", "@")) and "hostaddr" not in where
 
 
 def retire(server: Server, name: str) -> None:

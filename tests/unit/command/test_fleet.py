@@ -104,6 +104,16 @@ def test_a_login_that_others_may_read_is_refused(
     assert f"chmod 600 {login}" in capsys.readouterr().err
 
 
+def test_a_login_that_systemd_gave_to_its_service_is_taken(
+    login: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(login.parent))
+    login.write_text("host=/nowhere")
+    login.chmod(0o440)
+    assert porteye("ship", str(login), "--once") == 1
+    assert "cannot be reached" in capsys.readouterr().err
+
+
 def test_a_file_that_is_there_is_not_overwritten_and_nobody_is_enrolled(
     server: str, login: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
