@@ -69,5 +69,5 @@ def _store_error(err: psycopg.Error) -> StoreError:
             "Give one like postgresql://porteye_page@db.example/fleet.",
         )
     return StoreError(
-        f"The fleet's server does not answer: {reason(err)}.", "It is asked again and again."
+        f"The fleet's server cannot be asked: {reason(err)}.", "It is tried again and again."
     )
