@@ -1,4 +1,4 @@
-"""Numbers of each host: what others reach there, and whether it was watched at a moment."""
+"""Numbers of each host: what others reach there, and the ports of what a selection means."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -20,16 +20,6 @@ FROM (SELECT l.host_id, l.port, l.exposure, count(*) AS listeners, min(l.opened_
 JOIN host h ON h.host_id = p.host_id AND h.retired_at IS NULL
 GROUP BY 1, 2 ORDER BY 3 DESC, 2 LIMIT %(limit)s
 """
-# The watch that had begun last; one whose end is not known goes on as long as its host ships.
-_WATCHED = """
-SELECT h.host_id, w.ended, w.is_last, EXISTS (SELECT FROM tick t WHERE t.host_id = h.host_id
-    AND t.gap > 0 AND t.at >= %(at)s AND t.at - t.gap < %(at)s) AS in_gap
-FROM host h LEFT JOIN LATERAL (SELECT coalesce(w.stopped_at, w.seen_at) AS ended,
-        w.stopped_at IS NULL AND NOT EXISTS (SELECT FROM watch n
-            WHERE n.host_id = w.host_id AND n.id > w.id) AS is_last
-    FROM watch w WHERE w.host_id = h.host_id AND w.started_at <= %(at)s
-    ORDER BY w.started_at DESC, w.id DESC LIMIT 1) w ON TRUE
-"""
 _MOST_PORTS = 12
 
 
@@ -44,23 +34,6 @@ class HostPorts:
     ports: tuple[int, ...]
     port_count: int
     since: int
-
-
-@dataclass(frozen=True, slots=True)
-class WatchedAt:
-    """The end of the watch that a host had at a moment, None if it had none yet; is_last: none
-    followed, and nobody stopped it; in_gap: it was interrupted then."""
-
-    host_id: int
-    ended: int | None
-    is_last: bool
-    in_gap: bool
-
-    def is_known(self, at: int, *, reports: bool) -> bool:
-        """Tell whether the host was watched at this moment; reports: it ships what is so now."""
-        if self.ended is None or self.in_gap:
-            return False
-        return self.ended >= at or (self.is_last and reports)
 
 
 def exposed_counts(reader: FleetReader) -> dict[int, int]:
@@ -80,12 +53,4 @@ def ports_by_host(reader: FleetReader, wanted: Selection, limit: int = 1000) -> 
         for host, name, listeners, exposures, ports, count, since in reader.rows(
             _PORTS.format(where=where), values
         )
-    ]
-
-
-def watched_at(reader: FleetReader, at: int) -> list[WatchedAt]:
-    """The watch of each host at a moment. Raises FleetError."""
-    return [
-        WatchedAt(host, ended, bool(is_last), in_gap)
-        for host, ended, is_last, in_gap in reader.rows(_WATCHED, {"at": at})
     ]

@@ -5,10 +5,8 @@ from porteye_core.store.fleet.activity import Bucket, BusyPort, buckets, busiest
 from porteye_core.store.fleet.first_seen import EPHEMERAL, FirstSeen, NewPorts, new_ports
 from porteye_core.store.fleet.host_counts import (
     HostPorts,
-    WatchedAt,
     exposed_counts,
     ports_by_host,
-    watched_at,
 )
 from porteye_core.store.fleet.hosts import FleetHost, HostState, hosts
 from porteye_core.store.fleet.listeners import (
@@ -24,6 +22,7 @@ from porteye_core.store.fleet.listeners import (
     ports_at,
     services,
 )
+from porteye_core.store.fleet.moment_coverage import coverages
 from porteye_core.store.fleet.newest_events import EventPlace, FleetEvent, newest_events
 from porteye_core.store.fleet.reader import FleetReader, open_fleet
 from porteye_core.store.fleet.selection import Selection
@@ -45,11 +44,11 @@ __all__ = [
     "PortCount",
     "Selection",
     "Service",
-    "WatchedAt",
     "buckets",
     "busiest",
     "count_at",
     "count_now",
+    "coverages",
     "exposed_counts",
     "hosts",
     "hosts_at",
@@ -61,5 +60,4 @@ __all__ = [
     "ports_at",
     "ports_by_host",
     "services",
-    "watched_at",
 ]

@@ -1,10 +1,11 @@
 """States of hosts in words: the gravest first, and what each means for what a view shows; pure."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from porteye_core.store.fleet.questions import FleetHost, HostState, WatchedAt
+from porteye_core.store.fleet.questions import FleetHost, HostState
+from porteye_core.store.reading import MomentCoverage
 
 _NAMED = 5  # hosts in a sentence
 # The gravest first: of the first ones nothing new is known.
@@ -17,8 +18,6 @@ GRAVEST_FIRST = (
     HostState.REPORTING,
     HostState.RETIRED,
 )
-# What the fleet has of these is what is so now, or will be once the rest has come.
-_REPORTS = (HostState.REPORTING, HostState.CLOCK, HostState.BEHIND)
 _MEANINGS = {
     HostState.SILENT: "What is shown of {them} is as old as {their} latest batch.",
     HostState.UNWATCHED: "No monitor watches there: what opened since is not known.",
@@ -84,10 +83,10 @@ def _meaning(state: HostState, names: Sequence[str]) -> str:
     return _MEANINGS[state].format(them="them", their="their", Their="Their")
 
 
-def unknown_at(hosts: Iterable[FleetHost], watched: Iterable[WatchedAt], at: int) -> list[str]:
-    """The names of the hosts of which it is not known what they had at a moment."""
-    of = {each.host_id: each for each in watched}
+def unknown_at(
+    hosts: Iterable[FleetHost], covered: Mapping[int, MomentCoverage], at: int
+) -> list[str]:
+    """The names of the hosts of which it is not known what they had at a moment; covered: the
+    coverage of the moment at each."""
     there = (host for host in hosts if host.retired_at is None or host.retired_at > at)
-    return [
-        host.name for host in there if not of[host.id].is_known(at, reports=host.state in _REPORTS)
-    ]
+    return [host.name for host in there if covered[host.id].gap is not None]

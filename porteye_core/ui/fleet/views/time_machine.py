@@ -6,10 +6,10 @@ from porteye_core.filters import MAX_RECORDS
 from porteye_core.store.fleet.questions import (
     HostCount,
     count_at,
+    coverages,
     hosts_at,
     open_at,
     ports_at,
-    watched_at,
 )
 from porteye_core.ui import cursor_url, moment_controls, time_range
 from porteye_core.ui.fleet import listener_table, moment_counts
@@ -60,12 +60,16 @@ def _draw(at: FleetMoment) -> None:
 
 def _tell_unwatched(at: FleetMoment, then: int) -> None:
     """Say of which hosts it is not known what they had."""
-    names = unknown_at(at.hosts, watched_at(at.reader, then), then)
+    names = unknown_at(at.hosts, coverages(at.reader, at.hosts, then), then)
     if names:
-        count = f"{len(names):,} host{' was' if len(names) == 1 else 's were'} not watched then:"
-        of = "it" if len(names) == 1 else "them"
-        said = f"{named(names)}. What is shown of {of} may have closed, and others may be missing."
-        st.warning(f"**{literal(count)}** {literal(said)}", icon=":material/visibility_off:")
+        count = f"Of {len(names):,} host{'' if len(names) == 1 else 's'} it is not known what"
+        of = "it" if len(names) == 1 else "they"
+        them = "it" if len(names) == 1 else "them"
+        st.warning(
+            f"**{count} {of} had then:** {literal(named(names))}. What is shown of {them} may have"
+            " closed, and others may be missing.",
+            icon=":material/visibility_off:",
+        )
 
 
 def _draw_counts(at: FleetMoment, then: int, hosts: list[HostCount]) -> None:

@@ -7,11 +7,11 @@ import pytest
 
 from porteye_core.model import Protocol
 from porteye_core.reach import REACHABLE, Exposure
-from porteye_core.store.fleet.host_counts import exposed_counts, ports_by_host, watched_at
+from porteye_core.store.fleet.host_counts import exposed_counts, ports_by_host
 from porteye_core.store.fleet.reader import open_fleet
 from porteye_core.store.fleet.selection import Selection
 from tests.kit.fleet import Fleet
-from tests.kit.many_hosts import DAY, many_hosts
+from tests.kit.many_hosts import many_hosts
 from tests.kit.postgres import needs_postgres
 
 pytestmark = needs_postgres
@@ -94,30 +94,3 @@ def test_a_retired_host_lets_nobody_in(fleet: Fleet) -> None:
             assert 4 not in {each.host_id for each in ports_by_host(reader, Selection())}
     finally:
         fleet.ask("UPDATE host SET retired_at = NULL WHERE host_id = 4")
-
-
-def test_the_watch_of_a_moment_is_the_one_that_began_last(fleet: Fleet) -> None:
-    ((began, seen),) = fleet.ask("SELECT started_at, seen_at FROM watch WHERE host_id = 1")
-    fleet.ask(
-        """INSERT INTO watch SELECT host_id, id - 1, machine, started_at - %s, started_at - %s,
-            started_at - %s, source, limits, interval, sample_interval, pid, version, why, unwatched
-        FROM watch WHERE host_id = 1""",
-        *(10 * DAY, DAY, DAY),
-    )
-    try:
-        with open_fleet(fleet.address) as reader:
-
-            def known(at: int) -> bool:
-                (of,) = (each for each in watched_at(reader, at) if each.host_id == 1)
-                return of.is_known(at, reports=False)
-
-            assert not known(began - 11 * DAY)
-            assert known(began - 10 * DAY)
-            assert known(began - DAY)
-            assert not known(began - DAY + 1)
-            assert not known(began - 1)
-            assert known(began)
-            assert known(seen)
-            assert not known(seen + 1)
-    finally:
-        fleet.ask("DELETE FROM watch WHERE host_id = 1 AND started_at < %s", began)

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from porteye_core.store.fleet.questions import FleetHost, HostState, WatchedAt
+from porteye_core.store.fleet.questions import FleetHost, HostState
+from porteye_core.store.reading import Gap, MomentCoverage
 from porteye_core.ui.fleet.host_states import (
     GRAVEST_FIRST,
     counts,
@@ -69,27 +70,14 @@ def test_a_doubt_of_several_hosts_may_be_an_iterator() -> None:
     assert [each.names for each in doubts(of)] == ["b", "a"]
 
 
-@pytest.mark.parametrize(
-    ("watched", "state", "is_known"),
-    [
-        (WatchedAt(1, 60, is_last=True, in_gap=False), HostState.SILENT, True),
-        (WatchedAt(1, 40, is_last=True, in_gap=False), HostState.REPORTING, True),
-        (WatchedAt(1, 40, is_last=True, in_gap=False), HostState.CLOCK, True),
-        (WatchedAt(1, 40, is_last=True, in_gap=False), HostState.SILENT, False),
-        (WatchedAt(1, 40, is_last=False, in_gap=False), HostState.REPORTING, False),
-        (WatchedAt(1, 60, is_last=True, in_gap=True), HostState.REPORTING, False),
-        (WatchedAt(1, None, is_last=False, in_gap=False), HostState.REPORTING, False),
-    ],
-)
-def test_a_host_is_known_while_its_watch_goes_on(
-    watched: WatchedAt, state: HostState, *, is_known: bool
-) -> None:
-    found = unknown_at([replace(HOST, state=state)], [watched], 50)
-    assert found == ([] if is_known else ["web1"])
+def test_a_host_is_not_known_in_a_gap() -> None:
+    other = replace(HOST, id=2, name="web2")
+    covered = {1: MomentCoverage(Gap(40, 60)), 2: MomentCoverage(None, 10)}
+    assert unknown_at([HOST, other], covered, 50) == ["web1"]
 
 
 def test_a_host_that_was_retired_before_is_not_missed() -> None:
-    watched = [WatchedAt(1, None, is_last=False, in_gap=False)]
+    covered = {1: MomentCoverage(Gap(40, None))}
     retired = replace(HOST, state=HostState.RETIRED, retired_at=49)
-    assert unknown_at([retired], watched, 50) == []
-    assert unknown_at([replace(retired, retired_at=51)], watched, 50) == ["web1"]
+    assert unknown_at([retired], covered, 50) == []
+    assert unknown_at([replace(retired, retired_at=51)], covered, 50) == ["web1"]
