@@ -69,16 +69,18 @@ def columns_of(db: Path) -> set[tuple[str, str]]:
 
 
 def api_fields() -> set[str]:
-    """The fields of every answer, and the parameters of every question."""
-    described = create_api(Config()).openapi()
+    """The fields of every answer and the parameters of every question, of a fleet too."""
+    described = [create_api(each).openapi() for each in (Config(), Config(fleet="of tests"))]
     fields = {
         field
-        for shape in described["components"]["schemas"].values()
+        for api in described
+        for shape in api["components"]["schemas"].values()
         for field in shape.get("properties", ())
     }
     return fields | {
         parameter["name"]
-        for path in described["paths"].values()
+        for api in described
+        for path in api["paths"].values()
         for method in path.values()
         for parameter in method.get("parameters", ())
     }
