@@ -56,14 +56,15 @@ def is_reachable(binaries: Path) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """TCP of a server: its address, its lines of pg_hba.conf, and settings.
+    """TCP of a server: its address, its lines of pg_hba.conf, and settings; its socket alone if
+    no address is given.
 
     files: copied to the server's folder, for its user alone; settings name them from data.
     within: a command that starts the server in another network namespace.
     """
 
-    address: str
-    admitted: tuple[str, ...]
+    address: str = ""
+    admitted: tuple[str, ...] = ()
     settings: tuple[str, ...] = ()
     files: tuple[Path, ...] = ()
     within: tuple[str, ...] = ()
@@ -83,7 +84,7 @@ class Cluster:
         """of: the server that it is a standby of, and copies now; access: the socket alone if not
         given."""
         self.folder, self._binaries = folder, binaries or BINARIES
-        self._access = access or Access("", ())
+        self._access = access or Access()
         self._log = folder / "log"
         self._process: subprocess.Popen[bytes] | None = None
         self.address = f"host={folder} user=porteye dbname=postgres"

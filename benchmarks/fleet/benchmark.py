@@ -6,13 +6,15 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import psycopg
 
-from benchmarks.fleet.fleet_questions import over_many_hosts
+from benchmarks.fleet.fleet_questions import SETTINGS, over_many_hosts
+from benchmarks.fleet.shipping_at_once import ship_at_once
 from benchmarks.history.questions import Asked, asked
 from benchmarks.machine import quantile, ratio
 from benchmarks.postgres_server import BINARIES, cluster
@@ -29,11 +31,13 @@ from porteye_core.store.fleet.shipper import Shipper
 from porteye_core.store.reading import event_counts
 
 _BACKLOG = 5_000  # events a second
+_ROWS = 10_000  # rows a second
 _SMALL = 6  # events in the batch of an interval
 _SERVER_MS = 3.0  # CPU of the server for it
 _KEPT = (
     "host_id, protocol, family, address, port, netns, inode, fd, uid, user, process_id, program_id"
 )
+_DAY = 86_400_000_000
 _SLOWER = 5.0  # a page through the fleet, beside the host's own database
 
 
@@ -43,6 +47,8 @@ def add_flags(flags: argparse.ArgumentParser) -> None:
     add_scale(flags, events=300_000)
     flags.add_argument("--rounds", type=int, default=20)
     flags.add_argument("--batches", type=int, default=300, help="small batches that are timed")
+    flags.add_argument("--at-once", type=int, default=8, help="hosts that ship at the same time")
+    flags.add_argument("--at-once-events", type=int, default=50_000, help="of each of them")
     flags.add_argument("--hosts", type=int, default=100, help="hosts of the questions over many")
     flags.add_argument("--fleet-events", type=int, default=1_000_000, help="their events")
 
@@ -52,37 +58,72 @@ def run(options: argparse.Namespace) -> Report:
     if BINARIES is None:
         return Report((), skipped={"fleet": "no PostgreSQL server is installed"})
     # A file that no monitor holds would be checked for damage after each change.
-    with _database(options) as db, WriterLock(db, 0), cluster() as running:
+    with (
+        _database(options) as (db, small_db),
+        WriterLock(db, 0),
+        cluster(access=SETTINGS) as running,
+    ):
         with connect(running.address) as server:
             migrate(server)
+            _keep(server, options.days)
             address = enrol(server, "host")
             with connect(address) as agent:
+                before = _cpu(running.folder)
                 bulk = _ship_all(Shipper(db, agent))
+                worked = _cpu(running.folder) - before
+                rows = _rows_of(server, "host")
                 size = _bytes_of_events(server)
                 small = _small_batches(db, Shipper(db, agent), running.folder, options.batches)
             server.execute("VACUUM ANALYZE")
         questions = _questions(db, running.address, options.rounds)
+        many = ship_at_once(small_db, running.address, options.at_once)
+        with connect(running.address) as server:
+            many_rows = _rows_of(server, "at-once-%")
     shipping = Table(
-        f"Shipping of {bulk[0]:,} events, one connection",
+        f"Shipping of {bulk[0]:,} events in {options.days} days, one connection",
         ("what", "value"),
         (
             ("events a second", bulk[0] / bulk[1]),
+            ("rows a second", rows / bulk[1]),
+            ("rows for a second of the server's CPU", rows / max(worked, 0.01)),
+            (f"events a second of {options.at_once} hosts at once", many[0] / many[1]),
+            (f"rows a second of {options.at_once} hosts at once", many_rows / many[1]),
             ("bytes of an event at the server, with indexes", size / bulk[0]),
             *small,
         ),
     )
-    over_hosts, check = over_many_hosts(options.hosts, options.fleet_events, options.rounds)
-    checks = (*_checks(bulk, small, questions), check)
+    over_hosts, more = over_many_hosts(options.hosts, options.fleet_events, options.rounds)
+    rates = {"one host": rows / bulk[1], f"{options.at_once} hosts": many_rows / many[1]}
+    checks = (*_checks(bulk, rates, small, questions), *more)
     return Report((shipping, questions, over_hosts), checks)
 
 
 @contextmanager
-def _database(options: argparse.Namespace) -> Iterator[Path]:
+def _database(options: argparse.Namespace) -> Iterator[tuple[Path, Path]]:
+    """The history of a host, and that of each of those that ship at once."""
     with TemporaryDirectory(prefix="porteye-benchmark-") as folder:
-        db = options.db or Path(folder) / "history.db"
+        db, small_db = options.db or Path(folder) / "history.db", Path(folder) / "small.db"
         if not db.exists():
             seed(db, scale_of(options))
-        yield db
+        seed(small_db, replace(scale_of(options), events=options.at_once_events))
+        yield db, small_db
+
+
+def _keep(server: psycopg.Connection[Any], days: int) -> None:
+    """Keep the whole history, in partitions that were made before it comes."""
+    server.execute("UPDATE fleet.setting SET kept_from = 0, keep = %s", ((days + 30) * _DAY,))
+    server.execute(
+        "SELECT fleet.make_partitions(fleet.now_us() - %s, fleet.now_us())", (days * _DAY,)
+    )
+
+
+def _rows_of(server: psycopg.Connection[Any], hosts: str) -> int:
+    """The rows that hosts of these names have shipped today."""
+    row = server.execute(
+        "SELECT sum(shipped_rows)::bigint FROM fleet.host WHERE name LIKE %s", (hosts,)
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
 
 
 def _ship_all(shipper: Shipper) -> tuple[int, float]:
@@ -199,11 +240,17 @@ def _timed(question: Asked, connection: engine.Connection, rounds: int) -> list[
 
 
 def _checks(
-    bulk: tuple[int, float], small: tuple[tuple[str, Cell], ...], questions: Table
+    bulk: tuple[int, float],
+    rates: dict[str, float],
+    small: tuple[tuple[str, Cell], ...],
+    questions: Table,
 ) -> Iterator[Check]:
     rate = bulk[0] / bulk[1]
     wanted = f"at least {_BACKLOG:,}"
     yield Check("events a second of a backlog", f"{rate:,.0f}", wanted, rate >= _BACKLOG)
+    for who, many in rates.items():
+        is_met = many >= _ROWS
+        yield Check(f"rows a second of {who}", f"{many:,.0f}", f"at least {_ROWS:,}", is_met)
     cpu = float(small[2][1] or 0)
     yield Check(
         f"server's CPU for {_SMALL} events",

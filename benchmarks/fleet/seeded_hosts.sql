@@ -2,6 +2,9 @@
 SET search_path = fleet, public;
 CREATE FUNCTION pg_temp.part(number bigint, of text) RETURNS float8 IMMUTABLE LANGUAGE sql AS
 $$ SELECT (hashtextextended($2, $1) & 1073741823) / 1073741824.0 $$;
+CREATE FUNCTION pg_temp.address(host bigint, exposure text) RETURNS text IMMUTABLE LANGUAGE sql AS
+$$ SELECT CASE $2 WHEN 'every interface' THEN '0.0.0.0' WHEN 'this machine only' THEN '127.0.0.1'
+    ELSE format('10.0.%s.%s', $1 / 256, $1 % 256) END $$;
 
 -- An index is made in less time than it grows, row by row.
 CREATE TEMP TABLE index_to_make AS
@@ -22,13 +25,15 @@ SELECT h, 1, 1, now_us() - 90 * 86400000000, now_us(), NULL, 'tracepoint', '[]',
     '', '', 0
 FROM generate_series(1, {hosts}) h;
 INSERT INTO program (digest, name, exe, "user", cmdline, title)
-SELECT sha256(n::text::bytea), format('service%s', n % 300), '/usr/bin/service', 'www',
-    format('/usr/bin/service%s --instance %s --config /etc/%s.conf', n % 300, n, md5(n::text)),
-    format('service%s', n % 300)
-FROM generate_series(1, {programs}) n;
+SELECT program_digest(p), p.name, p.exe, p."user", p.cmdline, p.title
+FROM generate_series(1, {programs}) n CROSS JOIN LATERAL (SELECT (jsonb_populate_record(NULL::inbox_program,
+    jsonb_build_object('name', format('service%s', n % 300), 'exe', '/usr/bin/service',
+        'user', (ARRAY['root', 'www', 'postgres', 'app', format('user%s', n % 50)])[1 + n % 5],
+        'cmdline', format('/usr/bin/service%s --instance %s --config /etc/%s.conf', n % 300, n, md5(n::text)),
+        'title', format('service%s', n % 300)))).*) p;
 INSERT INTO process (host_id, id, machine, pid, started_at, program_id, parents, unit, container, cwd)
 SELECT h, p, 1, p + 1000, 0, 1 + (p * p) % {programs}, '[]', format('service%s.service', p), '', '/'
-FROM generate_series(1, {hosts}) h CROSS JOIN generate_series(0, 99) p;
+FROM generate_series(1, {hosts}) h CROSS JOIN generate_series(1, 100) p;
 
 CREATE TEMP TABLE lived AS
 SELECT n AS id, 1 + floor(pg_temp.part(n, 'host') * {hosts})::integer AS host_id,
@@ -37,18 +42,20 @@ SELECT n AS id, 1 + floor(pg_temp.part(n, 'host') * {hosts})::integer AS host_id
         ELSE 32768 + floor(pg_temp.part(n, 'ephemeral') * 28000)::integer END AS port,
     CASE WHEN pg_temp.part(n, 'udp') < 0.1 THEN 'udp' ELSE 'tcp' END AS protocol,
     1 + floor(pg_temp.part(n, 'program') ^ 3 * {programs})::bigint AS program_id,
-    floor(pg_temp.part(n, 'process') * 100)::bigint AS process_id,
+    1 + floor(pg_temp.part(n, 'process') * 100)::bigint AS process_id,
     now_us() - floor(pg_temp.part(n, 'at') * {days} * 86400000000)::bigint AS opened_at,
     floor(CASE WHEN length < 0.8 THEN length * 3600 WHEN length < 0.95 THEN length * 80000
         ELSE length * 500000 END * 1000000)::bigint AS lasted,
-    CASE WHEN pg_temp.part(n, 'reach') < 0.4 THEN 'every interface' ELSE 'this machine only' END AS exposure
+    CASE WHEN reach < 0.4 THEN 'every interface' WHEN reach < 0.5 THEN 'one network'
+        ELSE 'this machine only' END AS exposure
 FROM generate_series(1, {lives}) n,
-    LATERAL (SELECT pg_temp.part(n, 'port') AS part, pg_temp.part(n, 'length') AS length) x;
+    LATERAL (SELECT pg_temp.part(n, 'port') AS part, pg_temp.part(n, 'length') AS length,
+        pg_temp.part(n, 'reach') AS reach) x;
 DELETE FROM lived WHERE port = {rare};
 UPDATE lived SET port = {rare} WHERE id = 1;
 INSERT INTO life (host_id, id, machine, protocol, family, address, port, "user", process_id, program_id,
     opened_at, opened_seen, holders_gone, exposure, owner_holds, closed_at, closed_seen, span)
-SELECT host_id, id, 1, protocol, 'ipv4', CASE exposure WHEN 'every interface' THEN '0.0.0.0' ELSE '127.0.0.1' END,
+SELECT host_id, id, 1, protocol, 'ipv4', pg_temp.address(host_id, exposure),
     port, '', process_id, program_id, opened_at, 'kernel', 0, exposure::exposure, TRUE, opened_at + lasted,
     'kernel', CASE WHEN lasted < 3600000000 THEN 0 WHEN lasted < 86400000000 THEN 1 ELSE 2 END
 FROM lived WHERE opened_at + lasted < now_us();
@@ -56,14 +63,14 @@ INSERT INTO open_listener (host_id, id, machine, protocol, family, address, port
     program_id, opened_at, opened_seen, holders_gone, exposure, owner_holds)
 SELECT h, 1000000000 + n, 1, CASE n % 10 WHEN 0 THEN 'udp' ELSE 'tcp' END, 'ipv4',
     CASE WHEN n % 3 = 0 THEN '0.0.0.0' ELSE '127.0.0.1' END, CASE WHEN n < 50 THEN 20 + n * 100
-        ELSE 1024 + (h * 7919 + n * 104729) % 60000 END, '', n % 100, 1 + (n * n) % {programs},
+        ELSE 1024 + (h * 7919 + n * 104729) % 60000 END, '', 1 + n % 100, 1 + (n * n) % {programs},
     now_us() - floor(pg_temp.part(h * 1000 + n, 'open') * {days} * 86400000000)::bigint, 'kernel', 0,
     CASE WHEN n % 3 = 0 THEN 'every interface' ELSE 'this machine only' END::exposure, TRUE
 FROM generate_series(1, {hosts}) h CROSS JOIN generate_series(1, {open}) n;
 INSERT INTO event
 SELECT l.host_id, 2 * l.id + k.n, l.opened_at + k.n * l.lasted, 1, k.kind, 'kernel', l.id, l.port,
     l.program_id, l.process_id + 1000, l.protocol, NULL, l.exposure::exposure,
-    CASE l.exposure WHEN 'every interface' THEN '0.0.0.0' ELSE '127.0.0.1' END
+    pg_temp.address(l.host_id, l.exposure)
 FROM lived l CROSS JOIN (VALUES (0, 'opened'), (1, 'closed')) k(n, kind)
 WHERE l.opened_at + l.lasted < now_us() ORDER BY l.host_id, 2;
 DO $$ DECLARE command text; BEGIN

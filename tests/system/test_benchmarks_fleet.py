@@ -20,13 +20,13 @@ def report() -> Report:
     flags = ArgumentParser()
     benchmark.add_flags(flags)
     few = ["--days=30", "--events=2000", "--listeners=20", "--rounds=2", "--batches=5"]
-    many = ["--hosts=10", "--fleet-events=20000"]
+    many = ["--hosts=10", "--fleet-events=20000", "--at-once=2", "--at-once-events=1000"]
     return benchmark.run(flags.parse_args([*few, *many, "--sample-days=0.1"]))
 
 
 def test_the_whole_history_is_shipped(report: Report) -> None:
     shipping = report.tables[0]
-    assert shipping.title == "Shipping of 2,000 events, one connection"
+    assert shipping.title == "Shipping of 2,000 events in 30 days, one connection"
     assert all(float(value or 0) > 0 for what, value in shipping.rows if "CPU" not in str(what))
 
 
@@ -36,10 +36,19 @@ def test_every_question_is_timed_in_both(report: Report) -> None:
     assert all(float(cell or 0) > 0 for row in questions.rows for cell in row[1:])
     assert [check.budget for check in report.checks] == [
         "at least 5,000",
+        "at least 10,000",
+        "at least 10,000",
         "at most 3 ms",
         "at most 5 times",
         "all",
+        "none",
     ]
+
+
+def test_what_is_shipped_again_is_the_same(report: Report) -> None:
+    check = report.checks[-1]
+    assert check.what.startswith("of ")
+    assert check.measured == "0 differ"
 
 
 def test_every_question_over_many_hosts_is_timed_beside_its_plainest_form(report: Report) -> None:
