@@ -50,8 +50,10 @@ class Config:
 
     @property
     def alerts_file(self) -> Path:
-        """The alerts database: the one that is named, else the one beside the database."""
-        return self.alerts_db or places.alerts_database(self.db)
+        """The alerts database: the one that is named, else the one beside the database. That of a
+        fleet has another name: this machine may judge itself, too."""
+        usual = places.fleet_alerts_database if self.fleet else places.alerts_database
+        return self.alerts_db or usual(self.db)
 
 
 def load(flags: Mapping[str, object], environ: Mapping[str, str]) -> Config:
@@ -96,7 +98,7 @@ def load(flags: Mapping[str, object], environ: Mapping[str, str]) -> Config:
         alerts=None if is_off else _file(*given("alerts", "PORTEYE_ALERTS")),
         alerts_db=_file(*given("alerts_db", "PORTEYE_ALERTS_DB")),
         start_alerts=not is_off,
-        fleet=_one_line("PORTEYE_FLEET", environ.get("PORTEYE_FLEET", "")),
+        fleet=_one_line(*given("fleet", "PORTEYE_FLEET")),
     )
 
 
@@ -128,8 +130,8 @@ def monitor_command(db: Path) -> str:
     return subprocess.list2cmdline(words) if os.name == "nt" else shlex.join([*sudo, *words])
 
 
-def _one_line(name: str, value: str) -> str:
-    text = value.strip()
+def _one_line(name: str, value: object) -> str:
+    text = "" if value is None else str(value).strip()
     if not text.isprintable():
         raise ConfigError(f"{name} has a control character.", "Give an address of libpq.")
     return text

@@ -32,6 +32,11 @@ def alerts_database(db: Path) -> Path:
     return db.with_name("porteye-alerts.db")
 
 
+def fleet_alerts_database(db: Path) -> Path:
+    """The alerts database of a fleet, beside a database of this machine that need not be there."""
+    return db.with_name("porteye-fleet-alerts.db")
+
+
 def state_folder(
     environ: Mapping[str, str], platform: str = sys.platform, *, is_root: bool | None = None
 ) -> Path:

@@ -2,6 +2,7 @@
 
 import argparse
 import faulthandler
+import importlib.util
 import logging
 import os
 import platform
@@ -12,7 +13,7 @@ from porteye_core import __version__, config
 from porteye_core.alerts import settings as alerts_file
 from porteye_core.alerts import trial
 from porteye_core.alerts.service import Service
-from porteye_core.errors import AlertsError, PortEyeError
+from porteye_core.errors import AlertsError, ConfigError, PortEyeError
 from porteye_core.system.journal_log import log_to_stderr
 from porteye_core.system.parent import is_orphaned
 from porteye_core.system.plain_text import clean
@@ -26,9 +27,10 @@ def parser(program: str = "porteye alerts") -> argparse.ArgumentParser:
     flags = argparse.ArgumentParser(
         prog=program,
         description="Judge what the monitor stores, and tell what is not expected.",
-        epilog="PORTEYE_DB, PORTEYE_EXPECTED, PORTEYE_ALERTS and PORTEYE_ALERTS_DB stand for --db,"
-        " --expected, --alerts and --alerts-db. Exit status: 0 ended by a signal, 1 something"
-        " failed, 2 a flag or variable is wrong, 3 another alerts process has the database.",
+        epilog="PORTEYE_DB, PORTEYE_EXPECTED, PORTEYE_ALERTS, PORTEYE_ALERTS_DB and PORTEYE_FLEET"
+        " stand for --db, --expected, --alerts, --alerts-db and --fleet. Exit status: 0 ended by a"
+        " signal, 1 something failed, 2 a flag or variable is wrong, 3 another alerts process has"
+        " the database.",
     )
     add = flags.add_argument
     add("--db", metavar="PATH", help="the database (default: PORTEYE_DB, else porteye.db)")
@@ -47,6 +49,12 @@ def parser(program: str = "porteye alerts") -> argparse.ArgumentParser:
         metavar="PATH",
         help="where findings and messages are kept (default: porteye-alerts.db beside the"
         " database)",
+    )
+    add(
+        "--fleet",
+        metavar="ADDRESS",
+        help="judge the hosts of a fleet instead of this machine: the address of its server, for a"
+        " login with the role porteye_reader",
     )
     add(
         "--exit-with-parent",
@@ -75,6 +83,8 @@ def main(words: Sequence[str]) -> int:
         log.setLevel(settings.log_level.upper())
         if flags["test"] is not None:
             return _test(settings, flags["test"])
+        if settings.fleet and importlib.util.find_spec("psycopg") is None:
+            raise ConfigError("A fleet needs psycopg too.", "Install the extra: porteye[fleet].")
         with Waiter() as waiter:
             Service(
                 settings,

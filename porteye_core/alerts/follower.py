@@ -4,19 +4,18 @@ Between two events it does what was due. So it comes to the same rows however of
 wherever it is killed.
 """
 
-from collections.abc import Collection, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from porteye_core.alerts.alert_clock import Moment, Reading
+from porteye_core.alerts.alert_clock import Moment
 from porteye_core.alerts.judge import DATABASE, Judge
-from porteye_core.alerts.ledger import Ledger
+from porteye_core.alerts.keeper import Keeper
 from porteye_core.alerts.records import Records, of_watch
 from porteye_core.alerts.source import Source
 from porteye_core.alerts.timers import MINUTE, SECOND
 from porteye_core.errors import StoreError
-from porteye_core.store.alerts import Connection, Cursor, cursor, set_cursor, transaction
+from porteye_core.store.alerts import Connection
 from porteye_core.store.reading import FollowedEvent, Life, Newest, RowReader
 
 BATCH = 500  # events in one transaction, some MB while they are read
@@ -29,12 +28,8 @@ _REPLACED = (
 )
 
 
-class Follower:
-    """Follows the database of one host, in one thread.
-
-    host: its name in a fleet, empty for a single machine. After an error in a transaction it is
-    broken: another one goes on from what is stored.
-    """
+class Follower(Keeper):
+    """Follows the database of one host; host: its name in a fleet, empty for a single machine."""
 
     def __init__(
         self,
@@ -46,21 +41,15 @@ class Follower:
         now: Moment,
         host: str = "",
     ) -> None:
-        self._connection, self._alerts_db, self._source = connection, alerts_db, source
-        self._cursor = cursor(connection, host) or Cursor(
-            0, "", "", 0, now.elapsed, now.boot, now.wall, host=host
+        super().__init__(
+            connection, alerts_db, records, judge, self._look, self._absence, now, host
         )
-        before = Moment(self._cursor.at, self._cursor.elapsed, self._cursor.boot)
-        self._reading = Reading(self._cursor.clock, before)
-        self._started = self._reading.at(now)
-        self._moment, self._clock, self._reached = now, self._started, self._cursor.reached
+        self._source = source
         self._reader: RowReader | None = None
         self._owners: dict[int, int] = {}
         self._owners_due: int | None = None
         self._owners_looked, self._process = 0, -1
-        self._records = records
-        self._ledger = Ledger(connection, records, judge, self._look, self._absence, host)
-        self._is_loaded = self._is_broken = False
+        self._is_loaded = False
 
     def judge_again(self, judge: Judge, now: Moment, why: str) -> None:
         """Judge by another file or by other accepts; why: the reason of what ends."""
@@ -69,65 +58,6 @@ class Follower:
             return
         with self._turn(now):
             self._ledger.judge_again(judge, self._clock, why)
-
-    # Time.
-
-    def _set_moment(self, now: Moment) -> None:
-        self._moment, self._clock = now, self._reading.at(now)
-
-    def _next(self) -> int | None:
-        """The time at which something follows, None if nothing does."""
-        return self._ledger.next_due
-
-    def _do_next(self, due: int) -> None:
-        """Do what is due then."""
-        del due
-        self._ledger.follow()
-
-    def _act(self, now: Moment) -> None:
-        """Do all that is due by now."""
-        due = self._next()
-        if due is not None and due <= self._clock:
-            with self._turn(now):
-                self._advance(self._clock)
-
-    def _advance(self, until: int) -> None:
-        """Do all that is due until a moment, in its order."""
-        while (due := self._next()) is not None and due <= until:
-            self._set_time(due)
-            self._do_next(due)
-        self._reached = max(self._reached, until)
-        self._set_time(until)
-
-    @contextmanager
-    def _turn(self, now: Moment) -> Iterator[None]:
-        """One transaction at a moment; all that it changes is stored at its end."""
-        self._set_moment(now)
-        self._set_time(self._clock)
-        try:
-            with transaction(self._connection, self._alerts_db):
-                yield
-                self._ledger.store()
-                self._cursor = self._cursor_at(now)
-                set_cursor(self._connection, self._cursor)
-        except BaseException:
-            self._is_broken = True
-            raise
-        self._reading = Reading(self._clock, now)
-
-    def _cursor_at(self, now: Moment) -> Cursor:
-        return replace(
-            self._cursor,
-            clock=self._clock,
-            elapsed=now.elapsed,
-            boot=now.boot,
-            at=now.wall,
-            reached=self._reached,
-        )
-
-    def _set_time(self, clock: int) -> None:
-        self._records.now = clock
-        self._records.wall = self._moment.wall - (self._clock - clock)
 
     # The database.
 
@@ -190,8 +120,13 @@ class Follower:
 
     def _move(self, reader: RowReader, event_id: int) -> None:
         mark = reader.event_mark(event_id) or ""
-        file = self._source.identity
+        file = self._file_at(event_id)
         self._cursor = replace(self._cursor, event_id=event_id, mark=mark, file=file)
+
+    def _file_at(self, event_id: int) -> str:
+        """The text by which the database is known again, with this event as the last one."""
+        del event_id
+        return self._source.identity
 
     def _opened(self, life: Life) -> int:
         return self._reading.of_wall(life.opened_at, self._moment, self._reached)
@@ -236,15 +171,22 @@ class Follower:
         self._owners_due, self._owners_looked = None, self._clock
         try:
             with self._source.open() as reader:
-                owners = reader.owners()
-                changed = [
-                    each
-                    for each in self._ledger.entries
-                    if each in owners and owners[each] != self._owners.get(each)
-                ]
-                lives = [each for each in reader.lives(changed) if self._ledger.differs(each)]
+                owners, lives = self._owned_anew(reader)
         except StoreError:
             return
+        self._judge_owners(owners, lives, now)
+
+    def _owned_anew(self, reader: RowReader) -> tuple[dict[int, int], list[Life]]:
+        """The owners of all that is open, and the listeners that would be judged in another way."""
+        owners = reader.owners()
+        changed = [
+            each
+            for each in self._ledger.entries
+            if each in owners and owners[each] != self._owners.get(each)
+        ]
+        return owners, [each for each in reader.lives(changed) if self._ledger.differs(each)]
+
+    def _judge_owners(self, owners: dict[int, int], lives: list[Life], now: Moment) -> None:
         self._owners = owners
         if lives:
             with self._turn(now):

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from porteye_core.alerts.states import COUNTS_FROM, Course
-from porteye_core.alerts.timers import Timers
+from porteye_core.alerts.timers import MINUTE, Timers
 from porteye_core.judging.acceptance import Accepted, judge_with
 from porteye_core.judging.blocks import Block, Expected, covered
 from porteye_core.judging.seen import Identity, Seen
@@ -14,7 +14,12 @@ from porteye_core.store.reading import Life
 
 UNWATCHED = '["unwatched"]'
 DATABASE = '["database"]'
-_OF_THE_WATCH = ("missing", "unwatched", "settings", "database")
+OF_A_HOST = ("silent", "unwatched", "behind", "clock", "database")
+"""Kinds of findings on a host of a fleet itself."""
+OF_THE_WATCH = ("settings", *OF_A_HOST)
+"""Kinds of findings that have no verdict."""
+# A backlog is worked off, and a clock is set, while nobody has to be told.
+_BEHIND = 10 * MINUTE
 _MOST_KNOWN = 20_000  # verdicts that are remembered: some 20 MB of a hostile crowd
 _AS_EXPECTED = Verdict.EXPECTED
 
@@ -66,10 +71,10 @@ class Judge:
 
     def course(self, key: str, verdict: str) -> Course:
         """The times of an identity, or of another thing that is watched."""
-        timers = self.timers
-        if key == UNWATCHED:
-            return Course(timers.unwatched, 0)
-        if self.expected is None or key.startswith('["settings"'):
+        timers, kind = self.timers, kind_of(key)
+        if kind in OF_A_HOST:
+            return _course_of_host(kind, timers)
+        if self.expected is None or kind == "settings":
             return Course(0, 0)
         defaults = self.expected.defaults
         if verdict == Verdict.MISSING:
@@ -89,10 +94,24 @@ class Judge:
         )
 
 
+def _course_of_host(kind: str, timers: Timers) -> Course:
+    """The times of what is wrong with a machine itself."""
+    if kind == "silent":  # it has missed several beats by then
+        return Course(0, timers.unwatched)
+    if kind == "behind":
+        return Course(_BEHIND, timers.unwatched)
+    return Course(timers.unwatched, timers.again if kind == "clock" else 0)
+
+
 def missing_key(block: Block) -> str:
     """The key of what a block always expects; the line of the file does not count."""
     what = [block.protocol, block.ports, block.unit, block.container, block.program, block.user]
     return json.dumps(["missing", *what], ensure_ascii=False)
+
+
+def host_key(kind: str, host: str) -> str:
+    """The key of what is wrong with a host of a fleet itself."""
+    return json.dumps([kind, host], ensure_ascii=False)
 
 
 def settings_key(file: str) -> str:
@@ -100,7 +119,18 @@ def settings_key(file: str) -> str:
     return json.dumps(["settings", file])
 
 
+def host_of(key: str) -> str:
+    """The host of a fleet that such a key is of, empty for any other one.
+
+    >>> host_of(host_key("silent", "web1")), host_of(UNWATCHED)
+    ('web1', '')
+    """
+    if kind_of(key) not in OF_A_HOST:
+        return ""
+    return str((*json.loads(key), "")[1])
+
+
 def kind_of(key: str) -> str:
     """The kind of the findings on a key."""
     first = key.partition('"')[2].partition('"')[0]
-    return first if first in _OF_THE_WATCH else "listener"
+    return first if first == "missing" or first in OF_THE_WATCH else "listener"

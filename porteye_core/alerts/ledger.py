@@ -153,6 +153,14 @@ class Ledger:
                 self._there(entry.judged.key, verdict, entry.opened, now)
         self._check_blocks(now)
 
+    def settle_all(self, why: str) -> None:
+        """End all that is true, and forget what listens."""
+        self._changed_listeners |= set(self.entries)
+        self.entries.clear()
+        self._members.clear()
+        for key in list(self.states):
+            self.settle(key, why)
+
     def is_on(self, key: str) -> bool:
         """Tell that this is true now."""
         return key in self.states and self.states[key].opened is not None
@@ -313,7 +321,7 @@ class Ledger:
             return of_listener(life, entry.judged, wall)
         return of_judged(entry.judged, since, wall)
 
-    def _settle(self, key: str, why: str) -> None:
+    def settle(self, key: str, why: str) -> None:
         """End what is expected now, whether it is there or not."""
         state = self.states.get(key)
         if state is not None and state.finding_id is not None:
@@ -324,7 +332,7 @@ class Ledger:
         """End what is missing by a block that the file has no more."""
         for key in list(self.states):
             if kind_of(key) == "missing" and key not in self.judge.always:
-                self._settle(key, why)
+                self.settle(key, why)
 
     def _rejudge(self, life: Life, judged: Judged, entry: Entry, at: int, why: str = "") -> None:
         """Replace what is known of a listener that stays open."""
@@ -352,11 +360,11 @@ class Ledger:
         if state is None or state.opened is None:
             return
         if judged.key == was.key:
-            self._settle(was.key, why or IN_FILE)
+            self.settle(was.key, why or IN_FILE)
         elif not is_learnt:
             self._away(was.key, at, None)
         elif judged.is_expected:
-            self._settle(was.key, why or KNOWN)
+            self.settle(was.key, why or KNOWN)
         elif judged.key in self.states:
             if state.finding_id is not None:
                 self._records.supersede(state.finding_id, KNOWN)

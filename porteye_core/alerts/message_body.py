@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from porteye_core.alerts.alike import Alike, alike, each_apart, host_words
+from porteye_core.alerts.judge import OF_THE_WATCH
 from porteye_core.judging.verdicts import Verdict
 from porteye_core.spoken_times import second
 from porteye_core.store.alerts import Finding
@@ -15,11 +17,14 @@ from porteye_core.system.clock import timestamp
 from porteye_core.system.plain_text import clean
 
 MOST_FINDINGS = 200
+MOST_HOSTS = 100  # that a finding names
+FLEET = "fleet"  # the host of a message of several hosts
 LONGEST_TEXT = 200
 BEGIN, END, DIGEST = "begin", "end", "digest"
 _TIMES = ("at", "found_at", "ended_at", "told_at", "end_told_at")
 _TYPES = {"findings": "porteye.findings", "digest": "porteye.digest", "test": "porteye.test"}
 _GRAVITY = [each.value for each in Verdict]
+_AGAIN = {"unwatched": ("watched", "nobody watched"), "silent": ("heard", "nothing came")}
 _WORDS = {
     "wider": "reachable from further away",
     "owner": "another owner",
@@ -34,55 +39,67 @@ def body(
     kind: str,
     message_id: str,
     now: int,
-    host: str,
+    host: str | None,
     findings: Sequence[tuple[Finding, str]],
     url: str = "",
 ) -> str:
-    """The body of a message as JSON text; kind: findings, digest or test; findings: with phases,
-    of which the gravest come first."""
-    findings = sorted(findings, key=_gravity)
-    shown = findings[:MOST_FINDINGS]
+    """The body of a message as JSON text; kind: findings, digest or test; host: the machine, None
+    for a fleet, whose findings that are alike are one. findings: with phases, of which the gravest
+    come first."""
+    found = alike(findings) if host is None else each_apart(findings)
+    found.sort(key=_gravity)
+    shown = found[:MOST_FINDINGS]
+    of = _whole(found) if host is None else host
     data = {
-        "host": plain(host),
-        "title": title(kind, host, findings),
+        "host": plain(of),
+        "title": title(kind, of, found),
         "url": url,
-        "more": len(findings) - len(shown),
-        "findings": [record(each, phase) for each, phase in shown],
+        "more": len(found) - len(shown),
+        "findings": [record(each) for each in shown],
     }
-    of = {"type": _TYPES[kind], "timestamp": timestamp(now), "id": message_id, "data": data}
-    return json.dumps(of, ensure_ascii=False)
+    told = {"type": _TYPES[kind], "timestamp": timestamp(now), "id": message_id, "data": data}
+    return json.dumps(told, ensure_ascii=False)
 
 
-def title(kind: str, host: str, findings: Sequence[tuple[Finding, str]]) -> str:
+def title(kind: str, host: str, findings: Sequence[Alike]) -> str:
     """One line that says what a message is about: the first of its findings."""
     if kind == "test":
         return plain(f"{host}: a test message of PortEye")
     if kind == "digest":
         return plain(f"{host}: {_counted(findings)} in the daily digest")
-    (finding, phase), *others = findings
+    first, *others = findings
     more = f", and {len(others):,} more" if others else ""
-    return plain(f"{host}: {sentence(finding, phase)}", len(more)) + more
+    of = host_words(first.hosts) if first.hosts else host
+    return plain(f"{of}: {sentence(first.finding, first.phase)}", len(more)) + more
 
 
 def sentence(finding: Finding, phase: str = BEGIN) -> str:
     """A finding in one line, as text of processes allows."""
     if phase != END:
         return _said(finding)
-    if finding.kind == "unwatched" and finding.ended_at is not None:
-        gap = f"nobody watched from {second(finding.at)} to {second(finding.ended_at)}"
-        return f"watched again: {gap}"
+    if finding.kind in _AGAIN and finding.ended_at is not None:
+        again, nothing = _AGAIN[finding.kind]
+        return f"{again} again: {nothing} from {second(finding.at)} to {second(finding.ended_at)}"
     why = f", {finding.ended_why}" if finding.ended_why else ""
     return f"over{why}: {_said(finding)}"
 
 
-def record(finding: Finding, phase: str) -> dict[str, Any]:
-    """The fields of a finding, with its phase and its sentence."""
+def record(of: Alike) -> dict[str, Any]:
+    """The fields of a finding, with its phase and its sentence; in a fleet with its hosts, too."""
+    finding, phase = of.finding, of.phase
     fields = {
         name: plain(value) if isinstance(value, str) and name != "key" else value
         for name, value in asdict(finding).items()
     }
     times = {name: timestamp(at) for name in _TIMES if (at := getattr(finding, name)) is not None}
-    return {**fields, **times, "phase": phase, "text": plain(sentence(finding, phase))}
+    text = sentence(finding, phase)
+    hosts: dict[str, Any] = {}
+    if of.hosts:
+        where = f", on {host_words(of.hosts)}"
+        text = plain(text, len(where)) + where
+        shown = of.hosts[:MOST_HOSTS]
+        hosts = {"hosts": list(map(plain, shown)), "more_hosts": len(of.hosts) - len(shown)}
+    return {**fields, **times, **hosts, "phase": phase, "text": plain(text)}
 
 
 def plain(text: str, reserved: int = 0) -> str:
@@ -91,15 +108,21 @@ def plain(text: str, reserved: int = 0) -> str:
     return cleaned if len(cleaned) <= longest else f"{cleaned[: longest - 1]}…"
 
 
-def _gravity(of: tuple[Finding, str]) -> tuple[bool, int]:
+def _gravity(of: Alike) -> tuple[bool, int]:
     """The place of a finding: what is over last, and before it what is graver, the watch first."""
-    finding, phase = of
-    grave = _GRAVITY.index(finding.verdict) if finding.verdict in _GRAVITY else -1
-    return phase == END, grave
+    verdict = of.finding.verdict
+    grave = _GRAVITY.index(verdict) if verdict in _GRAVITY else -1
+    return of.phase == END, grave
+
+
+def _whole(findings: Sequence[Alike]) -> str:
+    """The host of all findings of a fleet, if they have one."""
+    hosts = {host for each in findings for host in each.hosts}
+    return hosts.pop() if len(hosts) == 1 else FLEET
 
 
 def _said(finding: Finding) -> str:
-    if finding.kind in ("unwatched", "settings", "database"):
+    if finding.kind in OF_THE_WATCH:
         return finding.why
     place = _place(finding)
     if finding.kind == "missing":
@@ -120,8 +143,8 @@ def _place(finding: Finding) -> str:
     return f"{finding.protocol} {port} by {owner}{user}"
 
 
-def _counted(findings: Sequence[tuple[Finding, str]]) -> str:
-    ended = sum(phase == END for _, phase in findings)
+def _counted(findings: Sequence[Alike]) -> str:
+    ended = sum(each.phase == END for each in findings)
     begun = len(findings) - ended
     words = []
     if begun or not ended:

@@ -2,12 +2,12 @@
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import Protocol
 
-from porteye_core.alerts.judge import Judged, kind_of
+from porteye_core.alerts.judge import Judged, host_of, kind_of
 from porteye_core.alerts.message_body import END, sentence
-from porteye_core.alerts.telling import Telling
 from porteye_core.alerts.timers import Rules
 from porteye_core.judging.blocks import Block
 from porteye_core.judging.seen import Seen
@@ -28,17 +28,41 @@ _MOST_BRIEF = 1000
 _OTHERS = '["brief"]'
 
 
+class Teller(Protocol):
+    """Takes what is to be told; rules, now: in force, and by the alert clock."""
+
+    def begin(self, finding: Finding, now: int, rules: Rules) -> None:
+        """Let a new finding be told."""
+
+    def end(self, finding: Finding, now: int, rules: Rules) -> None:
+        """Let the end of a finding be told."""
+
+    def renew(self, finding: Finding) -> None:
+        """Let a finding that waits be told as it is known now."""
+
+    def forget(self, finding_id: int) -> None:
+        """Tell nothing more of a finding."""
+
+
 class Records:
     """The findings of a database, written in the transaction of its caller.
 
-    now: the alert clock; wall: the wall time of the same moment. labels: of notes, by the keys of
-    their identities; they come before those of blocks.
+    host: of these findings, unless they name another one. now: the alert clock; wall: the wall time
+    of the same moment. labels: of notes, by the keys of their identities; they come before those of
+    blocks. brief: what is counted already.
     """
 
-    def __init__(self, connection: Connection, telling: Telling, host: str) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        telling: Teller,
+        host: str,
+        brief: Iterable[Finding] | None = None,
+    ) -> None:
         self._connection, self._telling, self.rules = connection, telling, Rules()
         self.host = host
-        self._brief = {each.key: each for each in open_findings(connection) if each.kind == "brief"}
+        counted = brief_findings(connection) if brief is None else brief
+        self._brief = {each.key: each for each in counted}
         self._new_brief: dict[str, Finding] = {}
         self._flapped = Counter[int]()
         self.now = self.wall = 0
@@ -51,7 +75,7 @@ class Records:
 
     def begin(self, found: Finding) -> int:
         """Store a finding and let it be told; returns its id."""
-        found = replace(self._labelled(found), host=self.host)
+        found = replace(self._labelled(found), host=found.host or self.host)
         stored = replace(found, id=add_finding(self._connection, found))
         self._telling.begin(stored, self.now, self.rules)
         if found.kind != "settings":  # the service says of a file what is wrong with it
@@ -201,5 +225,10 @@ def of_block(key: str, block: Block, at: int, now: int) -> Finding:
 
 
 def of_watch(key: str, why: str, at: int, now: int) -> Finding:
-    """The finding on the watch itself, or on a file."""
-    return Finding(0, key, kind_of(key), "", at, now, why=why)
+    """The finding on the watch itself, on a host of a fleet, or on a file."""
+    return Finding(0, key, kind_of(key), "", at, now, why=why, host=host_of(key))
+
+
+def brief_findings(connection: Connection) -> list[Finding]:
+    """The findings on what was brief, which are counted until the next digest."""
+    return [each for each in open_findings(connection) if each.kind == "brief"]

@@ -6,7 +6,7 @@ import stat
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from porteye_core.alerts import settings
 from porteye_core.alerts.alert_clock import Moment
@@ -34,6 +34,9 @@ from porteye_core.store.alerts import (
 from porteye_core.system.clock import SystemClock, moment
 from porteye_core.system.host_name import host_name
 
+if TYPE_CHECKING:
+    from porteye_core.alerts.fleet_engine import FleetEngine
+
 log = logging.getLogger("porteye.alerts")
 
 _BETWEEN_LOOKS = SECOND
@@ -60,7 +63,6 @@ class Service:
     ) -> None:
         self._config, self._wait, self._ended = config, wait, ended
         self._alerts_db = config.alerts_file
-        self._place = Place(config.db, self._alerts_db, host_name())
         self._clock, self._boot = SystemClock(), _boot_id()
         self._began = self._now()
         self._wake, self._is_woken = wake, False
@@ -91,7 +93,8 @@ class Service:
                 for each in self._files:
                     if (kept := kept_text(connection, each.name)) is not None:
                         each.take(kept.text)
-            log.info("following %s, into %s", self._config.db, self._alerts_db)
+            followed = "the fleet" if self._config.fleet else self._config.db
+            log.info("following %s, into %s", followed, self._alerts_db)
             self._serve_on()
             with suppress(StoreError), open_to_write(self._alerts_db) as connection:
                 self._delivery.stop(connection, self._steady_wall())
@@ -123,7 +126,7 @@ class Service:
 
     def _serve(self, connection: Connection) -> None:
         self._file = _state(self._alerts_db)[:1]
-        engine = Engine(connection, self._place, self._now())
+        engine = self._engine(connection)
         for each in self._files:
             each.has_changed()
             self._put_in_force(each, engine, connection)
@@ -144,7 +147,17 @@ class Service:
             pause = _BETWEEN_LOOKS if due is None else min(due, _BETWEEN_LOOKS)
             is_over = self._wait(pause / SECOND) or self._ended()
 
-    def _read_again(self, engine: Engine, connection: Connection) -> None:
+    def _engine(self, connection: Connection) -> "Engine | FleetEngine":
+        """The engine of this machine, or of the fleet, which loads psycopg."""
+        if not self._config.fleet:
+            place = Place(self._config.db, self._alerts_db, host_name())
+            return Engine(connection, place, self._now())
+        from porteye_core.alerts.fleet_engine import FleetEngine, FleetPlace  # noqa: PLC0415
+
+        fleet = FleetPlace(self._config.fleet, self._alerts_db)
+        return FleetEngine(connection, fleet, self._now())
+
+    def _read_again(self, engine: "Engine | FleetEngine", connection: Connection) -> None:
         for each in self._files:
             if each.has_changed():
                 self._put_in_force(each, engine, connection)
@@ -156,7 +169,9 @@ class Service:
             engine.read_notes(self._now())
             self._drop_secrets(connection)
 
-    def _put_in_force(self, file: KeptFile[Any], engine: Engine, connection: Connection) -> None:
+    def _put_in_force(
+        self, file: KeptFile[Any], engine: "Engine | FleetEngine", connection: Connection
+    ) -> None:
         now = self._now()
         if file is self._expected:
             engine.set_expected(self._expected.value, now)
@@ -173,7 +188,9 @@ class Service:
             self._keep(file, connection)
         self._drop_secrets(connection)
 
-    def _use(self, found: Settings | None, engine: Engine, connection: Connection) -> None:
+    def _use(
+        self, found: Settings | None, engine: "Engine | FleetEngine", connection: Connection
+    ) -> None:
         senders = found.receivers if found else ()
         since = self._clock.now()
         shown = tuple(

@@ -1,6 +1,7 @@
 """Findings that wait to be told, and the messages that they become: one row for each receiver."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 
@@ -20,6 +21,7 @@ from porteye_core.store.alerts import (
     Silence,
     add_message,
     change_finding,
+    late_findings,
     open_findings,
     untold_ends,
 )
@@ -53,6 +55,24 @@ class Telling:
             self.ended[finding.id] = finding
             self._added(finding, now, rules)
 
+    def take_up_late(self) -> None:
+        """Take up what ended before it could be told, in the alerts database of a fleet."""
+        late = late_findings(self._connection)
+        self.begun |= {each.id: each for each in late if _waits(each)}
+
+    def end_late(self, finding: Finding, now: int, rules: Rules, wall: int) -> None:
+        """Let the end of a finding of a host that ships late be told. If its beginning could not be
+        told before, both are, unless a silence or a person holds it back."""
+        waited = finding.id in self.begun
+        self.end(finding, now, rules)
+        if finding.told_at is not None or not waited:
+            return
+        if finding.ended_why or self._is_silenced(finding, rules, wall):
+            self._change(finding, end_told_at=wall)
+        else:
+            self.begun[finding.id] = finding
+            self._added(finding, now, rules)
+
     def renew(self, finding: Finding) -> None:
         """Let a finding that waits be told as it is known now."""
         if finding.id in self.begun:
@@ -70,18 +90,36 @@ class Telling:
     def woken(self, now: int, rules: Rules, wall: int) -> None:
         """Set the time of a message if something waits that a silence held back until now, or that
         no receiver wanted."""
+        if any(self._late_and_silenced(rules, wall)):
+            self.grouping = replace(self.grouping, due=now)
         if rules.receivers and self.grouping.due is None:
             for each in (*self.begun.values(), *self.ended.values()):
                 if self._may_be_told(each, rules, wall):
                     self._added(each, now, rules)
 
-    def tell(self, now: int, rules: Rules, wall: int, host: str) -> list[Message]:
-        """Make the messages of all that waits, is not silenced, and is wanted by a receiver."""
+    def _late_and_silenced(self, rules: Rules, wall: int) -> list[Finding]:
+        """The findings that are over and were not told before a silence: they are not true after
+        it."""
+        late = [each for each in self.begun.values() if each.ended_at is not None]
+        return [each for each in late if self._is_silenced(each, rules, wall)]
+
+    def tell(self, now: int, rules: Rules, wall: int, host: str | None) -> list[Message]:
+        """Make the messages of all that waits, is not silenced, and is wanted by a receiver.
+
+        host: the machine, None for the hosts of a fleet."""
+        for finding in self._late_and_silenced(rules, wall):
+            del self.begun[finding.id]
+            self._change(finding, end_told_at=wall)
         told = [
             (finding, phase)
             for phase, waiting in ((BEGIN, self.begun), (END, self.ended))
             for finding in waiting.values()
             if self._may_be_told(finding, rules, wall)
+        ]
+        told += [
+            (finding, END)
+            for finding, phase in told
+            if phase == BEGIN and finding.ended_at is not None
         ]
         if not told:
             self.grouping = self.grouping.idle()
@@ -92,7 +130,7 @@ class Telling:
         self.grouping = self.grouping.sent(now) if made else self.grouping.idle()
         return made
 
-    def digest(self, rules: Rules, wall: int, host: str) -> list[Message]:
+    def digest(self, rules: Rules, wall: int, host: str | None) -> list[Message]:
         """Make the messages of the daily digest: all that is true, and what was brief."""
         found = open_findings(self._connection)
         made = self._messages("digest", [(each, DIGEST) for each in found], rules, wall, host)
@@ -107,7 +145,7 @@ class Telling:
         told: Sequence[tuple[Finding, str]],
         rules: Rules,
         wall: int,
-        host: str,
+        host: str | None,
     ) -> list[Message]:
         made = []
         for receiver in rules.receivers:
@@ -122,7 +160,7 @@ class Telling:
 
     def _is_told(self, finding: Finding, phase: str, wall: int) -> None:
         if phase == END:
-            del self.ended[finding.id]
+            self.ended.pop(finding.id, None)
             self._change(finding, end_told_at=wall)
             return
         del self.begun[finding.id]
@@ -168,6 +206,8 @@ def matches(matcher: Matcher, finding: Finding) -> bool:
         (matcher.user, finding.user),
         (matcher.verdict, finding.verdict or finding.kind),
     )
+    if matcher.host and not fnmatchcase(finding.host.casefold(), matcher.host.casefold()):
+        return False
     if not all(not pattern or fnmatchcase(text, pattern) for pattern, text in patterns):
         return False
     return not matcher.port or _has_port(matcher.port, finding.port)

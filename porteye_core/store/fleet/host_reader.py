@@ -1,48 +1,65 @@
-"""A Reader of one host of the fleet, whose errors are those of a database."""
+"""A Reader of one host of the fleet, whose errors are those of a database.
+
+What needs pandas is loaded for a Reader alone: the alerts process does with a RowReader.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import psycopg
 from psycopg import errors
 
 from porteye_core.errors import StoreError
+from porteye_core.store import reading
 from porteye_core.store.file.connection import slow
 from porteye_core.store.fleet.host_connection import HostConnection, open_host
 from porteye_core.store.fleet.host_status import status
 from porteye_core.store.fleet.hosts import FleetHost, host
 from porteye_core.store.fleet.server import NOT_MADE, reason
-from porteye_core.store.reading import Reader
+from porteye_core.store.reading import RowReader
+
+if TYPE_CHECKING:
+    from porteye_core.store.reading import Reader
 
 _NUMBER = """
 SELECT host_id FROM fleet.host WHERE name = ? ORDER BY retired_at IS NOT NULL, host_id DESC LIMIT 1
 """
-_NO_HOST = 0  # a number that no host has
+NO_HOST = 0  # a number that no host has
 
 
 @contextmanager
-def open_host_reader(address: str, host_id: int) -> Iterator[Reader]:
+def open_host_reader(address: str, host_id: int) -> Iterator["Reader"]:
     """A Reader of one moment of a host. Raises StoreSlow or StoreError."""
-    with _asked(address, host_id) as connection:
-        yield Reader(connection, lambda _now: status(connection, host_id))
+    with asked(address, host_id) as connection:
+        yield reading.Reader(connection, lambda _now: status(connection, host_id))
+
+
+@contextmanager
+def open_host_rows(address: str, host_id: int) -> Iterator[RowReader]:
+    """A RowReader of one moment of a host. Raises StoreSlow or StoreError."""
+    with asked(address, host_id) as connection:
+        yield RowReader(connection, lambda _now: status(connection, host_id))
 
 
 def host_now(address: str, host_id: int) -> FleetHost:
     """The host as the fleet knows it now. Raises StoreSlow or StoreError."""
-    with _asked(address, host_id) as connection:
+    with asked(address, host_id) as connection:
         return host(connection, host_id)
 
 
 def host_number(address: str, name: str) -> int | None:
     """The number of the host of this name, of a retired one if no other has it; None if there is
     none. Raises StoreSlow or StoreError."""
-    with _asked(address, _NO_HOST) as connection:
+    with asked(address, NO_HOST) as connection:
         row = connection.execute(_NUMBER, (name,)).fetchone()
     return None if row is None else int(row[0])
 
 
 @contextmanager
-def _asked(address: str, host_id: int) -> Iterator[HostConnection]:
+def asked(address: str, host_id: int) -> Iterator[HostConnection]:
+    """A connection to one moment of a host, NO_HOST for the tables of the fleet alone. Raises
+    StoreSlow or StoreError."""
     try:
         with open_host(address, host_id) as connection:
             yield connection

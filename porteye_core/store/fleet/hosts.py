@@ -8,9 +8,9 @@ from porteye_core.store.fleet.host_connection import HostConnection
 from porteye_core.store.fleet.server import Server, told
 
 # A host shows that it is alive once a beat; a busy machine may delay one or two.
-_MISSED_BEATS = 3
+MISSED_BEATS = 3
 # Microseconds by which a host's clock may differ: within it, times of two hosts can be compared.
-_CLOCK = 2_000_000
+CLOCK = 2_000_000
 
 _HOSTS = """
 SELECT fleet.now_us() AS now, h.host_id, h.name, h.enrolled_at, h.retired_at, h.received_at, h.skew,
@@ -65,7 +65,7 @@ class FleetHost:
     @property
     def is_clock_off(self) -> bool:
         """True if its times do not compare with those of others."""
-        return self.skew is not None and abs(self.skew) > _CLOCK
+        return self.skew is not None and abs(self.skew) > CLOCK
 
 
 def hosts(server: Server) -> list[FleetHost]:
@@ -106,13 +106,13 @@ def _state(row: Any) -> HostState:
         return HostState.RETIRED
     if row["received_at"] is None:
         return HostState.NEVER
-    if row["now"] - row["received_at"] > _MISSED_BEATS * row["beat"]:
+    if row["now"] - row["received_at"] > MISSED_BEATS * row["beat"]:
         return HostState.SILENT
     if not _watches(row):
         return HostState.UNWATCHED
     if row["behind"]:
         return HostState.BEHIND
-    return HostState.REPORTING if abs(row["skew"]) <= _CLOCK else HostState.CLOCK
+    return HostState.REPORTING if abs(row["skew"]) <= CLOCK else HostState.CLOCK
 
 
 def _watches(row: Any) -> bool:
@@ -120,4 +120,4 @@ def _watches(row: Any) -> bool:
     if row["seen_at"] is None or row["stopped_at"] is not None:
         return False
     made_at = row["received_at"] + row["skew"]
-    return bool(made_at - row["seen_at"] <= _MISSED_BEATS * row["sample_interval"])
+    return bool(made_at - row["seen_at"] <= MISSED_BEATS * row["sample_interval"])

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from porteye_core.alerts import follower
+from porteye_core.alerts import keeper
 from porteye_core.store.alerts import Connection, Cursor, Finding
 from porteye_core.store.alerts import set_cursor as store_cursor
 from tests.kit.judging import HOUR, MINUTE, SECOND, Judged, judged
@@ -87,6 +87,6 @@ def test_deaths_change_nothing_that_is_found_or_told(
         judged(Path(folder)) as machine,
         pytest.MonkeyPatch.context() as patch,
     ):
-        patch.setattr(follower, "set_cursor", Deaths(deaths).store)
+        patch.setattr(keeper, "set_cursor", Deaths(deaths).store)
         assert live(machine, steps) == found
         assert machine.told == told
