@@ -101,7 +101,7 @@ def commands() -> dict[str, argparse.ArgumentParser]:
 
 
 _FLEET_ACTIONS = (
-    *("init", "enrol", "retire", "tidy"),
+    *("init", "enrol", "reader", "retire", "tidy"),
     *("hosts", "who", "new", "now", "exposed", "history"),
 )
 
@@ -336,19 +336,24 @@ def _export_expected(of: argparse.ArgumentParser) -> None:
 def _fleet(fleet: argparse.ArgumentParser) -> None:
     add = fleet.add_argument
     add("action", choices=_FLEET_ACTIONS)
-    add("of", nargs="?", metavar="HOST|PORT", help="a host for enrol and retire, a port for who")
+    add(
+        "of",
+        nargs="?",
+        metavar="HOST|NAME|PORT",
+        help="a host for enrol and retire, a name for reader, a port for who",
+    )
     add(
         "--server",
         metavar="ADDRESS",
         help="the PostgreSQL of the fleet, with its administrator, or a reader for questions"
         " (default: PORTEYE_FLEET)",
     )
-    add("--file", metavar="FILE", help="where enrol writes the login (default: HOST.fleet)")
+    add("--file", metavar="FILE", help="where a login is written (default: HOST.fleet, NAME.fleet)")
     add(
         "--reached",
         default="",
         metavar="ADDRESS",
-        help="where the host reaches the server, if not as this command does",
+        help="where the login is used: how that place reaches the server, if not as this command",
     )
     add("--certificate", action="store_true", help="enrol: a login by certificate, not by password")
     _at(fleet)
@@ -383,8 +388,8 @@ def _ship(ship: argparse.ArgumentParser) -> None:
         type=float,
         default=60.0,
         metavar="SECONDS",
-        help="how often to show without news that this host is alive; silent for three of these, it"
-        " counts as silent (default: 60)",
+        help="how often to show without news that this host is alive; after three of these without"
+        " a sign it counts as silent (default: 60)",
     )
     ship.add_argument("--once", action="store_true", help="ship what there is, and end")
 

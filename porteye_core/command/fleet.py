@@ -1,7 +1,7 @@
 """`porteye fleet`: the schema and the hosts of a fleet, and questions over all of them."""
 
 from argparse import Namespace
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ from porteye_core.system.clock import timestamp
 if TYPE_CHECKING:  # psycopg takes a tenth of a second, which no other command needs
     from porteye_core.store.fleet.server import Server
 
-_NEEDED = {"enrol": "host", "retire": "host", "who": "port"}
+_NEEDED = {"enrol": "host", "retire": "host", "reader": "name", "who": "port"}
 
 
 def fleet(given: Namespace, environ: Mapping[str, str], screen: Screen) -> int:
@@ -49,14 +49,13 @@ def _act(given: Namespace, server: "Server", screen: Screen) -> None:
         case "init":
             screen.write(f"{migrations.migrate(server)} steps of the schema were applied.")
         case "enrol":
-            file = Path(given.file or f"{given.of}.fleet")
-            if file.exists():
-                raise ConfigError(f"{file} exists already.", "Name another one by --file.")
-            with new_file(file) as out:
-                address = enrolment.enrol(
+            address = _written(
+                given,
+                lambda: enrolment.enrol(
                     server, given.of, given.reached, by_certificate=given.certificate
-                )
-                out.write(f"{address}\n".encode())
+                ),
+            )
+            file = _file(given)
             if enrolment.is_local(address):
                 screen.write(f"{file} is the login of {given.of} on the server's own machine.")
                 screen.write("For another machine say where that reaches the server: --reached.")
@@ -66,6 +65,10 @@ def _act(given: Namespace, server: "Server", screen: Screen) -> None:
             if given.certificate:
                 login = enrolment.login_of(address)
                 screen.write(f"Its certificate has to have the common name {login}.")
+        case "reader":
+            _written(given, lambda: enrolment.make_reader(server, given.of, given.reached))
+            screen.write(f"{_file(given)} is the login of a page that shows the fleet:")
+            screen.write(f"  PORTEYE_FLEET=$(cat {_file(given)}) porteye dashboard")
         case "retire":
             enrolment.retire(server, given.of)
             screen.write(f"{given.of} ships no more. What it has shipped stays.")
@@ -75,3 +78,20 @@ def _act(given: Namespace, server: "Server", screen: Screen) -> None:
                 f"The fleet keeps what is since {timestamp(swept.kept_from)}."
                 f" {swept.orphans:,} rows to which nothing refers were deleted."
             )
+
+
+def _file(given: Namespace) -> Path:
+    """The file of a login."""
+    return Path(given.file or f"{given.of}.fleet")
+
+
+def _written(given: Namespace, make: Callable[[], str]) -> str:
+    """The address of a login that is made and written to its file; nothing is made if the file is
+    there or cannot be written."""
+    file = _file(given)
+    if file.exists():
+        raise ConfigError(f"{file} exists already.", "Name another one by --file.")
+    with new_file(file) as out:
+        address = make()
+        out.write(f"{address}\n".encode())
+    return address

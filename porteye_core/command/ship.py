@@ -55,7 +55,7 @@ def _address(file: Path) -> str:
 
 
 def _is_credential(file: Path) -> bool:
-    """Tell whether systemd gave this file to this service alone: by an access list, whose mask looks
-    like a right of the group."""
+    """Tell whether systemd gave this file to this service alone. It may do so by an access list,
+    whose mask looks like a right of the group."""
     folder = os.environ.get("CREDENTIALS_DIRECTORY")
     return folder is not None and file.parent == Path(folder)

@@ -33,8 +33,8 @@ printf '[Unit]\\nDefaultDependencies=no\\nWants=porteye.service\\n' \
     > /etc/systemd/system/booted.target
 cp -r "$1"/units/. /etc/systemd/system/
 mount --bind "$1/state" /var/lib
-# As systemd does where it is not in a container: what it mounts for a unit, such as its credentials,
-# is there in the unit's own namespace, too.
+# As systemd does outside of containers: what it mounts for a unit, such as its credentials, is
+# there in the namespace of the unit, too.
 mount --make-rshared /
 exec env -i container=booted PATH="$PATH" "$2" --system --unit=booted.target \
     --log-target=console --show-status=no

@@ -26,11 +26,8 @@ from tests.kit.waiting import until
 
 ALERTS_UNIT = PROJECT / "deploy" / "porteye-alerts.service"
 SHIP_UNIT = PROJECT / "deploy" / "porteye-ship.service"
-EXPOSURE, ALERTS_EXPOSURE, SHIP_EXPOSURE = (
-    24,
-    15,
-    15,
-)  # tenths, of systemd 252; docs/service.md states them
+# Tenths, of systemd 252; docs/service.md states them.
+EXPOSURE, ALERTS_EXPOSURE, SHIP_EXPOSURE = 24, 15, 15
 NOBODY, DAEMON = 65534, 1
 _UNWRITABLE = """
 import sys

@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, LiteralString
 
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
@@ -15,7 +15,7 @@ from porteye_core.store.fleet.server import Server, told
 # default a login would do without TLS, and send the password to whoever asks for it.
 _PROVEN = {"sslmode": "require", "channel_binding": "require"}
 
-_OF_A_LOGIN = (
+_OF_A_LOGIN: tuple[LiteralString, ...] = (
     "statement_timeout = '30s'",
     "idle_in_transaction_session_timeout = '30s'",
     "lock_timeout = '20s'",
@@ -55,25 +55,39 @@ def enrol(server: Server, name: str, reached: str = "", *, by_certificate: bool 
         assert made is not None
         role = _free_role(server, f"agent_{made[0]}")
         server.execute("UPDATE host SET role = %s WHERE host_id = %s", (role, made[0]))
-        _make_login(server, role, password)
+        _make_login(server, role, password, "CONNECTION LIMIT 4 IN ROLE porteye_agent")
+        for setting in _OF_A_LOGIN:
+            server.execute(
+                sql.SQL("ALTER ROLE {} SET {}").format(sql.Identifier(role), sql.SQL(setting))
+            )
     secret = {} if password is None else {"password": password}
     return make_conninfo(**where, dbname=server.info.dbname, user=role, **secret)
 
 
-def _make_login(server: Server, role: str, password: str | None) -> None:
+def make_reader(server: Server, name: str, reached: str = "") -> str:
+    """Make a login that reads the fleet, as a page needs it; return its address, as `enrol` does.
+
+    Raises FleetRefused if the server has a role of this name, FleetError.
+    """
+    password = secrets.token_urlsafe(24)
+    with told(f"The reader {name} could not be made"), server.transaction():
+        where = _where(server, reached)
+        if server.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (name,)).fetchone():
+            raise FleetRefused(f"The server has a role {name} already.", "Choose another name.")
+        _make_login(server, name, password, "IN ROLE porteye_reader")
+    return make_conninfo(**where, dbname=server.info.dbname, user=name, password=password)
+
+
+def _make_login(server: Server, role: str, password: str | None, of: LiteralString) -> None:
     # The server gets what it keeps: its log may have the statement.
     kept = password and server.pgconn.encrypt_password(
         password.encode(), role.encode(), b"scram-sha-256"
     ).decode("ascii")
     server.execute(
-        sql.SQL("CREATE ROLE {} LOGIN PASSWORD {} CONNECTION LIMIT 4 IN ROLE porteye_agent").format(
-            sql.Identifier(role), kept
-        )  # NULL: none
-    )
-    for setting in _OF_A_LOGIN:
-        server.execute(
-            sql.SQL("ALTER ROLE {} SET {}").format(sql.Identifier(role), sql.SQL(setting))
+        sql.SQL("CREATE ROLE {} LOGIN PASSWORD {} {}").format(  # NULL: none
+            sql.Identifier(role), kept, sql.SQL(of)
         )
+    )
 
 
 def _free_role(server: Server, role: str) -> str:

@@ -59,6 +59,11 @@ def test_from_nothing_to_a_host_that_ships(
     assert porteye("fleet", "hosts") == 0
     told = capsys.readouterr().out
     assert "web1" in told
+    page = login.with_name("page.fleet")
+    assert porteye("fleet", "reader", "page", "--file", str(page)) == 0
+    assert f"PORTEYE_FLEET=$(cat {page})" in capsys.readouterr().out
+    assert porteye("fleet", "hosts", "--server", page.read_text()) == 0
+    assert "web1" in capsys.readouterr().out
     assert porteye("fleet", "tidy") == 0
     assert porteye("fleet", "retire", "web1") == 0
     assert porteye("ship", str(login), "--db", str(db), "--once") == 1

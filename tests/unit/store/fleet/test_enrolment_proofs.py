@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from porteye_core.errors import FleetError
-from porteye_core.store.fleet.enrolment import enrol, is_local, login_of
+from porteye_core.errors import FleetError, FleetRefused
+from porteye_core.store.fleet.enrolment import enrol, is_local, login_of, make_reader
 from porteye_core.store.fleet.migrations import migrate
 from porteye_core.store.fleet.server import connect
 from porteye_core.store.writing.writer import Writer
@@ -64,7 +65,7 @@ def running() -> Iterator[Server]:
             ADDRESS,
             (
                 "hostssl certified +porteye_agent all cert",
-                "hostssl postgres +porteye_agent all scram-sha-256",
+                "hostssl postgres +porteye_agent,+porteye_reader all scram-sha-256",
             ),
             (
                 "ssl=on",
@@ -150,6 +151,18 @@ def test_a_host_ships_by_its_own_certificate_alone(
 
 def with_certificate(address: str, certificate: Certificate) -> str:
     return make_conninfo(address, sslcert=str(certificate.file), sslkey=str(certificate.key))
+
+
+def test_a_reader_reads_and_nothing_else(running: Server) -> None:
+    with connect(running.by_password.address) as server:
+        address = make_reader(server, "page", f"host={ADDRESS} sslmode=require")
+        with pytest.raises(FleetRefused, match="has a role page already"):
+            make_reader(server, "page")
+    with connect(address) as page:
+        assert page.execute("SELECT count(*) FROM fleet.host").fetchone()
+        for forbidden in ("DELETE FROM fleet.event", "CREATE TABLE mine ()", "SELECT fleet.tidy()"):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                page.execute(forbidden)
 
 
 def test_a_login_without_a_password_cannot_be_used_with_one(running: Server) -> None:
