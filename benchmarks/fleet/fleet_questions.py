@@ -28,9 +28,7 @@ _FILTERED, _WHOLE = 50.0, 100.0  # milliseconds at p95
 _NAIVE_ROUNDS = 3
 _SHIPPED_AGAIN = 3  # hosts
 # What a server of many hosts has; docs/fleet.md.
-SETTINGS = Access(
-    settings=("shared_buffers=1GB", "max_wal_size=4GB", "maintenance_work_mem=256MB")
-)
+SETTINGS = Access(settings=("shared_buffers=1GB", "max_wal_size=4GB", "maintenance_work_mem=256MB"))
 
 _EVENTS = """SELECT e.*, h.name, g.title FROM event e JOIN host h USING (host_id)
 LEFT JOIN program g ON g.id = e.program_id WHERE {} ORDER BY e.at DESC LIMIT 100"""
