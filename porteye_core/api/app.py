@@ -37,6 +37,8 @@ _PORTS: dict[str, Any] = {"model": list[shapes.PORT_SHAPE]}  # type: ignore[vali
 _EVENTS: dict[str, Any] = {"model": list[shapes.EVENT_SHAPE]}  # type: ignore[valid-type]
 _AT = Query(description="the moment, or the one of two, ISO 8601 with offset")
 _VERSUS = Query(description="the other moment, ISO 8601 with offset")
+# Of answers over many hosts; fleet_answers, which sends them, needs psycopg.
+_FLEET_HEADERS = ("Uncertain-Hosts", "Kept-From", "Ephemeral-Count")
 _FILE = {
     403: {"model": shapes.Error, "description": "The address of this file is no longer valid"},
     **INVALID,
@@ -91,7 +93,7 @@ def create_api(
             allow_origins=[config.cors_origin],
             allow_methods=["GET"],
             allow_headers=["Authorization"],
-            expose_headers=["Link"],
+            expose_headers=["Link", *(_FLEET_HEADERS if config.fleet else ())],
         )
     api.add_middleware(SecurityHeaders, security_headers.API)
     let_ask(api, config)

@@ -15,7 +15,8 @@ from porteye_core.model import Filters
 from porteye_core.store.fleet.newest_events import EventPlace
 
 _HOST = Query(
-    description="names and patterns of hosts, with commas: `web*, db1`; every host without it",
+    description="names and patterns of hosts, with commas: `web*, db1`; every host without it."
+    " The paths of one machine answer a single name as that host would, without `host` in a record",
     json_schema_extra={"maxLength": 100 * host_patterns.MAX_LENGTH},
 )
 _BEFORE = Query(description="only those before this place, which the header `Link` has")

@@ -45,10 +45,10 @@ _PORTS = (22, 53, 80, 443, 3306, 8000, 8001, 40_000, 50_000)
 
 
 @contextmanager
-def many_hosts(lives: int = 60) -> Iterator[tuple[Fleet, int]]:
+def many_hosts(lives: int = 60, binaries: Path | None = None) -> Iterator[tuple[Fleet, int]]:
     """The fleet, and the time at which its histories end."""
     now = time.time_ns() // 1000
-    with fleet() as running, TemporaryDirectory() as folder:
+    with fleet(binaries) as running, TemporaryDirectory() as folder:
         for number, name in enumerate(NAMES):
             db = Path(folder) / f"{name}.db"
             with open_writer(db, HOST, now - 50 * DAY) as writer:

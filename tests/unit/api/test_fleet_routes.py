@@ -122,6 +122,21 @@ def test_a_file_of_csv_has_the_columns_and_rows_of_one_of_json(asked: Asked, nam
         assert (row["host"], row["id"]) == (record["host"], str(record["id"]))
 
 
+def test_a_file_without_a_row_has_its_columns(asked: Asked) -> None:
+    for name in ("history", "ports", "moment"):
+        query = f"process=nothing%20at%20all&at={ago(asked.now, 10)}"
+        assert asked.client.get(f"/api/{name}.csv?{query}").text.startswith("host,")
+        assert asked.get(f"{name}.json?{query}") == []
+    assert asked.get("ports?process=nothing%20at%20all") == []
+
+
+def test_a_page_of_another_origin_may_read_the_headers(asked: Asked) -> None:
+    config = Config(fleet=asked.fleet.address, cors_origin="https://a.example")
+    with TestClient(create_api(config)) as client:
+        found = client.get("/ports", headers={"Origin": "https://a.example"})
+    assert "Uncertain-Hosts" in found.headers["Access-Control-Expose-Headers"]
+
+
 def test_a_file_has_a_name_with_its_hosts(asked: Asked) -> None:
     head = asked.client.head(asked.path("/api/moment.csv?host=al*,beta&at={since}"))
     assert head.status_code == 200

@@ -19,7 +19,7 @@ from porteye_core.store.fleet.row_batches import selection
 from porteye_core.store.reading import MomentCoverage, events, json_records, open_listeners
 from tests.kit.fleet import Fleet
 from tests.kit.many_hosts import DAY, many_hosts
-from tests.kit.postgres import needs_postgres
+from tests.kit.postgres import VERSIONS, is_reachable, needs_postgres
 
 pytestmark = needs_postgres
 
@@ -55,9 +55,12 @@ class Asked(NamedTuple):
     now: int
 
 
-@pytest.fixture(scope="module")
-def asked() -> Iterator[Asked]:
-    with many_hosts(lives=80) as (running, now):
+@pytest.fixture(scope="module", params=VERSIONS)
+def asked(request: pytest.FixtureRequest) -> Iterator[Asked]:
+    binaries = VERSIONS[request.param]
+    if not is_reachable(binaries):
+        pytest.skip(f"{binaries} is closed to the user of the server")
+    with many_hosts(80, binaries) as (running, now):
         yield Asked(running, dict(running.ask("SELECT host_id, name FROM host")), now)
 
 
@@ -112,6 +115,38 @@ def test_pages_of_events_are_the_whole_history(asked: Asked, reader: FleetReader
         before = EventPlace(rows[-1]["at"], rows[-1]["host_id"], rows[-1]["id"])
     assert found == whole
     assert len(whole) > 400
+
+
+def test_rows_in_several_batches_are_those_in_one(
+    asked: Asked, reader: FleetReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def found() -> list[list[dict[str, Any]]]:
+        covered = coverages(reader, hosts(reader.server), asked.now)
+        everything = selection(Filters(), ())
+        return [
+            together(row_batches.event_batches(reader, everything), FLEET_EVENT),
+            together(row_batches.open_batches(reader, everything), FLEET_PORT),
+            together(
+                row_batches.moment_batches(reader, everything, asked.now, covered), FLEET_MOMENT
+            ),
+        ]
+
+    at_once = found()
+    monkeypatch.setattr(row_batches, "SIZE", 7)
+    assert found() == at_once
+    assert all(len(each) > 7 for each in at_once)
+
+
+def test_a_batch_has_its_own_time_limit_and_not_the_rest_of_one(
+    asked: Asked, reader: FleetReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(row_batches, "SIZE", 50)
+    reader.server.execute("SET LOCAL statement_timeout = '2s'")
+    batches = row_batches.event_batches(reader, selection(Filters(), ()))
+    next(batches)
+    for _ in range(3):  # longer than the limit, as a client that takes its time
+        reader.rows("SELECT pg_sleep(0.9)", {})
+    assert sum(len(rows) for rows in batches) > 300
 
 
 def test_events_of_some_hosts(asked: Asked, reader: FleetReader) -> None:
