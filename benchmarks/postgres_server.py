@@ -7,7 +7,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -81,13 +81,15 @@ class Cluster:
         of: "Cluster | None" = None,
         access: Access | None = None,
     ) -> None:
-        """of: the server that it is a standby of, and copies now; access: the socket alone if not
-        given."""
+        """Make it, unless the folder has one. of: the server that it is a standby of, and copies
+        now; access: the socket alone if not given."""
         self.folder, self._binaries = folder, binaries or BINARIES
         self._access = access or Access()
         self._log = folder / "log"
         self._process: subprocess.Popen[bytes] | None = None
         self.address = f"host={folder} user=porteye dbname=postgres"
+        if (folder / "data").exists():
+            return
         if os.geteuid() == 0:
             os.chown(folder, int(_NOBODY), int(_NOBODY))
         made = self._command(
@@ -176,13 +178,19 @@ def _works_in(process: Path, folder: Path) -> bool:
 
 @contextmanager
 def cluster(
-    binaries: Path | None = None, of: Cluster | None = None, access: Access | None = None
+    binaries: Path | None = None,
+    of: Cluster | None = None,
+    access: Access | None = None,
+    folder: Path | None = None,
 ) -> Iterator[Cluster]:
-    """A server that runs, and ends with the block; of: the server that it is a standby of."""
-    with TemporaryDirectory(prefix="porteye-postgres-") as name:
-        made = Cluster(Path(name), binaries, of, access)
-        try:
-            made.start()
-            yield made
-        finally:
-            made.stop()
+    """A server that runs, and ends with the block; of: the server that it is a standby of. folder:
+    where its data is kept, and used again."""
+    with ExitStack() as stack:
+        if folder is None:
+            name = stack.enter_context(TemporaryDirectory(prefix="porteye-postgres-"))
+        else:
+            folder.mkdir(exist_ok=True)
+        made = Cluster(folder or Path(name), binaries, of, access)
+        stack.callback(made.stop)
+        made.start()
+        yield made

@@ -50,6 +50,7 @@ def add_flags(flags: argparse.ArgumentParser) -> None:
     flags.add_argument("--at-once", type=int, default=8, help="hosts that ship at the same time")
     flags.add_argument("--at-once-events", type=int, default=50_000, help="of each of them")
     flags.add_argument("--hosts", type=int, default=100, help="hosts of the questions over many")
+    flags.add_argument("--fleet", type=Path, help="a folder: they are kept there, and used again")
     flags.add_argument("--fleet-events", type=int, default=1_000_000, help="their events")
 
 
@@ -92,7 +93,9 @@ def run(options: argparse.Namespace) -> Report:
             *small,
         ),
     )
-    over_hosts, more = over_many_hosts(options.hosts, options.fleet_events, options.rounds)
+    over_hosts, more = over_many_hosts(
+        options.hosts, options.fleet_events, options.rounds, options.fleet
+    )
     rates = {"one host": rows / bulk[1], f"{options.at_once} hosts": many_rows / many[1]}
     checks = (*_checks(bulk, rates, small, questions), *more)
     return Report((shipping, questions, over_hosts), checks)

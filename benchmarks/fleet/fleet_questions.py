@@ -51,12 +51,17 @@ class Timed:
     budget: float = _FILTERED
 
 
-def over_many_hosts(count: int, events: int, rounds: int) -> tuple[Table, tuple[Check, Check]]:
-    """Seed a fleet in a server of its own, time every question, and ship some hosts again."""
-    with cluster(access=SETTINGS) as running:
+def over_many_hosts(
+    count: int, events: int, rounds: int, folder: Path | None = None
+) -> tuple[Table, tuple[Check, Check]]:
+    """Seed a fleet in a server of its own, time every question, and ship some hosts again.
+
+    folder: where the fleet is kept, and used again.
+    """
+    with cluster(access=SETTINGS, folder=folder) as running:
         with connect(running.address) as server:
-            migrate(server)
-            seed_hosts(server, count, events)
+            if migrate(server):
+                seed_hosts(server, count, events)
         with open_fleet(running.address) as reader:
             now = reader.now
         rows = tuple(_timed(each, running.address, rounds) for each in _questions(now))

@@ -32,7 +32,7 @@ FROM generate_series(1, {programs}) n CROSS JOIN LATERAL (SELECT (jsonb_populate
         'cmdline', format('/usr/bin/service%s --instance %s --config /etc/%s.conf', n % 300, n, md5(n::text)),
         'title', format('service%s', n % 300)))).*) p;
 INSERT INTO process (host_id, id, machine, pid, started_at, program_id, parents, unit, container, cwd)
-SELECT h, p, 1, p + 1000, 0, 1 + (p * p) % {programs}, '[]', format('service%s.service', p), '', '/'
+SELECT h, p, 1, p + 1000, 0, 1 + (p * p + h * 37) % {programs}, '[]', format('service%s.service', p), '', '/'
 FROM generate_series(1, {hosts}) h CROSS JOIN generate_series(1, 100) p;
 
 CREATE TEMP TABLE lived AS
@@ -41,8 +41,7 @@ SELECT n AS id, 1 + floor(pg_temp.part(n, 'host') * {hosts})::integer AS host_id
         WHEN part < 0.7 THEN 1024 + floor((part - 0.5) * 50000)::integer
         ELSE 32768 + floor(pg_temp.part(n, 'ephemeral') * 28000)::integer END AS port,
     CASE WHEN pg_temp.part(n, 'udp') < 0.1 THEN 'udp' ELSE 'tcp' END AS protocol,
-    1 + floor(pg_temp.part(n, 'program') ^ 3 * {programs})::bigint AS program_id,
-    1 + floor(pg_temp.part(n, 'process') * 100)::bigint AS process_id,
+    0::bigint AS program_id, 1 + floor(pg_temp.part(n, 'process') ^ 3 * 100)::bigint AS process_id,
     now_us() - floor(pg_temp.part(n, 'at') * {days} * 86400000000)::bigint AS opened_at,
     floor(CASE WHEN length < 0.8 THEN length * 3600 WHEN length < 0.95 THEN length * 80000
         ELSE length * 500000 END * 1000000)::bigint AS lasted,
@@ -51,6 +50,7 @@ SELECT n AS id, 1 + floor(pg_temp.part(n, 'host') * {hosts})::integer AS host_id
 FROM generate_series(1, {lives}) n,
     LATERAL (SELECT pg_temp.part(n, 'port') AS part, pg_temp.part(n, 'length') AS length,
         pg_temp.part(n, 'reach') AS reach) x;
+UPDATE lived SET program_id = 1 + (process_id * process_id + host_id * 37) % {programs};
 DELETE FROM lived WHERE port = {rare};
 UPDATE lived SET port = {rare} WHERE id = 1;
 INSERT INTO life (host_id, id, machine, protocol, family, address, port, "user", process_id, program_id,
@@ -63,7 +63,7 @@ INSERT INTO open_listener (host_id, id, machine, protocol, family, address, port
     program_id, opened_at, opened_seen, holders_gone, exposure, owner_holds)
 SELECT h, 1000000000 + n, 1, CASE n % 10 WHEN 0 THEN 'udp' ELSE 'tcp' END, 'ipv4',
     CASE WHEN n % 3 = 0 THEN '0.0.0.0' ELSE '127.0.0.1' END, CASE WHEN n < 50 THEN 20 + n * 100
-        ELSE 1024 + (h * 7919 + n * 104729) % 60000 END, '', 1 + n % 100, 1 + (n * n) % {programs},
+        ELSE 1024 + (h * 7919 + n * 104729) % 60000 END, '', 1 + n % 100, 1 + ((1 + n % 100) * (1 + n % 100) + h * 37) % {programs},
     now_us() - floor(pg_temp.part(h * 1000 + n, 'open') * {days} * 86400000000)::bigint, 'kernel', 0,
     CASE WHEN n % 3 = 0 THEN 'every interface' ELSE 'this machine only' END::exposure, TRUE
 FROM generate_series(1, {hosts}) h CROSS JOIN generate_series(1, {open}) n;
@@ -90,6 +90,8 @@ SELECT DISTINCT ON (port, protocol) port, protocol, opened_at, host_id FROM (
     UNION ALL SELECT port, protocol, opened_at, host_id FROM life) l
 ORDER BY port, protocol, opened_at, host_id;
 SELECT list_busiest(ARRAY(SELECT DISTINCT bucket FROM fleet_port_turnover));
+INSERT INTO host_address
+SELECT host_id, address, max(at - at % 86400000000) FROM event GROUP BY 1, 2;
 INSERT INTO fleet_service
 SELECT l.port, l.protocol, g.title, l.exposure, count(DISTINCT l.host_id), count(*), min(l.opened_at)
 FROM open_listener l JOIN program g ON g.id = l.program_id GROUP BY 1, 2, 3, 4;

@@ -74,12 +74,12 @@ def ship_again(server: Server, hosts: range) -> tuple[int, int]:
         for host in hosts:
             db = Path(folder) / f"{host}.db"
             _copy(server, host, db)
-            address = enrol(server, f"shipped-{host}")
+            (newest,) = _one(server, "SELECT max(host_id) FROM fleet.host")
+            address = enrol(server, f"shipped-{host}-after-{newest}")
             with WriterLock(db, 0), connect(address) as agent:
                 ship_all(Shipper(db, agent))
-            (again,) = _one(server, "SELECT max(host_id) FROM fleet.host")
             for statement in _ROWS:
-                one, other = (statement.format(number) for number in (host, again))
+                one, other = (statement.format(number) for number in (host, newest + 1))
                 rows += _one(server, f"SELECT count(*) FROM ({one}) r")[0]
                 for only in (f"{one} EXCEPT ALL {other}", f"{other} EXCEPT ALL {one}"):
                     differing += _one(server, f"SELECT count(*) FROM ({only}) r")[0]

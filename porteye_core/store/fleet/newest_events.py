@@ -92,7 +92,7 @@ def newest_events(
     FleetError."""
     where = event_choice(reader, wanted, before)
     parameters = where.parameters
-    if parameters.get("programs") == [] or parameters.get("there") == []:
+    if parameters.get("programs") == []:
         return []
     last = latest(reader, wanted, before)
     statement = _EVENTS.format(where=where)

@@ -28,6 +28,7 @@ _LIVES = (
     '(SELECT host_id, id, program_id, "user", interface, v6only FROM open_listener'
     ' UNION ALL SELECT host_id, id, program_id, "user", interface, v6only FROM life)'
 )
+_FEW = 50  # hosts
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +108,9 @@ def listener_conditions(reader: FleetReader, wanted: Selection, of: str) -> Cond
     if wanted.address:
         found.add(" AND ".join(f"{of}.{each}" for each in _bound_to(wanted, found)))
     if wanted.home:
+        homes = _homes(wanted.home, found)
         found.add(
-            f"EXISTS (SELECT FROM process p WHERE p.host_id = {of}.host_id"
-            f" AND p.id = {of}.process_id AND {_is_home(wanted.home, found)})"
+            _is_among(f"{of}.host_id, {of}.process_id", f"SELECT host_id, id FROM ({homes}) p")
         )
     return found
 
@@ -126,24 +127,39 @@ def event_conditions(reader: FleetReader, wanted: Selection, of: str) -> Conditi
     if wanted.address:
         address, *others = _bound_to(wanted, found)
         found.add(f"{of}.{address}")
+        _narrow(reader, found, of, f"SELECT host_id FROM host_address WHERE {address}")
         if others:
             found.add(
                 f"EXISTS (SELECT FROM {_LIVES} l WHERE l.host_id = {of}.host_id"
                 f" AND l.id = {of}.listener_id AND {' AND '.join(others)})"
             )
     if wanted.home:
-        is_home = _is_home(wanted.home, found)
-        programs_there = f"SELECT DISTINCT program_id FROM process p WHERE {is_home} ORDER BY 1"
-        there = _column(reader, programs_there, found.parameters)
+        homes = _homes(wanted.home, found)
+        _narrow(reader, found, of, f"SELECT host_id FROM ({homes}) p")
+        found.add(_is_among(f"{of}.host_id, {of}.pid", f"SELECT host_id, pid FROM ({homes}) p"))
         # The process that had the pid then: an event has no other number of it.
-        of_pid = f"SELECT * FROM process p WHERE p.host_id = {of}.host_id AND p.pid = {of}.pid"
-        found.add(
-            f"{of}.program_id = ANY (%(there)s) AND EXISTS (SELECT FROM"
-            f" ({of_pid} AND p.started_at <= {of}.at ORDER BY p.started_at DESC LIMIT 1) p"
-            f" WHERE {is_home})",
-            there=there,
+        had_pid = (
+            f"(SELECT p.id FROM process p WHERE p.host_id = {of}.host_id AND p.pid = {of}.pid"
+            f" AND p.started_at <= {of}.at ORDER BY p.started_at DESC LIMIT 1)"
         )
+        found.add(_is_among(f"{of}.host_id, {had_pid}", f"SELECT host_id, id FROM ({homes}) p"))
     return found
+
+
+def _is_among(values: str, rows: str) -> str:
+    """The condition that values are a row of these, which are read once and hashed: the planner
+    makes no join of it, in which it would read them for each event."""
+    return f"(({values}) IN ({rows})) IS TRUE"
+
+
+def _narrow(reader: FleetReader, found: Conditions, of: str, hosts: str) -> None:
+    """Add that only these hosts can have such events, if they are few: an index finds theirs."""
+    some = _column(
+        reader, f"SELECT DISTINCT host_id FROM ({hosts}) h LIMIT {_FEW + 1}", found.parameters
+    )
+    if len(some) <= _FEW:
+        place = f"narrow{len(found.sql)}"
+        found.add(f"{of}.host_id = ANY (%({place})s)", **{place: some})
 
 
 def _common_conditions(reader: FleetReader, wanted: Selection, of: str) -> Conditions:
@@ -176,15 +192,16 @@ def _bound_to(wanted: Selection, found: Conditions) -> Iterator[str]:
         yield "interface = %(interface)s"
 
 
-def _is_home(text: str, found: Conditions) -> str:
-    """The condition that the unit or the container of a process `p` has the text in its names."""
+def _homes(text: str, found: Conditions) -> str:
+    """The processes whose unit or container has the text in its names, in any case."""
     found.parameters["home"] = _pattern(text)
     fold = 'lower(({}) COLLATE "C")' if text.isascii() else "one_host.casefold({})"
-    of_process = fold.format("p.unit || E'\\n' || p.container")
+    of_process = fold.format("unit || E'\\n' || container")
     of_container = fold.format(_NAMES)
     return (
-        f"({of_process} LIKE %(home)s OR EXISTS (SELECT FROM container c"
-        f" WHERE c.host_id = p.host_id AND c.id = p.container_id AND {of_container} LIKE %(home)s))"
+        f"SELECT host_id, id, pid FROM process WHERE {of_process} LIKE %(home)s UNION ALL"
+        " SELECT p.host_id, p.id, p.pid FROM container c JOIN process p ON p.host_id = c.host_id"
+        f" AND p.container_id = c.id WHERE {of_container} LIKE %(home)s"
     )
 
 

@@ -51,6 +51,17 @@ SELECT at - at % 86400000000, least(port, 32768), protocol, 16,
     count(*) FILTER (WHERE kind = 'opened'), count(*) FILTER (WHERE kind = 'closed')
 FROM event GROUP BY 1, 2, 3;
 
+-- The addresses of a host's events, with the latest day of each: few hosts have the same.
+CREATE TABLE host_address (
+    host_id integer NOT NULL REFERENCES host,
+    address text COLLATE "C" NOT NULL,
+    day bigint NOT NULL,
+    PRIMARY KEY (host_id, address)
+);
+CREATE INDEX host_address_of ON host_address (address, host_id);
+INSERT INTO host_address
+SELECT host_id, address, max(at - at % 86400000000) FROM event GROUP BY 1, 2;
+
 -- What runs in the fleet: a port, a program by its title, whom it lets in, and the hosts that have it
 -- open, of those that are not retired. A row is shared by many hosts, and changes only when a host has
 -- more or fewer of it after a batch than before: few batches wait. since: the earliest opening.
@@ -180,6 +191,7 @@ BEGIN
     DELETE FROM fleet_turnover WHERE bucket < until;
     DELETE FROM fleet_port_turnover WHERE bucket < until;
     DELETE FROM fleet_port_most WHERE bucket < until;
+    DELETE FROM host_address WHERE day < until - 86400000000;
     -- What was left in an inbox without a batch. The caller's own rows may be those of its batch.
     DELETE FROM inbox_program i WHERE i.login != session_user;
     DELETE FROM inbox_process i WHERE i.login != session_user;
@@ -228,6 +240,10 @@ BEGIN
             count(*) FILTER (WHERE i.kind = 'closed') AS closed
         FROM inbox_event i WHERE i.login = caller AND i.at >= kept GROUP BY 1) n;
     IF hours IS NOT NULL THEN
+        INSERT INTO host_address AS a
+        SELECT mine, i.address, max(i.at - i.at % 86400000000) FROM inbox_event i
+        WHERE i.login = caller AND i.at >= kept GROUP BY 2
+        ON CONFLICT (host_id, address) DO UPDATE SET day = excluded.day WHERE a.day < excluded.day;
         SELECT array_agg(ROW(n.bucket, n.port, n.protocol, mine % 16, n.opened, n.closed)
             ::fleet_port_turnover ORDER BY n.bucket, n.port, n.protocol)
         INTO ports FROM (
@@ -282,4 +298,4 @@ REVOKE EXECUTE ON FUNCTION merge_slots(bigint), list_busiest(bigint[]), tidy(), 
     apply(uuid, bytea, bytea, bigint, bigint, bigint, bigint, bigint, jsonb) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION apply(uuid, bytea, bytea, bigint, bigint, bigint, bigint, bigint, jsonb)
     TO porteye_agent;
-GRANT SELECT ON fleet_first, fleet_turnover, fleet_port_turnover, fleet_port_most, fleet_service TO porteye_reader;
+GRANT SELECT ON fleet_first, fleet_turnover, fleet_port_turnover, fleet_port_most, fleet_service, host_address TO porteye_reader;

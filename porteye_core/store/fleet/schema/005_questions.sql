@@ -14,6 +14,12 @@ DO $$ BEGIN
         (lower((name || E'\n' || title || E'\n' || cmdline) COLLATE "C") %s.gin_trgm_ops)$sql$,
         (SELECT extnamespace::regnamespace FROM pg_extension WHERE extname = 'pg_trgm'));
 END $$;
+-- Units and containers are sought in processes. Most batches have few new ones.
+DO $$ BEGIN
+    EXECUTE format($sql$CREATE INDEX process_home ON process USING gin
+        (lower((unit || E'\n' || container) COLLATE "C") %s.gin_trgm_ops)$sql$,
+        (SELECT extnamespace::regnamespace FROM pg_extension WHERE extname = 'pg_trgm'));
+END $$;
 CREATE INDEX program_of_other_letters ON program (id)
 WHERE octet_length(name || title || cmdline) != length(name || title || cmdline);
 

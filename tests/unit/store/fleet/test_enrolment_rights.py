@@ -59,6 +59,7 @@ FORBIDDEN = {
     "'11111111-1111-1111-1111-111111111111', NULL, NULL, 0, 0, 0, 0, 0, '{}')",
     "read counts of all hosts": "SELECT * FROM fleet.fleet_turnover",
     "write a first time": "INSERT INTO fleet.fleet_first VALUES (1, 'tcp', 1, 1)",
+    "read the addresses of other hosts": "SELECT * FROM fleet.host_address",
     "read the services of all hosts": "SELECT * FROM fleet.fleet_service",
     "change the services of all hosts": "UPDATE fleet.fleet_service SET hosts = 0",
     "count services of its own making": "SELECT fleet.count_services(NULL, NULL)",
