@@ -27,7 +27,7 @@ INSERT INTO setting DEFAULT VALUES;
 -- that follow it. dropped: events that the host dropped before they were shipped. shipped_rows: what it
 -- has shipped in the day that begins at shipped_day.
 CREATE TABLE host (
-    host_id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    host_id serial PRIMARY KEY, -- no identity column: Citus distributes none of integers
     name text COLLATE "C" NOT NULL CHECK (length(name) BETWEEN 1 AND 253),
     role name NOT NULL UNIQUE,
     enrolled_at bigint NOT NULL,

@@ -1,5 +1,6 @@
 """Keys that a host begins, one level of partitions, steps that apply once."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from porteye_core.store.writing.writer import Writer
 from tests.kit.fleet import Fleet, fleet, ship
 from tests.kit.postgres import Cluster, cluster, needs_postgres
 from tests.kit.seeding import seed
+from tests.kit.service import PROJECT
 
 pytestmark = needs_postgres
 
@@ -92,6 +94,50 @@ def test_there_are_no_rules_no_triggers_no_small_sequences_and_no_generated_colu
         ("host_host_id_seq", "integer"),
         ("program_id_seq", "bigint"),
     ]
+
+
+def test_each_table_has_its_place_in_citus(made: Fleet) -> None:
+    calls = re.findall(
+        r"^SELECT (create_\w+_table|citus_\w+)\('fleet\.(\w+)'(?:, '(\w+)')?",
+        (PROJECT / "deploy" / "citus.sql").read_text(),
+        re.MULTILINE,
+    )
+    tables = made.ask("""
+        SELECT c.relname, EXISTS (SELECT FROM pg_attribute a
+            WHERE a.attrelid = c.oid AND a.attname = 'host_id' AND NOT a.attisdropped)
+        FROM pg_class c WHERE c.relnamespace = 'fleet'::regnamespace AND c.relkind IN ('r', 'p')
+            AND NOT c.relispartition
+    """)
+    assert sorted(table for _, table, _ in calls) == sorted(table for table, _ in tables)
+    distributed = {table for call, table, _ in calls if call == "create_distributed_table"}
+    assert {column for call, _, column in calls if call == "create_distributed_table"} == {
+        "host_id"
+    }
+    of_hosts = {table for table, has_host in tables if has_host}
+    inboxes = {table for table in of_hosts if table.startswith("inbox_")}
+    assert distributed == of_hosts - REFERENCE - inboxes
+
+
+def test_citus_can_refer_from_each_table_to_those_that_it_refers_to(made: Fleet) -> None:
+    """A row of a host refers to rows of the same host, or to what each worker has."""
+    text = (PROJECT / "deploy" / "citus.sql").read_text()
+    everywhere = set(re.findall(r"create_reference_table\('fleet\.(\w+)'\)", text))
+    referred = made.ask("""
+        SELECT DISTINCT k.confrelid::regclass::text FROM pg_constraint k
+        JOIN pg_class c ON c.oid = k.conrelid
+        WHERE k.contype = 'f' AND c.relnamespace = 'fleet'::regnamespace
+    """)
+    assert {table.removeprefix("fleet.") for (table,) in referred} <= everywhere
+
+
+def test_no_column_numbers_itself_but_by_large_numbers(made: Fleet) -> None:
+    """Citus distributes no identity column of another type."""
+    found = made.ask("""
+        SELECT DISTINCT a.atttypid::regtype::text FROM pg_attribute a
+        JOIN pg_class c ON c.oid = a.attrelid
+        WHERE c.relnamespace = 'fleet'::regnamespace AND a.attidentity != ''
+    """)
+    assert found == [("bigint",)]
 
 
 def test_the_steps_apply_once_and_again_change_nothing(empty: Cluster) -> None:
