@@ -260,7 +260,7 @@ def _add_first_seen(api: APIRouter, address: str) -> None:
 def _add_activity(api: APIRouter, address: str) -> None:
     @api.get("/activity", responses=_array(fleet_shapes.BUCKET_SHAPE))
     def activity(asked: OfActivity, of: Hosts) -> Response:
-        """What opened and closed by the hour or day, whole ones, in the 30 days before `until`
+        """Openings and closings by the hour or day, whole ones, in the 30 days before `until`
         without `since`; those without anything are left out."""
         with open_fleet(address) as reader:
             known = known_hosts(reader, of)

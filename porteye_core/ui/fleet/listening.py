@@ -1,4 +1,4 @@
-"""What listens on many hosts, one row for each service or for each listener."""
+"""Open listeners of many hosts, one row for each service or for each listener."""
 
 from collections.abc import Callable, Sequence
 

@@ -37,7 +37,7 @@ _OF = "service"  # in the URL
 
 @dataclass(frozen=True, slots=True)
 class ServiceKey:
-    """What tells a service from others: who lets whom in on which port."""
+    """Key of a service: who lets whom in on which port."""
 
     port: int
     protocol: str
