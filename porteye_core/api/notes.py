@@ -41,7 +41,7 @@ _MOST = 10_000  # notes
 _JSON = "application/json"
 _ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {"model": list[shapes.NoteRecord]},
-    **shapes.ERRORS,
+    **shapes.INVALID,
 }
 _CHANGED: dict[int | str, dict[str, Any]] = {
     200: {"model": shapes.NoteRecord},
