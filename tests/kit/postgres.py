@@ -79,7 +79,7 @@ def server() -> Iterator[str]:
 @contextmanager
 def open_postgres(address: str) -> Iterator[HostConnection]:
     """One moment of the tables that `copy` made."""
-    with closing(HostConnection(kept_connections(address), _SETTINGS, titles=False)) as connection:
+    with closing(HostConnection(kept_connections(address), _SETTINGS, views=False)) as connection:
         yield connection
 
 

@@ -1,6 +1,6 @@
 """One host of the fleet, for the questions that the reading side asks of a host's own database.
 
-The adapter has no statement of its own: it translates parameters, LIKE, titles and rows; the
+The adapter has no statement of its own: it translates parameters, LIKE, lists, titles and rows; the
 views of the schema one_host do the rest.
 """
 
@@ -21,17 +21,23 @@ from porteye_core.store.fleet.connections import Connection, KeptConnections, ke
 
 # A list of numbers in JSON: as an array the planner knows how many there are.
 _LIST = r"IN \(SELECT value FROM json_each\(\?\)\)"
+# The same as a table: without an array the planner takes it for a hundred rows, and reads all of
+# the other table beside it.
+_ROWS = r"json_each\(\?\) (?P<alias>[a-z])\b"
 # A literal, a list, a parameter, or LIKE.
 _TOKEN = re.compile(
-    rf"'(?:[^']|'')*'|(?P<list>{_LIST})|(?P<place>\?)|(?P<name>(?<!:):[a-z]\w*)|(?P<like>\bLIKE\b)"
+    rf"'(?:[^']|'')*'|(?P<list>{_LIST})|(?P<rows>{_ROWS})|(?P<place>\?)"
+    r"|(?P<name>(?<!:):[a-z]\w*)|(?P<like>\bLIKE\b)"
 )
+# The first and last of all events: the functions have plans that are kept.
+_EXTREME = re.compile(r"\(SELECT (min|max)\((id|at)\) FROM event\)")
 # The views have the title of each program, which Python made.
 _TITLE = re.compile(r"\btitle\(((?:\w+\.)?)name, \1exe, \1cmdline\)")
 # Lists that a statement finds first, such as the programs that a filter means: the planner takes 80
 # of them for one, and walks over all events to look for those of a list.
 _FOUND_FIRST = re.compile(
-    r"IN \((?=SELECT (?:id FROM program WHERE|(?:listener_)?id FROM event WHERE"
-    r"|e\.id FROM (?:json_each\(\?\) j|program g)) )"
+    r"IN \((?=\s*SELECT (?:id FROM program WHERE|(?:listener_)?id FROM event WHERE"
+    r"|e\.id FROM (?:json_each\(\?\) j|program g|watch w)) )"
 )
 _READ_ONLY = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 # Settings end with the transaction: the connection is another host's next, and a pooler may share
@@ -88,12 +94,12 @@ class _Done:
 class HostConnection:
     """A connection that reads one moment of a database; an engine.Connection.
 
-    settings: statements that follow BEGIN; titles: the tables have the title of each program.
+    settings: statements that follow BEGIN; views: the tables are those of the schema one_host.
     Between ROLLBACK and BEGIN it has no connection to the server, which serves others meanwhile.
     """
 
-    def __init__(self, connections: KeptConnections, settings: str, *, titles: bool) -> None:
-        self._connections, self._titles = connections, titles
+    def __init__(self, connections: KeptConnections, settings: str, *, views: bool) -> None:
+        self._connections, self._views = connections, views
         self._begin = f"{_READ_ONLY}{settings}".encode()
         self._connection: Connection | None = connections.begin(self._begin)
 
@@ -105,7 +111,7 @@ class HostConnection:
         if sql == "BEGIN":
             self._connection = self._connections.begin(self._begin)
             return _Done()
-        text, names, lists = translate(_TITLE.sub(r"\1title", sql) if self._titles else sql)
+        text, names, lists = translate(sql, views=self._views)
         values = [parameters[name] for name in names] if names else list(parameters)
         for place in lists:
             values[place] = json.loads(values[place])
@@ -126,14 +132,16 @@ class HostConnection:
 def open_host(address: str, host: int) -> Iterator[HostConnection]:
     """A connection to the history of one host of the fleet, by its number. Raises psycopg.Error."""
     settings = _OF_A_HOST.format(host=host, timeout=MAX_QUERY_TIME)
-    with closing(HostConnection(kept_connections(address), settings, titles=True)) as connection:
+    with closing(HostConnection(kept_connections(address), settings, views=True)) as connection:
         yield connection
 
 
 @lru_cache(maxsize=512)
-def translate(statement: str) -> tuple[str, tuple[str, ...], tuple[int, ...]]:
+def translate(
+    statement: str, *, views: bool = False
+) -> tuple[str, tuple[str, ...], tuple[int, ...]]:
     """The statement with PostgreSQL's parameters, the names of these if they have any, and the
-    places of those that are lists.
+    places of those that are lists; views: for the schema one_host.
 
     >>> translate("SELECT '?' WHERE a LIKE ? AND b = ?")
     ("SELECT '?' WHERE a ILIKE $1 AND b = $2", (), ())
@@ -141,7 +149,13 @@ def translate(statement: str) -> tuple[str, tuple[str, ...], tuple[int, ...]]:
     ('SELECT $1 - $2 WHERE at > $2', ('to', 'since'), ())
     >>> translate("WHERE id IN (SELECT value FROM json_each(?))")
     ('WHERE id = ANY ($1::bigint[])', (), (0,))
+    >>> translate("FROM json_each(?) b")
+    ('FROM unnest($1::bigint[]) AS b(value)', (), (0,))
+    >>> translate("SELECT (SELECT max(id) FROM event)", views=True)
+    ('SELECT event_max_id()', (), ())
     """
+    if views:
+        statement = _TITLE.sub(r"\1title", _EXTREME.sub(r"event_\1_\2()", statement))
     names: dict[str, int] = {}
     lists: list[int] = []
     count = 0
@@ -159,6 +173,8 @@ def translate(statement: str) -> tuple[str, tuple[str, ...], tuple[int, ...]]:
         if kind == "place":
             return f"${count}"
         lists.append(count - 1)
+        if kind == "rows":
+            return f"unnest(${count}::bigint[]) AS {found['alias']}(value)"
         return f"= ANY (${count}::bigint[])"
 
     return _TOKEN.sub(token, _lists_first(statement)), tuple(names), tuple(lists)

@@ -5,6 +5,7 @@ What needs pandas is loaded for a Reader alone: the alerts process does with a R
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -32,7 +33,9 @@ NO_HOST = 0  # a number that no host has
 def open_host_reader(address: str, host_id: int) -> Iterator["Reader"]:
     """A Reader of one moment of a host. Raises StoreSlow or StoreError."""
     with asked(address, host_id) as connection:
-        yield reading.Reader(connection, lambda _now: status(connection, host_id))
+        # By the server's clock, it is the same at any time of this moment.
+        known = cache(lambda: status(connection, host_id))
+        yield reading.Reader(connection, lambda _now: known())
 
 
 @contextmanager

@@ -183,7 +183,7 @@ def before_and_after(
         row = connection.execute(
             f"{_PORT_LIVES} WHERE l.protocol = ? AND l.id IN (SELECT listener_id FROM event"
             f" WHERE port = ? AND {bound} AND kind = 'opened' AND listener_id {older} ?"
-            f" ORDER BY id {newest_first} LIMIT ?) ORDER BY l.id {newest_first} LIMIT 1",
+            f" ORDER BY id {newest_first} LIMIT ?) ORDER BY +l.id {newest_first} LIMIT 1",
             # Of both protocols: the index knows the port alone.
             (of.protocol, of.port, of.id, _NEAR),
         ).fetchone()

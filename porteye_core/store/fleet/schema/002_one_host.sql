@@ -118,6 +118,21 @@ SET search_path = fleet, pg_temp AS
 $$ SELECT format('%s %s %s', (SELECT system_identifier FROM pg_control_system()),
     current_database(), current_setting('porteye.host')) $$;
 
+-- The planner of each statement looks at every partition for these; a function of plpgsql keeps its
+-- plan for as long as its connection is kept.
+CREATE FUNCTION one_host.event_min_id() RETURNS bigint STABLE LANGUAGE plpgsql AS
+$$ BEGIN RETURN (SELECT min(id) FROM fleet.event
+    WHERE host_id = current_setting('porteye.host')::integer); END $$;
+CREATE FUNCTION one_host.event_min_at() RETURNS bigint STABLE LANGUAGE plpgsql AS
+$$ BEGIN RETURN (SELECT min(at) FROM fleet.event
+    WHERE host_id = current_setting('porteye.host')::integer); END $$;
+CREATE FUNCTION one_host.event_max_id() RETURNS bigint STABLE LANGUAGE plpgsql AS
+$$ BEGIN RETURN (SELECT max(id) FROM fleet.event
+    WHERE host_id = current_setting('porteye.host')::integer); END $$;
+CREATE FUNCTION one_host.event_max_at() RETURNS bigint STABLE LANGUAGE plpgsql AS
+$$ BEGIN RETURN (SELECT max(at) FROM fleet.event
+    WHERE host_id = current_setting('porteye.host')::integer); END $$;
+
 -- Letter by letter, as Python's str.casefold; most texts have ASCII letters alone.
 CREATE FUNCTION one_host.casefold(text) RETURNS text STABLE STRICT LANGUAGE sql AS $$
 SELECT CASE WHEN octet_length($1) = length($1) THEN lower($1 COLLATE "C") ELSE (
