@@ -43,7 +43,7 @@ def judged(services: pd.DataFrame, found: Verdicts) -> pd.DataFrame:
     labelled = services.assign(label=[found.label(each) for each in listeners])
     if not found.is_judged:
         return labelled
-    return labelled.assign(verdict=[_word(found.gravest(each)) for each in listeners])
+    return labelled.assign(verdict=[word(found.gravest(each)) for each in listeners])
 
 
 def fitting(services: pd.DataFrame, choice: Choice) -> "pd.Series[bool]":
@@ -115,7 +115,8 @@ def block_name(block: Block) -> str:
     return f"{ports}/{block.protocol} {owner}".strip()
 
 
-def _word(found: Judgement | None) -> str:
+def word(found: Judgement | None) -> str:
+    """The verdict as its column shows it, empty without one."""
     if found is None:
         return ""
     return ACCEPTED if found.why == ACCEPTED else found.verdict.value

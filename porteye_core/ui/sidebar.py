@@ -222,8 +222,9 @@ def _write(limit: int, bounds: Bounds) -> None:
     }
     if limit != _RECORDS:
         said["limit"] = str(limit)
-    if st.session_state.get(_HOSTS):  # a fleet's
-        said[_HOSTS] = str(st.session_state[_HOSTS])
+    # The page of one host of a fleet has no such field, and leads back to the others.
+    if hosts_ := st.session_state.get(_HOSTS, st.query_params.get(_HOSTS)):
+        said[_HOSTS] = str(hosts_)
     if (
         st.session_state["range"] == CUSTOM
         and bounds.since is not None

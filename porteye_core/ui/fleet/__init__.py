@@ -17,7 +17,7 @@ def draw(config: Config, access: Access) -> None:
     with st.sidebar:
         patterns = sidebar.hosts()
         filters, length = sidebar.filters()
-    FleetView(config.fleet, filters, patterns, length, access).save()
+    FleetView(config, filters, patterns, length, access).save()
     pages.bar()
     filter_errors.repeat_in_main()
     page.run()

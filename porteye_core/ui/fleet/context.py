@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 import streamlit as st
 
 from porteye_core import host_patterns
+from porteye_core.config import Config
 from porteye_core.errors import FleetError, StoreSlow
 from porteye_core.guards.access import Access
 from porteye_core.host_patterns import Patterns
@@ -27,9 +28,9 @@ _KEY = "fleet_view"
 
 @dataclass(frozen=True, slots=True)
 class FleetView:
-    """The server and the filters of the page; `length` is that of a range which ends now."""
+    """The settings and the filters of the page; `length` is that of a range which ends now."""
 
-    address: str = field(repr=False)
+    config: Config
     filters: Filters = field(default_factory=Filters)
     patterns: Patterns = ()
     length: int | None = None
@@ -98,7 +99,7 @@ def read(draw: Callable[[FleetMoment], None], *, warn: bool = True) -> None:
     or say why there is none. warn: False if the view itself tells of such hosts."""
     view = FleetView.current()
     try:
-        with open_fleet(view.address) as reader:
+        with open_fleet(view.config.fleet) as reader:
             _draw(_moment(reader, view), draw, warn=warn)
     except StoreSlow as err:
         st.warning(literal(err), icon=":material/hourglass_disabled:")

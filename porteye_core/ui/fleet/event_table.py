@@ -10,6 +10,7 @@ from porteye_core.store.fleet.questions import EventPlace, FleetEvent
 from porteye_core.ui import row_selection
 from porteye_core.ui.cell_text import fitted
 from porteye_core.ui.context import viewers_zone
+from porteye_core.ui.fleet.listener_table import owner
 from porteye_core.ui.layout import in_order, table_height
 from porteye_core.ui.table_columns import columns
 
@@ -77,7 +78,7 @@ def cells(found: Sequence[FleetEvent]) -> pd.DataFrame:
             "host": [each.host for each in found],
             "port": [each.port for each in found],
             "protocol": [each.protocol for each in found],
-            "program": [each.program or "" for each in found],
+            "program": [owner(each.program, each.hidden) for each in found],
             "exposure": [[each.exposure] for each in found],
             "address": [each.address for each in found],
             "seen": [_SEEN[Precision(each.seen)] for each in found],

@@ -8,6 +8,7 @@ from porteye_core.store.fleet.questions import FleetHost
 from porteye_core.ui import row_selection
 from porteye_core.ui.cell_text import fitted
 from porteye_core.ui.context import viewers_zone
+from porteye_core.ui.fleet import opinions
 from porteye_core.ui.fleet.context import FleetMoment
 from porteye_core.ui.layout import fitting, in_order, table_height
 from porteye_core.ui.table_columns import columns
@@ -19,6 +20,7 @@ _WIDTHS = {
     "latest": 112,
     "listeners": 76,
     "exposed": 70,
+    "findings": 72,
     "events": 78,
     "behind": 62,
     "dropped": 72,
@@ -26,14 +28,14 @@ _WIDTHS = {
     "version": 66,
     "enrolled": 124,
 }
-_SELDOM = ("behind", "dropped")  # there only if a host has any
+_SELDOM = ("findings", "behind", "dropped")  # there only if a host has any
 _ON_A_PHONE = {"host": 128, "host_state": 118, "exposed": 62, "latest": 112}
 
 
 def draw(hosts: Sequence[FleetHost], at: FleetMoment, exposed: Mapping[int, int]) -> int | None:
     """Draw the hosts in this order; return the number of the one that was clicked."""
     widths = fitting(_WIDTHS, _ON_A_PHONE)
-    table = cells(hosts, at.now, exposed, widths["host"])
+    table = cells(hosts, at.now, exposed, opinions.findings(at), widths["host"])
     shown = in_order(table.columns, _ON_A_PHONE)
     return row_selection.table(
         table,
@@ -47,7 +49,11 @@ def draw(hosts: Sequence[FleetHost], at: FleetMoment, exposed: Mapping[int, int]
 
 
 def cells(
-    hosts: Sequence[FleetHost], now: int, exposed: Mapping[int, int], wide: int
+    hosts: Sequence[FleetHost],
+    now: int,
+    exposed: Mapping[int, int],
+    findings: Mapping[str, int],
+    wide: int,
 ) -> pd.DataFrame:
     """The cells of the hosts' rows; a column of which no host has anything is left out.
 
@@ -61,6 +67,7 @@ def cells(
             "latest": ["never" if host.lag is None else ago(0, host.lag) for host in hosts],
             "listeners": [host.listeners for host in hosts],
             "exposed": [exposed.get(host.id, 0) for host in hosts],
+            "findings": [findings.get(host.name) for host in hosts],
             "events": [host.events for host in hosts],
             "behind": [host.behind or None for host in hosts],
             "dropped": [host.dropped or None for host in hosts],

@@ -4,11 +4,16 @@ from collections.abc import Collection, Mapping, Sequence
 
 import pandas as pd
 
+from porteye_core.containers import shown_container
+from porteye_core.exposure import Bound
+from porteye_core.hidden_owners import reason
 from porteye_core.store.fleet.questions import FleetListener
 from porteye_core.ui import row_selection
 from porteye_core.ui.cell_text import fitted
 from porteye_core.ui.context import viewers_zone
+from porteye_core.ui.fleet import opinions
 from porteye_core.ui.fleet.context import FleetMoment
+from porteye_core.ui.fleet.opinions import VERDICT
 from porteye_core.ui.layout import fitting, in_order, table_height
 from porteye_core.ui.table_columns import columns
 from porteye_core.ui.times import moment
@@ -19,6 +24,7 @@ _WIDTHS = {
     "protocol": 64,
     "program": 140,
     "exposure": 110,
+    "verdict": 90,
     "address": 100,
     "home": 106,
     "user": 62,
@@ -35,13 +41,20 @@ _IDS_OF_A_HOST = 1 << 63
 def draw(
     listeners: Sequence[FleetListener], at: FleetMoment, key: str, without: Collection[str] = ()
 ) -> FleetListener | None:
-    """Draw the listeners in this order, without some columns; return the one that was clicked."""
+    """Draw the listeners in this order, without some columns; return the one that was clicked.
+
+    Verdicts are told if `without` does not have them, and a file says what is expected.
+    """
     widths = fitting(_WIDTHS, _ON_A_PHONE)
-    table = cells(listeners, at.now, widths).drop(columns=list(without))
+    table = cells(listeners, at.now, widths)
+    verdicts = None if VERDICT in without else opinions.of_listeners(at, listeners)
+    if verdicts is not None:
+        table.insert(list(table.columns).index("exposure") + 1, VERDICT, verdicts)
+    table = table.drop(columns=list(without), errors="ignore")
     clicked = row_selection.table(
         table,
         in_order(table.columns, _ON_A_PHONE),
-        columns({name: widths[name] for name in table.columns}),
+        columns({name: widths[name] for name in table.columns}, verdict=opinions.HELP),
         key=key,
         ids=[each.host_id * _IDS_OF_A_HOST + each.id for each in listeners],
         alt="Listeners of many hosts",
@@ -60,10 +73,10 @@ def cells(listeners: Sequence[FleetListener], now: int, widths: Mapping[str, int
             "host": [each.host for each in listeners],
             "port": [each.port for each in listeners],
             "protocol": [each.protocol for each in listeners],
-            "program": [each.program or "" for each in listeners],
+            "program": [owner(each.program, each.hidden) for each in listeners],
             "exposure": [[each.exposure] for each in listeners],
-            "address": [each.address for each in listeners],
-            "home": [(each.unit or "").removesuffix(".service") for each in listeners],
+            "address": [_address(each) for each in listeners],
+            "home": [_home(each) for each in listeners],
             "user": [each.user or "" for each in listeners],
             "pid": pd.array([each.pid for each in listeners], dtype="Int64"),
             "since_text": [since(each.opened_at, now, each.opened_seen) for each in listeners],
@@ -77,6 +90,25 @@ def cells(listeners: Sequence[FleetListener], now: int, widths: Mapping[str, int
     for name in _CUT:
         table[name] = [fitted(text, widths[name]) for text in table[name].tolist()]
     return table
+
+
+def _address(of: FleetListener) -> str:
+    """Address and interface as ss writes them."""
+    v6only = None if of.v6only is None else bool(of.v6only)
+    return Bound(of.address, of.interface, v6only=v6only).shown
+
+
+def _home(of: FleetListener) -> str:
+    """The container, by its name, or the systemd unit."""
+    if of.container:
+        return shown_container(of.container, of.container_name or "", of.pod or "")
+    return (of.unit or "").removesuffix(".service")
+
+
+def owner(program: str | None, hidden: str | None) -> str:
+    """The program, or why it is not known."""
+    why = reason(hidden, program)
+    return program or (why.short if why else "")
 
 
 def since(opened_at: int, now: int, opened_seen: str = "") -> str:

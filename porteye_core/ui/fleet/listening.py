@@ -37,7 +37,7 @@ def draw_services(
     found, limit = order(services(at.reader, wanted, MAX_RECORDS)), at.filters.limit
     place.caption(shown_of(len(found), limit, "service", MAX_RECORDS), width="content")
     if found:
-        service_table.draw(found[:limit], at, key)
+        service_table.draw(found[:limit], wanted, at, key)
     else:
         say_nothing()
 

@@ -58,7 +58,5 @@ def go_to_host(host: str, view: str = "now", **parameters: str) -> None:
 
     Streamlit knows a page by its path: this host's views follow from `host` in the address.
     """
-    kept = parameters_of(**parameters)
-    kept.pop("hosts", None)
     to = page(view) if view in _PAGES else page_of_one_host(view)
-    st.switch_page(to, query_params={"host": host, **kept})
+    st.switch_page(to, query_params={"host": host, **parameters_of(**parameters)})

@@ -1,7 +1,6 @@
 """Services of many hosts: one row for a program on a port, and the listeners of the one that is
 open."""
 
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -15,9 +14,10 @@ from porteye_core.store.fleet.questions import FleetListener, Selection, Service
 from porteye_core.ui import row_selection
 from porteye_core.ui.cell_text import fitted
 from porteye_core.ui.context import draw_again
-from porteye_core.ui.fleet import listener_table
+from porteye_core.ui.fleet import listener_table, opinions
 from porteye_core.ui.fleet.context import FleetMoment
 from porteye_core.ui.fleet.listener_table import since
+from porteye_core.ui.fleet.opinions import VERDICT
 from porteye_core.ui.layout import fitting, in_order, table_height
 from porteye_core.ui.markdown import literal
 from porteye_core.ui.table_columns import columns, reachable_from
@@ -27,6 +27,7 @@ _WIDTHS = {
     "protocol": 70,
     "program": 260,
     "exposure": 130,
+    "verdict": 96,
     "hosts": 80,
     "listeners": 80,
     "since_text": 170,
@@ -76,17 +77,22 @@ def opened() -> ServiceKey | None:
     return key_of(st.query_params.get(_OF, ""))
 
 
-def draw(services: Sequence[Service], at: FleetMoment, key: str) -> None:
-    """Draw the services in this order; a click opens one."""
+def draw(services: Sequence[Service], wanted: Selection, at: FleetMoment, key: str) -> None:
+    """Draw services that a selection found, in this order; a click opens one."""
     widths = fitting(_WIDTHS, _ON_A_PHONE)
     table = cells(services, at.now, widths["program"])
+    verdicts = opinions.of_services(at, wanted, services)
+    if verdicts is None:
+        del widths[VERDICT]
+    else:
+        table[VERDICT] = verdicts
     keys = [_key(each) for each in services]
     # The order of services changes with every refresh: what was clicked is known by its key.
-    ids = [zlib.crc32(each.text.encode()) for each in keys]
+    ids = [hash(each) for each in keys]
     clicked = row_selection.table(
         table,
-        in_order(table.columns, _ON_A_PHONE),
-        columns(widths, listeners={"help": None}),
+        in_order(widths, _ON_A_PHONE),
+        columns(widths, listeners={"help": None}, verdict=opinions.HELP),
         key=key,
         ids=ids,
         alt="Services of many hosts",

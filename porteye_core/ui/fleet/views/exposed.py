@@ -10,7 +10,7 @@ from streamlit.delta_generator import DeltaGenerator
 from porteye_core.filters import MAX_RECORDS
 from porteye_core.reach import REACHABLE, Exposure
 from porteye_core.store.fleet.questions import Selection, Service, ports_by_host
-from porteye_core.ui.fleet import exposed_hosts, listening
+from porteye_core.ui.fleet import exposed_hosts, listening, opinions
 from porteye_core.ui.fleet.context import FleetMoment, read
 from porteye_core.ui.fleet.counted import shown_of
 from porteye_core.ui.fleet.exposed_hosts import WIDEST_FIRST
@@ -42,6 +42,7 @@ def exposed() -> None:
 
 
 def _draw(at: FleetMoment) -> None:
+    opinions.tell_wrong_file(at)
     wanted = _reachable(at)
     if wanted is None:
         st.info("The exposure filter means nothing that other machines reach.")

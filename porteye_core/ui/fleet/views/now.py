@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from porteye_core.ui.fleet import listening
+from porteye_core.ui.fleet import listening, opinions
 from porteye_core.ui.fleet.context import FleetMoment, read
 
 _REFRESH = 5  # seconds
@@ -17,6 +17,7 @@ def now() -> None:
 
 
 def _draw(at: FleetMoment) -> None:
+    opinions.tell_wrong_file(at)
     if listening.draw_opened(at, at.listeners, "now_service"):
         return
     with st.container(horizontal=True, vertical_alignment="center"):

@@ -16,6 +16,7 @@ from porteye_core.ui.fleet import listener_table, moment_counts
 from porteye_core.ui.fleet.context import FleetMoment, read
 from porteye_core.ui.fleet.counted import shown_of
 from porteye_core.ui.fleet.host_states import named, unknown_at
+from porteye_core.ui.fleet.opinions import VERDICT
 from porteye_core.ui.fleet.pages import go, go_to_host
 from porteye_core.ui.markdown import literal
 
@@ -89,7 +90,7 @@ def _draw_listeners(at: FleetMoment, then: int, count: int) -> None:
     limit = at.filters.limit
     st.caption(shown_of(count, limit, "listener"))
     found = open_at(at.reader, at.listeners, then, limit)
-    clicked = listener_table.draw(found, at, "fleet_then")
+    clicked = listener_table.draw(found, at, "fleet_then", without=(VERDICT,))
     if clicked is not None:
         stamp = time_range.stamp(then)
         go_to_host(clicked.host, "timeline", at=stamp, port=str(clicked.port))
