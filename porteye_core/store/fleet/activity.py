@@ -3,9 +3,9 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
-from porteye_core.store.fleet.first_seen import EPHEMERAL
 from porteye_core.store.fleet.reader import FleetReader
 from porteye_core.store.fleet.selection import (
+    EPHEMERAL,
     Conditions,
     Selection,
     event_conditions,

@@ -5,6 +5,7 @@ from typing import Any
 
 from porteye_core.store.fleet.reader import FleetReader
 from porteye_core.store.fleet.selection import (
+    EPHEMERAL,
     Conditions,
     Selection,
     event_conditions,
@@ -29,8 +30,6 @@ LEFT JOIN LATERAL (SELECT count(DISTINCT l.host_id) AS hosts FROM open_listener 
 ORDER BY f.at DESC, f.port, f.protocol
 """
 _COUNT = "SELECT count(*) FROM {firsts}"
-# From here on the kernel gives ports to those who ask for none.
-EPHEMERAL = 32_768
 _HIGHEST = 65_535
 
 

@@ -16,6 +16,7 @@ from porteye_core.store.fleet.selection import (
 
 _PLACE = re.compile(r"(-?\d{1,19})\.(\d{1,10})\.(-?\d{1,19})", re.ASCII)
 _HOUR = 3_600_000_000
+_DAY = 24 * _HOUR
 # A host whose clock is years ahead would be the newest for ever.
 _AHEAD = 300_000_000
 # The newest are sought in windows that grow, so that none reads many rows: in a small one the
@@ -106,12 +107,30 @@ def newest_events(
 
 
 def count_events(reader: FleetReader, wanted: Selection) -> int:
-    """The number of events. Raises FleetError."""
+    """The number of events; that of a selection that is_summed comes from the counts of hours and
+    days, but for the ends of its time. Raises FleetError."""
+    first, last = wanted.since, latest(reader, wanted)
+    if not wanted.is_summed:
+        return _counted(reader, wanted, first, last)
+    table, size = ("fleet_port_turnover", _DAY) if wanted.ports else ("fleet_turnover", _HOUR)
+    begin = reader.kept_from if first is None else first
+    begin, end = begin + -begin % size, (last + 1) - (last + 1) % size
+    if begin >= end:
+        return _counted(reader, wanted, first, last)
+    where = key_conditions(wanted, "t")
+    where.add("t.bucket >= %(begin)s AND t.bucket < %(end)s", begin=begin, end=end)
+    counts = "t.opened + t.closed" if wanted.kind is None else f"t.{wanted.kind.value}"
+    statement = f"SELECT coalesce(sum({counts}), 0) FROM {table} t WHERE {where}"
+    summed = int(reader.rows(statement, where.parameters)[0][0])
+    ends = _counted(reader, wanted, first, begin - 1) + _counted(reader, wanted, end, last)
+    return summed + ends
+
+
+def _counted(reader: FleetReader, wanted: Selection, first: int | None, last: int) -> int:
     where = event_choice(reader, wanted)
-    last = latest(reader, wanted)
     where.add("e.at <= %(last)s", last=last)
-    if wanted.since is not None:
-        where.add("e.at >= %(first)s", first=wanted.since)
+    if first is not None:
+        where.add("e.at >= %(first)s", first=first)
     found = reader.rows(f"SELECT count(*) FROM event e WHERE {where}", where.parameters)
     return int(found[0][0])
 

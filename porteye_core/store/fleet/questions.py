@@ -2,7 +2,7 @@
 with a fleet."""
 
 from porteye_core.store.fleet.activity import Bucket, BusyPort, buckets, busiest
-from porteye_core.store.fleet.first_seen import EPHEMERAL, FirstSeen, NewPorts, new_ports
+from porteye_core.store.fleet.first_seen import FirstSeen, NewPorts, new_ports
 from porteye_core.store.fleet.host_counts import (
     HostPorts,
     exposed_counts,
@@ -23,9 +23,14 @@ from porteye_core.store.fleet.listeners import (
     services,
 )
 from porteye_core.store.fleet.moment_coverage import coverages
-from porteye_core.store.fleet.newest_events import EventPlace, FleetEvent, newest_events
+from porteye_core.store.fleet.newest_events import (
+    EventPlace,
+    FleetEvent,
+    count_events,
+    newest_events,
+)
 from porteye_core.store.fleet.reader import FleetReader, open_fleet
-from porteye_core.store.fleet.selection import Selection
+from porteye_core.store.fleet.selection import EPHEMERAL, Selection
 
 __all__ = [
     "EPHEMERAL",
@@ -47,6 +52,7 @@ __all__ = [
     "buckets",
     "busiest",
     "count_at",
+    "count_events",
     "count_now",
     "coverages",
     "exposed_counts",

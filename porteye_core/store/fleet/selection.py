@@ -29,6 +29,8 @@ _LIVES = (
     ' UNION ALL SELECT host_id, id, program_id, "user", interface, v6only FROM life)'
 )
 _FEW = 50  # hosts
+# From here on the kernel gives ports to those who ask for none.
+EPHEMERAL = 32_768
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,15 @@ class Selection:
     def is_counted(self) -> bool:
         """True if port, protocol and exposure alone choose: what is open is counted by these."""
         return not (self.hosts or self.program or self.user or self.home or self.address)
+
+    @property
+    def is_summed(self) -> bool:
+        """True if kind, time and ports below the ephemeral ones alone choose: the events of these
+        are counted by the hour or day."""
+        is_counted = self.is_counted and not self.exposure
+        return is_counted and (
+            all(high < EPHEMERAL for _, high in self.ports) if self.ports else not self.protocol
+        )
 
 
 @dataclass(slots=True)

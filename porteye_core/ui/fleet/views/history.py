@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import streamlit as st
 
-from porteye_core.store.fleet.questions import EventPlace, FleetEvent, newest_events
+from porteye_core.store.fleet.questions import EventPlace, FleetEvent, count_events, newest_events
 from porteye_core.ui import time_range
 from porteye_core.ui.context import viewers_zone
 from porteye_core.ui.fleet import event_table, pages
@@ -68,6 +68,8 @@ def _words(at: FleetMoment, shown: list[FleetEvent], *, is_newest: bool) -> str:
         return f"No{older} event in this time range matches the filters."
     which = "the newest " if is_newest else ""
     count = f"{len(shown):,} event{'' if len(shown) == 1 else 's'}"
+    if is_newest and at.events.is_summed:
+        count = f"{len(shown):,} of {count_events(at.reader, at.events):,} events"
     return f"Showing {which}{count}, back to {moment(shown[-1].at, at.now, viewers_zone())}."
 
 

@@ -12,7 +12,7 @@ from porteye_core.model import Kind, Protocol
 from porteye_core.reach import REACHABLE, Exposure
 from porteye_core.store.fleet import activity, first_seen, listeners, newest_events
 from porteye_core.store.fleet.reader import FleetReader, open_fleet
-from porteye_core.store.fleet.selection import Selection
+from porteye_core.store.fleet.selection import EPHEMERAL, Selection
 from tests.kit.fleet import Fleet
 from tests.kit.many_hosts import DAY, HOUR, NAMES, many_hosts
 from tests.kit.postgres import needs_postgres
@@ -265,6 +265,11 @@ def test_the_newest_events_of_a_time(asked: Asked, days: tuple[float, float]) ->
     found = newest_events.newest_events(asked.reader, wanted, 10_000)
     assert [each.at for each in reversed(found)] == [at for at in times if since <= at <= until]
     assert newest_events.count_events(asked.reader, wanted) == len(found)
+    for kind in Kind:
+        for ports in ((), ((22, 22),), ((53, 9000),), ((0, 50_000),)):
+            some = replace(wanted, kind=kind, ports=ports)
+            found = newest_events.newest_events(asked.reader, some, 10_000)
+            assert newest_events.count_events(asked.reader, some) == len(found)
 
 
 def test_a_clock_of_the_future_is_not_the_newest(asked: Asked) -> None:
@@ -302,7 +307,7 @@ def test_activity(asked: Asked, size: int, port: int | None) -> None:
 def test_the_busiest_ports_have_ephemeral_ones_as_one(asked: Asked) -> None:
     since = asked.now - 30 * DAY
     plain = Counter(
-        (min(row["port"], first_seen.EPHEMERAL), row["protocol"])
+        (min(row["port"], EPHEMERAL), row["protocol"])
         for row in asked.events()
         if row["at"] >= since - since % DAY
     )
@@ -373,7 +378,7 @@ def test_ports_that_are_new_in_the_fleet(asked: Asked, days: float) -> None:
             *(row["program"], len(hosts[row["port"], row["protocol"]])),
         )
         for row in sorted(plain, key=lambda row: (-row["at"], row["port"], row["protocol"]))
-        if row["port"] < first_seen.EPHEMERAL
+        if row["port"] < EPHEMERAL
     ]
     assert found.count + found.ephemeral == len(plain)
     assert found.count == len(found.newest)
