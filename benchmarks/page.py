@@ -16,6 +16,7 @@ from benchmarks.machine import quantile
 from benchmarks.report import Cell, Check, Report, Table
 from benchmarks.seed import add_scale, scale_of, seed
 from porteye_core.places import TOP as PROJECT
+from porteye_core.web import server
 from porteye_core.web.server import settle
 
 _VIEWS = ("now", "listener", "timeline", "history", "monitor")
@@ -25,6 +26,8 @@ _KEPT = {
     "timeline": ("timeline_drawn", "moment_found"),
 }
 _SERVER_MS = 150
+VIEWS = {False: _VIEWS, True: tuple(_KEPT)}
+"""The views, and under True those that are also timed anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,17 +76,30 @@ def run(options: argparse.Namespace) -> Report:
         return Report((table, *tables), (*checks, *more))
 
 
-def rerun(db: Path, view: str, span: str, rounds: int, *, anew: bool = False) -> Rerun:
+def rerun(
+    db: Path,
+    view: str,
+    span: str,
+    rounds: int,
+    *,
+    anew: bool = False,
+    host: str = "",
+    fleet: str = "",
+) -> Rerun:
     """Run a view's script, and again so often, `anew` without what it has kept; RuntimeError if
-    the view fails."""
-    os.environ |= {"PORTEYE_DB": str(db), "PORTEYE_MONITOR": "off"}
+    the view fails. host: of the fleet at this address, in place of the database."""
+    os.environ |= {"PORTEYE_DB": str(db), "PORTEYE_MONITOR": "off", "PORTEYE_FLEET": fleet}
+    server.config.cache_clear()
     page = AppTest.from_file(str(PROJECT / "streamlit_app.py"), default_timeout=120)
     page.query_params["range"] = span
+    if host:
+        page.query_params["host"] = host
     page.run()
     if view == "listener":
         page.query_params["listener"] = "1"
     path = f"porteye_core/ui/views/{view}.py"
-    first, _ = _milliseconds(page.run if view == "now" else lambda: page.switch_page(path).run())
+    is_first = view == "now" and not host
+    first, _ = _milliseconds(page.run if is_first else lambda: page.switch_page(path).run())
     times = []
     for _ in range(rounds):
         if anew:
