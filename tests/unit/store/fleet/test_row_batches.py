@@ -36,11 +36,11 @@ FILTERS: dict[str, Filters] = {
     "reachable": Filters(exposure=REACHABLE),
     "a user": Filters(user="root"),
     "a unit": Filters(home="NGINX.serv"),
+    "a container": Filters(home="shop-web"),
     "an address": Filters(address="127.0.0.1"),
     "every interface, IPv6 and IPv4": Filters(address="*"),
     "an interface": Filters(address="10.0.0.7%eth0"),
 }
-OF_LISTENERS: dict[str, Filters] = {"a container": Filters(home="shop-web")}
 OF_EVENTS: dict[str, Filters] = {
     "openings": Filters(kind=Kind.OPENED),
     "closings of a port by a word": Filters(kind=Kind.CLOSED, ports=((22, 443),), process="python"),
@@ -154,9 +154,9 @@ def test_events_of_some_hosts(asked: Asked, reader: FleetReader) -> None:
     assert {row["host"] for rows in found for row in rows} == {asked.names[1], asked.names[3]}
 
 
-@pytest.mark.parametrize("what", [*FILTERS, *OF_LISTENERS])
+@pytest.mark.parametrize("what", FILTERS)
 def test_what_is_open_now(asked: Asked, reader: FleetReader, what: str) -> None:
-    wanted = (FILTERS | OF_LISTENERS)[what]
+    wanted = FILTERS[what]
     plain = of_each_host(
         asked,
         lambda connection: open_listeners.open_now_rows(connection, wanted, asked.now),
