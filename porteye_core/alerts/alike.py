@@ -24,9 +24,9 @@ def each_apart(findings: Sequence[tuple[Finding, str]]) -> list[Alike]:
 
 
 def alike(findings: Sequence[tuple[Finding, str]]) -> list[Alike]:
-    """The findings of a fleet, in their order; two of one host are never one."""
+    """The findings of a fleet, by the names of their hosts; two of one host are never one."""
     found = dict[tuple[object, ...], Alike]()
-    for finding, phase in findings:
+    for finding, phase in sorted(findings, key=lambda each: each[0].host):
         of = _key(finding, phase)
         again = 0
         while (known := found.get((*of, again))) and finding.host in known.hosts:

@@ -110,6 +110,8 @@ class Engine(Speaker, Follower):
     def _watch(self, now: Moment) -> None:
         found = self._watching.look(self._clock, now.wall)
         if found is None or found.is_watched != self._ledger.is_on(UNWATCHED):
+            if found is not None and not found.is_watched:
+                self._ledger.explain(UNWATCHED, found.why)
             return
         with self._turn(now):
             since = self._clock

@@ -6,7 +6,7 @@ message.
 
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from porteye_core.alerts.alert_clock import Moment
@@ -24,7 +24,7 @@ from porteye_core.errors import StoreError
 from porteye_core.judging.acceptance import ACCEPTED, Accepted
 from porteye_core.judging.blocks import Block, Expected
 from porteye_core.store import alerts as store
-from porteye_core.store.alerts import Connection, Finding, Note, cursor, transaction
+from porteye_core.store.alerts import Connection, Finding, Note, cursor, set_cursor, transaction
 from porteye_core.store.fleet.reports import HostReport, Reports, host_reports
 
 _BETWEEN_REPORTS = 2 * SECOND
@@ -74,7 +74,7 @@ class FleetEngine(Speaker):
         self._why = IN_FILE
         self._reports: Reports | None = None
         self._reports_due, self._reported = 0, 0
-        self._reachable_since: int | None = None
+        self._reachable_since: int | None = 0  # None while it is not
         self._first = 0  # of the hosts that the next look begins with
         self._is_new = found is None
 
@@ -188,6 +188,8 @@ class FleetEngine(Speaker):
         """Begin or end what is wrong with hosts, by keys; off: with the reason of what ends, empty
         if it is no longer so."""
         begun = {key: each for key, each in on.items() if not self._ledger.is_on(key)}
+        for key in on.keys() - begun.keys():
+            self._ledger.explain(key, on[key].why)
         ended = [key for key in off if self._ledger.is_on(key)]
         if not begun and not ended:
             return
@@ -232,7 +234,15 @@ class FleetEngine(Speaker):
         records.labels = self._labels(report.name)
         source = HostSource(self._place.address, report)
         judge = self._judge(report.name)
-        return HostFollower(self._connection, self._alerts_db, source, records, judge, now)
+        follower = HostFollower(self._connection, self._alerts_db, source, records, judge, now)
+        follower.store_besides = self._store_grouping
+        return follower
+
+    def _store_grouping(self) -> None:
+        """Store when the next message is made, in the transaction of what it is to tell."""
+        grouping = self._telling.grouping
+        self._cursor = replace(self._cursor, due=grouping.due, batched=grouping.last)
+        set_cursor(self._connection, self._cursor)
 
     def _look_at_hosts(self) -> None:
         """Let each follower look, for as long as a look may take."""

@@ -20,12 +20,13 @@ class Condition(NamedTuple):
 
 def conditions(of: HostReport, now: int, since: int) -> Iterator[Condition]:
     """The conditions of a host that are known, those that hold and those that do not; now: by the
-    server, which has taken batches since."""
+    server, which could be asked, and could take batches, since then."""
     assert of.received_at is not None  # it has shipped
     lag = max(0, now - of.received_at)
-    if of.is_silent(now, since):  # and nobody knows the rest
-        said = f"silent: it has shipped nothing since {second(of.received_at)}"
-        yield Condition(SILENT, said, lag)
+    if of.has_missed(now, of.received_at):
+        if of.has_missed(now, since):  # else it may not have had the time to come back
+            said = f"silent: it has shipped nothing since {second(of.received_at)}"
+            yield Condition(SILENT, said, lag)
         return
     yield Condition(SILENT)
     yield Condition(UNWATCHED) if of.is_watched else _unwatched(of, lag)

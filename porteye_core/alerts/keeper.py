@@ -42,6 +42,7 @@ class Keeper:
         self._moment, self._clock, self._reached = now, self._started, self._cursor.reached
         self._ledger = Ledger(connection, records, judge, look, absence, host)
         self._is_broken = False
+        self.store_besides: Callable[[], None] = lambda: None  # in the same transaction
 
     def _set_moment(self, now: Moment) -> None:
         self._moment, self._clock = now, self._reading.at(now)
@@ -79,6 +80,7 @@ class Keeper:
             with transaction(self._connection, self._alerts_db):
                 yield
                 self._ledger.store()
+                self.store_besides()
                 self._cursor = self._cursor_at(now)
                 set_cursor(self._connection, self._cursor)
         except BaseException:

@@ -182,6 +182,11 @@ class Ledger:
         else:
             self._away(key, now, None)
 
+    def explain(self, key: str, why: str) -> None:
+        """Set the words of what is on and not told yet: a process that began since has none."""
+        if self.is_on(key):
+            self._why[key] = why
+
     # What follows.
 
     @property
@@ -209,7 +214,7 @@ class Ledger:
         if is_there and kind_of(key) == "missing" and (wait := self._absence(due)):
             self._set(key, replace(state, due=due + wait))
             return
-        after, act = states.follow(state, due, self._course(key, state.verdict))
+        after, act = states.follow(state, due, self.judge.course(key, state.verdict))
         if act in (Act.BEGIN, Act.WORSE):
             assert after is not None
             after = self._begun(key, state, after)
@@ -249,9 +254,6 @@ class Ledger:
         except StoreError:
             return []
 
-    def _course(self, key: str, verdict: str) -> states.Course:
-        return self.judge.course(key, verdict)
-
     def _let_go(self, at: int) -> None:
         """Let the identities go that no listener has any more."""
         for key in list(self.states):
@@ -282,14 +284,14 @@ class Ledger:
 
     def _there(self, key: str, verdict: str, at: int, now: int) -> None:
         state = self.states.get(key) or State(verdict)
-        self._set(key, states.there(state, verdict, at, now, self._course(key, verdict)))
+        self._set(key, states.there(state, verdict, at, now, self.judge.course(key, verdict)))
 
     def _away(self, key: str, at: int, entry: Entry | None) -> None:
         """Let an identity go; entry: its last listener, None if it does not count as brief."""
         before = self.states.get(key)
         if before is None or before.opened is None:
             return
-        course = self._course(key, before.verdict)
+        course = self.judge.course(key, before.verdict)
         state, act = states.away(before, max(at, before.opened), course)
         if before.is_flapping and before.finding_id is not None:
             self._records.flapped(before.finding_id)

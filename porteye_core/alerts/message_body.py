@@ -123,7 +123,7 @@ def _whole(findings: Sequence[Alike]) -> str:
 
 def _said(finding: Finding) -> str:
     if finding.kind in OF_THE_WATCH:
-        return finding.why
+        return finding.why or finding.kind
     place = _place(finding)
     if finding.kind == "missing":
         return f"missing: {place}" + (f" ({finding.label})" if finding.label else "")

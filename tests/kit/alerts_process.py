@@ -64,9 +64,14 @@ def _judges(db: Path, process: "subprocess.Popen[str]") -> bool:
 
 
 def answers(db: Path, statement: str, *parameters: object) -> list[tuple[Any, ...]]:
-    """The answer of the alerts database, empty while it is being made."""
+    """The answer of the alerts database beside a database, empty while it is being made."""
+    return answers_of(beside(db), statement, *parameters)
+
+
+def answers_of(file: Path, statement: str, *parameters: object) -> list[tuple[Any, ...]]:
+    """The answer of an alerts database, empty while it is being made."""
     try:
-        with closing(sqlite3.connect(f"{beside(db).as_uri()}?mode=ro", uri=True)) as connection:
+        with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)) as connection:
             return connection.execute(statement, parameters).fetchall()
     except sqlite3.OperationalError:
         return []

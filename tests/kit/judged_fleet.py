@@ -49,11 +49,12 @@ _DB = "porteye.db"
 
 
 class JudgedHost:
-    """A host with a monitor, and a shipper that the test may cut off; skew: of its clock."""
+    """A host with a monitor, and a shipper that the test may cut off; skew: of its clock; behind:
+    events that it says to have beside."""
 
     def __init__(self, of: "JudgedFleet", name: str, db: Path, writer: Writer) -> None:
         self.of, self.name, self.db, self.writer = of, name, db, writer
-        self.is_cut_off, self.is_watched, self.skew = False, True, 0
+        self.is_cut_off, self.is_watched, self.skew, self.behind = False, True, 0, 0
         self.listeners: dict[int, Listener] = {}
         self.server: Server | None = None
 
@@ -97,9 +98,11 @@ class JudgedHost:
             self.server = self.of.opened.enter_context(connect(self.of.addresses[self.name]))
         ship_all(Shipper(self.db, self.server))
         self.of.fleet.ask(
-            "UPDATE host SET received_at = %s, skew = %s WHERE name = %s AND retired_at IS NULL",
+            "UPDATE host SET received_at = %s, skew = %s, behind = %s"
+            " WHERE name = %s AND retired_at IS NULL",
             self.of.wall,
             self.skew,
+            self.behind,
             self.name,
         )
 
@@ -191,7 +194,7 @@ class JudgedFleet:
             for host in self.hosts.values():
                 host.watch()
                 host.ship()
-            self.engine.look(self.moment)
+            self.look()
             if left <= 0:
                 return self
 
@@ -199,15 +202,26 @@ class JudgedFleet:
         """Let time pass in which only the engine does something."""
         for _ in range(length // step):
             self.tick_by(step)
-            self.engine.look(self.moment)
+            self.look()
         return self
+
+    def look(self) -> None:
+        """Let the engine look."""
+        self.engine.look(self.moment)
 
     @property
     def messages(self) -> list[dict[str, Any]]:
         """The bodies of the messages to the first receiver, the earliest first."""
+        return self._bodies("findings")
+
+    @property
+    def digests(self) -> list[dict[str, Any]]:
+        return self._bodies("digest")
+
+    def _bodies(self, kind: str) -> list[dict[str, Any]]:
         rows = self.connection.execute(
-            "SELECT body FROM message WHERE kind = 'findings' AND receiver = ? ORDER BY rowid",
-            (self.rules.receivers[0].name,),
+            "SELECT body FROM message WHERE kind = ? AND receiver = ? ORDER BY rowid",
+            (kind, self.rules.receivers[0].name),
         )
         return [json.loads(body) for (body,) in rows]
 
@@ -234,12 +248,13 @@ def judged_fleet(
     folder: Path,
     patch: pytest.MonkeyPatch,
     hosts: tuple[str, ...] = ("web1", "web2", "db1"),
+    of: type[JudgedFleet] = JudgedFleet,
 ) -> Iterator[JudgedFleet]:
     """An engine that has begun, on hosts that listen as expected; earlier hosts are retired."""
     fleet.ask("UPDATE host SET retired_at = 1 WHERE retired_at IS NULL")
     rules = Rules(receivers=(HOOK,))
     with ExitStack() as opened:
-        made = JudgedFleet(fleet, folder, opened, rules)
+        made = of(fleet, folder, opened, rules)
         patch.setattr(fleet_engine, "host_reports", made.reports)
         for name in hosts:
             made.enrols(name)

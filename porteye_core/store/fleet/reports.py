@@ -65,12 +65,9 @@ class HostReport:
         made_at = self.received_at + self.skew
         return made_at - self.watched_until <= MISSED_BEATS * self.sample_interval
 
-    def is_silent(self, now: int, since: int) -> bool:
-        """Tell that it has missed several beats by a time of the server, which has taken batches
-        since."""
-        if self.received_at is None:
-            return False
-        return now - max(self.received_at, since) > MISSED_BEATS * self.beat
+    def has_missed(self, now: int, since: int) -> bool:
+        """Tell that it has missed several beats from a time of the server to another one."""
+        return now - since > MISSED_BEATS * self.beat
 
 
 @dataclass(frozen=True, slots=True)

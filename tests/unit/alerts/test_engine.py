@@ -100,6 +100,17 @@ def test_what_ended_before_its_beginning_was_told_is_not_told(machine: Judged) -
     assert (brief.kind, brief.brief_count) == ("brief", 1)
 
 
+def test_a_process_that_begins_before_it_is_told_knows_why_nobody_watches(
+    machine: Judged,
+) -> None:
+    machine.is_watched = False
+    machine.later(MINUTE)
+    machine.begin()
+    machine.later(3 * MINUTE)
+    (message,) = machine.messages
+    assert "Nobody has watched since" in message["data"]["title"]
+
+
 def test_402_flaps_in_an_hour_are_two_messages_at_most(machine: Judged) -> None:
     for _ in range(67):
         machine.flaps([8080] * 6, 5 * SECOND, 4 * SECOND)
