@@ -106,6 +106,16 @@ def told(hook: Hook) -> Counter[tuple[str, int, str]]:
     )
 
 
+def wait_for_more(alerts_db: Path, chance: random.Random) -> None:
+    """Wait until one more finding is stored, or for a while."""
+    statement = "SELECT count(*) FROM finding"
+    before = answers_of(alerts_db, statement)
+    until(
+        lambda: answers_of(alerts_db, statement) != before or chance.random() < 0.02,
+        "something is judged, or a while is over",
+    )
+
+
 def test_each_opening_of_each_host_is_told_once_whenever_the_process_is_killed(
     tmp_path: Path,
 ) -> None:
@@ -131,14 +141,7 @@ def test_each_opening_of_each_host_is_told_once_whenever_the_process_is_killed(
                 for name, host in hosts.items():
                     # A host that is cut off for some turns ships late, and then much at once.
                     ports.add((name, host.turn(ships=chance.random() < 0.6)))
-                count = len(answers_of(alerts_db, "SELECT 1 FROM finding"))
-                until(
-                    lambda before=count: (
-                        len(answers_of(alerts_db, "SELECT 1 FROM finding")) > before
-                        or chance.random() < 0.02
-                    ),
-                    "something is judged",
-                )
+                wait_for_more(alerts_db, chance)
                 process.send_signal(signal.SIGKILL)
         for host in hosts.values():
             host.ship()
