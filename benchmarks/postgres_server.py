@@ -40,7 +40,7 @@ BINARIES = next(iter(VERSIONS.values()), None)
 SETPRIV = shutil.which("setpriv")
 
 
-def _unprivileged(*words: str) -> list[str]:
+def unprivileged(*words: str) -> list[str]:
     """The command as nobody runs it, for root: PostgreSQL refuses to run as root."""
     assert SETPRIV is not None
     nobody = ("--reuid", _NOBODY, "--regid", _NOBODY, "--clear-groups")
@@ -50,7 +50,7 @@ def _unprivileged(*words: str) -> list[str]:
 def is_reachable(binaries: Path) -> bool:
     """Tell that the user of the server may run these programs: a folder above them, such as root's
     home, may be closed to others."""
-    test = _unprivileged("test", "-x", str(binaries / "postgres"))
+    test = unprivileged("test", "-x", str(binaries / "postgres"))
     return subprocess.run(test, check=False).returncode == 0
 
 
@@ -149,7 +149,7 @@ class Cluster:
     def _command(self, program: str, *arguments: str) -> list[str]:
         """The command of a server's program, which ends with its parent."""
         assert self._binaries is not None
-        return _unprivileged("--pdeathsig", "INT", str(self._binaries / program), *arguments)
+        return unprivileged("--pdeathsig", "INT", str(self._binaries / program), *arguments)
 
     def _answers(self) -> bool:
         assert self._process is not None

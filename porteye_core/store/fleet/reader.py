@@ -106,7 +106,7 @@ def open_for_file(address: str) -> Iterator[FleetReader]:
             f"{_MOST_FILES} answers are being sent already.", "Try again when one has ended."
         )
     try:
-        with connect(address, prepare_threshold=None) as server:
+        with connect(address) as server:
             server.execute(_BEGIN)
             server.execute(_OF_A_FILE)
             yield FleetReader(server)

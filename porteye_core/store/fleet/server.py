@@ -34,12 +34,14 @@ _HINTS = {
 def connect(address: str, **options: Any) -> Server:
     """Open a connection; each statement is a transaction outside of `transaction()`.
 
-    Raises FleetError.
+    Nothing is kept at the server between two transactions, no prepared statement either: PgBouncer
+    may give each another connection. Raises FleetError.
     """
     with told("The fleet's server cannot be reached"):
         return psycopg.connect(
             address,
             autocommit=True,
+            prepare_threshold=None,
             connect_timeout=_CONNECT_TIMEOUT,
             tcp_user_timeout=_TCP_TIMEOUT,
             **options,
