@@ -45,6 +45,11 @@ class View:
         return not isinstance(self.db, Path)
 
     @property
+    def host(self) -> str:
+        """The name of the host of a fleet, empty for this machine."""
+        return "" if isinstance(self.db, Path) else self.db.name
+
+    @property
     def place(self) -> Path:
         """The database of this machine, beside which settings stand."""
         if isinstance(self.db, Path):

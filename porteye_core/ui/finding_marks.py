@@ -23,7 +23,8 @@ _MOST = 500  # marks: more are a stripe
 def verdicts_on(view: View, listeners: Sequence[int]) -> Mapping[int, str]:
     """The verdict of the latest finding on each of these listeners that has one."""
     ids = tuple(dict.fromkeys(listeners))
-    found = _ask(view, _KEPT_OF, ids, lambda connection: alerts.findings_on(connection, ids))
+    host = view.host or None
+    found = _ask(view, _KEPT_OF, ids, lambda connection: alerts.findings_on(connection, ids, host))
     return {
         each.listener_id: each.verdict
         for each in found
@@ -40,11 +41,12 @@ def marked(
 ) -> go.Figure:
     """The figure of a timeline with the findings that began in its range."""
     since, until = (edge.value // 1000 for edge in span)
+    host = view.host or None
     found = _ask(
         view,
         _KEPT,
         (since, until),
-        lambda connection: alerts.findings_between(connection, since, until, _MOST),
+        lambda connection: alerts.findings_between(connection, since, until, _MOST, host),
     )
     return with_findings(figure, frame(found, zone), heights, span) if found else figure
 
@@ -72,8 +74,7 @@ def _ask(
 ) -> list[_T]:
     """The answer of the alerts database; nothing while it cannot be read, which the view Alerts
     tells."""
-    # The numbers of a fleet's listeners are not those of this machine, which the findings have.
-    revision = None if view.of_host else alerts.revision(view.alerts_file)
+    revision = alerts.revision(view.alerts_file)
     if revision is None or not of:
         return []
 
@@ -84,4 +85,4 @@ def _ask(
         except StoreError:
             return []
 
-    return cached(key, (revision, of), read)
+    return cached(key, (revision, of, view.host), read)

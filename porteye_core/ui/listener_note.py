@@ -30,8 +30,6 @@ _FAILED = "note_failed"
 def draw(life: Life) -> None:
     """Draw the verdict and the words, and what can be done about them."""
     view, at = View.current(), now()
-    if view.of_host:
-        return
     said = verdicts.opinion(view, life, at)
     with st.container(key="opinion", gap="small"):
         if said.is_judged:
@@ -121,7 +119,7 @@ def _draw_accept(view: View, said: Opinion, *, disabled: bool) -> None:
 
 def _draw_note(view: View, said: Opinion, *, disabled: bool) -> None:
     """Draw the form of label, note and link."""
-    note = said.note or Note(said.judged.identity.key)
+    note = said.note or Note(said.judged.identity.key, host=view.host)
     # Streamlit keeps what was typed by the key of a field: another version has its own.
     of = _version(said)
     with (
@@ -158,7 +156,7 @@ def _in_words(of: Identity) -> str:
 
 
 def _accept(view: View, said: Opinion, at: int | None, until: int | None) -> None:
-    note = said.note or Note(said.judged.identity.key)
+    note = said.note or Note(said.judged.identity.key, host=view.host)
     new = replace(note, accepted_at=at, accepted_until=until, at=now())
     _write(view, lambda to, who: alerts.put_accept(to, replace(new, author=who)))
 

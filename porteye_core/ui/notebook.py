@@ -34,10 +34,11 @@ class Notes:
 
 
 class _Kept:
-    """The notes of one file, read again when something was committed to it."""
+    """The notes of a host in one file, read again when something was committed to it; host: empty
+    for a single machine."""
 
-    def __init__(self, file: Path) -> None:
-        self._file = file
+    def __init__(self, file: Path, host: str) -> None:
+        self._file, self._host = file, host
         self._lock = threading.Lock()
         self._revision: object = None
         self._notes = Notes()
@@ -47,21 +48,19 @@ class _Kept:
             found = alerts.revision(self._file)
             # None also for a file that is there and cannot be read: only reading tells which.
             if found is None or found != self._revision:
-                self._notes = _read(self._file)
+                self._notes = _read(self._file, self._host)
                 self._revision = None if self._notes.error else found
             return self._notes
 
 
 @cache
-def _kept(file: Path) -> _Kept:
-    return _Kept(file)
+def _kept(file: Path, host: str) -> _Kept:
+    return _Kept(file, host)
 
 
 def notes(view: View) -> Notes:
-    """The notes of now; none where there is no alerts database yet, or of a host of a fleet."""
-    if view.of_host:
-        return Notes()
-    return _kept(view.alerts_file).notes()
+    """The notes of now; none where there is no alerts database yet."""
+    return _kept(view.alerts_file, view.host).notes()
 
 
 def refusal(view: View) -> str:
@@ -101,8 +100,8 @@ def author(access: Access) -> str:
     return f"the page, from {clean(address)}" if address else "the page"
 
 
-def _read(file: Path) -> Notes:
+def _read(file: Path, host: str) -> Notes:
     try:
-        return Notes({each.key: each for each in alerts.read_notes(file)})
+        return Notes({each.key: each for each in alerts.read_notes(file, host)})
     except StoreError as err:
         return Notes(error=str(err))

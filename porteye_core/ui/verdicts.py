@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from porteye_core.judging.blocks import Expected
 from porteye_core.judging.in_force import InForce, watched_file
-from porteye_core.judging.judge import Judged, without_file
+from porteye_core.judging.judge import Judge, Judged, without_file
 from porteye_core.judging.note_words import Words
 from porteye_core.judging.seen import Seen
 from porteye_core.judging.verdicts import Before, Judgement, Verdict, missing
@@ -57,8 +57,6 @@ class Opinion:
 
 def in_force(view: View) -> InForce:
     """The file of expected ports that counts for this page."""
-    if view.of_host:
-        return InForce()
     return watched_file(view.expected, view.place, view.alerts_file).in_force()
 
 
@@ -68,9 +66,10 @@ def verdicts(
     """Judge what is open; None if no file says what is expected, and nobody has noted anything.
     paused: the reader keeps the moment as it is."""
     file, notes = in_force(view), notebook.notes(view)
-    if file.judge is None and not (file.error or notes.of):
+    known = _judge(view, file)
+    if known is None and not (file.error or notes.of):
         return None
-    judge = file.judge or without_file()
+    judge = known or without_file()
     accepted = notes.accepted(moment)
 
     def ask() -> Verdicts:
@@ -80,7 +79,7 @@ def verdicts(
             found,
             _missing(reader, judge.expected, found.values(), moment, watching=watching),
             _labels(found, notes.of),
-            file.judge is not None,
+            known is not None,
             file.error,
         )
 
@@ -90,11 +89,16 @@ def verdicts(
 
 def opinion(view: View, life: Life, moment: int) -> Opinion:
     """All that is said of a listener, open or not."""
-    file, notes = in_force(view), notebook.notes(view)
-    judge = file.judge or without_file()
+    known, notes = _judge(view, in_force(view)), notebook.notes(view)
+    judge = known or without_file()
     judged = judge.of(Seen.of(life)).after(notes.accepted(moment))
     note = notes.of.get(judged.identity.key)
-    return Opinion(judged, _words(judged, note), note, file.judge is not None)
+    return Opinion(judged, _words(judged, note), note, known is not None)
+
+
+def _judge(view: View, file: InForce) -> Judge | None:
+    """The judge of this machine, or of the host that the page is of."""
+    return file.on(view.host) if view.host else file.judge
 
 
 def _labels(found: Mapping[int, Judged], notes: Mapping[str, Note]) -> dict[int, str]:

@@ -64,12 +64,14 @@ def newest_findings(
 
 
 def findings_between(
-    connection: sqlite3.Connection, since: int, until: int, limit: int
+    connection: sqlite3.Connection, since: int, until: int, limit: int, host: str | None = None
 ) -> list[Finding]:
-    """The newest findings that were true at some time of a range, newest first."""
+    """The newest findings that were true at some time of a range, newest first; host: of a fleet,
+    None for the single machine."""
     rows = connection.execute(
-        f"{_SELECT} WHERE at <= ? AND (ended_at IS NULL OR ended_at >= ?) ORDER BY id DESC LIMIT ?",
-        (until, since, limit),
+        f"{_SELECT} WHERE at <= ? AND (ended_at IS NULL OR ended_at >= ?)"
+        " AND (? IS NULL OR host = ?) ORDER BY id DESC LIMIT ?",
+        (until, since, host, host, limit),
     )
     return [finding_of(row) for row in rows]
 

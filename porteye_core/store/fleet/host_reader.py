@@ -54,6 +54,8 @@ def host_now(address: str, host_id: int) -> FleetHost:
 def host_number(address: str, name: str) -> int | None:
     """The number of the host of this name, of a retired one if no other has it; None if there is
     none. Raises StoreSlow or StoreError."""
+    if not name.isprintable():  # what no database takes as a text
+        return None
     with asked(address, NO_HOST) as connection:
         row = connection.execute(_NUMBER, (name,)).fetchone()
     return None if row is None else int(row[0])
