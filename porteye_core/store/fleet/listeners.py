@@ -157,6 +157,19 @@ def services(reader: FleetReader, wanted: Selection, limit: int = 1000) -> list[
     return [Service(*row) for row in found]
 
 
+def count_services(reader: FleetReader, wanted: Selection) -> int:
+    """The number of open services. Raises FleetError."""
+    if wanted.is_counted:
+        where = _both(reader, wanted)
+        statement = f"SELECT count(*) FROM fleet_service l WHERE {where}"
+    else:
+        where = open_conditions(reader, wanted)
+        statement = f"""SELECT count(*) FROM (SELECT FROM open_listener l
+            LEFT JOIN program g ON g.id = l.program_id WHERE {where}
+            GROUP BY l.port, l.protocol, coalesce(g.title, ''), l.exposure) s"""
+    return int(reader.rows(statement, where.parameters)[0][0])
+
+
 def open_at(
     reader: FleetReader, wanted: Selection, at: int, limit: int = 1000
 ) -> list[FleetListener]:

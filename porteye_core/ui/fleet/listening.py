@@ -1,12 +1,20 @@
 """Open listeners of many hosts, one row for each service or for each listener."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from porteye_core.filters import MAX_RECORDS
-from porteye_core.store.fleet.questions import Selection, Service, count_now, open_now, services
+from porteye_core.reach import Exposure
+from porteye_core.store.fleet.questions import (
+    Selection,
+    Service,
+    count_now,
+    count_services,
+    open_now,
+    services,
+)
 from porteye_core.ui import layout, url_state
 from porteye_core.ui.fleet import listener_table, service_table
 from porteye_core.ui.fleet.context import FleetMoment
@@ -31,15 +39,27 @@ def draw_services(
     wanted: Selection,
     place: DeltaGenerator,
     key: str,
-    order: Callable[[Sequence[Service]], list[Service]] = list,
+    order: Sequence[Exposure] = (),
 ) -> None:
-    """Draw the services; place: for the number of them."""
-    found, limit = order(services(at.reader, wanted, MAX_RECORDS)), at.filters.limit
-    place.caption(shown_of(len(found), limit, "service", MAX_RECORDS), width="content")
+    """Draw the services; place: for the number of them; order: of their exposures, of which those
+    of the selection come one after the other."""
+    limit = at.filters.limit
+    found = _in_order(at, wanted, order) if order else services(at.reader, wanted, limit)
+    count = count_services(at.reader, wanted)
+    place.caption(shown_of(count, limit, "service"), width="content")
     if found:
-        service_table.draw(found[:limit], wanted, at, key)
+        service_table.draw(found, wanted, at, key)
     else:
         say_nothing()
+
+
+def _in_order(at: FleetMoment, wanted: Selection, order: Sequence[Exposure]) -> list[Service]:
+    found: list[Service] = []
+    for exposure in order:
+        if exposure in wanted.exposure:
+            left = at.filters.limit - len(found)
+            found += services(at.reader, replace(wanted, exposure=(exposure,)), left)
+    return found
 
 
 def draw_listeners(at: FleetMoment, wanted: Selection, place: DeltaGenerator, key: str) -> None:

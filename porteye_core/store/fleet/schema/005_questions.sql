@@ -1,6 +1,9 @@
 -- Indexes for questions over many hosts.
 CREATE INDEX open_listener_of_port ON open_listener (port, host_id) INCLUDE (protocol, opened_at);
 CREATE INDEX open_listener_of_program ON open_listener (program_id);
+-- What other machines reach is counted for each host from this index alone.
+CREATE INDEX open_listener_exposed ON open_listener (host_id)
+WHERE exposure IN ('one link', 'one network', 'IPv6 only', 'every interface');
 CREATE INDEX event_newest ON event (at);
 CREATE INDEX event_of_port ON event (port, at) INCLUDE (kind);
 CREATE INDEX event_of_program ON event (program_id, at);

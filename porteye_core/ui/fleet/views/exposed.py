@@ -1,15 +1,13 @@
 """Exposed: the hosts that let others in, and on which ports."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from enum import StrEnum
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from porteye_core.filters import MAX_RECORDS
-from porteye_core.reach import REACHABLE, Exposure
-from porteye_core.store.fleet.questions import Selection, Service, ports_by_host
+from porteye_core.reach import REACHABLE
+from porteye_core.store.fleet.questions import Selection, ports_by_host
 from porteye_core.ui.fleet import exposed_hosts, listening, opinions
 from porteye_core.ui.fleet.context import FleetMoment, read
 from porteye_core.ui.fleet.counted import shown_of
@@ -54,7 +52,7 @@ def _draw(at: FleetMoment) -> None:
         place = st.empty()
     match rows:
         case _Rows.SERVICES:
-            listening.draw_services(at, wanted, place, "exposed_services", _widest_first)
+            listening.draw_services(at, wanted, place, "exposed_services", WIDEST_FIRST)
         case _Rows.HOSTS:
             _draw_hosts(at, wanted, place)
         case _Rows.LISTENERS:
@@ -66,11 +64,6 @@ def _reachable(at: FleetMoment) -> Selection | None:
     wanted = at.listeners
     exposures = tuple(each for each in REACHABLE if not wanted.exposure or each in wanted.exposure)
     return replace(wanted, exposure=exposures) if exposures else None
-
-
-def _widest_first(found: Sequence[Service]) -> list[Service]:
-    """The services that let most in first, then those of most hosts."""
-    return sorted(found, key=lambda each: WIDEST_FIRST.index(Exposure(each.exposure)))
 
 
 def _choose() -> _Rows:
@@ -95,12 +88,13 @@ def _choose() -> _Rows:
 
 
 def _draw_hosts(at: FleetMoment, wanted: Selection, place: DeltaGenerator) -> None:
-    found, limit = ports_by_host(at.reader, wanted, MAX_RECORDS), at.filters.limit
-    place.caption(shown_of(len(found), limit, "host", MAX_RECORDS), width="content")
-    if not found:
+    limit = at.filters.limit
+    found = ports_by_host(at.reader, wanted, limit)
+    place.caption(shown_of(found.count, limit, "host"), width="content")
+    if not found.hosts:
         listening.say_nothing()
         return
-    clicked = exposed_hosts.draw(found[:limit], at)
+    clicked = exposed_hosts.draw(found.hosts, at)
     if clicked is not None:
         go_to_host(clicked.host, exposure="reachable")
 

@@ -77,7 +77,7 @@ def _draw_counts(at: FleetMoment, then: int, hosts: list[HostCount]) -> None:
     stamp = time_range.stamp(then)
     left, right = st.columns(2)
     with left:
-        port = moment_counts.draw_ports(ports_at(at.reader, at.listeners, then, MAX_RECORDS))
+        port = moment_counts.draw_ports(ports_at(at.reader, at.listeners, then, at.filters.limit))
     with right:
         host = moment_counts.draw_hosts(hosts)
     if port is not None:

@@ -1,5 +1,6 @@
 """Numbers of each host answer as the rows one by one."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -7,7 +8,7 @@ import pytest
 
 from porteye_core.model import Protocol
 from porteye_core.reach import REACHABLE, Exposure
-from porteye_core.store.fleet.host_counts import exposed_counts, ports_by_host
+from porteye_core.store.fleet.host_counts import HostsWithPorts, exposed_counts, ports_by_host
 from porteye_core.store.fleet.reader import open_fleet
 from porteye_core.store.fleet.selection import Selection
 from tests.kit.fleet import Fleet
@@ -35,6 +36,14 @@ def test_exposed_listeners_are_those_that_others_reach(fleet: Fleet) -> None:
         assert exposed_counts(reader) == plain
 
 
+def test_the_index_of_what_is_exposed_has_all_that_others_reach(fleet: Fleet) -> None:
+    ((said,),) = fleet.ask(
+        "SELECT pg_get_expr(indpred, indrelid) FROM pg_index"
+        " WHERE indexrelid = 'open_listener_exposed'::regclass"
+    )
+    assert set(re.findall(r"'([^']+)'::exposure", said)) == {each.value for each in REACHABLE}
+
+
 @pytest.mark.parametrize(
     "wanted",
     [
@@ -54,9 +63,9 @@ def test_each_host_has_its_ports(fleet: Fleet, wanted: Selection) -> None:
         and (not wanted.ports or row[2] <= 9000)
     ]
     with open_fleet(fleet.address) as reader:
-        found = ports_by_host(reader, wanted)
-        assert ports_by_host(reader, wanted, 1) == found[:1]
-        assert ports_by_host(reader, replace(wanted, ports=((9, 9),))) == []
+        found = ports_by_host(reader, wanted).hosts
+        assert ports_by_host(reader, wanted, 1) == HostsWithPorts(found[:1], len(found))
+        assert ports_by_host(reader, replace(wanted, ports=((9, 9),))) == HostsWithPorts((), 0)
     assert {each.host for each in found} == {row[1] for row in rows}
     for each in found:
         of = [row for row in rows if row[0] == each.host_id]
@@ -80,7 +89,7 @@ def test_of_many_ports_the_first_are_named(fleet: Fleet) -> None:
     )
     try:
         with open_fleet(fleet.address) as reader:
-            (found,) = ports_by_host(reader, Selection(hosts=(2,), ports=((101, 140),)))
+            (found,) = ports_by_host(reader, Selection(hosts=(2,), ports=((101, 140),))).hosts
         assert found.ports == tuple(range(101, 113))
         assert found.port_count == 40
     finally:
@@ -91,6 +100,6 @@ def test_a_retired_host_lets_nobody_in(fleet: Fleet) -> None:
     fleet.ask("UPDATE host SET retired_at = 1 WHERE host_id = 4")
     try:
         with open_fleet(fleet.address) as reader:
-            assert 4 not in {each.host_id for each in ports_by_host(reader, Selection())}
+            assert 4 not in {each.host_id for each in ports_by_host(reader, Selection()).hosts}
     finally:
         fleet.ask("UPDATE host SET retired_at = NULL WHERE host_id = 4")
