@@ -57,6 +57,13 @@ def _operation(
         )
         + _table("Field", [(name, _meaning(each, each)) for name, each in fields.items()])
         + _table(
+            "Header of the answer",
+            [
+                (name, each["description"])
+                for name, each in operation["responses"].get("200", {}).get("headers", {}).items()
+            ],
+        )
+        + _table(
             "Status",
             [(code, each["description"]) for code, each in operation["responses"].items()],
         )

@@ -1,6 +1,7 @@
 """Answers over many hosts: records at once, or as they are read, with what is not known beside."""
 
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
 
@@ -9,6 +10,7 @@ from starlette.responses import Response
 
 from porteye_core import host_patterns
 from porteye_core.api.files import HEADERS_ONLY, TYPES, SentPieces
+from porteye_core.api.shapes import INVALID, Error
 from porteye_core.store.fleet.doubts import Doubts
 from porteye_core.store.fleet.known_hosts import Known, known_hosts
 from porteye_core.store.fleet.reader import FleetReader, open_for_file
@@ -18,6 +20,14 @@ from porteye_core.system.clock import timestamp
 UNCERTAIN = "Uncertain-Hosts"
 KEPT = "Kept-From"
 EPHEMERAL = "Ephemeral-Count"
+_MEANINGS = {
+    UNCERTAIN: "the hosts that may have more than the answer, a dictionary of structured fields"
+    ' (RFC 9651) such as `silent=("web1" "web2");more=3`; without it the answer is whole',
+    KEPT: "the time before which retention has dropped events, ISO 8601",
+    EPHEMERAL: "how many ports from 32768 on no host had before",
+    "Link": "the next page, with rel next; not on the last one",
+}
+_AWAY = "The fleet's server is away, the question took too long, or too many answers are being sent"
 # Hosts that the header names: with names of 253 characters it stays below what a proxy takes.
 _NAMED = 5
 # Letters that a string of a structured field may have, and that percent-encoding leaves.
@@ -67,6 +77,21 @@ def _pieces(
         headers.update(more)
         yield ""
         yield from file_pieces(form, fields, batches)
+
+
+def described(
+    success: Mapping[str, Any], *headers: str, more: Mapping[int | str, Any] = MappingProxyType({})
+) -> dict[int | str, dict[str, Any]]:
+    """Describe an answer with these headers, and what goes wrong; more: further statuses."""
+    told = {
+        name: {"description": _MEANINGS[name], "schema": {"type": "string"}} for name in headers
+    }
+    return {
+        200: {**success, "headers": told},
+        **more,
+        **INVALID,
+        503: {"model": Error, "description": _AWAY},
+    }
 
 
 def uncertain(of: Doubts) -> Headers:

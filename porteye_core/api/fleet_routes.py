@@ -17,8 +17,11 @@ from porteye_core.api import files, fleet_health, fleet_shapes, moments, shapes
 from porteye_core.api.file_names import file_name
 from porteye_core.api.fleet_answers import (
     EPHEMERAL,
+    KEPT,
+    UNCERTAIN,
     Batches,
     Headers,
+    described,
     kept,
     streamed,
     uncertain,
@@ -30,7 +33,6 @@ from porteye_core.api.fleet_parameters import (
     names_one_host,
 )
 from porteye_core.api.parameters import OfEvents, OfListeners
-from porteye_core.api.shapes import INVALID
 from porteye_core.errors import FilterError
 from porteye_core.model import Filters
 from porteye_core.reach import REACHABLE
@@ -50,9 +52,8 @@ from porteye_core.system.clock import timestamp
 
 _AT = Query(description="the moment, ISO 8601 with offset")
 _ALL = 2**31 - 1
-_FILE: dict[int | str, dict[str, Any]] = {
+_FILE: dict[int | str, Any] = {
     403: {"model": shapes.Error, "description": "The address of this file is no longer valid"},
-    **INVALID,
 }
 
 
@@ -77,9 +78,9 @@ def add(api: FastAPI, address: str) -> None:
     fleet_health.add(many, address)
     for form in Form:
         _add_files(many, address, form)
-    described = {each.path for each in _routes(many.routes) if each.include_in_schema}
+    told = {each.path for each in _routes(many.routes) if each.include_in_schema}
     for each in _routes(api.routes):
-        if each.path in described:
+        if each.path in told:
             each.include_in_schema = False
     alone = APIRouter()
     _add_hosts(alone, address)
@@ -93,8 +94,8 @@ def _routes(of: Iterable[BaseRoute]) -> list[APIRoute]:
     return [each for each in of if isinstance(each, APIRoute)]
 
 
-def _array(shape: Any) -> dict[int | str, dict[str, Any]]:
-    return {200: {"model": list[shape]}, **INVALID}
+def _array(shape: Any, *headers: str) -> dict[int | str, dict[str, Any]]:
+    return described({"model": list[shape]}, *headers)
 
 
 def _of_past(reader: FleetReader, known: Known, until: int | None) -> Headers:
@@ -103,7 +104,7 @@ def _of_past(reader: FleetReader, known: Known, until: int | None) -> Headers:
 
 
 def _add_listeners(api: APIRouter, address: str) -> None:
-    @api.get("/ports", responses=_array(fleet_shapes.PORT_SHAPE))
+    @api.get("/ports", responses=_array(fleet_shapes.PORT_SHAPE, UNCERTAIN))
     def ports(request: Request, which: OfListeners, of: Hosts) -> Response:
         """The open listeners, by port; `since` and `until` bound the time at which each opened.
         The header `Uncertain-Hosts` names hosts that may have others by now."""
@@ -132,7 +133,7 @@ def _then(which: Filters, at: int) -> Callable[[FleetReader, Known], tuple[Heade
 
 
 def _add_history(api: APIRouter, address: str) -> None:
-    @api.get("/history", responses=_array(fleet_shapes.EVENT_SHAPE))
+    @api.get("/history", responses=_array(fleet_shapes.EVENT_SHAPE, "Link", UNCERTAIN, KEPT))
     def history(
         request: Request, which: OfEvents, of: Hosts, before: BeforePlace = None
     ) -> Response:
@@ -168,10 +169,11 @@ def _add_of_one_host(api: APIRouter) -> None:
 def _add_files(api: APIRouter, address: str, form: Form) -> None:
     csv_only: dict[str, Any] = {"response_class": Response} if form is Form.CSV else {}
 
-    def described(shape: Any) -> dict[str, Any]:
-        return {"responses": {200: files.answers(form, shape), **_FILE}, **csv_only}
+    def answers(shape: Any, *headers: str) -> dict[str, Any]:
+        found = described(files.answers(form, shape), *headers, more=_FILE)
+        return {"responses": found, **csv_only}
 
-    @api.get(f"/history.{form}", **described(fleet_shapes.EVENT_SHAPE))
+    @api.get(f"/history.{form}", **answers(fleet_shapes.EVENT_SHAPE, UNCERTAIN, KEPT))
     def history_file(
         request: Request, which: OfEvents, of: Hosts, before: BeforePlace = None
     ) -> Response:
@@ -186,14 +188,14 @@ def _add_files(api: APIRouter, address: str, form: Form) -> None:
         name = file_name("fleet-history", form, which, which.since, until, hosts=of)
         return streamed(request, address, of, ask, fleet_records.FLEET_EVENT, form, name)
 
-    @api.get(f"/ports.{form}", **described(fleet_shapes.PORT_SHAPE))
+    @api.get(f"/ports.{form}", **answers(fleet_shapes.PORT_SHAPE, UNCERTAIN))
     def ports_file(request: Request, which: OfListeners, of: Hosts) -> Response:
         """The open listeners of every host, by port; `since` and `until` do not count."""
         name = file_name("fleet-now", form, which, moments.now(), hosts=of)
         whenever = replace(which, since=None, until=None)
         return streamed(request, address, of, _now(whenever), fleet_records.FLEET_PORT, form, name)
 
-    @api.get(f"/moment.{form}", **described(fleet_shapes.MOMENT_SHAPE))
+    @api.get(f"/moment.{form}", **answers(fleet_shapes.MOMENT_SHAPE, UNCERTAIN, KEPT))
     def moment_file(
         request: Request, which: OfListeners, of: Hosts, at: Annotated[str, _AT]
     ) -> Response:
@@ -224,14 +226,14 @@ def _add_services(api: APIRouter, address: str) -> None:
             fleet_records.records(fleet_records.SERVICE, rows), headers=dict(headers)
         )
 
-    @api.get("/services", responses=_array(fleet_shapes.SERVICE_SHAPE))
+    @api.get("/services", responses=_array(fleet_shapes.SERVICE_SHAPE, UNCERTAIN))
     def all_services(which: OfListeners, of: Hosts) -> Response:
         """The services that are open: one record for each program on a port with an exposure, that
         of most hosts first; `since` and `until` do not count. The header `Uncertain-Hosts` names
         hosts that may have others by now."""
         return found(which, of)
 
-    @api.get("/exposed", responses=_array(fleet_shapes.SERVICE_SHAPE))
+    @api.get("/exposed", responses=_array(fleet_shapes.SERVICE_SHAPE, UNCERTAIN))
     def exposed(which: OfListeners, of: Hosts) -> Response:
         """The services that other machines may reach, as /services has them."""
         reached = tuple(each for each in REACHABLE if not which.exposure or each in which.exposure)
@@ -241,7 +243,9 @@ def _add_services(api: APIRouter, address: str) -> None:
 
 
 def _add_first_seen(api: APIRouter, address: str) -> None:
-    @api.get("/first-seen", responses=_array(fleet_shapes.FIRST_SEEN_SHAPE))
+    @api.get(
+        "/first-seen", responses=_array(fleet_shapes.FIRST_SEEN_SHAPE, EPHEMERAL, UNCERTAIN, KEPT)
+    )
     def first_seen(which: OfListeners, of: Hosts) -> Response:
         """The ports that a host opened since then and none had before, the newest first. Those from
         32768 on, which the kernel gives to who asks for none, are counted by the header
@@ -258,7 +262,7 @@ def _add_first_seen(api: APIRouter, address: str) -> None:
 
 
 def _add_activity(api: APIRouter, address: str) -> None:
-    @api.get("/activity", responses=_array(fleet_shapes.BUCKET_SHAPE))
+    @api.get("/activity", responses=_array(fleet_shapes.BUCKET_SHAPE, UNCERTAIN, KEPT))
     def activity(asked: OfActivity, of: Hosts) -> Response:
         """Openings and closings by the hour or day, whole ones, in the 30 days before `until`
         without `since`; those without anything are left out."""

@@ -433,6 +433,9 @@ def test_the_description_has_each_path_once_and_those_of_a_fleet(asked: Asked) -
     names = [each["name"] for each in described["/history"]["get"]["parameters"]]
     assert len(names) == len(set(names))
     assert {"host", "before", "kind"} <= set(names)
+    for path in ("/ports", "/history", "/moment.csv", "/exposed", "/first-seen", "/activity"):
+        headers = described[path]["get"]["responses"]["200"]["headers"]
+        assert "Uncertain-Hosts" in headers
     page = asked.client.get("/api/docs").text
     assert "/api/first-seen" in page
     assert "Uncertain-Hosts" in page
