@@ -51,12 +51,17 @@ def served(instant: Instant, access: Access) -> Any:
 
 
 def ask_everything(
-    schema: Any, path: str, mode: GenerationMode, method: str = "GET", **headers: str
+    schema: Any,
+    path: str,
+    mode: GenerationMode,
+    method: str = "GET",
+    bounded: settings = BOUNDED,
+    **headers: str,
 ) -> set[int]:
     """Ask this path in many ways; an answer that is not described fails. Returns the statuses."""
     seen = set()
 
-    @BOUNDED
+    @bounded
     @given(case=schema[path][method].as_strategy(generation_mode=mode))
     def ask(case: Any) -> None:
         answer = case.call_and_validate(
