@@ -25,7 +25,7 @@ from porteye_core.store.fleet.server import connect
 
 _DAY = 86_400_000_000
 _FILTERED, _WHOLE = 50.0, 100.0  # milliseconds at p95
-_NAIVE_ROUNDS = 3
+_NAIVE_ROUNDS = 1
 _SHIPPED_AGAIN = 3  # hosts
 # What a server of many hosts has; docs/fleet.md.
 SETTINGS = Access(settings=("shared_buffers=1GB", "max_wal_size=4GB", "maintenance_work_mem=256MB"))

@@ -41,11 +41,15 @@ _SERVICES = """SELECT l.port, l.protocol, coalesce(g.title, ''), l.exposure::tex
     LEFT JOIN program g ON g.id = l.program_id GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4"""
 _COUNTED_SERVICES = """SELECT port, protocol, program, exposure::text, hosts, listeners, since
     FROM fleet_service ORDER BY 1, 2, 3, 4"""
+_ADDRESSES = """SELECT host_id, address, max(at - at % 86400000000) FROM event GROUP BY 1, 2
+    ORDER BY 1, 2"""
+_COUNTED_ADDRESSES = "SELECT host_id, address, day FROM host_address ORDER BY 1, 2"
 COUNTS = {
     "openings by hour": (_COUNTED_HOURS, _HOURS),
     "openings by port": (_COUNTED_PORTS, _PORTS),
     "first openings": (_COUNTED_FIRST, _FIRST),
     "open listeners": (_COUNTED_LISTENERS, _LISTENERS),
+    "addresses": (_COUNTED_ADDRESSES, _ADDRESSES),
     "open services": (_COUNTED_SERVICES, _SERVICES),
 }
 
