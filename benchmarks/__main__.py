@@ -23,6 +23,7 @@ from benchmarks import (
     soak,
 )
 from benchmarks.fleet import benchmark as fleet
+from benchmarks.fleet import sizes as fleet_sizes
 from benchmarks.history import benchmark as history
 from benchmarks.hostile import benchmark as hostile
 from benchmarks.zoo import benchmark as zoo
@@ -56,6 +57,7 @@ REGISTRY: dict[str, Benchmark] = {
     "noise": noise,
     "alerts": alerts,
     "fleet": fleet,
+    "fleet-sizes": fleet_sizes,
 }
 
 

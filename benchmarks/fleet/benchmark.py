@@ -69,9 +69,9 @@ def run(options: argparse.Namespace) -> Report:
             _keep(server, options.days)
             address = enrol(server, "host")
             with connect(address) as agent:
-                before = _cpu(running.folder)
+                before = cpu_of(running.folder)
                 bulk = _ship_all(Shipper(db, agent))
-                worked = _cpu(running.folder) - before
+                worked = cpu_of(running.folder) - before
                 rows = _rows_of(server, "host")
                 size = _bytes_of_events(server)
                 small = _small_batches(db, Shipper(db, agent), running.folder, options.batches)
@@ -158,7 +158,7 @@ def _small_batches(
     shipper.ship()
     took, worked = list[float](), list[float]()
     for _ in range(count):
-        _happen(db)
+        add_lives(db)
         for results in _measured(shipper.ship, folder):
             took.append(results[0])
             worked.append(results[1])
@@ -171,7 +171,7 @@ def _small_batches(
     )
 
 
-def _happen(db: Path) -> None:
+def add_lives(db: Path) -> None:
     """Lives that begin and end, of places that are open; each has two events."""
     with closing(sqlite3.connect(db)) as connection, connection:
         (newest,) = connection.execute("SELECT max(id) FROM listener").fetchone()
@@ -192,19 +192,20 @@ def _happen(db: Path) -> None:
 
 
 def _measured(ship: Callable[[], Any], folder: Path) -> Iterator[tuple[float, float]]:
-    before, began = _cpu(folder), time.perf_counter()
+    before, began = cpu_of(folder), time.perf_counter()
     ship()
-    yield (time.perf_counter() - began) * 1000, (_cpu(folder) - before) * 1000
+    yield (time.perf_counter() - began) * 1000, (cpu_of(folder) - before) * 1000
 
 
-def _cpu(folder: Path) -> float:
+def cpu_of(folder: Path) -> float:
     """Seconds of the processor that the processes of a server in this folder have used."""
     ticks = 0
     for process in Path("/proc").glob("[0-9]*"):
         try:
             if (process / "cwd").readlink().is_relative_to(folder):
                 fields = (process / "stat").read_text().rpartition(")")[2].split()
-                ticks += int(fields[11]) + int(fields[12])
+                # Its own and those of its processes that have ended.
+                ticks += sum(map(int, fields[11:15]))
         except OSError:  # it has ended, or is another user's
             continue
     return ticks / os.sysconf("SC_CLK_TCK")

@@ -1,6 +1,7 @@
 """A primary that is killed, and its synchronous standby: nothing that was acknowledged is lost."""
 
 import random
+import time
 from pathlib import Path
 
 import psycopg
@@ -8,13 +9,18 @@ from psycopg.conninfo import make_conninfo
 
 from porteye_core.errors import FleetError
 from porteye_core.store.file.connection import open_connection
+from porteye_core.store.fleet.host_connection import open_host
+from porteye_core.store.fleet.hosts import hosts
 from porteye_core.store.fleet.local_rows import newest_event
 from porteye_core.store.fleet.migrations import migrate
+from porteye_core.store.fleet.reader import open_fleet
 from porteye_core.store.fleet.server import connect
 from porteye_core.store.fleet.shipper import Shipper
 from porteye_core.store.writing.startup import open_writer
+from porteye_core.store.writing.writer import Writer
 from tests.kit.fleet import Fleet, rows_at_home, rows_that_arrived, ship
 from tests.kit.postgres import Cluster, cluster, needs_postgres
+from tests.kit.seeding import seed
 from tests.kit.values import HOST
 from tests.kit.waiting import until
 from tests.system.test_fleet_chaos import Churning
@@ -46,6 +52,28 @@ def test_a_promoted_standby_has_all_that_was_acknowledged(db: Path) -> None:
             host.step()
         ship(db, make_conninfo(login, host=str(standby.folder)))
         assert rows_that_arrived(there) == rows_at_home(db)
+
+
+def test_the_page_reads_from_a_standby(db: Path, writer: Writer) -> None:
+    seed(writer, time.time_ns() // 1000)
+    with cluster() as primary, cluster(of=primary) as standby:
+        with connect(primary.address) as server:
+            migrate(server)
+        login = Fleet(primary.address).enrol("web1")
+        ship(db, login)
+        _catch_up(primary, standby)
+        with open_fleet(standby.address) as reader:
+            assert [each.name for each in hosts(reader.server)] == ["web1"]
+        with open_host(standby.address, 1) as host:
+            (events,) = host.execute("SELECT count(*) FROM event").fetchone()
+        assert events == Fleet(primary.address).ask("SELECT count(*) FROM event")[0][0] > 0
+
+
+def _catch_up(primary: Cluster, standby: Cluster) -> None:
+    ((written,),) = Fleet(primary.address).ask("SELECT pg_current_wal_lsn()")
+    replayed = "SELECT pg_last_wal_replay_lsn() >= %s::pg_lsn"
+    with psycopg.connect(standby.address, autocommit=True) as server:
+        until(lambda: server.execute(replayed, (written,)).fetchone() == (True,), "it has all")
 
 
 def _make_synchronous(primary: Cluster) -> None:
