@@ -204,7 +204,7 @@ def _rows(
 def _anchor(view: View, filters: Filters, newest: int) -> int:
     """The newest event of the newest page: it stays while somebody reads, so that the table does
     not move; what came since is announced."""
-    of = view.filters, view.length, filters.kind
+    of = view.db, view.filters, view.length, filters.kind
     kept: _Anchor | None = st.session_state.get(_ANCHOR)
     moment = time.monotonic()
     if kept is None or kept.of != of or moment - kept.at > _AWAY:

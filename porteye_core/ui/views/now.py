@@ -76,11 +76,12 @@ def _draw(reader: Reader, view: View) -> None:
             rows = by_service if now_controls.one_row_per_service() else by_socket
             by = now_controls.grouping()
             refresh.choose_rate()
-        moment = refresh.paused_at(view.filters, now()) or now()
+        shown = view.db, view.filters
+        moment = refresh.paused_at(shown, now()) or now()
         with options:
             now_controls.free_port(reader, now(), is_open=bool(options.open))
             files = st.container()
-        refresh.pause_button(view.filters, moment)
+        refresh.pause_button(shown, moment)
     table = _read(reader, view.filters, moment, rows)
     found = verdicts.verdicts(
         reader, view, moment, watching=table.moment.watched, paused=refresh.is_paused()
