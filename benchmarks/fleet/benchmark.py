@@ -78,7 +78,7 @@ def run(options: argparse.Namespace) -> Report:
             server.execute("VACUUM ANALYZE")
         questions = _questions(db, running.address, options.rounds)
         views, view_check = page_views(
-            db, running.address, "host", options.rounds, lambda: _cpu(running.folder)
+            db, running.address, "host", options.rounds, lambda: cpu_of(running.folder)
         )
         many = ship_at_once(small_db, running.address, options.at_once)
         with connect(running.address) as server:
