@@ -106,7 +106,7 @@ def create_api(
     if config.fleet:
         from porteye_core.api import fleet_routes  # noqa: PLC0415 - which alone needs psycopg
 
-        fleet_routes.add(api, config.fleet)
+        fleet_routes.add(api, config)
     return api
 
 

@@ -33,6 +33,7 @@ _NAMED = 5
 # Letters that a string of a structured field may have, and that percent-encoding leaves.
 _PLAIN = " !#$&'()*+,-./:;<=>?@[]^_`{|}~"
 
+NO_FIELDS: Mapping[str, Field] = MappingProxyType({})
 Batches = Iterator[Sequence[Any]]
 Headers = Mapping[str, str]
 
@@ -45,15 +46,19 @@ def streamed(
     fields: Mapping[str, Field],
     form: Form = Form.JSON,
     name: str = "",
+    more: Mapping[str, Field] = NO_FIELDS,
 ) -> Response:
-    """The answer with records of these fields, which are sent as they are read; name: of a file.
+    """The answer with records of these fields, which are sent as they are read; name: of a file;
+    more: columns at the end of one of CSV.
 
     Only the first ones are read before the status.
     """
     headers = dict[str, str]()
     if name:
         headers["Content-Disposition"] = f'attachment; filename="{name}"'
-    pieces = _pieces(address, patterns, ask, fields, form, headers)
+    pieces = _pieces(
+        address, patterns, ask, lambda batches: file_pieces(form, fields, batches, more), headers
+    )
     next(pieces)
     if request.scope.get(HEADERS_ONLY):
         pieces.close()
@@ -67,16 +72,15 @@ def _pieces(
     address: str,
     patterns: host_patterns.Patterns,
     ask: Callable[[FleetReader, Known], tuple[Headers, Batches]],
-    fields: Mapping[str, Field],
-    form: Form,
+    written: Callable[[Batches], Iterator[str]],
     headers: dict[str, str],
 ) -> Generator[str]:
     """The pieces; before them an empty one, once `headers` has those of the answer."""
     with open_for_file(address) as reader:
-        more, batches = ask(reader, known_hosts(reader, patterns))
-        headers.update(more)
+        said, batches = ask(reader, known_hosts(reader, patterns))
+        headers.update(said)
         yield ""
-        yield from file_pieces(form, fields, batches)
+        yield from written(batches)
 
 
 def described(

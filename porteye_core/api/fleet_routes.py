@@ -33,9 +33,12 @@ from porteye_core.api.fleet_parameters import (
     names_one_host,
 )
 from porteye_core.api.parameters import OfEvents, OfListeners
+from porteye_core.config import Config
 from porteye_core.errors import FilterError
+from porteye_core.judging.opinion_fields import fleet_opinion_fields
 from porteye_core.model import Filters
 from porteye_core.reach import REACHABLE
+from porteye_core.store import alerts
 from porteye_core.store.fleet import fleet_records, row_batches
 from porteye_core.store.fleet.activity import buckets
 from porteye_core.store.fleet.doubts import doubts
@@ -47,7 +50,7 @@ from porteye_core.store.fleet.moment_coverage import coverages
 from porteye_core.store.fleet.newest_events import EventPlace
 from porteye_core.store.fleet.reader import FleetReader, open_fleet
 from porteye_core.store.fleet.row_batches import selection
-from porteye_core.store.reading import Form, record
+from porteye_core.store.reading import Field, Form, record
 from porteye_core.system.clock import timestamp
 
 _AT = Query(description="the moment, ISO 8601 with offset")
@@ -68,16 +71,17 @@ class ManyHostsRoute(APIRoute):
         return match, child
 
 
-def add(api: FastAPI, address: str) -> None:
-    """Add the routes of the fleet at this address to an API that has those of one host, and answer
-    before these; the API's description has one of each path."""
+def add(api: FastAPI, config: Config) -> None:
+    """Add the routes of a fleet to an API that has those of one host, and answer before these; the
+    API's description has one of each path."""
+    address = config.fleet
     many = APIRouter(route_class=ManyHostsRoute)
     _add_listeners(many, address)
     _add_history(many, address)
     _add_of_one_host(many)
     fleet_health.add(many, address)
     for form in Form:
-        _add_files(many, address, form)
+        _add_files(many, config, form)
     told = {each.path for each in _routes(many.routes) if each.include_in_schema}
     for each in _routes(api.routes):
         if each.path in told:
@@ -166,7 +170,16 @@ def _add_of_one_host(api: APIRouter) -> None:
         api.add_api_route(path, one_host, include_in_schema=False)
 
 
-def _add_files(api: APIRouter, address: str, form: Form) -> None:
+def _opinions(config: Config, form: Form) -> dict[str, Field]:
+    """The fields of opinions, which CSV alone has. Raises StoreError if notes cannot be read."""
+    if form is not Form.CSV:
+        return {}
+    notes = alerts.read_notes_of_all(config.alerts_file)
+    return fleet_opinion_fields(config, notes, moments.now())
+
+
+def _add_files(api: APIRouter, config: Config, form: Form) -> None:
+    address = config.fleet
     csv_only: dict[str, Any] = {"response_class": Response} if form is Form.CSV else {}
 
     def answers(shape: Any, *headers: str) -> dict[str, Any]:
@@ -186,14 +199,16 @@ def _add_files(api: APIRouter, address: str, form: Form) -> None:
             return _of_past(reader, known, which.until), batches
 
         name = file_name("fleet-history", form, which, which.since, until, hosts=of)
-        return streamed(request, address, of, ask, fleet_records.FLEET_EVENT, form, name)
+        more = _opinions(config, form)
+        return streamed(request, address, of, ask, fleet_records.FLEET_EVENT, form, name, more)
 
     @api.get(f"/ports.{form}", **answers(fleet_shapes.PORT_SHAPE, UNCERTAIN))
     def ports_file(request: Request, which: OfListeners, of: Hosts) -> Response:
         """The open listeners of every host, by port; `since` and `until` do not count."""
         name = file_name("fleet-now", form, which, moments.now(), hosts=of)
         whenever = replace(which, since=None, until=None)
-        return streamed(request, address, of, _now(whenever), fleet_records.FLEET_PORT, form, name)
+        ask, more = _now(whenever), _opinions(config, form)
+        return streamed(request, address, of, ask, fleet_records.FLEET_PORT, form, name, more)
 
     @api.get(f"/moment.{form}", **answers(fleet_shapes.MOMENT_SHAPE, UNCERTAIN, KEPT))
     def moment_file(
@@ -203,8 +218,8 @@ def _add_files(api: APIRouter, address: str, form: Form) -> None:
         not count."""
         (moment,) = moments.moments(at=at)
         name = file_name("fleet-at", form, which, moment, hosts=of)
-        ask = _then(which, moment)
-        return streamed(request, address, of, ask, fleet_records.FLEET_MOMENT, form, name)
+        ask, more = _then(which, moment), _opinions(config, form)
+        return streamed(request, address, of, ask, fleet_records.FLEET_MOMENT, form, name, more)
 
 
 def _add_hosts(api: APIRouter, address: str) -> None:

@@ -1,6 +1,6 @@
 """Fields at the end of files of listeners and events: label, note and verdict."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -10,16 +10,31 @@ from porteye_core.judging.in_force import in_force
 from porteye_core.judging.judge import Judge, without_file
 from porteye_core.judging.note_words import Words, words_of
 from porteye_core.store.alerts import Note
-from porteye_core.store.reading import USE_COLUMNS, Field, use_of
+from porteye_core.store.reading import USE_COLUMNS, Field, PastUse, use_of
 
 _MOST = 20_000  # opinions that are remembered: a busy history has as many ephemeral ports
-_key = itemgetter(*USE_COLUMNS)
 
 
 class _Opinion(NamedTuple):
     label: str
     note: str
     verdict: str
+
+
+class _Bench(NamedTuple):
+    """The judge of a host, None if no file says what is expected, and what people say there; words:
+    of the notes, by the keys of their identities."""
+
+    judge: Judge | None
+    accepted: Accepted
+    words: Mapping[str, Words]
+
+    def opinion(self, use: PastUse) -> _Opinion:
+        """The opinion on a use."""
+        judged = (self.judge or without_file()).judged(use).after(self.accepted)
+        said = judged.words(self.words.get(judged.identity.key) if self.words else None)
+        verdict = ACCEPTED if judged.is_accepted else judged.judgement.verdict.value
+        return _Opinion(said.label, said.text, verdict if self.judge else "")
 
 
 def opinion_fields(
@@ -29,26 +44,41 @@ def opinion_fields(
     notes: all that people say. host: of a fleet, empty for this machine."""
     found = in_force(config)
     judge = found.on(host) if host else found.judge
-    return _fields(judge, Accepted.of(notes, now), words_of(notes))
+    bench = _Bench(judge, Accepted.of(notes, now), words_of(notes))
+    return _fields(lambda _row: bench, USE_COLUMNS)
 
 
-def _fields(
-    judge: Judge | None, accepted: Accepted, words: Mapping[str, Words]
-) -> dict[str, Field]:
-    """words: of the notes, by the keys of their identities."""
+def fleet_opinion_fields(config: Config, notes: Sequence[Note], now: int) -> dict[str, Field]:
+    """The same for a file over many hosts, whose rows have the name of their `host`; notes: all
+    that people say of any of them."""
+    found = in_force(config)
+    of_host = dict[str, list[Note]]()
+    for note in notes:
+        of_host.setdefault(note.host, []).append(note)
+    benches = dict[str, _Bench]()
+
+    def bench(row: Any) -> _Bench:
+        host = row["host"]
+        if host not in benches:
+            said = of_host.get(host, [])
+            benches[host] = _Bench(found.on(host), Accepted.of(said, now), words_of(said))
+        return benches[host]
+
+    return _fields(bench, (*USE_COLUMNS, "host"))
+
+
+def _fields(bench_of: Callable[[Any], _Bench], columns: Sequence[str]) -> dict[str, Field]:
+    """columns: what an opinion follows from, first those of a use."""
     remembered: dict[tuple[object, ...], _Opinion] = {}
-    known = judge or without_file()
+    key_of = itemgetter(*columns)
 
     def opinion(row: Any) -> _Opinion:
-        key = _key(row)
+        key = key_of(row)
         found = remembered.get(key)
         if found is None:
             if len(remembered) >= _MOST:
                 remembered.clear()
-            judged = known.judged(use_of(key)).after(accepted)
-            said = judged.words(words.get(judged.identity.key) if words else None)
-            verdict = ACCEPTED if judged.is_accepted else judged.judgement.verdict.value
-            found = _Opinion(said.label, said.text, verdict if judge else "")
+            found = bench_of(row).opinion(use_of(key[: len(USE_COLUMNS)]))
             remembered[key] = found
         return found
 

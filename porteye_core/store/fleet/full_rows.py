@@ -34,15 +34,16 @@ LEFT JOIN process p ON p.host_id = k.host_id
 LEFT JOIN container c ON c.host_id = k.host_id AND c.id = p.container_id
 LEFT JOIN program g ON g.id = {program}
 """
-_LIFE = """family::text, address, port, protocol::text, netns, interface, v6only, "user",
-    hidden::text, opened_at, opened_seen::text, unseen_at, machine, process_id, program_id,
-    exposure::text"""
+_LIFE = """family::text, address, port, protocol::text, netns, interface, interface_kind::text,
+    v6only, "user", hidden::text, opened_at, opened_seen::text, unseen_at, machine, process_id,
+    program_id, exposure::text"""
 # LIMIT lets the planner expect a row for each key; else it expects one in all, and reads whole
 # tables for each. The listener may have been dropped with its partition.
 _EVENTS = f"""
 SELECT h.name AS host, e.host_id, e.id, e.at, e.kind, e.seen, e.port, e.protocol,
     coalesce(l.family, CASE WHEN strpos(e.address, ':') > 0 THEN 'ipv6' ELSE 'ipv4' END) AS family,
-    e.address, l.interface, l.v6only, e.exposure::text AS exposure,
+    e.address, l.interface, l.interface_kind, l.v6only, e.exposure::text AS exposure,
+    {NAMESPACE} AS namespace,
     CASE WHEN l.family IS NULL THEN e.hidden ELSE l.hidden END AS hidden,
     e.listener_id AS listener, {_OWNER}
 FROM unnest(%(of_hosts)s::integer[], %(of_ids)s::bigint[], %(of_times)s::bigint[])
@@ -56,12 +57,13 @@ LEFT JOIN LATERAL (
     SELECT {_LIFE} FROM life v
     WHERE v.host_id = k.host_id AND v.id = e.listener_id AND v.closed_at >= k.at
     LIMIT 1) l ON TRUE
+LEFT JOIN machine m ON m.host_id = k.host_id AND m.id = l.machine
 {_OF_THE_OWNER.format(listener="e.listener_id", at="e.at", program="e.program_id")}
 ORDER BY k.place
 """
 _LISTENERS = f"""
 SELECT h.name AS host, k.host_id, k.id, l.port, l.protocol, l.family, l.address, l.interface,
-    l.v6only, l.exposure, l.netns, {NAMESPACE} AS namespace,
+    l.interface_kind, l.v6only, l.exposure, l.netns, {NAMESPACE} AS namespace,
     l."user" AS socket_user, l.opened_at, l.opened_seen, k.closed_at, l.closed_seen, l.unseen_at,
     l.hidden, m.memory, {_SAMPLE}, {_OWNER}
 FROM unnest(%(of_hosts)s::integer[], %(of_ids)s::bigint[], %(of_times)s::bigint[])

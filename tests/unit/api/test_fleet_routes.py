@@ -5,6 +5,7 @@ import io
 import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
@@ -118,8 +119,46 @@ def test_a_file_of_csv_has_the_columns_and_rows_of_one_of_json(asked: Asked, nam
     records = asked.get(f"{name}.json{at}")
     assert len(rows) == len(records) > 10
     for row, record in zip(rows, records, strict=True):
-        assert list(row) == list(record)
+        assert list(row) == [*record, "label", "note", "verdict"]
         assert (row["host"], row["id"]) == (record["host"], str(record["id"]))
+
+
+_EXPECTED = """
+[[expected]]
+port = "1-9000"
+protocol = "tcp"
+label = "=low"
+
+[[expected]]
+port = "1-65535"
+protocol = "udp"
+hosts = ["alpha", "g*"]
+"""
+
+
+@pytest.mark.parametrize("name", ["history", "ports", "moment"])
+def test_a_file_of_csv_has_the_rows_of_each_host_with_its_opinions(
+    asked: Asked, name: str, tmp_path: Path
+) -> None:
+    db = tmp_path / "porteye.db"
+    db.with_name("expected.toml").write_text(_EXPECTED)
+    api = create_api(Config(db, fleet=asked.fleet.address))
+    at = f"at={ago(asked.now, 10)}"
+    with TestClient(api) as client:
+
+        def rows(query: str) -> list[dict[str, str]]:
+            answer = client.get(f"/{name}.csv?{at}&{query}")
+            assert answer.status_code == 200, answer.text
+            return list(csv.DictReader(io.StringIO(answer.text)))
+
+        found = rows("")
+        for host in NAMES:
+            of_host = [row for row in found if row["host"] == host]
+            own = [{"host": host, **row} for row in rows(f"host={host}")]
+            assert sorted(of_host, key=str) == sorted(own, key=str)
+            assert list(of_host[0]) == list(own[0])
+    assert {row["verdict"] for row in found} >= {"expected", "new"}
+    assert "'=low" in {row["label"] for row in found}
 
 
 def test_a_file_without_a_row_has_its_columns(asked: Asked) -> None:
