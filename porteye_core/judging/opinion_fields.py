@@ -50,8 +50,10 @@ def opinion_fields(
 
 def fleet_opinion_fields(config: Config, notes: Sequence[Note], now: int) -> dict[str, Field]:
     """The same for a file over many hosts, whose rows have the name of their `host`; notes: all
-    that people say of any of them."""
+    that people say of any of them. Where nobody says anything nothing is remembered."""
     found = in_force(config)
+    if found.judges is None and not notes:
+        return dict.fromkeys(_Opinion._fields, Field(str, lambda _row: ""))
     of_host = dict[str, list[Note]]()
     for note in notes:
         of_host.setdefault(note.host, []).append(note)

@@ -51,6 +51,12 @@ def test_a_block_counts_on_the_hosts_that_it_names(tmp_path: Path) -> None:
     assert [verdict for *_, verdict in found] == ["wider", "new", "new"]
 
 
+def test_where_nobody_says_anything_every_opinion_is_empty(tmp_path: Path) -> None:
+    config = Config(tmp_path / "porteye.db", fleet="of tests")
+    assert list(fleet_opinion_fields(config, [], 10)) == ["label", "note", "verdict"]
+    assert said(config, [], row("web1"), row("db1", 81)) == [["", "", ""]] * 2
+
+
 def test_opinions_that_are_forgotten_are_formed_again(tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.setattr(opinion_fields, "_MOST", 2)
     notes = [Note(_NGINX, label="shop", at=1, host="web1")]
