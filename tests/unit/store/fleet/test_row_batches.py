@@ -6,8 +6,10 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from porteye_core.errors import FleetError
 from porteye_core.model import Filters, Kind, Protocol
 from porteye_core.reach import REACHABLE
+from porteye_core.store.fleet import reader as readers
 from porteye_core.store.fleet import row_batches
 from porteye_core.store.fleet.fleet_records import FLEET_EVENT, FLEET_MOMENT, FLEET_PORT
 from porteye_core.store.fleet.host_connection import open_host
@@ -20,6 +22,7 @@ from porteye_core.store.reading import MomentCoverage, events, json_records, ope
 from tests.kit.fleet import Fleet
 from tests.kit.many_hosts import DAY, many_hosts
 from tests.kit.postgres import VERSIONS, is_reachable, needs_postgres
+from tests.kit.waiting import until
 
 pytestmark = needs_postgres
 
@@ -147,6 +150,22 @@ def test_a_batch_has_its_own_time_limit_and_not_the_rest_of_one(
     for _ in range(3):  # longer than the limit, as a client that takes its time
         reader.rows("SELECT pg_sleep(0.9)", {})
     assert sum(len(rows) for rows in batches) > 300
+
+
+def test_who_takes_no_batch_for_long_keeps_nothing_from_being_cleaned(
+    asked: Asked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(row_batches, "SIZE", 50)
+    limit = readers._OF_A_FILE.replace(b"'10min'", b"'100ms'")
+    monkeypatch.setattr(readers, "_OF_A_FILE", limit)
+    with open_for_file(asked.fleet.address) as opened:
+        batches = row_batches.event_batches(opened, selection(Filters(), ()))
+        next(batches)
+        pid = opened.server.info.backend_pid
+        alive = "SELECT 1 FROM pg_stat_activity WHERE pid = %s"
+        until(lambda: not asked.fleet.ask(alive, pid), "the server ends the connection")
+        with pytest.raises(FleetError):
+            next(batches)
 
 
 def test_events_of_some_hosts(asked: Asked, reader: FleetReader) -> None:
