@@ -1,5 +1,6 @@
 """Verdicts on the listeners of many hosts: each is judged as its own host would judge it."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -8,6 +9,7 @@ from porteye_core.judging.acceptance import NOBODY, Accepted
 from porteye_core.judging.in_force import in_force
 from porteye_core.judging.judge import Judged, Judges
 from porteye_core.judging.verdicts import Verdict
+from porteye_core.store.alerts import Note, read_notes_of_all
 from porteye_core.store.fleet.listeners import FleetListener, Service
 from porteye_core.store.fleet.reader import FleetReader
 from porteye_core.store.fleet.selection import Selection
@@ -34,10 +36,16 @@ class Court:
         return min(found, key=lambda each: _ORDER[each.judgement.verdict], default=None)
 
 
-def court(config: Config) -> Court | None:
-    """The court of the file that counts now; None if no file says what is expected."""
+def court(config: Config, now: int) -> Court | None:
+    """The court of the file that counts now, and of what people accept then; None if no file says
+    what is expected. Raises StoreError if the alerts database is there and cannot be read."""
     judges = in_force(config).judges
-    return None if judges is None else Court(judges)
+    if judges is None:
+        return None
+    notes = defaultdict[str, list[Note]](list)
+    for each in read_notes_of_all(config.alerts_file):
+        notes[each.host].append(each)
+    return Court(judges, {host: Accepted.of(of, now) for host, of in notes.items()})
 
 
 def listener_verdicts(

@@ -74,7 +74,7 @@ def _draw(
         length,
         access,
         config.expected,
-        alerts_db=config.alerts_db,
+        alerts_db=config.alerts_file,
         stops=config.stops and not name,
         own_db=config.db,
     ).save()

@@ -69,9 +69,9 @@ def draw(view: View, found: Sequence[Silence], *, disabled: bool) -> None:
         _form(view, made)
 
 
-def matcher(port: str, program: str, unit: str, user: str, verdict: str) -> Matcher:
+def matcher(port: str, program: str, unit: str, user: str, verdict: str, host: str = "") -> Matcher:
     """The matcher of these patterns, of which an empty one takes everything; raises FilterError."""
-    texts = {"program": program, "unit": unit, "user": user}
+    texts = {"program": program, "unit": unit, "user": user, "host": host}
     for name, text in {"port": port, **texts}.items():
         if len(text) > _MAX_PATTERN:
             raise FilterError(name, f"This {name} is too long.", f"Use {_MAX_PATTERN} characters.")
@@ -98,12 +98,15 @@ def _form(view: View, made: int) -> None:
     program = left.text_input("Program", placeholder="node*", key=f"silence_program_{made}")
     unit = right.text_input("Unit", placeholder="nginx.service", key=f"silence_unit_{made}")
     user = left.text_input("User", key=f"silence_user_{made}")
+    host = ""
+    if view.of_fleet:
+        host = left.text_input("Host", placeholder="web*", key=f"silence_host_{made}")
     length = right.selectbox("For", list(_LENGTHS), key=f"silence_length_{made}")
     comment = st.text_input("Comment", max_chars=_MAX_COMMENT, key=f"silence_comment_{made}")
     if not st.form_submit_button("Silence", type="primary"):
         return
     try:
-        of = matcher(port, program, unit, user, verdict)
+        of = matcher(port, program, unit, user, verdict, host)
     except FilterError as err:
         st.session_state[_FAILED] = str(err)
         draw_again()

@@ -5,19 +5,18 @@ from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
-import streamlit as st
 
 from porteye_core.judging.verdicts import IN_DIGEST, is_at_least
 from porteye_core.store.alerts import Finding, Receiver, Told
 from porteye_core.ui import cell_text, row_selection
 from porteye_core.ui.context import viewers_zone
 from porteye_core.ui.layout import in_order, show_table, table_height
-from porteye_core.ui.listener_drawer import open_drawer
 from porteye_core.ui.table_columns import columns
 
 _WHY = 208  # pixels
 _FINDINGS = columns(
     {
+        "host": 110,
         "at": 124,
         "verdict": 86,
         "port": 60,
@@ -39,31 +38,40 @@ _FAILURES = columns(
     at={"format": "MM-DD HH:mm:ss"},
 )
 _ON_A_PHONE = ("verdict", "port", "program", "why")
-_WATCH = {"unwatched": "nobody watches", "settings": "a file is wrong", "database": "database"}
+_ON_A_PHONE_WITH_HOST = ("host", "verdict", "port", "program")
+_WATCH = {
+    "unwatched": "nobody watches",
+    "settings": "a file is wrong",
+    "database": "database",
+    "silent": "the host is silent",
+    "behind": "the host is behind",
+    "clock": "the clock is off",
+}
 
 
 def draw_findings(
-    found: Sequence[Finding], receivers: Sequence[Receiver], *, key: str, alt: str
-) -> None:
-    """Draw these findings; a click opens the listener's drawer. receivers: who may be told."""
+    found: Sequence[Finding],
+    receivers: Sequence[Receiver],
+    *,
+    key: str,
+    alt: str,
+    with_host: bool = False,
+) -> Finding | None:
+    """Draw these findings; return the one that is clicked. receivers: who may be told; with_host:
+    they are of the hosts of a fleet."""
     table = pd.DataFrame([_finding(each, receivers) for each in found])
     table["at"], table["port"] = _times(table["at"]), table["port"].astype("Int64")
+    order = in_order(_FINDINGS, _ON_A_PHONE_WITH_HOST if with_host else _ON_A_PHONE)
     selected = row_selection.table(
         table,
-        in_order(_FINDINGS, _ON_A_PHONE),
+        [each for each in order if with_host or each != "host"],
         _FINDINGS,
         key=key,
         ids=[each.id for each in found],
         alt=alt,
         height=table_height(len(table)),
     )
-    if selected is None:
-        return
-    listener = next(each.listener_id for each in found if each.id == selected)
-    if listener is None:
-        st.toast("Nothing listens there.", icon=":material/search_off:")
-    else:
-        open_drawer(listener)
+    return next((each for each in found if each.id == selected), None)
 
 
 def draw_messages(told: Sequence[Told]) -> None:
@@ -91,6 +99,7 @@ def title_of(body: str) -> str:
 def _finding(of: Finding, receivers: Sequence[Receiver]) -> dict[str, Any]:
     who = of.program or of.unit or of.container
     return {
+        "host": cell_text.fitted(of.host, 110),
         "at": of.at,
         "verdict": [of.verdict] if of.verdict else [],
         "port": of.port,

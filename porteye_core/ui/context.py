@@ -12,6 +12,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from porteye_core.errors import StoreError, StoreMissing, StoreSlow
 from porteye_core.guards.access import Access
+from porteye_core.host_patterns import Patterns
 from porteye_core.model import Filters
 from porteye_core.store.alerts import beside
 from porteye_core.store.database import Database, open_reader
@@ -27,7 +28,8 @@ class View:
     whenever that is, and None where the filters themselves bound the time. `access` signs the
     addresses of files. expected, alerts_db: the file of expected ports and the alerts database that
     are named. stops: the page may stop processes. own_db: the database of this machine, where `db`
-    is a host of a fleet."""
+    is a host of a fleet. of_fleet: the page is that of all hosts, hosts: of those with a name like
+    these."""
 
     db: Database
     filters: Filters
@@ -37,6 +39,8 @@ class View:
     alerts_db: Path | None = None
     stops: bool = False
     own_db: Path | None = None
+    of_fleet: bool = False
+    hosts: Patterns = ()
 
     @property
     def of_host(self) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from porteye_core.store.alerts import beside, holder
+from tests.kit.fleet import Fleet
 from tests.kit.processes import bound, end
 from tests.kit.service import PROJECT, environment
 from tests.kit.waiting import until
@@ -54,6 +55,23 @@ def alerts(db: Path, *flags: str) -> Iterator["subprocess.Popen[str]"]:
         yield process
     finally:
         end(process)
+
+
+@contextmanager
+def alerts_of_fleet(of: Fleet, db: Path) -> Iterator["subprocess.Popen[str]"]:
+    """A process that judges a fleet, as the login judge, which may read it and no more."""
+    words = [sys.executable, "-P", "-m", "porteye_core.command", "alerts", "--db", str(db)]
+    address = of.address.replace("user=porteye", "user=judge")
+    started = subprocess.Popen(
+        bound(*words),
+        env=environment(PYTHONPATH=str(PROJECT), PORTEYE_FLEET=address),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield started
+    finally:
+        end(started)
 
 
 def _judges(db: Path, process: "subprocess.Popen[str]") -> bool:

@@ -3,12 +3,9 @@
 import json
 import random
 import signal
-import subprocess
-import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
 from porteye_core.fleet.service import ship_all
@@ -17,12 +14,10 @@ from porteye_core.store.fleet.server import connect
 from porteye_core.store.fleet.shipper import Shipper
 from porteye_core.store.writing.startup import open_writer
 from porteye_core.store.writing.writer import Closing, Opening
-from tests.kit.alerts_process import answers_of, settle
-from tests.kit.fleet import Fleet, fleet
+from tests.kit.alerts_process import alerts_of_fleet, answers_of, settle
+from tests.kit.fleet import fleet
 from tests.kit.postgres import needs_postgres
-from tests.kit.processes import bound, end
 from tests.kit.seeding import PLAN
-from tests.kit.service import PROJECT, environment
 from tests.kit.sinks import Hook, webhook
 from tests.kit.values import HOST, endpoint, owned, process
 from tests.kit.waiting import until
@@ -76,24 +71,6 @@ def now() -> int:
     return time.time_ns() // 1000
 
 
-@contextmanager
-def judge(of: Fleet, folder: Path) -> Iterator["subprocess.Popen[str]"]:
-    """The alerts process on the fleet, with the role of a reader alone."""
-    words = [sys.executable, "-P", "-m", "porteye_core.command", "alerts"]
-    db = str(folder / "porteye.db")
-    address = of.address.replace("user=porteye", "user=judge")
-    started = subprocess.Popen(
-        bound(*words, "--db", db),
-        env=environment(PYTHONPATH=str(PROJECT), PORTEYE_FLEET=address),
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        yield started
-    finally:
-        end(started)
-
-
 def told(hook: Hook) -> Counter[tuple[str, int, str]]:
     """How often a beginning or an end of a port of a host is in a message, copies left out."""
     bodies = {body["id"]: body for each in hook.taken for body in [json.loads(each.body)]}
@@ -132,12 +109,12 @@ def test_each_opening_of_each_host_is_told_once_whenever_the_process_is_killed(
             hosts[name].ship()
         settle(tmp_path / "porteye.db", EXPECTED, SETTINGS.format(port=hook.port))
         alerts_db = tmp_path / "porteye-fleet-alerts.db"
-        with judge(running, tmp_path):
+        with alerts_of_fleet(running, tmp_path / "porteye.db"):
             begun = "SELECT count(*) FROM cursor WHERE file != ''"
             until(lambda: answers_of(alerts_db, begun) == [(len(NAMES),)], "each host is followed")
         ports = set[tuple[str, int]]()
         for _ in range(KILLS):
-            with judge(running, tmp_path) as process:
+            with alerts_of_fleet(running, tmp_path / "porteye.db") as process:
                 for name, host in hosts.items():
                     # A host that is cut off for some turns ships late, and then much at once.
                     ports.add((name, host.turn(ships=chance.random() < 0.6)))
@@ -145,7 +122,7 @@ def test_each_opening_of_each_host_is_told_once_whenever_the_process_is_killed(
                 process.send_signal(signal.SIGKILL)
         for host in hosts.values():
             host.ship()
-        with judge(running, tmp_path):
+        with alerts_of_fleet(running, tmp_path / "porteye.db"):
             until(lambda: {each[:2] for each in told(hook)} >= ports, "all are told")
         found = answers_of(alerts_db, "SELECT host, port, count(*) FROM finding GROUP BY 1, 2")
         assert {(host, port) for host, port, _ in found} == ports

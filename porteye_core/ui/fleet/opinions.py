@@ -5,12 +5,18 @@ from collections.abc import Mapping, Sequence
 import streamlit as st
 
 from porteye_core.errors import StoreError
-from porteye_core.judging.fleet_verdicts import court, listener_verdicts, service_verdicts
+from porteye_core.judging.fleet_verdicts import (
+    Court,
+    court,
+    listener_verdicts,
+    service_verdicts,
+)
 from porteye_core.judging.in_force import in_force
 from porteye_core.judging.judge import Judged
 from porteye_core.store.alerts import open_counts, open_to_read
 from porteye_core.store.fleet.questions import FleetListener, Selection, Service
 from porteye_core.ui import now_verdicts
+from porteye_core.ui.context import now
 from porteye_core.ui.fleet.context import FleetMoment
 from porteye_core.ui.markdown import literal
 
@@ -27,7 +33,7 @@ def of_services(
 ) -> list[list[str]] | None:
     """The verdict on each of these services that a selection found, as its cell shows it; None if
     no file says what is expected."""
-    judges = court(at.view.config)
+    judges = _court(at)
     if judges is None:
         return None
     return [_cell(each) for each in service_verdicts(at.reader, judges, wanted, rows)]
@@ -36,7 +42,7 @@ def of_services(
 def of_listeners(at: FleetMoment, rows: Sequence[FleetListener]) -> list[list[str]] | None:
     """The verdict on each of these listeners, as its cell shows it; None if no file says what is
     expected."""
-    judges = court(at.view.config)
+    judges = _court(at)
     if judges is None:
         return None
     return [_cell(each) for each in listener_verdicts(at.reader, judges, rows)]
@@ -57,6 +63,14 @@ def findings(at: FleetMoment) -> Mapping[str, int]:
             return open_counts(connection)
     except StoreError:
         return {}
+
+
+def _court(at: FleetMoment) -> Court | None:
+    try:
+        return court(at.view.config, now())
+    except StoreError as err:  # of what people accept: without it no verdict is right
+        st.warning(literal(err), icon=":material/rule:")
+        return None
 
 
 def _cell(found: Judged | None) -> list[str]:

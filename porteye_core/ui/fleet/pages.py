@@ -18,7 +18,9 @@ _PAGES = {
     "history": ("History", ":material/history:"),
     "time_machine": ("Time machine", ":material/schedule:"),
     "activity": ("Activity", ":material/bar_chart:"),
+    "alerts": ("Alerts", ":material/notifications:"),
 }
+_OF_ANY = {"alerts"}  # the same file as on the page of a machine
 TITLES = tuple(title for title, _ in _PAGES.values())
 
 
@@ -31,7 +33,8 @@ def page(name: str) -> StreamlitPage:
     """The page of this name, which is its path in the address."""
     title, icon = _PAGES[name]
     first = name == next(iter(_PAGES))
-    return st.Page(_VIEWS / f"{name}.py", title=title, icon=icon, default=first)
+    views = _VIEWS.parent.parent / "views" if name in _OF_ANY else _VIEWS
+    return st.Page(views / f"{name}.py", title=title, icon=icon, default=first)
 
 
 def bar() -> None:

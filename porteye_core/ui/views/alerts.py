@@ -10,6 +10,7 @@ import streamlit as st
 
 from porteye_core import places
 from porteye_core.errors import StoreError, StoreMissing
+from porteye_core.host_patterns import matches
 from porteye_core.store import alerts
 from porteye_core.store.alerts import Finding, Quiet, Receiver, Silence, Told, Tried
 from porteye_core.ui import (
@@ -21,6 +22,7 @@ from porteye_core.ui import (
     verdicts,
 )
 from porteye_core.ui.context import View, now, viewers_zone
+from porteye_core.ui.listener_drawer import open_drawer
 from porteye_core.ui.markdown import literal
 from porteye_core.ui.session_cache import cached
 from porteye_core.ui.times import moment
@@ -61,7 +63,7 @@ def alerts_now() -> None:
         return
     with st.container(key="alerts"):
         _state(view, found)
-        _findings(found)
+        clicked = _findings(view, found)
         _told(found)
         refused = notebook.refusal(view)
         if found.receivers:
@@ -72,6 +74,23 @@ def alerts_now() -> None:
         alerts_silences.draw(view, silences, disabled=bool(refused))
         if refused:
             st.caption(literal(refused))
+    if clicked is not None:
+        _open(view, clicked)
+
+
+def _open(view: View, of: Finding) -> None:
+    """Open the listener of a finding, or the page of its host."""
+    if view.of_fleet and of.host:
+        from porteye_core.ui.fleet.pages import go_to_host  # noqa: PLC0415 - needs psycopg
+
+        if of.listener_id is None:
+            go_to_host(of.host)
+        else:
+            go_to_host(of.host, "listener", listener=str(of.listener_id))
+    elif of.listener_id is None:
+        st.toast("Nothing listens there.", icon=":material/search_off:")
+    else:
+        open_drawer(of.listener_id)
 
 
 def _read(view: View) -> _Read:
@@ -126,47 +145,62 @@ def _state(view: View, found: _Read) -> None:
         return
     st.markdown("Nobody is told yet of what should not listen, or of what should and does not.")
     with st.expander("How to begin", icon=":material/play_arrow:", expanded=not found.findings):
-        st.code(begin(view.place), language="sh", wrap_lines=True)
+        lines = begin(view.place, of_fleet=view.of_fleet)
+        st.code(lines, language="sh", wrap_lines=True)
         st.caption(
             "Read expected.toml before you keep it. docs/alerts.md has mail, webhooks, the journal"
             " and more."
         )
 
 
-def begin(db: Path) -> str:
-    """The lines that begin with alerts, for this installation and this database."""
+def begin(db: Path, *, of_fleet: bool = False) -> str:
+    """The lines that begin with alerts, for this installation and this database; of_fleet: for the
+    fleet, whose hosts' blocks each of them learns by itself."""
     command = shlex.join(places.command_words())
     named, folder = f"--db {shlex.quote(str(db))}", shlex.quote(str(db.parent))
     lines = [
         *([f"cd {shlex.quote(str(places.TOP))}"] if places.IS_CHECKOUT else []),
-        f"{command} learn {named} > {folder}/expected.toml",
+        *([] if of_fleet else [f"{command} learn {named} > {folder}/expected.toml"]),
         # Not in /tmp, where any user can be there first.
         _RECEIVER.format(folder=folder, log=json.dumps(str(db.parent / "porteye-alerts.log"))),
-        f"{command} alerts {named}",
+        f"PORTEYE_FLEET=… {command} alerts {named}" if of_fleet else f"{command} alerts {named}",
     ]
     return "\n".join(lines)
 
 
-def _findings(found: _Read) -> None:
-    brief = [each for each in found.findings if each.kind == "brief"]
-    lasting = [each for each in found.findings if each.kind != "brief"]
-    count = len(lasting)
+def _findings(view: View, found: _Read) -> Finding | None:
+    """Draw what is open; return what is clicked."""
+    # What is wrong with the server is of no host, and of each.
+    shown = [each for each in found.findings if not each.host or matches(view.hosts, each.host)]
+    brief = [each for each in shown if each.kind == "brief"]
+    lasting = [each for each in shown if each.kind != "brief"]
+    count, clicked = len(lasting), None
     layout.title(f"{count:,} open" if count else "Alerts")
     st.subheader(f"Open{f': {count:,}' if count else ''}", anchor=False)
     if lasting:
         if count > _MOST:
             st.caption(f"The newest {_MOST:,} of them.")
-        alerts_tables.draw_findings(
-            lasting[:_MOST], found.receivers, key="open_findings", alt=_NOT_EXPECTED
+        clicked = alerts_tables.draw_findings(
+            lasting[:_MOST],
+            found.receivers,
+            key="open_findings",
+            alt=_NOT_EXPECTED,
+            with_host=view.of_fleet,
         )
     else:
         st.markdown(":material/check: Nothing that an alerts process has found is open.")
     if brief:
         label = f"{len(brief):,} for the daily digest: open for a moment"
         with st.expander(label, icon=":material/bolt:"):
-            alerts_tables.draw_findings(
-                brief[:_MOST], found.receivers, key="brief_findings", alt="What was brief"
+            clicked_brief = alerts_tables.draw_findings(
+                brief[:_MOST],
+                found.receivers,
+                key="brief_findings",
+                alt="What was brief",
+                with_host=view.of_fleet,
             )
+        clicked = clicked or clicked_brief
+    return clicked
 
 
 def _told(found: _Read) -> None:

@@ -19,6 +19,7 @@ from porteye_core.judging.fleet_verdicts import (
 )
 from porteye_core.judging.judge import Judge, Judged, Judges
 from porteye_core.judging.verdicts import Verdict
+from porteye_core.store.alerts import Note, put_accept, writing
 from porteye_core.store.fleet.host_connection import open_host
 from porteye_core.store.fleet.listeners import (
     FleetListener,
@@ -169,11 +170,21 @@ def test_a_thousand_rows_are_judged_by_few_verdicts(
     assert listener_verdicts(asked.reader, of, rows * 20) == first * 20
 
 
-def test_without_a_file_there_is_no_court(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_court_knows_the_file_and_what_people_accept_on_each_host(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(expected_file, "OF_SYSTEM", tmp_path / "absent.toml")
     config = Config(db=tmp_path / "porteye.db", fleet="host=nowhere")
-    assert court(config) is None
+    assert court(config, 5) is None
     (tmp_path / "expected.toml").write_text(TEXT)
-    found = court(config)
+    key = '["tcp", 22, "every interface", "sshd", "root"]'
+    with writing(config.alerts_file) as connection:
+        put_accept(connection, Note(key, accepted_at=1, host="alpha"))
+        put_accept(connection, Note(key, accepted_at=1, accepted_until=4, host="beta"))
+    found = court(config, 5)
     assert found is not None
     assert len(found.judges.on("gamma").expected.blocks) == 2
+    assert {host: len(each.keys) for host, each in found.accepted.items()} == {
+        "alpha": 1,
+        "beta": 0,
+    }
