@@ -22,6 +22,7 @@ from porteye_core.judging.blocks import Expected
 from porteye_core.store.alerts import (
     Connection,
     Receiver,
+    check_kind,
     forget_text,
     held,
     keep_text,
@@ -90,6 +91,7 @@ class Service:
         alerts database cannot be used at the start."""
         with held(self._alerts_db, self._clock.now()):
             with open_to_write(self._alerts_db) as connection:
+                check_kind(connection, self._alerts_db, of_fleet=bool(self._config.fleet))
                 for each in self._files:
                     if (kept := kept_text(connection, each.name)) is not None:
                         each.take(kept.text)

@@ -93,6 +93,7 @@ from porteye_core.store.alerts.rows import (
 from porteye_core.store.alerts.states import (
     Cursor,
     IdentityRow,
+    check_kind,
     cursor,
     followed_hosts,
     forget_host,
@@ -136,6 +137,7 @@ __all__ = [
     "ask_test",
     "beside",
     "change_finding",
+    "check_kind",
     "complete_action",
     "count_more",
     "cursor",

@@ -7,6 +7,9 @@ the same events again and comes to the same rows.
 import sqlite3
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+from porteye_core.errors import StoreError
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,18 @@ def set_cursor(connection: sqlite3.Connection, value: Cursor) -> None:
 def followed_hosts(connection: sqlite3.Connection) -> list[str]:
     """The names of the hosts that have a cursor."""
     return [row[0] for row in connection.execute("SELECT host FROM cursor ORDER BY host")]
+
+
+def check_kind(connection: sqlite3.Connection, file: Path, *, of_fleet: bool) -> None:
+    """Raise StoreError if it judged a fleet, and is to judge a single machine, or the reverse."""
+    own = cursor(connection)
+    judged_a_machine = own is not None and own.file != ""
+    judged_a_fleet = any(followed_hosts(connection))
+    if judged_a_machine if of_fleet else judged_a_fleet:
+        was = "single machine" if of_fleet else "fleet"
+        raise StoreError(
+            f"{file} is the alerts database of a {was}.", "Name another one with --alerts-db."
+        )
 
 
 def forget_host(connection: sqlite3.Connection, host: str) -> None:

@@ -11,9 +11,18 @@ from porteye_core.alerts.command_line import main
 from porteye_core.alerts.service import Service
 from porteye_core.alerts.timers import MINUTE
 from porteye_core.config import Config
-from porteye_core.errors import StoreHeld
+from porteye_core.errors import StoreError, StoreHeld
 from porteye_core.judging import expected_file
-from porteye_core.store.alerts import Connection, beside, kept_text, open_to_read, receivers
+from porteye_core.store.alerts import (
+    Connection,
+    Cursor,
+    beside,
+    kept_text,
+    open_to_read,
+    receivers,
+    set_cursor,
+    writing,
+)
 from porteye_core.store.writing.writer import Writer
 from tests.kit.alerts_process import SETTINGS, answers, settle
 
@@ -196,3 +205,19 @@ def test_a_wrong_flag_is_a_sentence_and_a_status(
 ) -> None:
     assert main(["--db", str(db), "--log-level", "loud"]) == 2
     assert "--log-level loud is not known" in caplog.text
+
+
+def test_an_alerts_database_of_a_fleet_judges_no_single_machine(db: Path, writer: Writer) -> None:
+    settle(db, FILE)
+    with writing(beside(db)) as connection:
+        set_cursor(connection, Cursor(0, "", "[]", 0, 0, "", 0, host="web1"))
+    with pytest.raises(StoreError, match="is the alerts database of a fleet"):
+        serve(db, turns(1))
+
+
+def test_an_alerts_database_of_a_single_machine_judges_no_fleet(db: Path, writer: Writer) -> None:
+    settle(db, FILE)
+    serve(db, turns(2))
+    config = Config(db=db, alerts_db=beside(db), fleet="host=nowhere.example")
+    with pytest.raises(StoreError, match="is the alerts database of a single machine"):
+        Service(config, turns(1), lambda: None, lambda: False).run()
