@@ -13,7 +13,10 @@ from typing import Any
 
 import psutil
 import pytest
+from playwright.sync_api import Page
 
+from tests.kit.app import App, dashboard
+from tests.kit.browser import needs_chromium, wait_for_cells
 from tests.kit.certificates import Certificate, needs_openssl
 from tests.kit.command import run_command
 from tests.kit.fleet import Fleet, local, rows_at_home, rows_that_arrived
@@ -25,6 +28,7 @@ from tests.kit.waiting import until
 
 pytestmark = [needs_postgres, needs_openssl, needs_machines, pytest.mark.long]
 
+*_, has_chromium = needs_chromium
 # A host is silent after three of its beats.
 _SHIPS = ("--interval", "0.2", "--beat", "2")
 _OPENS = """
@@ -180,6 +184,40 @@ def test_what_listens_on_one_host_is_found_among_all(scene: Scene) -> None:
     with scene.hosts["web2"].open(3306):
         assert until(lambda: scene.who(3306), "the fleet knows it") == ["web2"]
     until(lambda: not scene.who(3306), "the fleet knows that it has closed")
+
+
+@pytest.fixture(scope="module")
+def app(scene: Scene, tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    """The page, with a login that reads."""
+    login = scene.folder / "page.fleet"
+    assert scene.porteye("reader", "page", "--file", str(login)).returncode == 0
+    folder = tmp_path_factory.mktemp("page")
+    with dashboard(None, folder, PORTEYE_FLEET=login.read_text().strip()) as running:
+        yield running
+
+
+def test_one_api_has_all_hosts(scene: Scene, app: App) -> None:
+    assert {each["host"] for each in app.json("/api/hosts")} == {"web1", "web2", "web3"}
+    with scene.hosts["web1"].open(3307), scene.hosts["web3"].open(3307):
+        wanted = ["web1", "web3"]
+        until(lambda: sorted(scene.who(3307)) == wanted, "the fleet knows both")
+        found = app.json("/api/ports?port=3307")
+        assert sorted(each["host"] for each in found) == wanted
+
+
+@has_chromium
+def test_one_page_has_all_hosts_and_leads_to_that_of_one(
+    scene: Scene, app: App, page: Page
+) -> None:
+    with scene.hosts["web2"].open(3308):
+        until(lambda: scene.who(3308) == ["web2"], "the fleet knows it")
+        page.goto(app.url)
+        wait_for_cells(page, "web1", "web2", "web3")
+        page.goto(f"{app.url}/now?rows=listeners&port=3308")
+        wait_for_cells(page, "web2", "3308")
+        page.goto(f"{app.url}/?host=web2")
+        wait_for_cells(page, "3308")
+        assert page.get_by_test_id("stException").count() == 0
 
 
 def test_a_host_that_is_cut_off_is_silent_and_loses_nothing(scene: Scene) -> None:
