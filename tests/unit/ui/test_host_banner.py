@@ -134,7 +134,7 @@ def test_nothing_of_this_machine_stands_on_the_page_of_another(
     page.query_params["listener"] = "1"
     page.run()
     assert "listens on" in texts(page)
-    commands = [code.value for code in page.get("code")]
+    commands = [code.value for code in page.code]
     assert not [each for each in commands if each.startswith(("kill", "sudo", "systemctl"))]
     assert "Stop it here" not in [button.label for button in page.button]
     assert not page.get("link_button")
