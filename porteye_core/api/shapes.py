@@ -137,7 +137,9 @@ class LimitationShape(BaseModel):
 class Health(BaseModel):
     """The state of the monitor and of the alerts process."""
 
-    status: str = Field(description="watching, starting, holding, stalled, stopped or never")
+    status: str = Field(
+        description="watching, starting, holding, stalled, stopped or never; of a host of a fleet also behind, silent or retired"
+    )
     trouble: str | None = Field(description="why it cannot write: what it sees waits in memory")
     host: str | None = Field(description="the machine that the latest watch is of")
     elsewhere: bool = Field(description="whether that is another machine than this one")

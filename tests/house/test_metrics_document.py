@@ -5,6 +5,7 @@ import re
 from porteye_core.exposure import Exposure
 from porteye_core.metrics.families import FAMILIES
 from porteye_core.metrics.family import MetricFamily
+from porteye_core.metrics.fleet import FAMILIES as FAMILIES_OF_A_FLEET
 from porteye_core.metrics.limits import MAX_LABEL_SETS
 from porteye_core.store.fleet.migrations import ROLES
 from tests.kit.service import PROJECT
@@ -40,6 +41,11 @@ def test_every_family_is_described_with_type_and_labels_and_no_other() -> None:
     assert sorted(rows) == sorted(map(described, FAMILIES))
 
 
+def test_every_family_of_a_fleet_is_described_and_no_other() -> None:
+    rows = [tuple(cells[:3]) for cells in table("A fleet")]
+    assert rows == [described(each) for each in FAMILIES_OF_A_FLEET]
+
+
 def test_every_label_is_described_and_no_other() -> None:
     named = [name.strip("`") for name, _ in table("Labels")]
     assert set(named) == {label for each in FAMILIES for label in each.labels}
@@ -53,7 +59,7 @@ def test_the_exposures_and_the_limit_are_those_of_the_code() -> None:
 
 
 def test_every_family_that_a_document_or_a_rule_names_is_there() -> None:
-    known = {f"{each.name}{each.suffix}" for each in FAMILIES}
+    known = {f"{each.name}{each.suffix}" for each in (*FAMILIES, *FAMILIES_OF_A_FLEET)}
     files = [
         *PROJECT.glob("*.md"),
         *PROJECT.glob("docs/*.md"),
