@@ -197,8 +197,27 @@ def test_what_is_exposed_is_shown_by_service_host_and_listener(app: App, page: P
     page.get_by_role("radio", name="Every listener").click()
     page.wait_for_url("**rows=listeners*")
     until(lambda: len(cells(page)) > 4, "listeners are shown")
+    page.go_back()
+    page.wait_for_url("**rows=hosts*")
+    until(lambda: len(cells(page)) == 4, "four hosts are shown again")
+    expect(page.get_by_role("radio", name="By host")).to_be_checked()
+    page.go_forward()
+    until(lambda: len(cells(page)) > 4, "listeners are shown again")
+    expect_settled(page)
     click_row(page, 0, x=250)
     page.wait_for_url("**host=*")
+
+
+@pytest.mark.parametrize("width", [1000, 1150, 1280])
+def test_the_links_to_the_views_have_one_line(app: App, browser: Browser, width: int) -> None:
+    with browser.new_context(viewport={"width": width, "height": 844}) as context:
+        page = context.new_page()
+        show(app, page)
+        links = page.locator(".st-key-views").get_by_role("link").all()
+        boxes = [each.bounding_box() for each in links]
+        assert len(boxes) >= len(VIEWS)
+        assert len({round(box["y"]) for box in boxes if box}) == 1
+        assert max(box["x"] + box["width"] for box in boxes if box) < width - 40  # the menu
 
 
 def test_a_port_that_is_new_leads_to_its_history(app: App, page: Page) -> None:

@@ -16,6 +16,7 @@ from porteye_core.store.fleet.questions import (
 )
 from porteye_core.ui import layout, row_selection, time_range
 from porteye_core.ui.context import viewers_zone
+from porteye_core.ui.fleet import choices
 from porteye_core.ui.fleet.context import FleetMoment, read
 from porteye_core.ui.fleet.pages import go
 from porteye_core.ui.table_columns import columns
@@ -25,8 +26,8 @@ _HOUR = 3_600_000_000
 _DAY = 24 * _HOUR
 _LENGTH = 30 * _DAY
 _MOST_PORTS = 20
-_KEY, _BY = "activity_by", "by"  # of the widget, and in the URL
-_LABELS = {"hour": "By hour", "day": "By day"}
+_DAYS = "day"
+_LABELS = {"hour": "By hour", _DAYS: "By day"}
 _CLICKED = "activity_clicked"
 _CHART = "fleet_activity"
 _WIDTHS = {"ports": 160, "protocol": 80, "opened_count": 110, "closed_count": 110}
@@ -43,7 +44,7 @@ def activity() -> None:
 
 def _draw(at: FleetMoment) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
-        days = _by_day()
+        days = choices.choose("Buckets", _LABELS, "by", "activity_by") == _DAYS
         place = st.empty()
     since = max(at.now - _LENGTH, at.kept_from)
     wanted = replace(at.events, since=None, until=None)
@@ -59,26 +60,6 @@ def _draw(at: FleetMoment) -> None:
     if ports:
         st.markdown("##### Busiest ports")
         _table(ports)
-
-
-def _by_day() -> bool:
-    """Draw the choice of hours or days; the URL keeps it."""
-    if _KEY not in st.session_state:
-        said = st.query_params.get(_BY, "")
-        st.session_state[_KEY] = said if said in _LABELS else "hour"
-    chosen = st.segmented_control(
-        "Buckets",
-        list(_LABELS),
-        format_func=_LABELS.__getitem__,
-        key=_KEY,
-        label_visibility="collapsed",
-        required=True,
-    )
-    if chosen == "day":
-        st.query_params[_BY] = chosen
-    else:
-        st.query_params.pop(_BY, None)
-    return chosen == "day"
 
 
 def _chart(found: Sequence[Bucket], ends: tuple[int, int], length: int) -> None:

@@ -1,36 +1,21 @@
 """Exposed: the hosts that let others in, and on which ports."""
 
 from dataclasses import replace
-from enum import StrEnum
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from porteye_core.reach import REACHABLE
 from porteye_core.store.fleet.questions import Selection, ports_by_host
-from porteye_core.ui.fleet import exposed_hosts, listening, opinions
+from porteye_core.ui.fleet import choices, exposed_hosts, listening, opinions
 from porteye_core.ui.fleet.context import FleetMoment, read
 from porteye_core.ui.fleet.counted import shown_of
 from porteye_core.ui.fleet.exposed_hosts import WIDEST_FIRST
 from porteye_core.ui.fleet.pages import go_to_host
 
 _REFRESH = 10  # seconds
-_KEY, _ROWS = "exposed_rows", "rows"  # of the widget, and in the URL
-
-
-class _Rows(StrEnum):
-    """The thing that a row is of; the value stands in the URL."""
-
-    SERVICES = "services"
-    HOSTS = "hosts"
-    LISTENERS = "listeners"
-
-
-_LABELS = {
-    _Rows.SERVICES: "By service",
-    _Rows.HOSTS: "By host",
-    _Rows.LISTENERS: "Every listener",
-}
+_SERVICES, _HOSTS, _LISTENERS = "services", "hosts", "listeners"
+_LABELS = {_SERVICES: "By service", _HOSTS: "By host", _LISTENERS: "Every listener"}
 
 
 @st.fragment(run_every=_REFRESH)
@@ -48,15 +33,14 @@ def _draw(at: FleetMoment) -> None:
     if listening.draw_opened(at, wanted, "exposed_service"):
         return
     with st.container(horizontal=True, vertical_alignment="center"):
-        rows = _choose()
+        rows = choices.choose("Rows", _LABELS, "rows", "exposed_rows")
         place = st.empty()
-    match rows:
-        case _Rows.SERVICES:
-            listening.draw_services(at, wanted, place, "exposed_services", WIDEST_FIRST)
-        case _Rows.HOSTS:
-            _draw_hosts(at, wanted, place)
-        case _Rows.LISTENERS:
-            listening.draw_listeners(at, wanted, place, "exposed_listeners")
+    if rows == _SERVICES:
+        listening.draw_services(at, wanted, place, "exposed_services", WIDEST_FIRST)
+    elif rows == _HOSTS:
+        _draw_hosts(at, wanted, place)
+    else:
+        listening.draw_listeners(at, wanted, place, "exposed_listeners")
 
 
 def _reachable(at: FleetMoment) -> Selection | None:
@@ -64,27 +48,6 @@ def _reachable(at: FleetMoment) -> Selection | None:
     wanted = at.listeners
     exposures = tuple(each for each in REACHABLE if not wanted.exposure or each in wanted.exposure)
     return replace(wanted, exposure=exposures) if exposures else None
-
-
-def _choose() -> _Rows:
-    """Draw the choice of what a row is of; the URL keeps it."""
-    if _KEY not in st.session_state:
-        said = st.query_params.get(_ROWS, "")
-        st.session_state[_KEY] = _Rows(said) if said in set(_Rows) else _Rows.SERVICES
-    chosen = st.segmented_control(
-        "Rows",
-        list(_Rows),
-        format_func=_LABELS.__getitem__,
-        key=_KEY,
-        label_visibility="collapsed",
-        required=True,
-    )
-    rows = chosen or _Rows.SERVICES
-    if rows is _Rows.SERVICES:
-        st.query_params.pop(_ROWS, None)
-    else:
-        st.query_params[_ROWS] = rows.value
-    return rows
 
 
 def _draw_hosts(at: FleetMoment, wanted: Selection, place: DeltaGenerator) -> None:

@@ -4,14 +4,13 @@ import streamlit as st
 
 from porteye_core.store.fleet.questions import HostState, exposed_counts
 from porteye_core.ui import layout
-from porteye_core.ui.fleet import host_table
+from porteye_core.ui.fleet import choices, host_table
 from porteye_core.ui.fleet.context import FleetMoment, read
 from porteye_core.ui.fleet.host_states import counts, gravest_first
 from porteye_core.ui.fleet.pages import go_to_host
 
 _REFRESH = 5  # seconds
 _ALL = "all"
-_SHOW, _KEY = "state", "shown_state"  # in the URL, and of the widget
 
 
 @st.fragment(run_every=_REFRESH)
@@ -34,23 +33,8 @@ def _choose(at: FleetMoment) -> HostState | None:
     numbers = counts(at.hosts)
     labels = {_ALL: f"All {len(at.hosts):,}"}
     labels |= {state.value: f"{state.value.capitalize()} {n:,}" for state, n in numbers.items()}
-    if _KEY not in st.session_state:
-        st.session_state[_KEY] = st.query_params.get(_SHOW, _ALL)
-    if st.session_state[_KEY] not in labels:  # the last host in this state has left it
-        st.session_state[_KEY] = _ALL
-    chosen = st.segmented_control(
-        "State",
-        list(labels),
-        format_func=labels.__getitem__,
-        key=_KEY,
-        label_visibility="collapsed",
-        required=True,
-    )
-    if chosen in {None, _ALL}:
-        st.query_params.pop(_SHOW, None)
-        return None
-    st.query_params[_SHOW] = chosen
-    return HostState(chosen)
+    chosen = choices.choose("State", labels, "state", "shown_state")
+    return None if chosen == _ALL else HostState(chosen)
 
 
 hosts()
