@@ -1,5 +1,6 @@
 """Connections to the server, and its errors as sentences."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -22,6 +23,8 @@ NOT_MADE = (
     errors.UndefinedFunction,
     errors.UndefinedTable,
 )
+# Of a name of a host: what stands before it, as in user:pass@word@host.
+_PASSWORD = re.compile(r"""(["'])[^"']*@""")
 _OTHER_WRITER, _NOT_ENROLLED, _OUT_OF_STEP = "PE002", "PE001", "PE003"
 _HINTS = {
     _OTHER_WRITER: "Its database is a clone or a restored backup. Enrol this host under a name of"
@@ -64,6 +67,9 @@ def told(what: str) -> Iterator[None]:
 
 
 def reason(err: psycopg.Error) -> str:
-    """The first line of what the server or the library says, without a full stop."""
+    """The first line of what the server or the library says, without a full stop and without a
+    part of the password, which a mistake in the address can make of it."""
+    if err.sqlstate is None and isinstance(err, psycopg.ProgrammingError):
+        return "its address is none that libpq takes, such as postgresql://reader@db.example/fleet"
     said = err.diag.message_primary or str(err).strip().partition("\n")[0]
-    return said.rstrip(".")
+    return _PASSWORD.sub(r"\1…@", said.rstrip("."))

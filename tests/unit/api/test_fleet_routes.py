@@ -373,6 +373,24 @@ def test_a_server_that_is_away_is_said(path: str) -> None:
     assert "cannot be reached" in response.json()["error"]["message"]
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        "host=127.0.0.1 port=1 password=se cret",
+        "postgresql://u:se cret@127.0.0.1:1/db",
+        "postgresql://u:se@cret@127.0.0.1:1/db",
+        "postgresql://u:se/cret@127.0.0.1:1/db",
+        "cret",
+    ],
+)
+@pytest.mark.parametrize("path", ["hosts", "history.csv"])
+def test_no_part_of_a_password_is_told(address: str, path: str) -> None:
+    with client_of(address) as client:
+        response = client.get(f"/api/{path}")
+    assert response.status_code == 503
+    assert "cret" not in response.text
+
+
 def test_a_fleet_without_a_host_is_not_calm() -> None:
     with fleet() as running, client_of(running.address) as client:
         assert client.get("/api/hosts").json() == []
