@@ -33,6 +33,12 @@ SELECT l.host_id, (SELECT h.name FROM host h WHERE h.host_id = l.host_id) AS hos
     l.opened_seen, l.hidden, l.interface, l.v6only, {closed} AS closed_at
 FROM {listeners} l WHERE {where}
 """
+# The last port of an answer of this length: what is beyond it is not read.
+_FIRST_PORTS = """
+SELECT max(port) AS port FROM ((SELECT l.port FROM open_listener l WHERE {is_open}
+        ORDER BY l.port LIMIT %(limit)s)
+    UNION ALL SELECT port FROM found ORDER BY port LIMIT %(limit)s) p
+"""
 _FOUND_LIVES = (
     "SELECT l.* FROM found f JOIN life l"
     " ON l.host_id = f.host_id AND l.id = f.id AND l.closed_at = f.closed_at"
@@ -176,15 +182,20 @@ def open_at(
     """The listeners that were open at a moment, by port. Raises FleetError."""
     key, row = key_conditions(wanted, "l"), listener_conditions(reader, wanted, "l")
     parameters = {**key.parameters, **row.parameters, "at": at, "limit": limit}
+    is_open, first = is_open_since(key), _FIRST_PORTS
+    if row.sql:  # it is not known before the rows are read how many ports the answer has
+        first = "SELECT 65535 AS port"
     still = _ROWS.format(
         listeners="open_listener",
         closed="NULL::bigint",
-        where=f"{is_open_since(key)} AND {row}",
+        where=f"l.port <= (SELECT port FROM first) AND {is_open} AND {row}",
     )
-    gone = _ROWS.format(listeners=f"({_FOUND_LIVES})", closed="l.closed_at", where=row)
-    rows = f"{still} UNION ALL {gone}"
+    gone = f"({_FOUND_LIVES} WHERE f.port <= (SELECT port FROM first))"
+    rows = f"{still} UNION ALL {_ROWS.format(listeners=gone, closed='l.closed_at', where=row)}"
     found = reader.rows(
-        f"WITH found AS MATERIALIZED ({closed_since(key)}) {_LISTENERS.format(rows=rows)}",
+        f"WITH found AS MATERIALIZED ({closed_since(key)})"
+        f", first AS MATERIALIZED ({first.format(is_open=is_open)})"
+        f" {_LISTENERS.format(rows=rows)}",
         parameters,
     )
     return [FleetListener(*each) for each in found]

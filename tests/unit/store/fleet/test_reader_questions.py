@@ -214,6 +214,18 @@ def test_what_was_open_at_a_moment(asked: Asked, what: str, days: float) -> None
     assert listeners.count_at(asked.reader, wanted, at) == len(plain)
 
 
+@pytest.mark.parametrize("limit", [1, 3, 8, 20])
+@pytest.mark.parametrize("what", ["everything", "two hosts", "ports and a range", "a user", "IPv6"])
+def test_the_first_that_were_open_at_a_moment(asked: Asked, what: str, limit: int) -> None:
+    """A limit cuts what is sorted, wherever in the fleet it lies."""
+    wanted = SELECTIONS[what]
+    for days in (0.01, 9, 25, 39):
+        at = asked.now - round(days * DAY)
+        plain = sorted((row for row in open_then(asked, at) if matches(row, wanted)), key=by_port)
+        found = listeners.open_at(asked.reader, wanted, at, limit)
+        assert [of(each) for each in found] == values(plain[:limit])
+
+
 @pytest.mark.parametrize("days", [0, 3, 12, 39])
 @pytest.mark.parametrize("what", SELECTIONS)
 def test_counts_of_what_was_open_at_a_moment(asked: Asked, what: str, days: float) -> None:
