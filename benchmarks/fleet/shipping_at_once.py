@@ -10,6 +10,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from porteye_core.errors import StoreSlow
 from porteye_core.store.file.lock import WriterLock
 from porteye_core.store.fleet.enrolment import enrol
 from porteye_core.store.fleet.server import connect
@@ -50,7 +51,10 @@ def _ship(db: Path, login: str) -> int:
     with WriterLock(db, 0), connect(login) as agent:
         shipper = Shipper(db, agent)
         while True:
-            shipped = shipper.ship()
+            try:
+                shipped = shipper.ship()
+            except StoreSlow:  # on a machine that is too busy; it is tried again, as by the service
+                continue
             events += shipped.events
             if shipped.is_last:
                 return events
