@@ -17,6 +17,7 @@ from porteye_core.alerts.host_health import Condition, conditions
 from porteye_core.alerts.judge import UNWATCHED, Judge, host_key, host_of
 from porteye_core.alerts.ledger import IN_FILE, NO_FILE
 from porteye_core.alerts.records import Records, brief_findings
+from porteye_core.alerts.shared_turns import SharedTurns
 from porteye_core.alerts.speaker import Speaker
 from porteye_core.alerts.telling import Telling
 from porteye_core.alerts.timers import SECOND, Rules
@@ -68,6 +69,7 @@ class FleetEngine(Speaker):
         self._judges: dict[tuple[tuple[Block, ...], frozenset[str]], Judge] = {}
         self._judge_of: dict[str, Judge] = {}
         self._followers: dict[str, HostFollower] = {}
+        self._turns = SharedTurns(connection, place.alerts_db)
         self._brief: dict[str, list[Finding]] = {}
         for each in brief_findings(connection):
             self._brief.setdefault(each.host, []).append(each)
@@ -142,7 +144,8 @@ class FleetEngine(Speaker):
         if self._reports_due <= self._clock:
             self._reports_due = self._clock + _BETWEEN_REPORTS
             self._ask(now)
-        self._look_at_hosts()
+        with self._turns.together():
+            self._look_at_hosts()
         self._look_at_the_day(now)
         self._act(now)
 
@@ -236,6 +239,7 @@ class FleetEngine(Speaker):
         judge = self._judge(report.name)
         follower = HostFollower(self._connection, self._alerts_db, source, records, judge, now)
         follower.store_besides = self._store_grouping
+        follower.transaction = self._turns.turn
         return follower
 
     def _store_grouping(self) -> None:

@@ -1,7 +1,7 @@
 """A keeper of a ledger: what follows in time, in one transaction with the cursor."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -43,6 +43,9 @@ class Keeper:
         self._ledger = Ledger(connection, records, judge, look, absence, host)
         self._is_broken = False
         self.store_besides: Callable[[], None] = lambda: None  # in the same transaction
+        self.transaction: Callable[[], AbstractContextManager[None]] = lambda: transaction(
+            connection, alerts_db
+        )
 
     def _set_moment(self, now: Moment) -> None:
         self._moment, self._clock = now, self._reading.at(now)
@@ -77,7 +80,7 @@ class Keeper:
         self._set_moment(now)
         self._set_time(self._clock)
         try:
-            with transaction(self._connection, self._alerts_db):
+            with self.transaction():
                 yield
                 self._ledger.store()
                 self.store_besides()
