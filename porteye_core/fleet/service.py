@@ -17,7 +17,8 @@ from porteye_core.store.fleet.shipper import Shipper
 log = logging.getLogger("porteye")
 
 # The longest wait after failures. A random part of it: a thousand hosts come back at once.
-_LONGEST_WAIT, _DOUBLINGS = 60.0, 6
+# Two tries fit into the minute after a server is back.
+_LONGEST_WAIT, _DOUBLINGS = 30.0, 5
 # A connection takes 8 MiB of the server: it is kept only if it is used this often.
 _KEPT = 60.0
 

@@ -43,6 +43,11 @@ chmod 710 /etc/ssl/private
 make-ssl-cert generate-default-snakeoil
 pg_createcluster {_VERSIONS[0] if _VERSIONS else ""} main --start
 """
+_ASKS = """
+import json, urllib.request
+answer = urllib.request.urlopen("http://127.0.0.1:8501/api/hosts", timeout=60)
+print(*(each["host"] for each in json.load(answer)))
+"""
 _RESTART = f"pg_ctlcluster {_VERSIONS[0] if _VERSIONS else ''} main restart"
 _PROGRAMS = {
     "apt": "true",  # the package is installed
@@ -93,10 +98,14 @@ def scene() -> Iterator[Scene]:
         made = stack.enter_context(network())
         scene = Scene(made.server, folder)
         scene.run(_INSTALL)
-        first, *rest = blocks()
-        scene.run(first)
+        of_server, of_host, of_page = blocks()
+        scene.run(of_server)
         for host in ("web1", "web2", "web3"):
-            _start(stack, made, host, folder, rest[0].replace("web1", host))
+            _start(stack, made, host, folder, of_host.replace("web1", host))
+        # In the shell of the first lines.
+        of_page = f"export PORTEYE_FLEET=dbname=fleet\n{of_page}"
+        shown = made.server.command("bash", "-e", "-c", of_page, cwd=folder)
+        stack.enter_context(logged(folder / "page.log", *shown, env=with_programs(folder)))
         yield scene
 
 
@@ -121,3 +130,5 @@ def test_three_hosts_report_after_ten_lines(scene: Scene) -> None:
         return [each["host"] for each in json.loads(said) if each["state"] == "reporting"]
 
     until(lambda: reporting() == ["web1", "web2", "web3"], "all three report")
+    ask = f"{PROJECT}/.venv/bin/python -c '{_ASKS}' || true"
+    until(lambda: scene.run(ask).split() == ["web1", "web2", "web3"], "the page has them, too")

@@ -24,7 +24,7 @@ class _Over(Exception):
     """Ends a loop that has no end."""
 
 
-def test_the_waits_after_failures_are_drawn_below_a_minute() -> None:
+def test_the_waits_after_failures_are_drawn_below_half_a_minute() -> None:
     waits = [wait_after(failures) for failures in range(1, 2_000)]
     assert all(0 <= each <= service._LONGEST_WAIT for each in waits)
     assert len({round(each, 3) for each in waits}) > 1_000
