@@ -28,6 +28,7 @@ SELECT create_distributed_table('fleet.tick', 'host_id', colocate_with => 'fleet
 SELECT create_distributed_table('fleet.rollup', 'host_id', colocate_with => 'fleet.stream');
 SELECT create_distributed_table('fleet.turnover', 'host_id', colocate_with => 'fleet.stream');
 SELECT create_distributed_table('fleet.activity', 'host_id', colocate_with => 'fleet.stream');
+SELECT create_distributed_table('fleet.host_address', 'host_id', colocate_with => 'fleet.stream');
 
 -- The coordinator's own: counts over all hosts, and batches for the length of their transaction.
 SELECT citus_add_local_table_to_metadata('fleet.fleet_first');
