@@ -1,6 +1,7 @@
 """The page over many hosts, on a real PostgreSQL."""
 
 import re
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -9,11 +10,12 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import Browser, Error, Page, expect
 
+from porteye_core.ui.time_range import stamp
 from tests.kit.app import App, dashboard
 from tests.kit.browser import expect_settled, needs_chromium, save, wait_for_cells
 from tests.kit.fleet import Fleet
 from tests.kit.fleet_states import silence, wait_for_ever
-from tests.kit.many_hosts import NAMES, many_hosts
+from tests.kit.many_hosts import HOUR, NAMES, many_hosts
 from tests.kit.postgres import needs_postgres
 from tests.kit.waiting import until
 
@@ -239,6 +241,29 @@ def test_a_bar_leads_to_the_events_of_its_hour(app: App, page: Page) -> None:
     page.wait_for_url("**/history?**")
     assert parameters(page)["range"] == "custom"
     expect(page.get_by_text(re.compile("Showing the newest"))).to_be_visible()
+
+
+@pytest.fixture
+def retired(fleet: Fleet) -> Iterator[str]:
+    """The address of a host called gamma that was retired, where another is enrolled as gamma."""
+    ((number,),) = fleet.ask(
+        "UPDATE host SET retired_at = now_us() WHERE name = 'gamma' RETURNING host_id"
+    )
+    fleet.ask("INSERT INTO host (name, role, enrolled_at) VALUES ('gamma', 'second', now_us())")
+    yield f"gamma~{number}"
+    fleet.ask("DELETE FROM host WHERE role = 'second'")
+    fleet.ask("UPDATE host SET retired_at = NULL WHERE name = 'gamma'")
+
+
+@pytest.mark.parametrize("view", ["?", "history?range=all&", "time_machine?at=HOUR_AGO&"])
+def test_a_retired_host_is_not_taken_for_another_of_its_name(
+    app: App, page: Page, retired: str, view: str
+) -> None:
+    hour_ago = stamp(time.time_ns() // 1000 - HOUR)
+    show(app, page, f"{view}hosts=gamma".replace("HOUR_AGO", hour_ago), "gamma")
+    click_row(page, 1, page.get_by_test_id("stDataFrame").count() - 1, x=250)
+    page.wait_for_url(f"**host={retired}*")
+    expect(page.get_by_text("gamma was retired")).to_be_visible()
 
 
 def test_a_server_that_comes_back_is_shown_again(fleet: Fleet, tmp_path: Path, page: Page) -> None:

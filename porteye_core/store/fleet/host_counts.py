@@ -15,7 +15,9 @@ from porteye_core.store.fleet.selection import (
 # The words of the index, so that it alone is read.
 _IS_EXPOSED = ", ".join(f"'{each.value}'" for each in REACHABLE)
 _EXPOSED = f"""
-SELECT l.host_id, count(*) FROM open_listener l WHERE l.exposure IN ({_IS_EXPOSED}) GROUP BY 1
+SELECT c.host_id, c.listeners FROM (SELECT l.host_id, count(*) AS listeners
+    FROM open_listener l WHERE l.exposure IN ({_IS_EXPOSED}) GROUP BY 1) c
+JOIN host h ON h.host_id = c.host_id AND h.retired_at IS NULL
 """
 # The hosts first, then the ports of those that are shown. A port counts once for each host, however
 # many sockets it has.
@@ -58,7 +60,8 @@ class HostsWithPorts:
 
 
 def exposed_counts(reader: FleetReader) -> dict[int, int]:
-    """The number of open listeners of each host that other machines reach. Raises FleetError."""
+    """The number of open listeners of each host that other machines reach; a retired host has
+    none. Raises FleetError."""
     return dict(reader.rows(_EXPOSED, {}))
 
 

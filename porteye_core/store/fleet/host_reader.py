@@ -23,8 +23,10 @@ from porteye_core.store.reading import RowReader
 if TYPE_CHECKING:
     from porteye_core.store.reading import Reader
 
+# One of several hosts of a name, all of them retired but one, is called as hosts.addresses says.
 _NUMBER = """
-SELECT host_id FROM fleet.host WHERE name = ? ORDER BY retired_at IS NOT NULL, host_id DESC LIMIT 1
+SELECT host_id FROM fleet.host WHERE name = :name OR name || '~' || host_id = :name
+ORDER BY retired_at IS NOT NULL, host_id DESC LIMIT 1
 """
 NO_HOST = 0  # a number that no host has
 
@@ -52,12 +54,12 @@ def host_now(address: str, host_id: int) -> FleetHost:
 
 
 def host_number(address: str, name: str) -> int | None:
-    """The number of the host of this name, of a retired one if no other has it; None if there is
-    none. Raises StoreSlow or StoreError."""
+    """The number of the host of this name, of a retired one if no other has it, or of the host of
+    this address among those of its name; None if there is none. Raises StoreSlow or StoreError."""
     if not name.isprintable():  # what no database takes as a text
         return None
     with asked(address, NO_HOST) as connection:
-        row = connection.execute(_NUMBER, (name,)).fetchone()
+        row = connection.execute(_NUMBER, {"name": name}).fetchone()
     return None if row is None else int(row[0])
 
 

@@ -1,5 +1,6 @@
 """Hosts of the fleet: who reports, and whether what is known of it can be trusted."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -44,7 +45,8 @@ class FleetHost:
 
     skew: its clock less the server's at the newest batch; lag: since that; behind: events that it
     has not shipped yet; dropped: those that it dropped before they were shipped; events: those that
-    it has shipped; watched_until: the time until which its monitor is known to have watched.
+    it has shipped; listeners: those that are open, of which a retired host has none; watched_until:
+    the time until which its monitor is known to have watched.
     """
 
     id: int
@@ -76,6 +78,22 @@ def hosts(server: Server) -> list[FleetHost]:
         return [_host(dict(zip(names, row, strict=True))) for row in found]
 
 
+def addresses(of: Sequence[FleetHost]) -> dict[int, str]:
+    """The names by which page and API find these hosts, by their numbers; of: every host of a name.
+
+    A host that was retired before another got its name is called by its number, too.
+    """
+    newest = {each.name: each.id for each in sorted(of, key=_is_found_last)}
+    return {
+        each.id: each.name if newest[each.name] == each.id else f"{each.name}~{each.id}"
+        for each in of
+    }
+
+
+def _is_found_last(of: FleetHost) -> tuple[bool, int]:
+    return of.retired_at is None, of.id
+
+
 def host(connection: HostConnection, host_id: int) -> FleetHost:
     """The host of this number."""
     return _host(connection.execute(_ONE, (host_id,)).fetchone())
@@ -93,7 +111,7 @@ def _host(row: Any) -> FleetHost:
         None if received is None else max(0, row["now"] - received),
         row["skew"],
         row["version"],
-        row["listeners"],
+        0 if row["retired_at"] else row["listeners"],
         row["events"],
         row["behind"],
         row["dropped"],

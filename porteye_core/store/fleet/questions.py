@@ -8,7 +8,7 @@ from porteye_core.store.fleet.host_counts import (
     exposed_counts,
     ports_by_host,
 )
-from porteye_core.store.fleet.hosts import FleetHost, HostState, hosts
+from porteye_core.store.fleet.hosts import FleetHost, HostState, addresses, hosts
 from porteye_core.store.fleet.listeners import (
     FleetListener,
     HostCount,
@@ -50,6 +50,7 @@ __all__ = [
     "PortCount",
     "Selection",
     "Service",
+    "addresses",
     "buckets",
     "busiest",
     "count_at",

@@ -15,6 +15,7 @@ from porteye_core.store.fleet.questions import (
     FleetHost,
     FleetReader,
     Selection,
+    addresses,
     hosts,
     open_fleet,
 )
@@ -88,6 +89,10 @@ class FleetMoment:
         """The events that the filters mean."""
         wanted = self.filters
         return replace(self.listeners, kind=wanted.kind, since=wanted.since, until=wanted.until)
+
+    def address_of(self, host_id: int) -> str:
+        """The name by which the page of this host is found."""
+        return addresses(self.hosts)[host_id]
 
     def dated(self, micros: int) -> str:
         """A time as the viewer reads it, with its UTC time."""

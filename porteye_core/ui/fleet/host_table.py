@@ -67,7 +67,7 @@ def cells(
             "latest": ["never" if host.lag is None else ago(0, host.lag) for host in hosts],
             "listeners": [host.listeners for host in hosts],
             "exposed": [exposed.get(host.id, 0) for host in hosts],
-            "findings": [findings.get(host.name) for host in hosts],
+            "findings": [None if host.retired_at else findings.get(host.name) for host in hosts],
             "events": [host.events for host in hosts],
             "behind": [host.behind or None for host in hosts],
             "dropped": [host.dropped or None for host in hosts],

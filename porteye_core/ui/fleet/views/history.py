@@ -59,7 +59,8 @@ def _draw(at: FleetMoment) -> None:
     if shown:
         clicked = event_table.draw(shown, _remember)
         if clicked is not None:
-            go_to_host(clicked.host, "listener", listener=str(clicked.listener_id))
+            host = at.address_of(clicked.host_id)
+            go_to_host(host, "listener", listener=str(clicked.listener_id))
 
 
 def _words(at: FleetMoment, shown: list[FleetEvent], *, is_newest: bool) -> str:

@@ -25,7 +25,7 @@ def _draw(at: FleetMoment) -> None:
     layout.title(f"{len(at.hosts):,} host{'' if len(at.hosts) == 1 else 's'}")
     clicked = host_table.draw(shown, at, exposed_counts(at.reader))
     if clicked is not None:
-        go_to_host(next(each.name for each in shown if each.id == clicked))
+        go_to_host(at.address_of(clicked))
 
 
 def _choose(at: FleetMoment) -> HostState | None:

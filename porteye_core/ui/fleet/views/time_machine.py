@@ -83,7 +83,7 @@ def _draw_counts(at: FleetMoment, then: int, hosts: list[HostCount]) -> None:
     if port is not None:
         go("time_machine", at=stamp, port=str(port.port), protocol=port.protocol)
     if host is not None:
-        go_to_host(host.host, "timeline", at=stamp)
+        go_to_host(at.address_of(host.host_id), "timeline", at=stamp)
 
 
 def _draw_listeners(at: FleetMoment, then: int, count: int) -> None:
@@ -93,7 +93,8 @@ def _draw_listeners(at: FleetMoment, then: int, count: int) -> None:
     clicked = listener_table.draw(found, at, "fleet_then", without=(VERDICT,))
     if clicked is not None:
         stamp = time_range.stamp(then)
-        go_to_host(clicked.host, "timeline", at=stamp, port=str(clicked.port))
+        host = at.address_of(clicked.host_id)
+        go_to_host(host, "timeline", at=stamp, port=str(clicked.port))
 
 
 cursor_url.cursor()

@@ -9,6 +9,7 @@ import pytest
 from porteye_core.model import Protocol
 from porteye_core.reach import REACHABLE, Exposure
 from porteye_core.store.fleet.host_counts import HostsWithPorts, exposed_counts, ports_by_host
+from porteye_core.store.fleet.hosts import hosts
 from porteye_core.store.fleet.reader import open_fleet
 from porteye_core.store.fleet.selection import Selection
 from tests.kit.fleet import Fleet
@@ -101,5 +102,8 @@ def test_a_retired_host_lets_nobody_in(fleet: Fleet) -> None:
     try:
         with open_fleet(fleet.address) as reader:
             assert 4 not in {each.host_id for each in ports_by_host(reader, Selection()).hosts}
+            assert 4 not in exposed_counts(reader)
+            (retired,) = (each for each in hosts(reader.server) if each.id == 4)
+            assert retired.listeners == 0
     finally:
         fleet.ask("UPDATE host SET retired_at = NULL WHERE host_id = 4")

@@ -19,7 +19,7 @@ from porteye_core.store.database import (
 )
 from porteye_core.store.fleet import host_connection
 from porteye_core.store.fleet.enrolment import retire
-from porteye_core.store.fleet.hosts import HostState
+from porteye_core.store.fleet.hosts import HostState, addresses, hosts
 from porteye_core.store.fleet.server import connect
 from porteye_core.store.fleet.shipper import Shipper
 from porteye_core.store.reading import Form, State
@@ -131,6 +131,21 @@ def test_a_retired_host_is_found_until_another_has_its_name(running: Fleet, view
     after = find_host(viewer, "twice")
     assert after is not None
     assert after != before
+
+
+def test_each_of_several_hosts_of_a_name_has_an_address(running: Fleet, viewer: str) -> None:
+    with connect(running.address) as server:
+        for _ in range(2):
+            running.enrol("thrice")
+            retire(server, "thrice")
+        running.enrol("thrice")
+        found = {id_: name for id_, name in addresses(hosts(server)).items() if "thrice" in name}
+    first, second, third = sorted(found)
+    assert found == {first: f"thrice~{first}", second: f"thrice~{second}", third: "thrice"}
+    for host_id, name in found.items():
+        of = find_host(viewer, name)
+        assert of is not None
+        assert (of.host_id, of.name) == (host_id, name)
 
 
 def test_the_password_is_not_shown(viewer: str) -> None:
