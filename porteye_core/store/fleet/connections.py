@@ -36,7 +36,7 @@ class KeptConnections:
         self._free = threading.BoundedSemaphore(_MOST)
         self._lock = threading.Lock()
         self._kept = list[tuple[Connection, float]]()
-        self._away = "", float("-inf")
+        self._away = psycopg.OperationalError(), float("-inf")
 
     def begin(self, statement: bytes) -> Connection:
         """A connection on which this statement has begun a transaction. Raises psycopg.Error."""
@@ -95,11 +95,11 @@ class KeptConnections:
     def _new(self) -> Connection:
         why, since = self._away
         if self._clock() - since < _AWAY:
-            raise psycopg.OperationalError(why)
+            raise type(why)(str(why))  # the same kind of error, which tells what may be said of it
         try:
             return self._connect()
         except psycopg.Error as err:
-            self._away = str(err), self._clock()
+            self._away = err, self._clock()
             raise
 
 

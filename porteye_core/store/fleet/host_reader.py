@@ -17,7 +17,7 @@ from porteye_core.store.file.connection import slow
 from porteye_core.store.fleet.host_connection import HostConnection, open_host
 from porteye_core.store.fleet.host_status import status
 from porteye_core.store.fleet.hosts import FleetHost, host
-from porteye_core.store.fleet.server import NOT_MADE, reason
+from porteye_core.store.fleet.server import ADDRESS_HINT, NOT_MADE, is_no_address, reason
 from porteye_core.store.reading import RowReader
 
 if TYPE_CHECKING:
@@ -87,11 +87,8 @@ def _store_error(err: psycopg.Error) -> StoreError:
             "The database of PORTEYE_FLEET has no fleet, or one of another version.",
             "An administrator runs: porteye fleet init.",
         )
-    if isinstance(err, psycopg.ProgrammingError) and err.sqlstate is None:
-        return StoreError(  # what is wrong with it may be a part of its password
-            "PORTEYE_FLEET is no address of libpq.",
-            "Give one like postgresql://porteye_page@db.example/fleet.",
-        )
+    if is_no_address(err):
+        return StoreError("PORTEYE_FLEET is no address of libpq.", ADDRESS_HINT)
     return StoreError(
         f"The fleet's server cannot be asked: {reason(err)}.", "It is tried again and again."
     )

@@ -25,6 +25,7 @@ NOT_MADE = (
 )
 # Of a name of a host: what stands before it, as in user:pass@word@host.
 _PASSWORD = re.compile(r"""(["'])[^"']*@""")
+ADDRESS_HINT = "Give one like postgresql://porteye_page@db.example/fleet."
 _OTHER_WRITER, _NOT_ENROLLED, _OUT_OF_STEP = "PE002", "PE001", "PE003"
 _HINTS = {
     _OTHER_WRITER: "Its database is a clone or a restored backup. Enrol this host under a name of"
@@ -58,6 +59,8 @@ def told(what: str) -> Iterator[None]:
     try:
         yield
     except psycopg.Error as err:
+        if is_no_address(err):
+            raise FleetRefused(f"{what}: the address is none of libpq.", ADDRESS_HINT) from None
         sentence = f"{what}: {reason(err)}."
         if err.sqlstate in _HINTS:
             raise FleetRefused(sentence, _HINTS[err.sqlstate]) from err
@@ -66,10 +69,14 @@ def told(what: str) -> Iterator[None]:
         raise FleetError(sentence) from err
 
 
+def is_no_address(err: psycopg.Error) -> bool:
+    """Tell whether libpq did not understand the address, of which it may say a part of the
+    password."""
+    return isinstance(err, psycopg.ProgrammingError) and err.sqlstate is None
+
+
 def reason(err: psycopg.Error) -> str:
     """The first line of what the server or the library says, without a full stop and without a
     part of the password, which a mistake in the address can make of it."""
-    if err.sqlstate is None and isinstance(err, psycopg.ProgrammingError):
-        return "its address is none that libpq takes, such as postgresql://reader@db.example/fleet"
     said = err.diag.message_primary or str(err).strip().partition("\n")[0]
     return _PASSWORD.sub(r"\1…@", said.rstrip("."))
