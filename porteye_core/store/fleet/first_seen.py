@@ -31,6 +31,9 @@ ORDER BY f.at DESC, f.port, f.protocol
 """
 _COUNT = "SELECT count(*) FROM {firsts}"
 _HIGHEST = 65_535
+# A port that was open before the fleet keeps anything counts from then on, which is when a partition
+# begins: it is known, and was never new.
+_PARTITION = 7 * 86_400_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +91,7 @@ def _firsts(
     low, high = ports
     key, row = key_conditions(wanted, "f"), event_conditions(reader, wanted, "e")
     where = Conditions([*key.sql, *row.sql], {**key.parameters, **row.parameters})
-    where.add("f.at >= %(since)s", since=since)
+    where.add("f.at >= %(since)s AND f.at %% %(partition)s != 0", since=since, partition=_PARTITION)
     where.add("f.port BETWEEN %(low)s AND %(high)s", low=low, high=high)
     if wanted.until is not None:
         where.add("f.at <= %(until)s", until=wanted.until)
