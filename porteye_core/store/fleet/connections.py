@@ -36,7 +36,7 @@ class KeptConnections:
         self._free = threading.BoundedSemaphore(_MOST)
         self._lock = threading.Lock()
         self._kept = list[tuple[Connection, float]]()
-        self._away = psycopg.OperationalError(), float("-inf")
+        self._away: tuple[psycopg.Error, float] = psycopg.OperationalError(), float("-inf")
 
     def begin(self, statement: bytes) -> Connection:
         """A connection on which this statement has begun a transaction. Raises psycopg.Error."""

@@ -15,6 +15,10 @@ from porteye_core.store.fleet.server import Server, told
 # default a login would do without TLS, and send the password to whoever asks for it.
 _PROVEN = {"sslmode": "require", "channel_binding": "require"}
 
+# A comma separates names, others make a pattern, and after ~ stands the number of a host that was
+# retired, as hosts.addresses says.
+_NOT_IN_NAMES = frozenset(",*?[~")
+
 _OF_A_LOGIN: tuple[LiteralString, ...] = (
     "statement_timeout = '30s'",
     "idle_in_transaction_session_timeout = '30s'",
@@ -26,14 +30,24 @@ _OF_A_LOGIN: tuple[LiteralString, ...] = (
 )
 
 
+def _check_name(name: str) -> None:
+    """Raise FleetRefused for a name by which a filter or an address could not mean this host."""
+    if not name.isprintable() or name != name.strip() or set(name) & _NOT_IN_NAMES:
+        raise FleetRefused(
+            f"“{name[:40]}” is no name of a host.",
+            "Use no space at its ends, no control character, and none of , * ? [ and ~.",
+        )
+
+
 def enrol(server: Server, name: str, reached: str = "", *, by_certificate: bool = False) -> str:
     """Enrol a host and make its login; return the address with which it ships.
 
     reached: where hosts reach the server, if not as this connection does, such as
     "host=db.example sslmode=verify-full". The address has the only copy of the login's password;
     by_certificate: it has none, for a certificate whose common name is the login.
-    Raises FleetRefused if a host of this name is enrolled, FleetError.
+    Raises FleetRefused if a host of this name is enrolled or nobody could ask for it, FleetError.
     """
+    _check_name(name)
     with told(f"The host {name} could not be enrolled"):
         where = _where(server, reached)
     password = None if by_certificate else secrets.token_urlsafe(24)

@@ -31,8 +31,8 @@ ORDER BY f.at DESC, f.port, f.protocol
 """
 _COUNT = "SELECT count(*) FROM {firsts}"
 _HIGHEST = 65_535
-# A port that was open before the fleet keeps anything counts from then on, which is when a partition
-# begins: it is known, and was never new.
+# A port that was open before the fleet keeps anything counts from then on, when a partition begins:
+# it is known, and was never new.
 _PARTITION = 7 * 86_400_000_000
 
 

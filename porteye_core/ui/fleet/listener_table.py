@@ -34,8 +34,6 @@ _WIDTHS = {
 }
 _CUT = ("host", "program", "address", "home", "user")
 _ON_A_PHONE = {"host": 96, "port": 54, "program": 100, "exposure": 108}
-# Listeners are counted by each host for itself.
-_IDS_OF_A_HOST = 1 << 63
 
 
 def draw(
@@ -51,19 +49,18 @@ def draw(
     if verdicts is not None:
         table.insert(list(table.columns).index("exposure") + 1, VERDICT, verdicts)
     table = table.drop(columns=list(without), errors="ignore")
+    # Listeners are counted by each host for itself; a number that came again has several lives.
+    ids = [hash((each.host_id, each.id, each.closed_at)) for each in listeners]
     clicked = row_selection.table(
         table,
         in_order(table.columns, _ON_A_PHONE),
         columns({name: widths[name] for name in table.columns}, verdict=opinions.HELP),
         key=key,
-        ids=[each.host_id * _IDS_OF_A_HOST + each.id for each in listeners],
+        ids=ids,
         alt="Listeners of many hosts",
         height=table_height(len(table)),
     )
-    if clicked is None:
-        return None
-    host, listener = divmod(clicked, _IDS_OF_A_HOST)
-    return next((each for each in listeners if each.host_id == host and each.id == listener), None)
+    return listeners[ids.index(clicked)] if clicked in ids else None
 
 
 def cells(listeners: Sequence[FleetListener], now: int, widths: Mapping[str, int]) -> pd.DataFrame:

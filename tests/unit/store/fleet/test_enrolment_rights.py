@@ -259,6 +259,16 @@ def test_a_host_is_enrolled_once_and_anew_when_it_is_retired(running: Fleet) -> 
     assert found == [False, True]
 
 
+@pytest.mark.parametrize(
+    "name", ["a,b", "web*", "we?", "web[12]", "web~7", " web", "web\n", "a\x1bb"]
+)
+def test_a_host_that_nobody_could_ask_for_is_not_enrolled(running: Fleet, name: str) -> None:
+    before = running.ask("SELECT count(*) FROM host")
+    with connect(running.address) as server, pytest.raises(FleetRefused, match="is no name"):
+        enrol(server, name)
+    assert running.ask("SELECT count(*) FROM host") == before
+
+
 def test_a_retired_host_is_out_at_once(running: Fleet, db: Path, writer: Writer) -> None:
     seed(writer, NOW)
     address = running.enrol("gone")

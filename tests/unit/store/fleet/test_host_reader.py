@@ -54,7 +54,7 @@ def viewer(running: Fleet) -> str:
 @pytest.fixture
 def host(running: Fleet, viewer: str, db: Path, request: pytest.FixtureRequest) -> HostAtServer:
     """A host that has shipped a history of an hour, and whose monitor watches."""
-    name = str(request.node.name)[:60]
+    name = str(request.node.name)[:60].replace("[", "-")
     now = time.time_ns() // 1000
     with open_writer(db, HOST, 1) as writer:
         seed(writer, now)

@@ -33,7 +33,7 @@ def running() -> Iterator[Fleet]:
 @pytest.fixture
 def web(running: Fleet, db: Path, request: pytest.FixtureRequest) -> str:
     """A host that ships, whose monitor watches and has two listeners; its name."""
-    name = str(request.node.name)[:60]
+    name = str(request.node.name)[:60].replace("[", "-")
     now = time.time_ns() // 1000
     with open_writer(db, HOST, 1) as writer:
         writer.begin_watch(now, PATIENT)
