@@ -138,7 +138,8 @@ class Health(BaseModel):
     """The state of the monitor and of the alerts process."""
 
     status: str = Field(
-        description="watching, starting, holding, stalled, stopped or never; of a host of a fleet also behind, silent or retired"
+        description="watching, starting, holding, stalled, stopped or never; of a host of a fleet"
+        " also behind, silent or retired"
     )
     trouble: str | None = Field(description="why it cannot write: what it sees waits in memory")
     host: str | None = Field(description="the machine that the latest watch is of")
