@@ -4,7 +4,7 @@ import os
 import time
 from argparse import Namespace
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -29,7 +29,8 @@ class Question:
     def of(cls, given: Namespace, environ: Mapping[str, str] = os.environ) -> "Question":
         """The question of a command line; raises ConfigError."""
         named = {each: getattr(given, each, None) for each in ("db", "expected", "alerts_db")}
-        settings = config.load(named, environ)
+        # These commands ask of one machine, also where PORTEYE_FLEET is set for others.
+        settings = replace(config.load(named, environ), fleet="")
         return cls(
             settings.db,
             time.time_ns() // 1000,

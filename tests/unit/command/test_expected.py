@@ -57,6 +57,15 @@ def test_what_was_accepted_is_expected_by_the_file_that_is_printed(
     assert porteye("check").status == 0
 
 
+def test_what_was_accepted_on_this_machine_counts_where_a_fleet_is_set(
+    seeded: Instant, porteye: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nginx = Identity(Protocol.TCP, 80, Exposure.EVERYWHERE, "nginx", "www")
+    monkeypatch.setenv("PORTEYE_FLEET", "host=db.example dbname=fleet")
+    accept(seeded.db, nginx)
+    assert "[[expected]]\nport = 80\n" in porteye("expected", "--export").out
+
+
 def test_who_accepted_is_named_whoever_noted_something_later(
     seeded: Instant, porteye: Command
 ) -> None:
