@@ -166,12 +166,15 @@ class FleetEngine(Speaker):
         try:
             self._reports = host_reports(self._place.address)
         except StoreError as err:
+            if self._reachable_since is not None:
+                self._records.noted.append(str(err))
             self._reachable_since = None
             why = f"Nobody knows what listens on the hosts of the fleet: {err}"
             self._set_conditions(now, {UNWATCHED: Condition(UNWATCHED, why)}, {})
             return
         self._reported = self._clock
         if self._reachable_since is None:
+            self._records.noted.append("The fleet's server answers again.")
             self._reachable_since = self._reports.now
         since = max(self._reachable_since, self._reports.started_at)
         on, off = dict[str, Condition](), {UNWATCHED: ""}

@@ -139,7 +139,11 @@ def test_a_server_that_is_away_ends_nothing_and_is_told(judged: JudgedFleet) -> 
     judged.hosts["web1"].opens(4444)
     judged.later(2 * MINUTE)
     judged.is_reachable = False
+    judged.engine.noted()
     judged.looks(20 * MINUTE)
+    (said, found) = judged.engine.noted()
+    assert said.startswith("The fleet's server cannot be asked: ")
+    assert found.startswith("Nobody knows what listens on the hosts of the fleet: ")
     assert judged.told[1:] == [("begin", "unwatched", None, ())]
     (message,) = judged.messages[1:]
     assert message["data"]["host"] == "fleet"

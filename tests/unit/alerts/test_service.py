@@ -221,3 +221,16 @@ def test_an_alerts_database_of_a_single_machine_judges_no_fleet(db: Path, writer
     config = Config(db=db, alerts_db=beside(db), fleet="host=nowhere.example")
     with pytest.raises(StoreError, match="is the alerts database of a single machine"):
         Service(config, turns(1), lambda: None, lambda: False).run()
+
+
+def test_the_address_of_a_fleet_is_in_no_line_of_the_log(
+    db: Path, writer: Writer, caplog: pytest.LogCaptureFixture
+) -> None:
+    settle(db, FILE)
+    address = "host=/nowhere user=judge password=correct-horse"
+    config = Config(db=db, fleet=address)
+    with caplog.at_level(logging.DEBUG):
+        Service(config, turns(3), lambda: None, lambda: False).run()
+    assert "The fleet's server cannot be asked" in caplog.text
+    assert "correct-horse" not in caplog.text
+    assert address not in repr(config)
