@@ -24,11 +24,11 @@ from benchmarks.seed import add_scale, scale_of, seed
 from porteye_core.store import engine
 from porteye_core.store.file.connection import open_connection
 from porteye_core.store.file.lock import WriterLock
-from porteye_core.store.fleet.enrolment import enrol
+from porteye_core.store.fleet.administration.enrolment import enrol
+from porteye_core.store.fleet.administration.migrations import migrate
 from porteye_core.store.fleet.host_connection import HostConnection, open_host
-from porteye_core.store.fleet.migrations import migrate
 from porteye_core.store.fleet.server import connect
-from porteye_core.store.fleet.shipper import Shipper
+from porteye_core.store.fleet.shipping.shipper import Shipper
 from porteye_core.store.reading import event_counts
 
 _BACKLOG = 5_000  # events a second

@@ -14,13 +14,13 @@ from benchmarks.postgres_server import Access, cluster
 from benchmarks.report import Cell, Check, Table
 from porteye_core.model import Kind
 from porteye_core.reach import REACHABLE
-from porteye_core.store.fleet import activity, listeners
-from porteye_core.store.fleet.first_seen import new_ports
+from porteye_core.store.fleet.administration.migrations import migrate
 from porteye_core.store.fleet.hosts import hosts
-from porteye_core.store.fleet.migrations import migrate
-from porteye_core.store.fleet.newest_events import newest_events
-from porteye_core.store.fleet.reader import FleetReader, open_fleet
-from porteye_core.store.fleet.selection import Selection
+from porteye_core.store.fleet.many_hosts import activity, listeners
+from porteye_core.store.fleet.many_hosts.first_seen import new_ports
+from porteye_core.store.fleet.many_hosts.newest_events import newest_events
+from porteye_core.store.fleet.many_hosts.reader import FleetReader, open_fleet
+from porteye_core.store.fleet.many_hosts.selection import Selection
 from porteye_core.store.fleet.server import connect
 
 _DAY = 86_400_000_000

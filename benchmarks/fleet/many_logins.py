@@ -6,9 +6,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from porteye_core.store.file.connection import open_connection
-from porteye_core.store.fleet.local_rows import origin
 from porteye_core.store.fleet.server import Server, connect
-from porteye_core.store.fleet.shipper import Shipper
+from porteye_core.store.fleet.shipping.local_rows import origin
+from porteye_core.store.fleet.shipping.shipper import Shipper
 
 CONNECTIONS = 4
 # The rows and roles that enrolment makes, without a password: nobody logs in.

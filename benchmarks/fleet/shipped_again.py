@@ -10,9 +10,9 @@ import psycopg
 
 from porteye_core.fleet.service import ship_all
 from porteye_core.store.file.lock import WriterLock
-from porteye_core.store.fleet.enrolment import enrol
+from porteye_core.store.fleet.administration.enrolment import enrol
 from porteye_core.store.fleet.server import connect
-from porteye_core.store.fleet.shipper import Shipper
+from porteye_core.store.fleet.shipping.shipper import Shipper
 from porteye_core.store.tables.host_row import Host, machine_id
 from porteye_core.store.writing.startup import open_writer
 

@@ -12,9 +12,9 @@ from tempfile import TemporaryDirectory
 
 from porteye_core.errors import StoreSlow
 from porteye_core.store.file.lock import WriterLock
-from porteye_core.store.fleet.enrolment import enrol
+from porteye_core.store.fleet.administration.enrolment import enrol
 from porteye_core.store.fleet.server import connect
-from porteye_core.store.fleet.shipper import Shipper
+from porteye_core.store.fleet.shipping.shipper import Shipper
 
 
 def ship_at_once(db: Path, address: str, hosts: int) -> tuple[int, float]:

@@ -17,8 +17,8 @@ from benchmarks.report import Cell, Check, Report, Table
 from benchmarks.seed import seed
 from benchmarks.seeding.scale import Scale
 from porteye_core.store.file.lock import WriterLock
-from porteye_core.store.fleet.enrolment import enrol
-from porteye_core.store.fleet.migrations import migrate
+from porteye_core.store.fleet.administration.enrolment import enrol
+from porteye_core.store.fleet.administration.migrations import migrate
 from porteye_core.store.fleet.server import connect
 
 _DAY = 86_400

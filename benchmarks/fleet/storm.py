@@ -8,9 +8,9 @@ from pathlib import Path
 from benchmarks.postgres_server import Cluster
 from porteye_core.errors import FleetError
 from porteye_core.fleet.service import wait_after
-from porteye_core.store.fleet.enrolment import enrol
+from porteye_core.store.fleet.administration.enrolment import enrol
 from porteye_core.store.fleet.server import connect
-from porteye_core.store.fleet.shipper import Shipper
+from porteye_core.store.fleet.shipping.shipper import Shipper
 
 _STACK = 512 << 10  # of a thread, of which there is one for each host
 

@@ -26,7 +26,7 @@ from porteye_core.judging.acceptance import ACCEPTED, Accepted
 from porteye_core.judging.blocks import Block, Expected
 from porteye_core.store import alerts as store
 from porteye_core.store.alerts import Connection, Finding, Note, cursor, set_cursor, transaction
-from porteye_core.store.fleet.reports import HostReport, Reports, host_reports
+from porteye_core.store.fleet.many_hosts.reports import HostReport, Reports, host_reports
 
 _BETWEEN_REPORTS = 2 * SECOND
 _RETIRED = "the host was retired"

@@ -16,8 +16,8 @@ from porteye_core.alerts.follower import BATCH, Follower
 from porteye_core.alerts.judge import Judge
 from porteye_core.alerts.records import Records
 from porteye_core.store.alerts import Connection
-from porteye_core.store.fleet.host_reader import open_host_rows
-from porteye_core.store.fleet.reports import EPOCH_BITS, HostReport
+from porteye_core.store.fleet.many_hosts.reports import EPOCH_BITS, HostReport
+from porteye_core.store.fleet.one_host.host_reader import open_host_rows
 from porteye_core.store.reading import FollowedEvent, RowReader
 
 # What a process knows of time comes from the server: there is no boot of its own.

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from porteye_core.spoken_times import length, second
-from porteye_core.store.fleet.reports import HostReport
+from porteye_core.store.fleet.many_hosts.reports import HostReport
 
 SILENT, UNWATCHED, BEHIND, CLOCK = "silent", "unwatched", "behind", "clock"
 

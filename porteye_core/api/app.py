@@ -104,7 +104,7 @@ def create_api(
     for form in Form:
         _add_files(api, config, form)
     if config.fleet:
-        from porteye_core.api import fleet_routes  # noqa: PLC0415 - which alone needs psycopg
+        from porteye_core.api.fleet import routes as fleet_routes  # noqa: PLC0415 - which alone needs psycopg
 
         fleet_routes.add(api, config)
     return api

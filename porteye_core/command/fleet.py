@@ -43,7 +43,7 @@ def fleet(given: Namespace, environ: Mapping[str, str], screen: Screen) -> int:
 
 
 def _act(given: Namespace, server: "Server", screen: Screen) -> None:
-    from porteye_core.store.fleet import enrolment, migrations, retention  # noqa: PLC0415 - as above
+    from porteye_core.store.fleet.administration import enrolment, migrations, retention  # noqa: PLC0415 - as above
 
     match given.action:
         case "init":

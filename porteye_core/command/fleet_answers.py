@@ -10,14 +10,14 @@ from porteye_core.command.screen import Column, Screen, Style
 from porteye_core.errors import FilterError
 from porteye_core.model import Filters
 from porteye_core.spoken_times import ago, dated, moment
-from porteye_core.store.fleet.doubts import doubts
-from porteye_core.store.fleet.first_seen import FirstSeen, new_ports
-from porteye_core.store.fleet.fleet_records import FIRST_SEEN, HOST, records
 from porteye_core.store.fleet.hosts import FleetHost
-from porteye_core.store.fleet.known_hosts import known_hosts
-from porteye_core.store.fleet.reader import open_fleet
-from porteye_core.store.fleet.row_batches import selection
-from porteye_core.store.fleet.selection import EPHEMERAL
+from porteye_core.store.fleet.many_hosts.doubts import doubts
+from porteye_core.store.fleet.many_hosts.first_seen import FirstSeen, new_ports
+from porteye_core.store.fleet.many_hosts.fleet_records import FIRST_SEEN, HOST, records
+from porteye_core.store.fleet.many_hosts.known_hosts import known_hosts
+from porteye_core.store.fleet.many_hosts.reader import open_fleet
+from porteye_core.store.fleet.many_hosts.row_batches import selection
+from porteye_core.store.fleet.many_hosts.selection import EPHEMERAL
 from porteye_core.system.clock import timestamp
 
 _MOST = 10_000  # rows of an answer

@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 
 from porteye_core.command.question import Question
 from porteye_core.command.screen import Column, Screen, Style, warn
-from porteye_core.store.fleet.doubts import Doubts
 from porteye_core.store.fleet.hosts import HostState
+from porteye_core.store.fleet.many_hosts.doubts import Doubts
 
 _NAMED = 5  # hosts in a sentence
 _WHY = {HostState.NEVER: "they have never shipped"}

@@ -15,17 +15,22 @@ from porteye_core.hidden_owners import reason
 from porteye_core.model import Filters
 from porteye_core.reach import REACHABLE
 from porteye_core.spoken_times import clock, dated, moment
-from porteye_core.store.fleet import row_batches
-from porteye_core.store.fleet.doubts import doubts
-from porteye_core.store.fleet.fleet_records import FLEET_EVENT, FLEET_MOMENT, FLEET_PORT, SERVICE
-from porteye_core.store.fleet.full_rows import Row
-from porteye_core.store.fleet.known_hosts import Known, known_hosts
-from porteye_core.store.fleet.listeners import services
-from porteye_core.store.fleet.moment_coverage import coverages
-from porteye_core.store.fleet.newest_events import EventPlace
-from porteye_core.store.fleet.reader import FleetReader, open_for_file
-from porteye_core.store.fleet.row_batches import selection
-from porteye_core.store.fleet.selection import Selection
+from porteye_core.store.fleet.many_hosts import row_batches
+from porteye_core.store.fleet.many_hosts.doubts import doubts
+from porteye_core.store.fleet.many_hosts.fleet_records import (
+    FLEET_EVENT,
+    FLEET_MOMENT,
+    FLEET_PORT,
+    SERVICE,
+)
+from porteye_core.store.fleet.many_hosts.full_rows import Row
+from porteye_core.store.fleet.many_hosts.known_hosts import Known, known_hosts
+from porteye_core.store.fleet.many_hosts.listeners import services
+from porteye_core.store.fleet.many_hosts.moment_coverage import coverages
+from porteye_core.store.fleet.many_hosts.newest_events import EventPlace
+from porteye_core.store.fleet.many_hosts.reader import FleetReader, open_for_file
+from porteye_core.store.fleet.many_hosts.row_batches import selection
+from porteye_core.store.fleet.many_hosts.selection import Selection
 from porteye_core.store.reading import Field, Form, file_pieces, record
 from porteye_core.system.plain_text import clean
 

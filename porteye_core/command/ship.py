@@ -23,7 +23,7 @@ def ship(given: Namespace, question: Question) -> int:
     # psycopg takes a tenth of a second, which no other command needs.
     from porteye_core.fleet import service  # noqa: PLC0415
     from porteye_core.store.fleet.server import connect  # noqa: PLC0415
-    from porteye_core.store.fleet.shipper import Shipper  # noqa: PLC0415
+    from porteye_core.store.fleet.shipping.shipper import Shipper  # noqa: PLC0415
 
     for name, seconds in (("interval", given.interval), ("beat", given.beat)):
         if not SHORTEST_INTERVAL <= seconds <= LONGEST_INTERVAL:

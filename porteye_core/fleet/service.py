@@ -12,7 +12,7 @@ from pathlib import Path
 
 from porteye_core.errors import FleetError, FleetRefused, StoreError
 from porteye_core.store.fleet.server import connect
-from porteye_core.store.fleet.shipper import Shipper
+from porteye_core.store.fleet.shipping.shipper import Shipper
 
 log = logging.getLogger("porteye")
 

@@ -10,10 +10,10 @@ from porteye_core.judging.in_force import in_force
 from porteye_core.judging.judge import Judged, Judges
 from porteye_core.judging.verdicts import Verdict
 from porteye_core.store.alerts import Note, read_notes_of_all
-from porteye_core.store.fleet.listeners import FleetListener, Service
-from porteye_core.store.fleet.reader import FleetReader
-from porteye_core.store.fleet.selection import Selection
-from porteye_core.store.fleet.uses import key_of, uses_of_listeners, uses_of_services
+from porteye_core.store.fleet.many_hosts.listeners import FleetListener, Service
+from porteye_core.store.fleet.many_hosts.reader import FleetReader
+from porteye_core.store.fleet.many_hosts.selection import Selection
+from porteye_core.store.fleet.many_hosts.uses import key_of, uses_of_listeners, uses_of_services
 from porteye_core.store.reading import PastUse
 
 _ORDER = {verdict: rank for rank, verdict in enumerate(Verdict)}

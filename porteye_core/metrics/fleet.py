@@ -7,7 +7,7 @@ from porteye_core import __version__
 from porteye_core.metrics.families import BUILD
 from porteye_core.metrics.family import MetricFamily, Type, with_samples
 from porteye_core.store.fleet.hosts import FleetHost, HostState, hosts
-from porteye_core.store.fleet.reader import open_fleet
+from porteye_core.store.fleet.many_hosts.reader import open_fleet
 
 _SECOND = 1e6
 _STATES = MetricFamily(

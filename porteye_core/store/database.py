@@ -39,7 +39,7 @@ def open_reader(database: Database) -> Iterator["Reader"]:
         with reading.open_reader(database) as reader:
             yield reader
         return
-    from porteye_core.store.fleet.host_reader import open_host_reader  # noqa: PLC0415 - see above
+    from porteye_core.store.fleet.one_host.host_reader import open_host_reader  # noqa: PLC0415 - see above
 
     with open_host_reader(database.address, database.host_id) as reader:
         yield reader
@@ -56,7 +56,7 @@ def monitor_status(database: Database, now: int) -> "Status":
 def find_host(address: str, name: str) -> HostAtServer | None:
     """The host of a fleet that has this name, also if it is retired; None if there is none. Raises
     StoreError."""
-    from porteye_core.store.fleet.host_reader import host_number  # noqa: PLC0415 - see above
+    from porteye_core.store.fleet.one_host.host_reader import host_number  # noqa: PLC0415 - see above
 
     number = host_number(address, name)
     return None if number is None else HostAtServer(address, number, name)
@@ -65,6 +65,6 @@ def find_host(address: str, name: str) -> HostAtServer | None:
 def fleet_host(of: HostAtServer) -> "FleetHost":
     """The host as the fleet knows it now: what it has shipped, and whether it reports. Raises
     StoreError."""
-    from porteye_core.store.fleet.host_reader import host_now  # noqa: PLC0415 - see above
+    from porteye_core.store.fleet.one_host.host_reader import host_now  # noqa: PLC0415 - see above
 
     return host_now(of.address, of.host_id)

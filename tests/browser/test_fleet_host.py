@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 
 from porteye_core.fleet.service import ship_all
 from porteye_core.store.fleet.server import connect
-from porteye_core.store.fleet.shipper import Shipper
+from porteye_core.store.fleet.shipping.shipper import Shipper
 from porteye_core.store.writing.startup import open_writer
 from tests.kit.app import App, dashboard
 from tests.kit.browser import expect_settled, needs_chromium, row_of, wait_for_cells

@@ -7,7 +7,7 @@ from porteye_core.metrics.families import FAMILIES
 from porteye_core.metrics.family import MetricFamily
 from porteye_core.metrics.fleet import FAMILIES as FAMILIES_OF_A_FLEET
 from porteye_core.metrics.limits import MAX_LABEL_SETS
-from porteye_core.store.fleet.migrations import ROLES
+from porteye_core.store.fleet.administration.migrations import ROLES
 from tests.kit.service import PROJECT
 
 DOCUMENT = (PROJECT / "docs" / "metrics.md").read_text()

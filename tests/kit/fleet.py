@@ -11,10 +11,10 @@ from typing import Any
 import psycopg
 
 from porteye_core.fleet.service import ship_all
-from porteye_core.store.fleet.enrolment import enrol
-from porteye_core.store.fleet.migrations import migrate
+from porteye_core.store.fleet.administration.enrolment import enrol
+from porteye_core.store.fleet.administration.migrations import migrate
 from porteye_core.store.fleet.server import connect
-from porteye_core.store.fleet.shipper import Shipper
+from porteye_core.store.fleet.shipping.shipper import Shipper
 from tests.kit.postgres import cluster
 
 _KEEP_ALL = "UPDATE fleet.setting SET kept_from = 0, keep = 20 * 365 * 86400000000"

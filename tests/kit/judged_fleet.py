@@ -23,9 +23,9 @@ from porteye_core.store.alerts import (
     open_to_read,
     open_to_write,
 )
-from porteye_core.store.fleet.reports import Reports, host_reports
+from porteye_core.store.fleet.many_hosts.reports import Reports, host_reports
 from porteye_core.store.fleet.server import Server, connect
-from porteye_core.store.fleet.shipper import Shipper
+from porteye_core.store.fleet.shipping.shipper import Shipper
 from porteye_core.store.writing.startup import open_writer
 from porteye_core.store.writing.writer import Closing, Opening, Writer
 from tests.kit.fleet import Fleet

@@ -20,7 +20,7 @@ from porteye_core.model import (
     Tick,
 )
 from porteye_core.store.fleet.server import connect
-from porteye_core.store.fleet.shipper import Shipper
+from porteye_core.store.fleet.shipping.shipper import Shipper
 from porteye_core.store.writing.startup import open_writer
 from porteye_core.store.writing.writer import Closing, Opening, Writer
 from tests.kit.fleet import Fleet, fleet

@@ -11,7 +11,7 @@ from pathlib import Path
 from porteye_core.fleet.service import ship_all
 from porteye_core.model import Listener, Precision, Tick
 from porteye_core.store.fleet.server import connect
-from porteye_core.store.fleet.shipper import Shipper
+from porteye_core.store.fleet.shipping.shipper import Shipper
 from porteye_core.store.writing.startup import open_writer
 from porteye_core.store.writing.writer import Closing, Opening
 from tests.kit.alerts_process import alerts_of_fleet, answers_of, settle

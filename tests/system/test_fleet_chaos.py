@@ -16,7 +16,7 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from porteye_core.model import Listener, Precision
-from porteye_core.store.fleet.migrations import migrate
+from porteye_core.store.fleet.administration.migrations import migrate
 from porteye_core.store.fleet.server import connect
 from porteye_core.store.writing.startup import open_writer
 from porteye_core.store.writing.writer import Closing, Opening, Writer

@@ -14,7 +14,7 @@ import psycopg
 import pytest
 
 from benchmarks.fleet.seeded_hosts import seed_hosts
-from porteye_core.store.fleet.migrations import migrate
+from porteye_core.store.fleet.administration.migrations import migrate
 from porteye_core.store.fleet.server import connect
 from tests.kit.postgres import cluster, needs_postgres
 from tests.kit.processes import bound, end

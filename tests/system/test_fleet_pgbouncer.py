@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from porteye_core.store.fleet.enrolment import enrol, make_reader
+from porteye_core.store.fleet.administration.enrolment import enrol, make_reader
+from porteye_core.store.fleet.administration.migrations import migrate
 from porteye_core.store.fleet.host_connection import open_host
 from porteye_core.store.fleet.hosts import hosts
-from porteye_core.store.fleet.migrations import migrate
-from porteye_core.store.fleet.reader import open_fleet
+from porteye_core.store.fleet.many_hosts.reader import open_fleet
 from porteye_core.store.fleet.server import connect
-from porteye_core.store.fleet.shipper import Shipper
+from porteye_core.store.fleet.shipping.shipper import Shipper
 from porteye_core.store.writing.startup import open_writer
 from porteye_core.store.writing.writer import Writer
 from tests.kit.fleet import Fleet, rows_at_home, rows_that_arrived

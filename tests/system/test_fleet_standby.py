@@ -9,13 +9,13 @@ from psycopg.conninfo import make_conninfo
 
 from porteye_core.errors import FleetError
 from porteye_core.store.file.connection import open_connection
+from porteye_core.store.fleet.administration.migrations import migrate
 from porteye_core.store.fleet.host_connection import open_host
 from porteye_core.store.fleet.hosts import hosts
-from porteye_core.store.fleet.local_rows import newest_event
-from porteye_core.store.fleet.migrations import migrate
-from porteye_core.store.fleet.reader import open_fleet
+from porteye_core.store.fleet.many_hosts.reader import open_fleet
 from porteye_core.store.fleet.server import connect
-from porteye_core.store.fleet.shipper import Shipper
+from porteye_core.store.fleet.shipping.local_rows import newest_event
+from porteye_core.store.fleet.shipping.shipper import Shipper
 from porteye_core.store.writing.startup import open_writer
 from porteye_core.store.writing.writer import Writer
 from tests.kit.fleet import Fleet, rows_at_home, rows_that_arrived, ship

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from porteye_core.store.fleet.enrolment import enrol, retire
-from porteye_core.store.fleet.migrations import migrate
+from porteye_core.store.fleet.administration.enrolment import enrol, retire
+from porteye_core.store.fleet.administration.migrations import migrate
 from porteye_core.store.fleet.server import connect
 from tests.kit.booted import Booted, booted, unbootable
 from tests.kit.fleet import Fleet

@@ -11,7 +11,7 @@ from porteye_core.errors import FleetError, StoreSlow
 from porteye_core.guards.access import Access
 from porteye_core.host_patterns import Patterns
 from porteye_core.model import Filters
-from porteye_core.store.fleet.questions import (
+from porteye_core.store.fleet.many_hosts.questions import (
     FleetHost,
     FleetReader,
     Selection,

@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from porteye_core.model import Precision
-from porteye_core.store.fleet.questions import EventPlace, FleetEvent
+from porteye_core.store.fleet.many_hosts.questions import EventPlace, FleetEvent
 from porteye_core.ui import row_selection
 from porteye_core.ui.cell_text import fitted
 from porteye_core.ui.context import viewers_zone

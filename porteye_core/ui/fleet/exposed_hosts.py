@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from porteye_core.reach import REACHABLE
-from porteye_core.store.fleet.questions import HostPorts
+from porteye_core.store.fleet.many_hosts.questions import HostPorts
 from porteye_core.ui import row_selection
 from porteye_core.ui.cell_text import fitted
 from porteye_core.ui.fleet.context import FleetMoment

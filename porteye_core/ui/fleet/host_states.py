@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from porteye_core.store.fleet.questions import FleetHost, HostState
+from porteye_core.store.fleet.many_hosts.questions import FleetHost, HostState
 from porteye_core.store.reading import MomentCoverage
 
 _NAMED = 5  # hosts in a sentence

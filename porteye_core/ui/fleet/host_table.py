@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from porteye_core.store.fleet.questions import FleetHost
+from porteye_core.store.fleet.many_hosts.questions import FleetHost
 from porteye_core.ui import row_selection
 from porteye_core.ui.cell_text import fitted
 from porteye_core.ui.context import viewers_zone

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from porteye_core.store.fleet.questions import FleetHost
+from porteye_core.store.fleet.many_hosts.questions import FleetHost
 from porteye_core.ui.fleet import pages
 from porteye_core.ui.fleet.host_states import Doubt, doubts
 from porteye_core.ui.layout import is_phone

@@ -7,7 +7,7 @@ import pandas as pd
 from porteye_core.containers import shown_container
 from porteye_core.exposure import Bound
 from porteye_core.hidden_owners import reason
-from porteye_core.store.fleet.questions import FleetListener
+from porteye_core.store.fleet.many_hosts.questions import FleetListener
 from porteye_core.ui import row_selection
 from porteye_core.ui.cell_text import fitted
 from porteye_core.ui.context import viewers_zone

@@ -7,7 +7,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from porteye_core.reach import Exposure
-from porteye_core.store.fleet.questions import (
+from porteye_core.store.fleet.many_hosts.questions import (
     Selection,
     Service,
     count_now,

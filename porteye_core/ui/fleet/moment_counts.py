@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from porteye_core.store.fleet.questions import HostCount, PortCount
+from porteye_core.store.fleet.many_hosts.questions import HostCount, PortCount
 from porteye_core.ui import row_selection
 from porteye_core.ui.cell_text import fitted
 from porteye_core.ui.layout import table_height

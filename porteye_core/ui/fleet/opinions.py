@@ -14,7 +14,7 @@ from porteye_core.judging.fleet_verdicts import (
 from porteye_core.judging.in_force import in_force
 from porteye_core.judging.judge import Judged
 from porteye_core.store.alerts import open_counts, open_to_read
-from porteye_core.store.fleet.questions import FleetListener, Selection, Service
+from porteye_core.store.fleet.many_hosts.questions import FleetListener, Selection, Service
 from porteye_core.ui import now_verdicts
 from porteye_core.ui.context import now
 from porteye_core.ui.fleet.context import FleetMoment

@@ -10,7 +10,12 @@ import streamlit as st
 from porteye_core.filters import MAX_RECORDS
 from porteye_core.model import Protocol
 from porteye_core.reach import Exposure
-from porteye_core.store.fleet.questions import FleetListener, Selection, Service, open_now
+from porteye_core.store.fleet.many_hosts.questions import (
+    FleetListener,
+    Selection,
+    Service,
+    open_now,
+)
 from porteye_core.ui import row_selection
 from porteye_core.ui.cell_text import fitted
 from porteye_core.ui.context import draw_again

@@ -15,7 +15,7 @@ from porteye_core.command.program import main
 from porteye_core.command.screen import Screen
 from porteye_core.reach import REACHABLE
 from porteye_core.spoken_times import utc
-from porteye_core.store.fleet.fleet_records import FLEET_EVENT, FLEET_PORT
+from porteye_core.store.fleet.many_hosts.fleet_records import FLEET_EVENT, FLEET_PORT
 from tests.kit.fleet import Fleet
 from tests.kit.many_hosts import DAY, many_hosts
 from tests.kit.postgres import needs_postgres

@@ -21,14 +21,14 @@ from porteye_core.judging.judge import Judge, Judged, Judges
 from porteye_core.judging.verdicts import Verdict
 from porteye_core.store.alerts import Note, put_accept, writing
 from porteye_core.store.fleet.host_connection import open_host
-from porteye_core.store.fleet.listeners import (
+from porteye_core.store.fleet.many_hosts.listeners import (
     FleetListener,
     open_at,
     open_now,
     services,
 )
-from porteye_core.store.fleet.reader import FleetReader, open_fleet
-from porteye_core.store.fleet.selection import Selection
+from porteye_core.store.fleet.many_hosts.reader import FleetReader, open_fleet
+from porteye_core.store.fleet.many_hosts.selection import Selection
 from porteye_core.store.reading.past_uses import open_by_id
 from tests.kit.fleet import Fleet
 from tests.kit.many_hosts import DAY, NAMES, many_hosts

@@ -8,9 +8,9 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from porteye_core.fleet.service import ship_all
-from porteye_core.store.fleet.enrolment import retire
+from porteye_core.store.fleet.administration.enrolment import retire
 from porteye_core.store.fleet.server import connect
-from porteye_core.store.fleet.shipper import Shipper
+from porteye_core.store.fleet.shipping.shipper import Shipper
 from porteye_core.store.writing.startup import open_writer
 from tests.kit import configuration
 from tests.kit.fleet import Fleet, fleet

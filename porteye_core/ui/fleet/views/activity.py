@@ -7,7 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from porteye_core.charts.fleet_activity import by_bucket
-from porteye_core.store.fleet.questions import (
+from porteye_core.store.fleet.many_hosts.questions import (
     EPHEMERAL,
     Bucket,
     BusyPort,

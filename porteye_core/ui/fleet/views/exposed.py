@@ -6,7 +6,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from porteye_core.reach import REACHABLE
-from porteye_core.store.fleet.questions import Selection, ports_by_host
+from porteye_core.store.fleet.many_hosts.questions import Selection, ports_by_host
 from porteye_core.ui.fleet import choices, exposed_hosts, listening, opinions
 from porteye_core.ui.fleet.context import FleetMoment, read
 from porteye_core.ui.fleet.counted import shown_of

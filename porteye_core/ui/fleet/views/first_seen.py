@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
-from porteye_core.store.fleet.questions import EPHEMERAL, FirstSeen, new_ports
+from porteye_core.store.fleet.many_hosts.questions import EPHEMERAL, FirstSeen, new_ports
 from porteye_core.ui import layout, row_selection, time_range
 from porteye_core.ui.cell_text import fitted
 from porteye_core.ui.context import viewers_zone

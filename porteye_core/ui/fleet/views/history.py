@@ -6,7 +6,12 @@ from typing import NamedTuple
 
 import streamlit as st
 
-from porteye_core.store.fleet.questions import EventPlace, FleetEvent, count_events, newest_events
+from porteye_core.store.fleet.many_hosts.questions import (
+    EventPlace,
+    FleetEvent,
+    count_events,
+    newest_events,
+)
 from porteye_core.ui import time_range
 from porteye_core.ui.context import viewers_zone
 from porteye_core.ui.fleet import event_table, pages

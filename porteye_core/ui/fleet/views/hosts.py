@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from porteye_core.store.fleet.questions import HostState, exposed_counts
+from porteye_core.store.fleet.many_hosts.questions import HostState, exposed_counts
 from porteye_core.ui import layout
 from porteye_core.ui.fleet import choices, host_table
 from porteye_core.ui.fleet.context import FleetMoment, read

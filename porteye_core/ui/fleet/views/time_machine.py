@@ -3,7 +3,7 @@
 import streamlit as st
 
 from porteye_core.filters import MAX_RECORDS
-from porteye_core.store.fleet.questions import (
+from porteye_core.store.fleet.many_hosts.questions import (
     HostCount,
     count_at,
     coverages,

@@ -10,7 +10,7 @@ import pytest
 from porteye_core.model import Precision
 from porteye_core.store.fleet.hosts import FleetHost, HostState, hosts
 from porteye_core.store.fleet.server import connect
-from porteye_core.store.fleet.shipper import Shipper
+from porteye_core.store.fleet.shipping.shipper import Shipper
 from porteye_core.store.writing.startup import open_writer
 from porteye_core.store.writing.writer import Opening
 from tests.kit.fleet import Fleet, fleet, ship

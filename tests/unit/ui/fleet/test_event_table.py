@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from porteye_core.store.fleet.questions import EventPlace
+from porteye_core.store.fleet.many_hosts.questions import EventPlace
 from porteye_core.ui.fleet.event_table import place_of, place_text
 
 BIG = st.integers(-(10**18) + 1, 10**18 - 1)

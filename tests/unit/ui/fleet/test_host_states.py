@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from porteye_core.store.fleet.questions import FleetHost, HostState
+from porteye_core.store.fleet.many_hosts.questions import FleetHost, HostState
 from porteye_core.store.reading import Gap, MomentCoverage
 from porteye_core.ui.fleet.host_states import (
     GRAVEST_FIRST,

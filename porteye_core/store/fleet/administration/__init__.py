@@ -1,0 +1,1 @@
+"""The server of a fleet: schema, logins of hosts, retention."""

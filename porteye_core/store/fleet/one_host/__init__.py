@@ -1,0 +1,1 @@
+"""One host of a fleet, for the questions that a host's own database answers."""

@@ -1,0 +1,1 @@
+"""Shipping of a host's rows to its fleet, each exactly once."""
