@@ -6,7 +6,7 @@ from porteye_core import __version__, places
 from porteye_core.command.pip_command import pip_install
 from porteye_core.errors import ConfigError
 
-PACKAGE = "psycopg[binary,pool]~=3.3"
+PACKAGE = "psycopg[binary]~=3.3"
 
 
 def check_extra() -> None:
