@@ -9,6 +9,7 @@ from porteye_core.ui.markdown import literal
 from porteye_core.ui.pages import all_hosts_link
 
 _LONGEST = 60  # characters of a name that there is not
+_AGAIN = 5  # seconds between two tries to reach the server
 
 
 def chosen(server: str) -> HostAtServer | None:
@@ -17,13 +18,24 @@ def chosen(server: str) -> HostAtServer | None:
     name = url_state.host()
     try:
         found = find_host(server, name)
-    except StoreError as err:
-        _say(f"**The fleet cannot be shown.** {literal(err)}", ":material/cloud_off:")
+    except StoreError:
+        _try_again(server, name)
         return None
     if found is None:
         said = literal(f"No host “{name[:_LONGEST]}” is enrolled in this fleet.")
         _say(said, ":material/search_off:")
     return found
+
+
+@st.fragment(run_every=_AGAIN)
+def _try_again(server: str, name: str) -> None:
+    """Say why the server does not answer, until it does."""
+    try:
+        find_host(server, name)
+    except StoreError as err:
+        _say(f"**The fleet cannot be shown.** {literal(err)}", ":material/cloud_off:")
+        return
+    st.rerun()
 
 
 def _say(sentence: str, icon: str) -> None:

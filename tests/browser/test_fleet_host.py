@@ -9,13 +9,15 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from porteye_core.fleet.service import ship_all
+from porteye_core.store.fleet.enrolment import enrol
+from porteye_core.store.fleet.migrations import migrate
 from porteye_core.store.fleet.server import connect
 from porteye_core.store.fleet.shipping.shipper import Shipper
 from porteye_core.store.writing.startup import open_writer
 from tests.kit.app import App, dashboard
 from tests.kit.browser import expect_settled, needs_chromium, row_of, wait_for_cells
 from tests.kit.fleet import Fleet, fleet
-from tests.kit.postgres import needs_postgres
+from tests.kit.postgres import cluster, needs_postgres
 from tests.kit.seeding import seed
 from tests.kit.values import HOST
 
@@ -127,3 +129,21 @@ def test_a_download_has_the_events_of_the_host(app: App, page: Page) -> None:
         page.get_by_role("link", name=re.compile("^Download CSV")).click()
     assert "host-web1" in downloading.value.suggested_filename
     assert len(downloading.value.path().read_text().splitlines()) == 7
+
+
+def test_a_server_that_goes_away_and_comes_back_is_said(tmp_path: Path, page: Page) -> None:
+    with cluster() as server:
+        with connect(server.address) as administrator:
+            migrate(administrator)
+            enrol(administrator, "web1")
+        with dashboard(tmp_path / "porteye.db", tmp_path, PORTEYE_FLEET=server.address) as app:
+            page.goto(f"{app.url}/?host=web1")
+            shipped, away = (page.get_by_text(said) for said in ("shipped nothing yet", "shown."))
+            expect(shipped).to_be_visible()
+            server.kill()
+            expect(away).to_be_visible()
+            page.goto(f"{app.url}/history?host=web1")
+            expect(away).to_contain_text("The fleet cannot be shown.")
+            server.start()
+            expect(shipped).to_be_visible()
+            assert page.get_by_test_id("stException").count() == 0
