@@ -76,3 +76,13 @@ def test_off_starts_none(db: Path) -> None:
             assert len(asyncio.all_tasks()) == 1
 
     asyncio.run(wait_a_turn())
+
+
+def test_the_dashboard_of_a_fleet_starts_none(db: Path) -> None:
+    settle(db, "")
+
+    async def wait_a_turn() -> None:
+        async with alerts_beside(Config(db=db, fleet="dbname=fleet")):
+            assert len(asyncio.all_tasks()) == 1
+
+    asyncio.run(wait_a_turn())

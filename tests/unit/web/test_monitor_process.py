@@ -165,3 +165,12 @@ def test_who_started_a_monitor_has_time_to_start_it_again(
 
     asyncio.run(restart_it())
     assert monitors(db) == []
+
+
+def test_the_dashboard_of_a_fleet_starts_none(db: Path) -> None:
+    async def tasks() -> int:
+        async with monitor_beside(Config(db=db, fleet="dbname=fleet"), Restarts()):
+            return len(asyncio.all_tasks())
+
+    assert asyncio.run(tasks()) == 1
+    assert not db.exists()
