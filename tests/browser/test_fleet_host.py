@@ -9,8 +9,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from porteye_core.fleet.service import ship_all
-from porteye_core.store.fleet.enrolment import enrol
-from porteye_core.store.fleet.migrations import migrate
+from porteye_core.store.fleet.administration.enrolment import enrol
+from porteye_core.store.fleet.administration.migrations import migrate
 from porteye_core.store.fleet.server import connect
 from porteye_core.store.fleet.shipping.shipper import Shipper
 from porteye_core.store.writing.startup import open_writer

@@ -12,7 +12,7 @@ from porteye_core.config import Config
 from porteye_core.fleet.service import ship_all
 from porteye_core.store import alerts
 from porteye_core.store.fleet.server import connect
-from porteye_core.store.fleet.shipper import Shipper
+from porteye_core.store.fleet.shipping.shipper import Shipper
 from porteye_core.store.writing.startup import open_writer
 from tests.kit import configuration
 from tests.kit.fleet import Fleet, fleet
