@@ -52,20 +52,25 @@ def _draw(at: FleetMoment) -> None:
     opened, closed = sum(each.opened for each in found), sum(each.closed for each in found)
     unit = "days, of UTC" if days else "hours"
     place.caption(
-        f"{opened:,} openings and {closed:,} closings in the last 30 days, by {unit}.",
+        f"{opened:,} openings and {closed:,} closings {_time(at, since)}, by {unit}.",
         width="content",
     )
-    _chart(found, (since, at.now), _DAY if days else _HOUR)
+    if found:
+        _chart(found, (since, at.now), _DAY if days else _HOUR)
+    else:
+        st.info(f"Nothing opened or closed {_time(at, since)} that matches the filters.")
     ports = busiest(at.reader, wanted, since, at.now, _MOST_PORTS)
     if ports:
         st.markdown("##### Busiest ports")
         _table(ports)
 
 
+def _time(at: FleetMoment, since: int) -> str:
+    """The time that is shown, in words."""
+    return f"since {at.dated(since)}" if since == at.kept_from else "in the last 30 days"
+
+
 def _chart(found: Sequence[Bucket], ends: tuple[int, int], length: int) -> None:
-    if not found:
-        st.info("Nothing opened or closed in the last 30 days that matches the filters.")
-        return
     counts = pd.DataFrame(
         {
             "at": _times([each.at for each in found]),

@@ -262,7 +262,11 @@ BEGIN
                 WHERE x.host_id = mine AND x.origin = of_origin)::bigint << 40)
         WHERE i.login = caller) n;
     IF touched IS NOT NULL THEN
-        PERFORM FROM host h WHERE h.host_id = mine FOR NO KEY UPDATE;  -- two databases of a host
+        -- Two databases of a host wait for each other, and for an administrator who retires it.
+        PERFORM FROM host h WHERE h.host_id = mine AND h.retired_at IS NULL FOR NO KEY UPDATE;
+        IF NOT FOUND THEN
+            RAISE EXCEPTION 'No host is enrolled for the login %.', session_user USING ERRCODE = 'PE001';
+        END IF;
         before := services_of(mine, touched);
     END IF;
 

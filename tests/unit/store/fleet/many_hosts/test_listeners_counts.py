@@ -2,12 +2,15 @@
 
 import random
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import psycopg
 import pytest
 
+from porteye_core.errors import FleetRefused
 from porteye_core.model import Listener, Precision, Process
 from porteye_core.store.fleet.administration.enrolment import retire
 from porteye_core.store.fleet.server import connect
@@ -17,6 +20,7 @@ from tests.kit.fleet import Fleet, fleet, ship
 from tests.kit.postgres import needs_postgres
 from tests.kit.seeding import PLAN
 from tests.kit.values import HOST, SECOND, endpoint, owned, process
+from tests.kit.waiting import until
 
 pytestmark = needs_postgres
 
@@ -28,6 +32,8 @@ _ROWS = """SELECT l.port, l.protocol, left(coalesce(g.title, ''), 120), l.exposu
     count(DISTINCT l.host_id), count(*), min(l.opened_at)
     FROM open_listener l JOIN host h ON h.host_id = l.host_id AND h.retired_at IS NULL
     LEFT JOIN program g ON g.id = l.program_id GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4"""
+_WAITING = """SELECT count(*) FROM pg_stat_activity
+    WHERE usename LIKE 'agent_%' AND wait_event_type = 'Lock'"""
 
 
 @pytest.fixture(scope="module")
@@ -120,6 +126,27 @@ def test_they_are_what_the_rows_add_up_to_after_each_batch(
             for host in hosts:
                 retire(server, host.name)
         assert running.ask(_COUNTED) == []
+
+
+def test_a_batch_that_waits_for_the_retirement_of_its_host_is_refused_and_counts_nothing(
+    running: Fleet, tmp_path: Path
+) -> None:
+    with ExitStack() as stack:
+        host = _living(running, "between", tmp_path, random.Random(0))
+        host.begin(stack)
+        ship(host.db, host.address)
+        for step in range(1, 9):
+            host.step(NOW + step * SECOND)
+        assert host.open
+        server = stack.enter_context(psycopg.connect(running.address))
+        server.execute("SELECT fleet.retire(host_id) FROM fleet.host WHERE name = 'between'")
+        with ThreadPoolExecutor(1) as other:
+            batch = other.submit(ship, host.db, host.address)
+            until(lambda: running.ask(_WAITING) == [(1,)], "the batch waits for the retirement")
+            server.commit()
+            with pytest.raises(FleetRefused, match="No host is enrolled for the login"):
+                batch.result()
+    assert running.ask(_COUNTED) == running.ask(_ROWS)
 
 
 def _living(running: Fleet, name: str, folder: Path, draws: random.Random) -> Living:
