@@ -38,6 +38,11 @@ print("open", flush=True)
 sys.stdin.read()
 """
 
+_IS_ANSWERED_LATER = """
+import pathlib, psycopg, sys
+psycopg.connect(pathlib.Path(sys.argv[1]).read_text()).execute("SELECT pg_sleep(3)")
+"""
+
 
 @dataclass
 class Host:
@@ -270,7 +275,16 @@ def test_a_host_that_loses_its_power_leaves_no_connection_at_the_server(scene: S
     web2 = scene.hosts["web2"]
     others = "SELECT count(*) FROM pg_stat_activity WHERE usename = %s"
     ((role,),) = scene.fleet.ask("SELECT role FROM host WHERE name = 'web2'")
-    assert scene.fleet.ask(others, role) == [(1,)]
-    scene.network.cut(web2.machine)
-    psutil.Process(web2.machine.pid).kill()
+    asked = subprocess.Popen(
+        bound(*web2.machine.command(sys.executable, "-c", _IS_ANSWERED_LATER, str(web2.login))),
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        asks = f"{others} AND query LIKE '%%pg_sleep%%' AND state = 'active'"
+        until(lambda: scene.fleet.ask(asks, role) == [(1,)], "an answer is under way")
+        assert scene.fleet.ask(others, role) == [(2,)]
+        scene.network.cut(web2.machine)
+        psutil.Process(web2.machine.pid).kill()
+    finally:
+        end(asked)
     until(lambda: scene.fleet.ask(others, role) == [(0,)], "the server has noticed")

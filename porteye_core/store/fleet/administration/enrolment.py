@@ -27,6 +27,7 @@ _OF_A_LOGIN: tuple[LiteralString, ...] = (
     "tcp_keepalives_idle = 15",
     "tcp_keepalives_interval = 5",
     "tcp_keepalives_count = 3",
+    "tcp_user_timeout = 30000",  # of an answer that was under way
 )
 
 
