@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from porteye_core.model import Precision
-from porteye_core.store.fleet.many_hosts.questions import EventPlace, FleetEvent
+from porteye_core.store.fleet.many_hosts.questions import FleetEvent
 from porteye_core.ui import row_selection
 from porteye_core.ui.cell_text import fitted
 from porteye_core.ui.context import viewers_zone
@@ -90,33 +90,6 @@ def cells(found: Sequence[FleetEvent]) -> pd.DataFrame:
     for name in _CUT:
         table[name] = [fitted(text, _WIDTHS[name]) for text in table[name].tolist()]
     return table
-
-
-def place_text(place: EventPlace) -> str:
-    """The place of an event as it stands in the URL, and in the API's parameter `before`.
-
-    >>> place_text(EventPlace(1000, 7, 3))
-    '1000.7.3'
-    """
-    return ".".join(map(str, place))
-
-
-def place_of(text: str) -> EventPlace | None:
-    """The place that a text of the URL says, None if it is none.
-
-    >>> place_of("1000.7.3"), place_of("1000.7"), place_of("1.2.x")
-    (EventPlace(at=1000, host_id=7, id=3), None, None)
-    """
-    parts = text.split(".")
-    if len(parts) != 3 or not all(_is_number(each) for each in parts):
-        return None
-    at, host_id, number = map(int, parts)
-    return EventPlace(at, host_id, number) if host_id < 1 << 31 else None
-
-
-def _is_number(text: str) -> bool:
-    digits = text.removeprefix("-")
-    return digits.isascii() and digits.isdecimal() and len(digits) < 19
 
 
 def _press(go_then: Callable[[int], None]) -> None:

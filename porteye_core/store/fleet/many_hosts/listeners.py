@@ -43,9 +43,9 @@ _FOUND_LIVES = (
     "SELECT l.* FROM found f JOIN life l"
     " ON l.host_id = f.host_id AND l.id = f.id AND l.closed_at = f.closed_at"
 )
-# One service of many hosts: a port, who has it, and whom it lets in.
 # Of a retired host nothing is known from then on.
 OF_THE_RETIRED = "(SELECT r.host_id FROM host r WHERE r.retired_at <= {at})"
+# One service of many hosts: a port, who has it, and whom it lets in.
 # One row for each host first: to count the distinct ones of each service sorts every listener.
 _SERVICES = """
 SELECT s.port, s.protocol, s.program, s.exposure::text, count(*), sum(s.listeners)::bigint,

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import streamlit as st
 
+from porteye_core.errors import FilterError
 from porteye_core.store.fleet.many_hosts.questions import (
     EventPlace,
     FleetEvent,
@@ -16,7 +17,6 @@ from porteye_core.ui import time_range
 from porteye_core.ui.context import viewers_zone
 from porteye_core.ui.fleet import event_table, pages
 from porteye_core.ui.fleet.context import FleetMoment, read
-from porteye_core.ui.fleet.event_table import place_of, place_text
 from porteye_core.ui.fleet.export_links import draw_links
 from porteye_core.ui.fleet.pages import go_to_host
 from porteye_core.ui.markdown import literal
@@ -49,7 +49,7 @@ def history() -> None:
 
 
 def _draw(at: FleetMoment) -> None:
-    before = place_of(st.query_params.get(_BEFORE, ""))
+    before = _place(st.query_params.get(_BEFORE, ""))
     limit = at.filters.limit
     newest = None if before else _newest(at)
     first = before or (newest and _behind(newest))
@@ -113,15 +113,23 @@ def _announce(at: FleetMoment, newest: EventPlace) -> None:
         )
 
 
+def _place(text: str) -> EventPlace | None:
+    """The place that a text of the URL says, None if it is none."""
+    try:
+        return EventPlace.of(text)
+    except FilterError:
+        return None
+
+
 def _turn_pages(before: EventPlace | None, last: EventPlace | None) -> None:
     """Draw the buttons; last: the last event of this page, None if no others follow."""
     turned: list[str] = st.session_state.setdefault(_TURNED, [])
-    here = "" if before is None else place_text(before)
+    here = "" if before is None else str(before)
     has_newer = bool(here) and here in turned
     for label, to in (
         ("Newest", "" if here else None),
         ("Newer", turned[turned.index(here) - 1] if has_newer and turned[0] != here else None),
-        ("Older", None if last is None else place_text(last)),
+        ("Older", None if last is None else str(last)),
     ):
         st.button(label, on_click=_turn, args=(to, here), disabled=to is None)
 
