@@ -208,7 +208,9 @@ def count_at(reader: FleetReader, wanted: Selection, at: int) -> int:
 
 def ports_at(reader: FleetReader, wanted: Selection, at: int, limit: int = 1000) -> list[PortCount]:
     """The ports that were open at a moment, those of most hosts first. Raises FleetError."""
-    return [PortCount(*row) for row in _counted(reader, wanted, at, _PORTS, limit)]
+    # Each part is sorted by itself: an index has one of them in this order.
+    order = "ORDER BY port, protocol"
+    return [PortCount(*row) for row in _counted(reader, wanted, at, _PORTS, limit, order)]
 
 
 def hosts_at(
@@ -219,7 +221,7 @@ def hosts_at(
 
 
 def _counted(
-    reader: FleetReader, wanted: Selection, at: int, counts: str, limit: int
+    reader: FleetReader, wanted: Selection, at: int, counts: str, limit: int, order: str = ""
 ) -> list[tuple[Any, ...]]:
     """Counts of what was open at a moment. Host, port and protocol are chosen in indexes alone."""
     key, row = key_conditions(wanted, "l"), listener_conditions(reader, wanted, "l")
@@ -227,9 +229,9 @@ def _counted(
     if row.sql:
         gone = f"SELECT * FROM ({_FOUND_LIVES.replace('found f', f'({gone}) f')}) l WHERE {row}"
     rows = (
-        "SELECT l.port, l.protocol, l.host_id FROM open_listener l"
-        f" WHERE {is_open_since(key)} AND {row} UNION ALL"
-        f" SELECT port, protocol, host_id FROM ({gone}) AS c"
+        "(SELECT l.port, l.protocol, l.host_id FROM open_listener l"
+        f" WHERE {is_open_since(key)} AND {row} {order}) UNION ALL"
+        f" (SELECT port, protocol, host_id FROM ({gone}) AS c {order})"
     )
     parameters = {**key.parameters, **row.parameters, "at": at, "limit": limit}
     return reader.rows(counts.format(rows=rows), parameters)
