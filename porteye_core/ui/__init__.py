@@ -66,18 +66,18 @@ def _draw(
     with st.sidebar:
         lookup_dialog.button(db)
         filters, length = sidebar.filters()
+        View(
+            db,
+            filters,
+            length,
+            access,
+            config.expected,
+            alerts_db=config.alerts_file,
+            stops=config.stops and not name,
+            own_db=config.db,
+        ).save()
         st.divider()
         monitor_panel.panel(db, restarts)
-    View(
-        db,
-        filters,
-        length,
-        access,
-        config.expected,
-        alerts_db=config.alerts_file,
-        stops=config.stops and not name,
-        own_db=config.db,
-    ).save()
     bar(name)
     if not stop_dialog.draw(config.db) and page.url_path != "listener":
         listener_drawer.draw(db)

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from porteye_core.store.fleet.host_connection import HostConnection
-from porteye_core.store.fleet.server import Server, told
+from porteye_core.store.fleet.server import Server, answered
 
 # A host shows that it is alive once a beat; a busy machine may delay one or two.
 MISSED_BEATS = 3
@@ -72,7 +72,7 @@ class FleetHost:
 
 def hosts(server: Server) -> list[FleetHost]:
     """Every host, retired ones too, by name. Raises FleetError."""
-    with told("The hosts could not be read"):
+    with answered("The hosts could not be read"):
         found = server.execute(_ALL)
         names = [column.name for column in found.description or ()]
         return [_host(dict(zip(names, row, strict=True))) for row in found]

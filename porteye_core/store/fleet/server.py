@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 from psycopg import errors
 
-from porteye_core.errors import FleetError, FleetRefused
+from porteye_core.errors import FleetError, FleetRefused, StoreSlow
 
 Server = psycopg.Connection[tuple[Any, ...]]
 
@@ -67,6 +67,19 @@ def told(what: str) -> Iterator[None]:
         if isinstance(err, (*NOT_MADE, errors.InsufficientPrivilege)):
             raise FleetRefused(sentence, "An administrator runs: porteye fleet init.") from err
         raise FleetError(sentence) from err
+
+
+@contextmanager
+def answered(what: str) -> Iterator[None]:
+    """Turn an error as `told` does, and that of a question which was stopped into a StoreSlow."""
+    with told(what):
+        try:
+            yield
+        except errors.QueryCanceled as err:
+            raise StoreSlow(
+                "The question took too long and was stopped.",
+                "Ask for fewer hosts, or a shorter time.",
+            ) from err
 
 
 def is_no_address(err: psycopg.Error) -> bool:

@@ -30,6 +30,7 @@ from porteye_core.model import Filters, Kind, Protocol
 from porteye_core.reach import LOCAL, REACHABLE
 from porteye_core.store.engine import Connection
 from porteye_core.store.file.connection import open_connection
+from porteye_core.store.fleet.connections import kept_connections
 from porteye_core.store.reading import (
     busy_ports,
     event_counts,
@@ -403,6 +404,7 @@ def questions_of_the_store() -> Iterator[tuple[str, CodeType]]:
 
 
 def test_a_row_that_differs_is_noticed(db: Path, address: str) -> None:
+    kept_connections(address).close()  # a template takes no other session
     with psycopg.connect(address, autocommit=True) as connection:
         connection.execute("CREATE DATABASE differing TEMPLATE postgres")
     other = make_conninfo(address, dbname="differing")

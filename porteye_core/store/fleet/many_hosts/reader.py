@@ -5,12 +5,11 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from psycopg import errors
 from psycopg.rows import dict_row
 
-from porteye_core.errors import FleetBusy, StoreSlow
+from porteye_core.errors import FleetBusy
 from porteye_core.store.fleet.connections import kept_connections
-from porteye_core.store.fleet.server import Server, connect, told
+from porteye_core.store.fleet.server import Server, answered, connect, told
 
 # As for one host's page: to compile a statement, or to read side by side, takes longer than it
 # saves. Settings end with the transaction, for the connection is another question's next.
@@ -38,12 +37,12 @@ class FleetReader:
 
     def rows(self, statement: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         """The rows of a question."""
-        with _answered():
+        with answered(_ASKED):
             return self.server.execute(statement.encode(), parameters).fetchall()
 
     def records(self, statement: str, parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
         """The rows of a question with the names of their columns."""
-        with _answered(), self.server.cursor(row_factory=dict_row) as cursor:
+        with answered(_ASKED), self.server.cursor(row_factory=dict_row) as cursor:
             return cursor.execute(statement.encode(), parameters).fetchall()
 
     def batches(
@@ -51,7 +50,7 @@ class FleetReader:
     ) -> Generator[Sequence[tuple[Any, ...]]]:
         """The rows of a question in batches, of which the first may be empty; those that follow
         wait in a cursor of the server."""
-        with _answered(), self.server.cursor("batches") as cursor:
+        with answered(_ASKED), self.server.cursor("batches") as cursor:
             cursor.execute(statement.encode(), parameters)
             yield cursor.fetchmany(size)
             while rows := cursor.fetchmany(size):
@@ -66,22 +65,6 @@ class FleetReader:
     def kept_from(self) -> int:
         """The time from which the fleet has everything that its hosts have shipped."""
         return int(self.rows("SELECT kept_from FROM setting", {})[0][0])
-
-
-def too_slow() -> StoreSlow:
-    """The error of a question that was stopped."""
-    return StoreSlow(
-        "The question took too long and was stopped.", "Ask for fewer hosts, or a shorter time."
-    )
-
-
-@contextmanager
-def _answered() -> Iterator[None]:
-    with told(_ASKED):
-        try:
-            yield
-        except errors.QueryCanceled as err:
-            raise too_slow() from err
 
 
 @contextmanager
