@@ -38,9 +38,10 @@ LoadCredential=
 LoadCredential=fleet:{login}
 StandardError=file:/var/lib/ship-log
 RestartSec=1
-# The interpreter of a developer may lie in a home, and the project in a folder for a while.
+# The interpreter of a developer may lie in a home, and the project in a folder for a while: a unit
+# with a user of its own sees none of these.
 ProtectHome=no
-PrivateTmp=no
+BindReadOnlyPaths={project} {environment}
 """
 
 
@@ -70,7 +71,14 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
             login.write_text(enrol(server, "web1", f"host={ADDRESS} sslmode=disable"))
         systemd = stack.enter_context(booted(tmp_path, ""))
         here = tmp_path / "here.conf"
-        here.write_text(_HERE.format(python=sys.executable, project=PROJECT, login=login))
+        here.write_text(
+            _HERE.format(
+                python=sys.executable,
+                project=PROJECT,
+                environment=Path(sys.prefix).resolve(),
+                login=login,
+            )
+        )
         units = Path("/etc/systemd/system")
         dropins = units / f"{UNIT.name}.d"
         for words in (
