@@ -16,8 +16,7 @@ from porteye_core.store.fleet.many_hosts.first_seen import FirstSeen, new_ports
 from porteye_core.store.fleet.many_hosts.fleet_records import FIRST_SEEN, HOST, records
 from porteye_core.store.fleet.many_hosts.known_hosts import known_hosts
 from porteye_core.store.fleet.many_hosts.reader import open_fleet
-from porteye_core.store.fleet.many_hosts.row_batches import selection
-from porteye_core.store.fleet.many_hosts.selection import EPHEMERAL
+from porteye_core.store.fleet.many_hosts.selection import EPHEMERAL, Selection
 from porteye_core.system.clock import timestamp
 
 _MOST = 10_000  # rows of an answer
@@ -80,7 +79,7 @@ def _new(
 ) -> int:
     with open_fleet(address) as reader:
         known = known_hosts(reader, patterns)
-        found = new_ports(reader, since, _MOST, selection(which, known.numbers))
+        found = new_ports(reader, since, _MOST, Selection.of(which, known.numbers))
     form.say(f"Since {dated(since, form.now, form.zone)}:", Style.STRONG)
     if form.is_table and not found.newest:
         form.screen.write("No port was new in the fleet.")

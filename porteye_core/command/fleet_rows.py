@@ -29,7 +29,6 @@ from porteye_core.store.fleet.many_hosts.listeners import services
 from porteye_core.store.fleet.many_hosts.moment_coverage import coverages
 from porteye_core.store.fleet.many_hosts.newest_events import EventPlace
 from porteye_core.store.fleet.many_hosts.reader import FleetReader, open_for_file
-from porteye_core.store.fleet.many_hosts.row_batches import selection
 from porteye_core.store.fleet.many_hosts.selection import Selection
 from porteye_core.store.reading import Field, Form, file_pieces, record
 from porteye_core.system.plain_text import clean
@@ -62,12 +61,12 @@ def rows(given: Namespace, address: str, screen: Screen, environ: Mapping[str, s
             case "who":
                 return _who(reader, which, known, given, form)
             case "now":
-                batches = row_batches.open_batches(reader, selection(which, known.numbers))
+                batches = row_batches.open_batches(reader, Selection.of(which, known.numbers))
                 _write(batches, FLEET_PORT, _PORT_TABLE, form)
             case "exposed":
                 _write(_exposed(reader, which, known), SERVICE, _SERVICE_TABLE, form)
             case _:
-                _history(reader, selection(which, known.numbers), given, form)
+                _history(reader, Selection.of(which, known.numbers), given, form)
     at = which.until if given.action == "history" else None
     form.say_doubts(doubts(known.hosts, at))
     return HELD
@@ -78,7 +77,7 @@ def _who(
 ) -> int:
     """Write who listens on a port, or listened there at a moment; returns the exit status."""
     ports, protocol = filters.ports_and_protocol(given.of, which.protocol)
-    wanted = replace(selection(which, known.numbers), ports=ports, protocol=protocol)
+    wanted = replace(Selection.of(which, known.numbers), ports=ports, protocol=protocol)
     if not given.at:
         count = _write(row_batches.open_batches(reader, wanted), FLEET_PORT, _WHO_TABLE, form)
         form.say_doubts(doubts(known.hosts))
@@ -99,7 +98,7 @@ def _exposed(reader: FleetReader, which: Filters, known: Known) -> Batches:
     reached = tuple(each for each in REACHABLE if not which.exposure or each in which.exposure)
     if not reached:
         raise FilterError("exposure", "No other machine reaches these.", "Ask porteye fleet now.")
-    wanted = selection(replace(which, exposure=reached), known.numbers)
+    wanted = Selection.of(replace(which, exposure=reached), known.numbers)
     found = services(reader, wanted, _ALL)
     yield [{name: getattr(each, name) for name in each.__slots__} for each in found]
 

@@ -51,7 +51,7 @@ from porteye_core.store.fleet.many_hosts.listeners import services
 from porteye_core.store.fleet.many_hosts.moment_coverage import coverages
 from porteye_core.store.fleet.many_hosts.newest_events import EventPlace
 from porteye_core.store.fleet.many_hosts.reader import FleetReader, open_fleet
-from porteye_core.store.fleet.many_hosts.row_batches import selection
+from porteye_core.store.fleet.many_hosts.selection import Selection
 from porteye_core.store.reading import Field, Form, record
 from porteye_core.system.clock import timestamp
 
@@ -119,7 +119,7 @@ def _add_listeners(api: APIRouter, address: str) -> None:
 
 def _now(which: Filters) -> Callable[[FleetReader, Known], tuple[Headers, Batches]]:
     def ask(reader: FleetReader, known: Known) -> tuple[Headers, Batches]:
-        batches = row_batches.open_batches(reader, selection(which, known.numbers))
+        batches = row_batches.open_batches(reader, Selection.of(which, known.numbers))
         return uncertain(doubts(known.hosts)), batches
 
     return ask
@@ -131,7 +131,7 @@ def _then(which: Filters, at: int) -> Callable[[FleetReader, Known], tuple[Heade
             since = timestamp(reader.kept_from)
             raise FilterError("at", f"The fleet keeps what was since {since}.", "Use a later time.")
         covered = coverages(reader, known.hosts, at)
-        wanted = selection(replace(which, since=None, until=None), known.numbers)
+        wanted = Selection.of(replace(which, since=None, until=None), known.numbers)
         batches = row_batches.moment_batches(reader, wanted, at, covered)
         return {**uncertain(doubts(known.hosts, at, covered)), **kept(reader)}, batches
 
@@ -148,7 +148,7 @@ def _add_history(api: APIRouter, address: str) -> None:
         more than 5 minutes ahead of the server's clock comes with `until` alone."""
         with open_fleet(address) as reader:
             known = known_hosts(reader, of)
-            wanted = selection(which, known.numbers)
+            wanted = Selection.of(which, known.numbers)
             rows = row_batches.newest_rows(reader, wanted, which.limit, before)
             headers = dict(_of_past(reader, known, which.until))
         if len(rows) == which.limit:
@@ -196,7 +196,7 @@ def _add_files(api: APIRouter, config: Config, form: Form) -> None:
         until = which.until or moments.now()
 
         def ask(reader: FleetReader, known: Known) -> tuple[Headers, Batches]:
-            wanted = selection(which, known.numbers)
+            wanted = Selection.of(which, known.numbers)
             batches = row_batches.event_batches(reader, wanted, before)
             return _of_past(reader, known, which.until), batches
 
@@ -237,7 +237,7 @@ def _add_services(api: APIRouter, address: str) -> None:
     def found(which: Filters, of: Hosts) -> Response:
         with open_fleet(address) as reader:
             known = known_hosts(reader, of)
-            rows = services(reader, selection(which, known.numbers), _ALL)
+            rows = services(reader, Selection.of(which, known.numbers), _ALL)
             headers = uncertain(doubts(known.hosts))
         return JSONResponse(
             fleet_records.records(fleet_records.SERVICE, rows), headers=dict(headers)
@@ -271,7 +271,7 @@ def _add_first_seen(api: APIRouter, address: str) -> None:
             raise FilterError("since", "No time is given.", "Give one, like 2026-01-31T03:10:00Z.")
         with open_fleet(address) as reader:
             known = known_hosts(reader, of)
-            wanted = selection(which, known.numbers)
+            wanted = Selection.of(which, known.numbers)
             found = new_ports(reader, which.since, _ALL, wanted)
             headers = {EPHEMERAL: str(found.ephemeral), **_of_past(reader, known, which.until)}
         rows = fleet_records.records(fleet_records.FIRST_SEEN, found.newest)
@@ -285,7 +285,7 @@ def _add_activity(api: APIRouter, address: str) -> None:
         without `since`; those without anything are left out."""
         with open_fleet(address) as reader:
             known = known_hosts(reader, of)
-            wanted = selection(replace(asked.which, since=None, until=None), known.numbers)
+            wanted = Selection.of(replace(asked.which, since=None, until=None), known.numbers)
             found = buckets(reader, wanted, asked.since, asked.until, days=asked.days)
             headers = _of_past(reader, known, asked.which.until)
         return JSONResponse(

@@ -72,17 +72,8 @@ class FleetMoment:
     @property
     def listeners(self) -> Selection:
         """The listeners that the filters mean, at any time."""
-        wanted = self.view.filters
-        return Selection(
-            hosts=tuple(host.id for host in self.hosts) if self.view.patterns else (),
-            ports=wanted.ports,
-            program=wanted.process,
-            protocol=wanted.protocol,
-            exposure=wanted.exposure,
-            user=wanted.user,
-            home=wanted.home,
-            address=wanted.address,
-        )
+        wanted = replace(self.view.filters, kind=None, since=None, until=None)
+        return Selection.of(wanted, [host.id for host in self.hosts] if self.view.patterns else ())
 
     @property
     def events(self) -> Selection:

@@ -10,6 +10,7 @@ from porteye_core.store.fleet.many_hosts.selection import (
     Selection,
     event_conditions,
     key_conditions,
+    together,
 )
 
 _HOUR = 3_600_000_000
@@ -151,8 +152,8 @@ def _single_port(wanted: Selection) -> int | None:
 
 def _events(reader: FleetReader, wanted: Selection, time: dict[str, int]) -> Conditions:
     """The conditions of wanted events in a time."""
-    key, row = key_conditions(wanted, "e"), event_conditions(reader, wanted, "e")
-    where = Conditions([*key.sql, *row.sql], {**key.parameters, **row.parameters, **time})
+    where = together(key_conditions(wanted, "e"), event_conditions(reader, wanted, "e"))
+    where.parameters |= time
     where.add("e.at >= %(since)s AND e.at < %(until)s")
     if wanted.kind is not None:
         where.add("e.kind = %(kind)s", kind=wanted.kind.value)

@@ -6,10 +6,10 @@ from typing import Any
 from porteye_core.store.fleet.many_hosts.reader import FleetReader
 from porteye_core.store.fleet.many_hosts.selection import (
     EPHEMERAL,
-    Conditions,
     Selection,
     event_conditions,
     key_conditions,
+    together,
 )
 
 # The program and the address are those of the opening's event, if the fleet has it still.
@@ -89,10 +89,10 @@ def _firsts(
     """The wanted first openings of these ports, as a part of a statement, with its parameters;
     their events only where they matter."""
     low, high = ports
-    key, row = key_conditions(wanted, "f"), event_conditions(reader, wanted, "e")
-    where = Conditions([*key.sql, *row.sql], {**key.parameters, **row.parameters})
+    of_event = event_conditions(reader, wanted, "e")
+    where = together(key_conditions(wanted, "f"), of_event)
     where.add("f.at >= %(since)s AND f.at %% %(partition)s != 0", since=since, partition=_PARTITION)
     where.add("f.port BETWEEN %(low)s AND %(high)s", low=low, high=high)
     if wanted.until is not None:
         where.add("f.at <= %(until)s", until=wanted.until)
-    return f"fleet_first f {_OPENING if row.sql else ''}WHERE {where}", where.parameters
+    return f"fleet_first f {_OPENING if of_event.sql else ''}WHERE {where}", where.parameters

@@ -6,10 +6,10 @@ from typing import Any
 from porteye_core.reach import REACHABLE
 from porteye_core.store.fleet.many_hosts.reader import FleetReader
 from porteye_core.store.fleet.many_hosts.selection import (
-    Conditions,
     Selection,
     key_conditions,
     listener_conditions,
+    together,
 )
 
 # The words of the index, so that it alone is read.
@@ -67,8 +67,7 @@ def exposed_counts(reader: FleetReader) -> dict[int, int]:
 
 def ports_by_host(reader: FleetReader, wanted: Selection, limit: int = 1000) -> HostsWithPorts:
     """The hosts with what they have open, those with most first. Raises FleetError."""
-    key, row = key_conditions(wanted, "l"), listener_conditions(reader, wanted, "l")
-    where = Conditions([*key.sql, *row.sql], {**key.parameters, **row.parameters})
+    where = together(key_conditions(wanted, "l"), listener_conditions(reader, wanted, "l"))
     values: dict[str, Any] = {**where.parameters, "limit": limit, "most": _MOST_PORTS}
     found = reader.rows(_PORTS.format(where=where), values)
     hosts = tuple(

@@ -9,6 +9,7 @@ from porteye_core.store.fleet.many_hosts.selection import (
     Selection,
     key_conditions,
     listener_conditions,
+    together,
 )
 
 _HOUR = 3_600_000_000
@@ -246,8 +247,7 @@ def open_conditions(reader: FleetReader, wanted: Selection) -> Conditions:
 
 def _both(reader: FleetReader, wanted: Selection) -> Conditions:
     """The conditions on what a listener is."""
-    key, row = key_conditions(wanted, "l"), listener_conditions(reader, wanted, "l")
-    return Conditions([*key.sql, *row.sql], {**key.parameters, **row.parameters})
+    return together(key_conditions(wanted, "l"), listener_conditions(reader, wanted, "l"))
 
 
 def is_open_since(key: Conditions) -> str:

@@ -12,6 +12,7 @@ from porteye_core.store.fleet.many_hosts.selection import (
     Selection,
     event_conditions,
     key_conditions,
+    together,
 )
 
 _PLACE = re.compile(r"(-?\d{1,19})\.(\d{1,10})\.(-?\d{1,19})", re.ASCII)
@@ -146,8 +147,7 @@ def event_choice(
 ) -> Conditions:
     """The conditions of an event, but for the times of the selection; before: only those after it
     in the order of the newest."""
-    key, row = key_conditions(wanted, "e"), event_conditions(reader, wanted, "e")
-    where = Conditions([*key.sql, *row.sql], {**key.parameters, **row.parameters})
+    where = together(key_conditions(wanted, "e"), event_conditions(reader, wanted, "e"))
     if wanted.kind is not None:
         where.add("e.kind = %(kind)s", kind=wanted.kind.value)
     if before is not None:

@@ -6,7 +6,6 @@ Their keys wait in a cursor of the server, and what belongs to them is read with
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from porteye_core.model import Filters
 from porteye_core.store.fleet.many_hosts.full_rows import LifeKey, Row, event_rows, listener_rows
 from porteye_core.store.fleet.many_hosts.listeners import (
     OF_THE_RETIRED,
@@ -22,10 +21,10 @@ from porteye_core.store.fleet.many_hosts.newest_events import (
 from porteye_core.store.fleet.many_hosts.published_ends import PublishedEnds
 from porteye_core.store.fleet.many_hosts.reader import FleetReader
 from porteye_core.store.fleet.many_hosts.selection import (
-    Conditions,
     Selection,
     key_conditions,
     listener_conditions,
+    together,
 )
 from porteye_core.store.reading import MomentCoverage
 from porteye_core.store.reading.open_listeners import certainty_of
@@ -60,23 +59,6 @@ _HANDED_ON = "(l.host_id, l.id) IN (SELECT x.host_id, x.listener_id FROM former 
 _EVER = 2**63 - 1
 
 
-def selection(filters: Filters, hosts: Sequence[int]) -> Selection:
-    """The selection of these filters on these hosts; of all if there is none."""
-    return Selection(
-        hosts=tuple(hosts),
-        ports=tuple(filters.ports),
-        program=filters.process,
-        protocol=filters.protocol,
-        exposure=filters.exposure,
-        kind=filters.kind,
-        since=filters.since,
-        until=filters.until,
-        user=filters.user,
-        home=filters.home,
-        address=filters.address,
-    )
-
-
 def newest_rows(
     reader: FleetReader, wanted: Selection, limit: int, before: EventPlace | None = None
 ) -> list[Row]:
@@ -102,7 +84,7 @@ def event_batches(
 def open_batches(reader: FleetReader, wanted: Selection) -> Iterator[Sequence[Row]]:
     """The open listeners of hosts that are not retired, by port; the times of the selection bound
     the time at which each opened. Raises FleetError, StoreSlow."""
-    where = _conditions(key_conditions(wanted, "l"), listener_conditions(reader, wanted, "l"))
+    where = together(key_conditions(wanted, "l"), listener_conditions(reader, wanted, "l"))
     times = {
         "first": -_EVER if wanted.since is None else wanted.since,
         "last": _EVER if wanted.until is None else wanted.until,
@@ -153,11 +135,3 @@ def _is_of(row: Row, owner: Selection) -> bool:
 
 def _has(texts: Iterable[str | None], part: str) -> bool:
     return not part or any(part.casefold() in (text or "").casefold() for text in texts)
-
-
-def _conditions(*parts: Conditions) -> Conditions:
-    together = Conditions()
-    for part in parts:
-        together.sql += part.sql
-        together.parameters |= part.parameters
-    return together

@@ -1,10 +1,10 @@
 """A selection of listeners or events of many hosts, and the conditions that it means in SQL."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
-from porteye_core.model import Kind, Protocol
+from porteye_core.model import Filters, Kind, Protocol
 from porteye_core.reach import Exposure
 from porteye_core.store.fleet.many_hosts.reader import FleetReader
 
@@ -54,6 +54,23 @@ class Selection:
     home: str = ""
     address: str = ""
 
+    @classmethod
+    def of(cls, filters: Filters, hosts: Sequence[int]) -> Self:
+        """The selection of these filters on these hosts; of all if there is none."""
+        return cls(
+            hosts=tuple(hosts),
+            ports=tuple(filters.ports),
+            program=filters.process,
+            protocol=filters.protocol,
+            exposure=filters.exposure,
+            kind=filters.kind,
+            since=filters.since,
+            until=filters.until,
+            user=filters.user,
+            home=filters.home,
+            address=filters.address,
+        )
+
     @property
     def is_counted(self) -> bool:
         """True if port, protocol and exposure alone choose: what is open is counted by these."""
@@ -83,6 +100,15 @@ class Conditions:
 
     def __str__(self) -> str:
         return " AND ".join(self.sql) or "TRUE"
+
+
+def together(*parts: Conditions) -> Conditions:
+    """The conditions of all parts."""
+    found = Conditions()
+    for part in parts:
+        found.sql += part.sql
+        found.parameters |= part.parameters
+    return found
 
 
 def key_conditions(wanted: Selection, of: str) -> Conditions:

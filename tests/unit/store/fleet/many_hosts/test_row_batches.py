@@ -17,7 +17,7 @@ from porteye_core.store.fleet.many_hosts.fleet_records import FLEET_EVENT, FLEET
 from porteye_core.store.fleet.many_hosts.moment_coverage import coverages
 from porteye_core.store.fleet.many_hosts.newest_events import EventPlace
 from porteye_core.store.fleet.many_hosts.reader import FleetReader, open_for_file
-from porteye_core.store.fleet.many_hosts.row_batches import selection
+from porteye_core.store.fleet.many_hosts.selection import Selection
 from porteye_core.store.reading import MomentCoverage, events, json_records, open_listeners
 from tests.kit.fleet import Fleet
 from tests.kit.many_hosts import DAY, many_hosts
@@ -101,19 +101,19 @@ def test_events(asked: Asked, reader: FleetReader, what: str) -> None:
     plain.sort(
         key=lambda each: (each["timestamp"], numbers[each["host"]], each["id"]), reverse=True
     )
-    found = row_batches.event_batches(reader, selection(wanted, ()))
+    found = row_batches.event_batches(reader, Selection.of(wanted, ()))
     assert together(found, FLEET_EVENT) == plain
 
 
 def test_pages_of_events_are_the_whole_history(asked: Asked, reader: FleetReader) -> None:
     whole = [
         row["id"]
-        for rows in row_batches.event_batches(reader, selection(Filters(), ()))
+        for rows in row_batches.event_batches(reader, Selection.of(Filters(), ()))
         for row in rows
     ]
     found: list[int] = []
     before: EventPlace | None = None
-    while rows := row_batches.newest_rows(reader, selection(Filters(), ()), 37, before):
+    while rows := row_batches.newest_rows(reader, Selection.of(Filters(), ()), 37, before):
         found += [row["id"] for row in rows]
         before = EventPlace(rows[-1]["at"], rows[-1]["host_id"], rows[-1]["id"])
     assert found == whole
@@ -125,7 +125,7 @@ def test_rows_in_several_batches_are_those_in_one(
 ) -> None:
     def found() -> list[list[dict[str, Any]]]:
         covered = coverages(reader, hosts(reader.server), asked.now)
-        everything = selection(Filters(), ())
+        everything = Selection.of(Filters(), ())
         return [
             together(row_batches.event_batches(reader, everything), FLEET_EVENT),
             together(row_batches.open_batches(reader, everything), FLEET_PORT),
@@ -145,7 +145,7 @@ def test_a_batch_has_its_own_time_limit_and_not_the_rest_of_one(
 ) -> None:
     monkeypatch.setattr(row_batches, "SIZE", 50)
     reader.server.execute("SET LOCAL statement_timeout = '2s'")
-    batches = row_batches.event_batches(reader, selection(Filters(), ()))
+    batches = row_batches.event_batches(reader, Selection.of(Filters(), ()))
     next(batches)
     for _ in range(3):  # longer than the limit, as a client that takes its time
         reader.rows("SELECT pg_sleep(0.9)", {})
@@ -159,7 +159,7 @@ def test_who_takes_no_batch_for_long_keeps_nothing_from_being_cleaned(
     limit = readers._OF_A_FILE.replace(b"'10min'", b"'100ms'")
     monkeypatch.setattr(readers, "_OF_A_FILE", limit)
     with open_for_file(asked.fleet.address) as opened:
-        batches = row_batches.event_batches(opened, selection(Filters(), ()))
+        batches = row_batches.event_batches(opened, Selection.of(Filters(), ()))
         next(batches)
         pid = opened.server.info.backend_pid
         alive = "SELECT 1 FROM pg_stat_activity WHERE pid = %s"
@@ -169,7 +169,7 @@ def test_who_takes_no_batch_for_long_keeps_nothing_from_being_cleaned(
 
 
 def test_events_of_some_hosts(asked: Asked, reader: FleetReader) -> None:
-    found = row_batches.event_batches(reader, selection(Filters(), (1, 3)))
+    found = row_batches.event_batches(reader, Selection.of(Filters(), (1, 3)))
     assert {row["host"] for rows in found for row in rows} == {asked.names[1], asked.names[3]}
 
 
@@ -181,7 +181,7 @@ def test_what_is_open_now(asked: Asked, reader: FleetReader, what: str) -> None:
         lambda connection: open_listeners.open_now_rows(connection, wanted, asked.now),
         json_records.PORT,
     )
-    found = row_batches.open_batches(reader, selection(wanted, ()))
+    found = row_batches.open_batches(reader, Selection.of(wanted, ()))
     assert together(found, FLEET_PORT) == sorted(plain, key=by_port)
 
 
@@ -197,5 +197,5 @@ def test_what_was_open_at_a_moment(asked: Asked, reader: FleetReader, what: str,
         ),
         json_records.MOMENT,
     )
-    found = row_batches.moment_batches(reader, selection(wanted, ()), at, covered)
+    found = row_batches.moment_batches(reader, Selection.of(wanted, ()), at, covered)
     assert together(found, FLEET_MOMENT) == sorted(plain, key=by_port)

@@ -10,7 +10,7 @@ from porteye_core.store.fleet.hosts import hosts
 from porteye_core.store.fleet.many_hosts import row_batches
 from porteye_core.store.fleet.many_hosts.moment_coverage import coverages
 from porteye_core.store.fleet.many_hosts.reader import FleetReader, open_fleet
-from porteye_core.store.fleet.many_hosts.row_batches import selection
+from porteye_core.store.fleet.many_hosts.selection import Selection
 from porteye_core.store.writing.startup import open_writer
 from porteye_core.store.writing.writer import Closing, Opening
 from tests.kit.fleet import Fleet, fleet, ship
@@ -49,7 +49,7 @@ def handed_on(running: Fleet, tmp_path_factory: pytest.TempPathFactory) -> None:
 
 def owners(reader: FleetReader, filters: Filters, at: int) -> list[str]:
     covered = coverages(reader, hosts(reader.server), at)
-    found = row_batches.moment_batches(reader, selection(filters, ()), at, covered)
+    found = row_batches.moment_batches(reader, Selection.of(filters, ()), at, covered)
     return [row["process"] for rows in found for row in rows]
 
 
@@ -78,7 +78,7 @@ def test_a_moment_has_the_owner_of_then(
 @pytest.mark.usefixtures("handed_on")
 def test_an_event_has_the_owner_of_then(running: Fleet) -> None:
     with open_fleet(running.address) as reader:
-        wanted = selection(Filters(), ())
+        wanted = Selection.of(Filters(), ())
         rows = row_batches.newest_rows(reader, wanted, 10)
     assert [(row["kind"], row["process"], row["pid"]) for row in rows] == [
         ("closed", "nginx", 7),
@@ -92,7 +92,7 @@ def test_both_ends_of_a_published_port_name_one_another(running: Fleet, tmp_path
         with watch_of_a_published_port(db):
             ship(db, running.enrol(name))
     with open_fleet(running.address) as reader:
-        found = row_batches.open_batches(reader, selection(Filters(), ()))
+        found = row_batches.open_batches(reader, Selection.of(Filters(), ()))
         rows = [row for batch in found for row in batch]
     assert [(row["host"], row["port"], row["process"]) for row in rows] == [
         *(("docker1", 80, "nginx"), ("docker2", 80, "nginx")),
