@@ -1,5 +1,6 @@
 """Words for the hosts that reach a listener: kinds of interfaces, and exposures."""
 
+from collections.abc import Sequence
 from enum import StrEnum
 
 
@@ -35,3 +36,8 @@ class Exposure(StrEnum):
 
 REACHABLE = (Exposure.LINK, Exposure.NETWORK, Exposure.IPV6, Exposure.EVERYWHERE)
 LOCAL = (Exposure.MACHINE, Exposure.CONTAINERS)
+
+
+def reachable_of(wanted: Sequence[Exposure]) -> tuple[Exposure, ...]:
+    """The wanted exposures through which other machines may reach a listener; all such of none."""
+    return tuple(each for each in REACHABLE if not wanted or each in wanted)

@@ -9,9 +9,8 @@ from zoneinfo import ZoneInfo
 from porteye_core.command.question import Question
 from porteye_core.command.screen import Column, Screen, Style, warn
 from porteye_core.store.fleet.hosts import HostState
-from porteye_core.store.fleet.many_hosts.doubts import Doubts
+from porteye_core.store.fleet.many_hosts.doubts import Doubts, named
 
-_NAMED = 5  # hosts in a sentence
 _WHY = {HostState.NEVER: "they have never shipped"}
 
 
@@ -71,7 +70,5 @@ class FleetForm:
     def say_doubts(self, of: Doubts) -> None:
         """Say of which hosts it is not known what they have, or had at a moment."""
         for state, hosts in of.items():
-            names = [host.name for host in hosts[:_NAMED]]
-            more = f" and {len(hosts) - _NAMED:,} more" if len(hosts) > _NAMED else ""
             why = _WHY.get(state, f"they are {state.value}")
-            self.say(f"Not certain, for {why}: {', '.join(names)}{more}.")
+            self.say(f"Not certain, for {why}: {named([host.name for host in hosts])}.")

@@ -13,7 +13,7 @@ from porteye_core.command.screen import Column, Screen, Style
 from porteye_core.errors import FilterError
 from porteye_core.hidden_owners import reason
 from porteye_core.model import Filters
-from porteye_core.reach import REACHABLE
+from porteye_core.reach import reachable_of
 from porteye_core.spoken_times import clock, dated, moment
 from porteye_core.store.fleet.many_hosts import row_batches
 from porteye_core.store.fleet.many_hosts.doubts import doubts
@@ -23,7 +23,7 @@ from porteye_core.store.fleet.many_hosts.fleet_records import (
     FLEET_PORT,
     SERVICE,
 )
-from porteye_core.store.fleet.many_hosts.full_rows import Row
+from porteye_core.store.fleet.many_hosts.full_rows import Row, place_of
 from porteye_core.store.fleet.many_hosts.known_hosts import Known, known_hosts
 from porteye_core.store.fleet.many_hosts.listeners import services
 from porteye_core.store.fleet.many_hosts.moment_coverage import coverages
@@ -95,7 +95,7 @@ def _who(
 
 
 def _exposed(reader: FleetReader, which: Filters, known: Known) -> Batches:
-    reached = tuple(each for each in REACHABLE if not which.exposure or each in which.exposure)
+    reached = reachable_of(which.exposure)
     if not reached:
         raise FilterError("exposure", "No other machine reaches these.", "Ask porteye fleet now.")
     wanted = Selection.of(replace(which, exposure=reached), known.numbers)
@@ -111,7 +111,7 @@ def _history(reader: FleetReader, wanted: Selection, given: Namespace, form: Fle
     found = row_batches.newest_rows(reader, wanted, given.limit, before)
     _write(iter([found]), FLEET_EVENT, _EVENT_TABLE, form)
     if len(found) == given.limit:
-        last = EventPlace(found[-1]["at"], found[-1]["host_id"], found[-1]["id"])
+        last = place_of(found[-1])
         form.say(f"Older ones: --before {last}, or all by --all with --csv or --json.", Style.FAINT)
 
 

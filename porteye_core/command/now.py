@@ -10,7 +10,7 @@ from porteye_core.command.present import present, warn_program
 from porteye_core.command.question import Question
 from porteye_core.command.screen import Column, Screen, Style
 from porteye_core.containers import shown_container
-from porteye_core.reach import REACHABLE
+from porteye_core.reach import reachable_of
 from porteye_core.spoken_times import moment
 from porteye_core.store.reading import RowReader
 
@@ -35,8 +35,7 @@ def now(given: Namespace, question: Question, screen: Screen) -> int:
     """List what listens; returns the exit status."""
     wanted = question.filters(given)
     if given.exposed:
-        kept = [each for each in REACHABLE if each in wanted.exposure or not wanted.exposure]
-        wanted = replace(wanted, exposure=tuple(kept))
+        wanted = replace(wanted, exposure=reachable_of(wanted.exposure))
     with present(question.db, question.now, question.zone) as known:
         nothing = given.exposed and not wanted.exposure
         records = [] if nothing else known.now.open_now_records(wanted, known.at)

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from porteye_core import host_patterns
 from porteye_core.api.files import HEADERS_ONLY, TYPES, SentPieces
 from porteye_core.api.shapes import INVALID, Error
-from porteye_core.store.fleet.many_hosts.doubts import Doubts
+from porteye_core.store.fleet.many_hosts.doubts import NAMED, Doubts
 from porteye_core.store.fleet.many_hosts.known_hosts import Known, known_hosts
 from porteye_core.store.fleet.many_hosts.reader import FleetReader, open_for_file
 from porteye_core.store.reading import Field, Form, file_pieces
@@ -28,8 +28,6 @@ _MEANINGS = {
     "Link": "the next page, with rel next; not on the last one",
 }
 _AWAY = "The fleet's server is away, the question took too long, or too many answers are being sent"
-# Hosts that the header names: with names of 253 characters it stays below what a proxy takes.
-_NAMED = 5
 # Letters that a string of a structured field may have, and that percent-encoding leaves.
 _PLAIN = " !#$&'()*+,-./:;<=>?@[]^_`{|}~"
 
@@ -108,8 +106,8 @@ def uncertain(of: Doubts) -> Headers:
         return {}
     said = []
     for state, hosts_of in of.items():
-        names = " ".join(f'"{quote(host.name, safe=_PLAIN)}"' for host in hosts_of[:_NAMED])
-        more = f";more={len(hosts_of) - _NAMED}" if len(hosts_of) > _NAMED else ""
+        names = " ".join(f'"{quote(host.name, safe=_PLAIN)}"' for host in hosts_of[:NAMED])
+        more = f";more={len(hosts_of) - NAMED}" if len(hosts_of) > NAMED else ""
         said.append(f"{state.value.replace(' ', '-')}=({names}){more}")
     return {UNCERTAIN: ", ".join(said)}
 

@@ -39,17 +39,17 @@ from porteye_core.config import Config
 from porteye_core.errors import FilterError
 from porteye_core.judging.opinion_fields import fleet_opinion_fields
 from porteye_core.model import Filters
-from porteye_core.reach import REACHABLE
+from porteye_core.reach import reachable_of
 from porteye_core.store import alerts
 from porteye_core.store.fleet.hosts import hosts
 from porteye_core.store.fleet.many_hosts import fleet_records, row_batches
 from porteye_core.store.fleet.many_hosts.activity import buckets
 from porteye_core.store.fleet.many_hosts.doubts import doubts
 from porteye_core.store.fleet.many_hosts.first_seen import new_ports
+from porteye_core.store.fleet.many_hosts.full_rows import place_of
 from porteye_core.store.fleet.many_hosts.known_hosts import Known, known_hosts
 from porteye_core.store.fleet.many_hosts.listeners import services
 from porteye_core.store.fleet.many_hosts.moment_coverage import coverages
-from porteye_core.store.fleet.many_hosts.newest_events import EventPlace
 from porteye_core.store.fleet.many_hosts.reader import FleetReader, open_fleet
 from porteye_core.store.fleet.many_hosts.selection import Selection
 from porteye_core.store.reading import Field, Form, record
@@ -152,8 +152,7 @@ def _add_history(api: APIRouter, address: str) -> None:
             rows = row_batches.newest_rows(reader, wanted, which.limit, before)
             headers = dict(_of_past(reader, known, which.until))
         if len(rows) == which.limit:
-            last = EventPlace(rows[-1]["at"], rows[-1]["host_id"], rows[-1]["id"])
-            older = request.url.include_query_params(before=str(last))
+            older = request.url.include_query_params(before=str(place_of(rows[-1])))
             headers["Link"] = f'<?{older.query}>; rel="next"'
         found = [record(fleet_records.FLEET_EVENT, row) for row in rows]
         return JSONResponse(found, headers=headers)
@@ -253,7 +252,7 @@ def _add_services(api: APIRouter, address: str) -> None:
     @api.get("/exposed", responses=_array(fleet_shapes.SERVICE_SHAPE, UNCERTAIN))
     def exposed(which: OfListeners, of: Hosts) -> Response:
         """The services that other machines may reach, as /services has them."""
-        reached = tuple(each for each in REACHABLE if not which.exposure or each in which.exposure)
+        reached = reachable_of(which.exposure)
         if not reached:
             raise FilterError("exposure", "No other machine reaches these.", "Ask /api/services.")
         return found(replace(which, exposure=reached), of)

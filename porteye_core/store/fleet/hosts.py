@@ -9,9 +9,9 @@ from porteye_core.store.fleet.host_connection import HostConnection
 from porteye_core.store.fleet.server import Server, answered
 
 # A host shows that it is alive once a beat; a busy machine may delay one or two.
-MISSED_BEATS = 3
+_MISSED_BEATS = 3
 # Microseconds by which a host's clock may differ: within it, times of two hosts can be compared.
-CLOCK = 2_000_000
+_CLOCK = 2_000_000
 
 _HOSTS = """
 SELECT fleet.now_us() AS now, h.host_id, h.name, h.enrolled_at, h.retired_at, h.received_at, h.skew,
@@ -67,7 +67,31 @@ class FleetHost:
     @property
     def is_clock_off(self) -> bool:
         """True if its times do not compare with those of others."""
-        return self.skew is not None and abs(self.skew) > CLOCK
+        return self.skew is not None and is_off(self.skew)
+
+
+def is_off(skew: int) -> bool:
+    """Tell that times by a clock with this skew do not compare with those of others."""
+    return abs(skew) > _CLOCK
+
+
+def has_missed(beat: int, since: int, now: int) -> bool:
+    """Tell that several beats were missed from one time to another."""
+    return now - since > _MISSED_BEATS * beat
+
+
+def watched(
+    received_at: int,
+    skew: int,
+    seen_at: int | None,
+    stopped_at: int | None,
+    sample_interval: int,
+) -> bool:
+    """Tell that the monitor watched when the newest batch was made, by the host's own clock:
+    seen_at, stopped_at are those of its newest watch."""
+    if seen_at is None or stopped_at is not None:
+        return False
+    return not has_missed(sample_interval, seen_at, received_at + skew)
 
 
 def hosts(server: Server) -> list[FleetHost]:
@@ -124,18 +148,11 @@ def _state(row: Any) -> HostState:
         return HostState.RETIRED
     if row["received_at"] is None:
         return HostState.NEVER
-    if row["now"] - row["received_at"] > MISSED_BEATS * row["beat"]:
+    if has_missed(row["beat"], row["received_at"], row["now"]):
         return HostState.SILENT
-    if not _watches(row):
+    watch = (row[name] for name in ("seen_at", "stopped_at", "sample_interval"))
+    if not watched(row["received_at"], row["skew"], *watch):
         return HostState.UNWATCHED
     if row["behind"]:
         return HostState.BEHIND
-    return HostState.REPORTING if abs(row["skew"]) <= CLOCK else HostState.CLOCK
-
-
-def _watches(row: Any) -> bool:
-    """Tell whether the monitor watched when the newest batch was made, by the host's own clock."""
-    if row["seen_at"] is None or row["stopped_at"] is not None:
-        return False
-    made_at = row["received_at"] + row["skew"]
-    return bool(made_at - row["seen_at"] <= MISSED_BEATS * row["sample_interval"])
+    return HostState.CLOCK if is_off(row["skew"]) else HostState.REPORTING

@@ -4,10 +4,14 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from porteye_core.store.fleet.many_hosts.questions import FleetHost, HostState
+from porteye_core.store.fleet.many_hosts.questions import (
+    FleetHost,
+    HostState,
+    named,
+    was_unwatched,
+)
 from porteye_core.store.reading import MomentCoverage
 
-_NAMED = 5  # hosts in a sentence
 # The gravest first: of the first ones nothing new is known.
 GRAVEST_FIRST = (
     HostState.SILENT,
@@ -58,16 +62,6 @@ def doubts(hosts: Iterable[FleetHost]) -> list[Doubt]:
     return found
 
 
-def named(names: Sequence[str]) -> str:
-    """The names in a sentence, the first few if they are many.
-
-    >>> named(["a", "b"]), named(list("abcdefg"))
-    ('a, b', 'a, b, c, d, e and 2 more')
-    """
-    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
-    return ", ".join(names[:_NAMED]) + more
-
-
 def _count(number: int, state: HostState) -> str:
     if state is HostState.NEVER:
         return f"{number:,} {'host has' if number == 1 else 'hosts have'} never shipped:"
@@ -88,5 +82,4 @@ def unknown_at(
 ) -> list[str]:
     """The names of the hosts of which it is not known what they had at a moment; covered: the
     coverage of the moment at each."""
-    there = (host for host in hosts if host.retired_at is None or host.retired_at > at)
-    return [host.name for host in there if covered[host.id].gap is not None]
+    return [host.name for host in hosts if was_unwatched(host, at, covered)]

@@ -13,7 +13,7 @@ Row = dict[str, Any]
 
 NAMESPACE = """CASE WHEN m.netns IS NULL OR l.netns = m.netns THEN 'own'
     WHEN l.netns IS NULL THEN 'unknown' ELSE 'other' END"""
-"""Where a listener `l` is of a machine `m`; a host without namespaces has no netns."""
+"""Namespace of a listener `l` of a machine `m`; a host without namespaces has no netns."""
 # Later than any handing on: who has it now.
 _NOW = 2**63 - 1
 # Samples stay at the host.
@@ -103,6 +103,11 @@ def event_rows(reader: FleetReader, places: Sequence[EventPlace]) -> list[Row]:
         "of_times": [place.at for place in places],
     }
     return reader.records(_EVENTS, keys)
+
+
+def place_of(row: Row) -> EventPlace:
+    """The place of the event of a row, from which the next page goes on."""
+    return EventPlace(row["at"], row["host_id"], row["id"])
 
 
 def listener_rows(reader: FleetReader, keys: Sequence[LifeKey], at: int = _NOW) -> list[Row]:

@@ -3,6 +3,7 @@ with a fleet."""
 
 from porteye_core.store.fleet.hosts import FleetHost, HostState, addresses, hosts
 from porteye_core.store.fleet.many_hosts.activity import Bucket, BusyPort, buckets, busiest
+from porteye_core.store.fleet.many_hosts.doubts import named, was_unwatched
 from porteye_core.store.fleet.many_hosts.first_seen import FirstSeen, NewPorts, new_ports
 from porteye_core.store.fleet.many_hosts.host_counts import (
     HostPorts,
@@ -61,6 +62,7 @@ __all__ = [
     "exposed_counts",
     "hosts",
     "hosts_at",
+    "named",
     "new_ports",
     "newest_events",
     "open_at",
@@ -69,4 +71,5 @@ __all__ = [
     "ports_at",
     "ports_by_host",
     "services",
+    "was_unwatched",
 ]

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from porteye_core.store.fleet.hosts import CLOCK, MISSED_BEATS
+from porteye_core.store.fleet import hosts
 from porteye_core.store.fleet.one_host.host_reader import NO_HOST, asked
 
 EPOCH_BITS = 40
@@ -55,19 +55,22 @@ class HostReport:
     @property
     def is_clock_off(self) -> bool:
         """True if its times do not compare with those of others."""
-        return abs(self.skew) > CLOCK
+        return hosts.is_off(self.skew)
 
     @property
     def is_watched(self) -> bool:
         """True if its monitor watched when the newest batch was made, by its own clock."""
-        if self.received_at is None or self.watched_until is None or self.stopped_at is not None:
-            return False
-        made_at = self.received_at + self.skew
-        return made_at - self.watched_until <= MISSED_BEATS * self.sample_interval
+        return self.received_at is not None and hosts.watched(
+            self.received_at,
+            self.skew,
+            self.watched_until,
+            self.stopped_at,
+            self.sample_interval,
+        )
 
     def has_missed(self, now: int, since: int) -> bool:
         """Tell that it has missed several beats from a time of the server to another one."""
-        return now - since > MISSED_BEATS * self.beat
+        return hosts.has_missed(self.beat, since, now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +92,7 @@ def host_reports(address: str) -> Reports:
         for host_id, epoch, events, revised in connection.execute(_STREAMS):
             streams[host_id][epoch] = epoch << EPOCH_BITS | events
             revisions[host_id] += revised
-        hosts = tuple(
+        found = tuple(
             HostReport(
                 row["host_id"],
                 row["name"],
@@ -108,4 +111,4 @@ def host_reports(address: str) -> Reports:
             )
             for row in connection.execute(_HOSTS)
         )
-    return Reports(now, started_at, hosts)
+    return Reports(now, started_at, found)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from porteye_core.reach import REACHABLE
+from porteye_core.reach import reachable_of
 from porteye_core.store.fleet.many_hosts.questions import Selection, ports_by_host
 from porteye_core.ui.fleet import choices, exposed_hosts, listening, opinions
 from porteye_core.ui.fleet.context import FleetMoment, read
@@ -46,7 +46,7 @@ def _draw(at: FleetMoment) -> None:
 def _reachable(at: FleetMoment) -> Selection | None:
     """The listeners of the filters that other machines reach; None if the filters mean others."""
     wanted = at.listeners
-    exposures = tuple(each for each in REACHABLE if not wanted.exposure or each in wanted.exposure)
+    exposures = reachable_of(wanted.exposure)
     return replace(wanted, exposure=exposures) if exposures else None
 
 

@@ -8,6 +8,7 @@ from porteye_core.store.fleet.many_hosts.questions import (
     count_at,
     coverages,
     hosts_at,
+    named,
     open_at,
     ports_at,
 )
@@ -15,7 +16,7 @@ from porteye_core.ui import cursor_url, moment_controls, time_range
 from porteye_core.ui.fleet import listener_table, moment_counts
 from porteye_core.ui.fleet.context import FleetMoment, read
 from porteye_core.ui.fleet.counted import shown_of
-from porteye_core.ui.fleet.host_states import named, unknown_at
+from porteye_core.ui.fleet.host_states import unknown_at
 from porteye_core.ui.fleet.opinions import VERDICT
 from porteye_core.ui.fleet.pages import go, go_to_host
 from porteye_core.ui.markdown import literal
