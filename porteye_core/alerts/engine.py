@@ -38,9 +38,7 @@ class Engine(Speaker, Follower):
 
     def __init__(self, connection: Connection, place: Place, now: Moment) -> None:
         self._place, self._speaks_of, self._watching = place, place.host, Watching(place.db)
-        found = cursor(connection)
-        grouping = Grouping(found.due, found.batched) if found else Grouping()
-        self._telling = Telling(connection, grouping)
+        self._telling = Telling(connection, Grouping.of(cursor(connection)))
         records = Records(connection, self._telling, place.host)
         self._accepted = Accepted()
         self._expected: Expected | None = None
@@ -89,11 +87,6 @@ class Engine(Speaker, Follower):
         self._look_at_owners_if_due(now)
         self._look_at_the_day(now)
         self._act(now)
-
-    def noted(self) -> list[str]:
-        """The lines on what was found since the last call."""
-        lines, self._records.noted = self._records.noted, []
-        return lines
 
     def next_due(self) -> int | None:
         """Microseconds from the latest look until something follows; None if nothing does."""

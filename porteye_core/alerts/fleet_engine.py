@@ -5,7 +5,7 @@ message.
 """
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -53,8 +53,7 @@ class FleetEngine(Speaker):
     def __init__(self, connection: Connection, place: FleetPlace, now: Moment) -> None:
         self._place, self._speaks_of = place, None
         found = cursor(connection)
-        grouping = Grouping(found.due, found.batched) if found else Grouping()
-        self._telling = Telling(connection, grouping)
+        self._telling = Telling(connection, Grouping.of(found))
         self._telling.take_up_late()
         self._shared = FleetTelling(self._telling)
         records = Records(connection, self._shared, "", ())
@@ -64,7 +63,7 @@ class FleetEngine(Speaker):
         )
         self._begin_to_speak()
         self._expected: Expected | None = None
-        self._notes: list[Note] = []
+        self._notes: Mapping[str, Sequence[Note]] = {}
         self._accepted: dict[str, Accepted] = {}
         self._judges: dict[tuple[tuple[Block, ...], frozenset[str]], Judge] = {}
         self._judge_of: dict[str, Judge] = {}
@@ -98,21 +97,17 @@ class FleetEngine(Speaker):
 
     def read_notes(self, now: Moment) -> None:
         """Read accepts and silences again."""
-        self._notes = store.notes_of_all(self._connection)
+        self._notes = store.by_host(store.notes_of_all(self._connection))
         for name, follower in self._followers.items():
             follower.set_labels(self._labels(name))
         self._read_silences(now)
         self._renew_accepts(now)
 
     def _labels(self, host: str) -> Mapping[str, str]:
-        return {each.key: each.label for each in self._notes if each.host == host}
+        return {each.key: each.label for each in self._notes.get(host, ())}
 
     def _renew_accepts(self, now: Moment) -> None:
-        hosts = {each.host for each in self._notes}
-        accepted = {
-            host: Accepted.of((each for each in self._notes if each.host == host), now.wall)
-            for host in hosts
-        }
+        accepted = {host: Accepted.of(notes, now.wall) for host, notes in self._notes.items()}
         if {host: each.keys for host, each in accepted.items()} != {
             host: each.keys for host, each in self._accepted.items()
         }:
@@ -151,7 +146,7 @@ class FleetEngine(Speaker):
 
     def noted(self) -> list[str]:
         """The lines on what was found since the last call."""
-        lines, self._records.noted = self._records.noted, []
+        lines = super().noted()
         for name, follower in self._followers.items():
             lines += [f"{name}: {line}" for line in follower.noted()]
         return lines

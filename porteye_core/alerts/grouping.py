@@ -5,8 +5,10 @@ waits for nobody, but not twice at once either.
 """
 
 from dataclasses import dataclass, replace
+from typing import Self
 
 from porteye_core.alerts.timers import Timers
+from porteye_core.store.alerts import Cursor
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +17,11 @@ class Grouping:
 
     due: int | None = None
     last: int | None = None
+
+    @classmethod
+    def of(cls, cursor: Cursor | None) -> Self:
+        """The times that a cursor has kept."""
+        return cls(cursor.due, cursor.batched) if cursor else cls()
 
     def added(self, now: int, timers: Timers, *, is_urgent: bool) -> "Grouping":
         """The times after one more finding."""

@@ -121,11 +121,6 @@ class HostFollower(Follower):
         """Put other labels of notes in force."""
         self._records.labels = labels
 
-    def noted(self) -> list[str]:
-        """The lines on what was found since the last call."""
-        lines, self._records.noted = self._records.noted, []
-        return lines
-
     def has_digested(self) -> None:
         """Begin to count what is brief anew."""
         self._records.digested()

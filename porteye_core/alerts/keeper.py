@@ -47,6 +47,11 @@ class Keeper:
             connection, alerts_db
         )
 
+    def noted(self) -> list[str]:
+        """The lines on what was found since the last call."""
+        lines, self._records.noted = self._records.noted, []
+        return lines
+
     def _set_moment(self, now: Moment) -> None:
         self._moment, self._clock = now, self._reading.at(now)
 

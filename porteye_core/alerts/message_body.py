@@ -10,7 +10,7 @@ from typing import Any
 
 from porteye_core.alerts.alike import Alike, alike, each_apart, host_words
 from porteye_core.alerts.judge import OF_THE_WATCH
-from porteye_core.judging.verdicts import Verdict
+from porteye_core.judging.verdicts import GRAVITY
 from porteye_core.spoken_times import second
 from porteye_core.store.alerts import Finding
 from porteye_core.system.clock import timestamp
@@ -23,7 +23,6 @@ LONGEST_TEXT = 200
 BEGIN, END, DIGEST = "begin", "end", "digest"
 _TIMES = ("at", "found_at", "ended_at", "told_at", "end_told_at")
 _TYPES = {"findings": "porteye.findings", "digest": "porteye.digest", "test": "porteye.test"}
-_GRAVITY = [each.value for each in Verdict]
 _AGAIN = {"unwatched": ("watched", "nobody watched"), "silent": ("heard", "nothing came")}
 _WORDS = {
     "wider": "reachable from further away",
@@ -110,9 +109,7 @@ def plain(text: str, reserved: int = 0) -> str:
 
 def _gravity(of: Alike) -> tuple[bool, int]:
     """The place of a finding: what is over last, and before it what is graver, the watch first."""
-    verdict = of.finding.verdict
-    grave = _GRAVITY.index(verdict) if verdict in _GRAVITY else -1
-    return of.phase == END, grave
+    return of.phase == END, GRAVITY.get(of.finding.verdict, -1)
 
 
 def _whole(findings: Sequence[Alike]) -> str:

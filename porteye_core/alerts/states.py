@@ -9,9 +9,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from porteye_core.alerts.timers import SECOND, Flapping
-from porteye_core.judging.verdicts import Verdict
+from porteye_core.judging.verdicts import GRAVITY
 
-_GRAVITY = {each.value: place for place, each in enumerate(Verdict)}
 _MOST_OPENINGS = 5
 
 
@@ -55,8 +54,8 @@ class State:
 
 def graver(verdict: str, than: str) -> bool:
     """Tell that a verdict is graver than another one; all are graver than none."""
-    last = len(_GRAVITY)
-    return _GRAVITY.get(verdict, last - 1) < _GRAVITY.get(than, last)
+    last = len(GRAVITY)
+    return GRAVITY.get(verdict, last - 1) < GRAVITY.get(than, last)
 
 
 def there(state: State, verdict: str, at: int, now: int, course: Course) -> State:

@@ -1,6 +1,5 @@
 """Verdicts on the listeners of many hosts: each is judged as its own host would judge it."""
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -8,15 +7,13 @@ from porteye_core.config import Config
 from porteye_core.judging.acceptance import NOBODY, Accepted
 from porteye_core.judging.in_force import in_force
 from porteye_core.judging.judge import Judged, Judges
-from porteye_core.judging.verdicts import Verdict
-from porteye_core.store.alerts import Note, read_notes_of_all
+from porteye_core.judging.verdicts import GRAVITY
+from porteye_core.store.alerts import by_host, read_notes_of_all
 from porteye_core.store.fleet.many_hosts.listeners import FleetListener, Service
 from porteye_core.store.fleet.many_hosts.reader import FleetReader
 from porteye_core.store.fleet.many_hosts.selection import Selection
 from porteye_core.store.fleet.many_hosts.uses import key_of, uses_of_listeners, uses_of_services
 from porteye_core.store.reading import PastUse
-
-_ORDER = {verdict: rank for rank, verdict in enumerate(Verdict)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +30,7 @@ class Court:
     def gravest(self, uses: Iterable[tuple[PastUse, frozenset[str]]]) -> Judged | None:
         """The gravest verdict on these uses, each on these hosts; None if there is none."""
         found = (self.judged(host, use) for use, hosts in uses for host in hosts)
-        return min(found, key=lambda each: _ORDER[each.judgement.verdict], default=None)
+        return min(found, key=lambda each: GRAVITY[each.judgement.verdict], default=None)
 
 
 def court(config: Config, now: int) -> Court | None:
@@ -42,9 +39,7 @@ def court(config: Config, now: int) -> Court | None:
     judges = in_force(config).judges
     if judges is None:
         return None
-    notes = defaultdict[str, list[Note]](list)
-    for each in read_notes_of_all(config.alerts_file):
-        notes[each.host].append(each)
+    notes = by_host(read_notes_of_all(config.alerts_file))
     return Court(judges, {host: Accepted.of(of, now) for host, of in notes.items()})
 
 

@@ -9,7 +9,7 @@ from porteye_core.judging.acceptance import ACCEPTED, Accepted
 from porteye_core.judging.in_force import in_force
 from porteye_core.judging.judge import Judge, without_file
 from porteye_core.judging.note_words import Words, words_of
-from porteye_core.store.alerts import Note
+from porteye_core.store.alerts import Note, by_host
 from porteye_core.store.reading import USE_COLUMNS, Field, PastUse, use_of
 
 _MOST = 20_000  # opinions that are remembered: a busy history has as many ephemeral ports
@@ -54,9 +54,7 @@ def fleet_opinion_fields(config: Config, notes: Sequence[Note], now: int) -> dic
     found = in_force(config)
     if found.judges is None and not notes:
         return dict.fromkeys(_Opinion._fields, Field(str, lambda _row: ""))
-    of_host = dict[str, list[Note]]()
-    for note in notes:
-        of_host.setdefault(note.host, []).append(note)
+    of_host = by_host(notes)
     benches = dict[str, _Bench]()
 
     def bench(row: Any) -> _Bench:

@@ -29,7 +29,8 @@ class Verdict(StrEnum):
 GRAVE = (Verdict.WIDER, Verdict.OWNER, Verdict.NEW)
 IN_DIGEST = (Verdict.UNKNOWN, Verdict.BRIEF)
 """Verdicts that the daily digest alone tells."""
-_GRAVITY = {each.value: place for place, each in enumerate(Verdict)}
+GRAVITY = {each.value: place for place, each in enumerate(Verdict)}
+"""The place of each verdict, the gravest first."""
 
 
 def is_at_least(verdict: str, least: str) -> bool:
@@ -37,7 +38,7 @@ def is_at_least(verdict: str, least: str) -> bool:
     and an empty least one takes everything."""
     if not verdict or not least:
         return True
-    return _GRAVITY.get(verdict, 0) <= _GRAVITY.get(least, len(_GRAVITY))
+    return GRAVITY.get(verdict, 0) <= GRAVITY.get(least, len(GRAVITY))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from porteye_core.judging.acceptance import ACCEPTED
-from porteye_core.judging.verdicts import Verdict
+from porteye_core.judging.verdicts import GRAVITY
 from porteye_core.reach import LOCAL, REACHABLE, Exposure
 from porteye_core.ui import cell_text
 from porteye_core.ui.layout import in_order
@@ -28,7 +28,7 @@ COLUMNS = columns(_WIDTHS)
 _WIDEST_FIRST = (*reversed((*LOCAL, *REACHABLE)), Exposure.CONTAINER, Exposure.UNKNOWN)
 _VERDICT = "verdict"  # there only if something says what is expected
 _ON_A_PHONE = ("group", "count", "verdict", "ports")
-_GRAVEST_FIRST = (*(each.value for each in Verdict), ACCEPTED)
+_GRAVEST_FIRST = (*GRAVITY, ACCEPTED)
 
 
 class By(StrEnum):

@@ -9,7 +9,7 @@ from porteye_core.judging.in_force import InForce, watched_file
 from porteye_core.judging.judge import Judge, Judged, without_file
 from porteye_core.judging.note_words import Words
 from porteye_core.judging.seen import Seen
-from porteye_core.judging.verdicts import Before, Judgement, Verdict, missing
+from porteye_core.judging.verdicts import GRAVITY, Before, Judgement, missing
 from porteye_core.store.alerts import Note
 from porteye_core.store.reading import Life, Reader
 from porteye_core.ui import notebook
@@ -19,7 +19,6 @@ from porteye_core.ui.session_cache import cached
 _KEPT = "verdicts"
 # What is missing follows from time alone, too.
 _STEP = 10 * 1_000_000  # microseconds
-_ORDER = {verdict: rank for rank, verdict in enumerate(Verdict)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +36,7 @@ class Verdicts:
     def gravest(self, listeners: Iterable[int]) -> Judgement | None:
         """The gravest verdict on these listeners, None if none of them is judged."""
         found = [self.of[each].judgement for each in listeners if each in self.of]
-        return min(found, key=lambda each: _ORDER[each.verdict], default=None)
+        return min(found, key=lambda each: GRAVITY[each.verdict], default=None)
 
     def label(self, listeners: Iterable[int]) -> str:
         """The label of the first of these listeners that has one."""

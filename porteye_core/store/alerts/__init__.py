@@ -43,6 +43,7 @@ from porteye_core.store.alerts.kept_texts import KeptText, forget_text, keep_tex
 from porteye_core.store.alerts.messages import add_message, receivers, set_receivers
 from porteye_core.store.alerts.notes import (
     add_silence,
+    by_host,
     end_silence,
     note,
     notes,
@@ -136,6 +137,7 @@ __all__ = [
     "answer_test",
     "ask_test",
     "beside",
+    "by_host",
     "change_finding",
     "check_kind",
     "complete_action",

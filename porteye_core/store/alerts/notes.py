@@ -1,7 +1,7 @@
 """Notes, accepts and silences: what people say of identities and times."""
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -16,13 +16,22 @@ _EMPTY = "label = '' AND text = '' AND link = '' AND accepted_at IS NULL"
 
 def notes(connection: sqlite3.Connection, host: str = "") -> list[Note]:
     """Every note of a host, by key."""
-    return [each for each in notes_of_all(connection) if each.host == host]
+    statement = f"SELECT {', '.join(_COLUMNS)} FROM note WHERE host = ? ORDER BY key"
+    return [Note(*row) for row in connection.execute(statement, (host,))]
 
 
 def notes_of_all(connection: sqlite3.Connection) -> list[Note]:
     """Every note of all hosts, by host and key."""
     rows = connection.execute(f"SELECT {', '.join(_COLUMNS)} FROM note ORDER BY host, key")
     return [Note(*row) for row in rows]
+
+
+def by_host(of: Iterable[Note]) -> dict[str, list[Note]]:
+    """The notes of each host that has any, in their order."""
+    found = dict[str, list[Note]]()
+    for each in of:
+        found.setdefault(each.host, []).append(each)
+    return found
 
 
 def read_notes(file: Path, host: str = "") -> list[Note]:
